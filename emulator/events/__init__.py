@@ -1,0 +1,1 @@
+"""Level-1 objects in memory and on disk."""

@@ -1,0 +1,1 @@
+"""The `l1forge` command."""

@@ -1,0 +1,67 @@
+"""The `l1forge` command: a table of subcommands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from emulator.errors import EXIT_BAD_INPUT, InputError
+
+SUBCOMMANDS = {
+    "emulate": "Score events with a model, bit for bit as the firmware does.",
+}
+"""Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""
+
+
+class LazyGroup(TyperGroup):
+    """Lists subcommands from the table above and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        if ctx.resilient_parsing or not _is_called(cmd_name):
+            return typer.core.TyperCommand(cmd_name, help=SUBCOMMANDS[cmd_name], rich_markup_mode="rich")
+        module = importlib.import_module(f"l1forge.commands.{cmd_name.replace('-', '_')}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+
+def _is_called(name: str) -> bool:
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    return bool(words) and words[0] == name
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+
+
+@app.callback()
+def root() -> None:
+    """Real-time level-1 trigger emulation and firmware generation.
+
+    One trained model in; a bit-exact emulator, an HLS project, vendor-free Verilog and the proof that
+    all of them agree out. Start with: l1forge emulate --help
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; bad input ends with one line on standard error and exit code 2."""
+    try:
+        app(args=arguments, standalone_mode=True)
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Co-verification of generated RTL against the emulator."""
