@@ -1,0 +1,80 @@
+"""Blocks of crossings: re-cutting a stream into equal blocks and checking that values fit the hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from emulator.errors import InputError
+from emulator.events.objects import COLUMNS, Events
+
+BLOCK_SIZE = 65536
+"""Default number of crossings in a block and in a parquet row group."""
+
+
+def rechunk(blocks: Iterable[Events], size: int) -> Iterator[Events]:
+    """The same crossings in the same order, in blocks of exactly ``size`` but for the last one.
+
+    Memory: one output block and one input block. Blocks that already fit pass through uncopied.
+    """
+    waiting: list[Events] = []
+    held = 0
+    for block in blocks:
+        start = 0
+        while held + block.n - start >= size:
+            stop = start + size - held
+            piece = block if (start, stop) == (0, block.n) else block.select(slice(start, stop))
+            yield Events.concatenate([*waiting, piece]) if waiting else piece
+            waiting, held, start = [], 0, stop
+        if start < block.n:
+            waiting.append(block if start == 0 else block.select(slice(start, block.n)))
+            held += block.n - start
+    if waiting:
+        yield Events.concatenate(waiting)
+
+
+def check_ranges(events: Events, file: str | Path) -> None:
+    """Demand that every object field fits its bits in the hardware word.
+
+    Raises
+    ------
+    InputError
+        Naming the first column that does not, and the value.
+    """
+    if not events.n:
+        return
+    for name in events:
+        if name not in COLUMNS:
+            continue
+        field = COLUMNS[name][1]
+        lowest, highest = int(events[name].min()), int(events[name].max())
+        if lowest < field.minimum or highest > field.maximum:
+            raise InputError(
+                f"value outside {field.minimum} .. {field.maximum} ({field.width} bits)",
+                file=file,
+                field=name,
+                value=lowest if lowest < field.minimum else highest,
+                remedy="object fields are hardware integers, see docs/formats.md",
+            )
+
+
+def choose_columns(
+    wanted: Iterable[str] | None, available: Collection[str], file: str | Path
+) -> tuple[str, ...]:
+    """``wanted`` (None: all) as a tuple, in the order of ``available``.
+
+    Raises
+    ------
+    InputError
+        If a wanted column is not in the file.
+    """
+    if wanted is None:
+        return tuple(available)
+    wanted = set(wanted)
+    for name in sorted(wanted - set(available)):
+        raise InputError("the file has no such column", file=file, field=name, remedy=_present(available))
+    return tuple(name for name in available if name in wanted)
+
+
+def _present(available: Collection[str]) -> str:
+    return "it has " + (", ".join(available) if available else "no known columns")
