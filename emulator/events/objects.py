@@ -71,7 +71,7 @@ def _calo(et_bits: int, last: Field) -> tuple[Field, ...]:
 
 
 def _sum(name: str, *extra: Field, phi: bool = False) -> Collection:
-    fields = (Field("et", 0, 12, lsb=ET_LSB, unit="GeV"),)
+    fields: tuple[Field, ...] = (Field("et", 0, 12, lsb=ET_LSB, unit="GeV"),)
     if phi:
         fields += (Field("phi", 12, 8, lsb=_CALO_PHI, unit="rad"),)
     return Collection(name, 1, 32, fields + extra)
@@ -129,6 +129,9 @@ EXTRA_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
 """Columns that are not object fields; present only where the source has them."""
 
 
+_OBJECT_DTYPE: np.dtype[np.generic] = np.dtype(np.int16)
+
+
 class Events(Mapping[str, NDArray[np.generic]]):
     """A block of bunch crossings as a structure of arrays of hardware integers.
 
@@ -147,7 +150,7 @@ class Events(Mapping[str, NDArray[np.generic]]):
         self._columns: dict[str, NDArray[np.generic]] = {}
         for name, array in columns.items():
             if name in COLUMNS:
-                slots, dtype = COLUMNS[name][0], np.dtype(np.int16)
+                slots, dtype = COLUMNS[name][0], _OBJECT_DTYPE
             elif name in EXTRA_COLUMNS:
                 slots, dtype = EXTRA_COLUMNS[name]
             else:
