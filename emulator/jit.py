@@ -11,5 +11,5 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """Compile ``function`` in nopython mode on its first call; later processes load it from the disk cache."""
+    """Compile ``function`` in nopython mode on its first call; later processes load it from disk."""
     return cast(Function, njit(cache=True, nogil=True)(function))

@@ -132,6 +132,11 @@ EXTRA_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
 _OBJECT_DTYPE: np.dtype[np.generic] = np.dtype(np.int16)
 
 
+def layout_of(name: str) -> tuple[int, np.dtype[np.generic]]:
+    """Slots and dtype of an in-memory column; KeyError if there is no such column."""
+    return (COLUMNS[name][0], np.dtype(np.int16)) if name in COLUMNS else EXTRA_COLUMNS[name]
+
+
 class Events(Mapping[str, NDArray[np.generic]]):
     """A block of bunch crossings as a structure of arrays of hardware integers.
 

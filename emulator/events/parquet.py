@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from emulator.atomic import atomic_path
 from emulator.errors import InputError
+from emulator.events import dense
 from emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
-from emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events
+from emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events, layout_of
 from emulator.jit import compiled
 
 Array = NDArray[np.generic]
@@ -26,7 +27,7 @@ OBJECT_COLUMNS = tuple(name for name, (slots, _) in COLUMNS.items() if slots > 1
 
 
 @compiled
-def _mark_present(field: NDArray[np.int16], present: NDArray[np.int32]) -> None:
+def _mark_present(field: NDArray[Any], present: NDArray[Any]) -> None:
     """present[e] = 1 + the last slot in which any field seen so far is not zero."""
     for slot in range(field.shape[0]):
         for event in range(field.shape[1]):
@@ -35,7 +36,7 @@ def _mark_present(field: NDArray[np.int16], present: NDArray[np.int32]) -> None:
 
 
 @compiled
-def _to_lists(field: NDArray[np.int16], offsets: NDArray[np.int32], values: NDArray[np.int16]) -> None:
+def _to_lists(field: NDArray[Any], offsets: NDArray[Any], values: NDArray[Any]) -> None:
     for event in range(field.shape[1]):
         start = offsets[event]
         for slot in range(offsets[event + 1] - start):
@@ -43,7 +44,7 @@ def _to_lists(field: NDArray[np.int16], offsets: NDArray[np.int32], values: NDAr
 
 
 @compiled
-def _from_lists(values: NDArray[np.int16], offsets: NDArray[np.int32], field: NDArray[np.int16]) -> int:
+def _from_lists(values: NDArray[Any], offsets: NDArray[Any], field: NDArray[Any]) -> int:
     """Fill ``field`` (slots, n), already zero; returns the first event with too many objects, or -1."""
     slots = field.shape[0]
     for event in range(field.shape[1]):
@@ -66,9 +67,13 @@ def _column_type(name: str) -> pa.DataType:
     return scalar if slots == 1 else pa.list_(pa.field("element", scalar, nullable=False), slots)
 
 
+def _schema(names: tuple[str, ...]) -> pa.Schema:
+    return pa.schema([pa.field(name, _column_type(name), nullable=False) for name in names])
+
+
 def _arrow_columns(events: Events) -> list[pa.Array]:
     """The compact layout: object fields as lists cut after the last object that is there."""
-    offsets: dict[str, NDArray[np.int32]] = {}
+    offsets: dict[str, NDArray[Any]] = {}
     for collection in COLLECTIONS.values():
         fields = [name for name in events if name.startswith(f"{collection.name}.")]
         if collection.slots > 1 and fields:
@@ -98,11 +103,13 @@ def write_events(
     path: str | Path,
     blocks: Iterable[Events],
     metadata: dict[str, Any] | None = None,
+    layout: Layout = "compact",
 ) -> int:
     """Write crossings as they come, atomically, in row groups of 65536; returns how many.
 
-    ``metadata`` must be JSON; it is kept under the schema key ``l1forge``. Every block must have the
-    same columns as the first.
+    ``layout``: "compact" (lists of the objects that are there, zstd) or "dense" (read without decoding,
+    several times larger). ``metadata`` must be JSON; it is kept under the schema key ``l1forge``. Every
+    block must have the same columns as the first.
 
     Raises
     ------
@@ -110,7 +117,8 @@ def write_events(
         If there are no blocks, the columns change, a value does not fit its hardware field, or the file
         cannot be written.
     """
-    header = {**(metadata or {}), "format": FORMAT, "version": VERSION}
+    header = {**(metadata or {}), "format": FORMAT, "version": VERSION, "layout": layout}
+    options: dict[str, Any] = dense.WRITER_OPTIONS if layout == "dense" else {"compression": "zstd"}
     count = 0
     with atomic_path(path) as temporary:
         writer: pq.ParquetWriter | None = None
@@ -120,14 +128,14 @@ def write_events(
                 check_ranges(block, path)
                 if writer is None:
                     names = tuple(block)
-                    schema = pa.schema(
-                        [pa.field(name, _column_type(name), nullable=False) for name in names],
-                        metadata={KEY: json.dumps(header).encode()},
+                    schema = (dense.schema if layout == "dense" else _schema)(names).with_metadata(
+                        {KEY: json.dumps(header).encode()}
                     )
-                    writer = pq.ParquetWriter(temporary, schema, compression="zstd")
+                    writer = pq.ParquetWriter(temporary, schema, **options)
                 if tuple(block) != names:
                     raise InputError("the columns changed from one block to the next", file=path)
-                table = pa.Table.from_arrays(_arrow_columns(block), schema=schema)
+                arrays = (dense.arrow_columns if layout == "dense" else _arrow_columns)(block)
+                table = pa.Table.from_arrays(arrays, schema=schema)
                 writer.write_table(table, row_group_size=BLOCK_SIZE)
                 count += block.n
             if writer is None:
@@ -151,8 +159,15 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
 
 
 def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
-    """The columns of the file that this project knows, in file order."""
-    return tuple(name for name in file.schema_arrow.names if name in COLUMNS or name in EXTRA_COLUMNS)
+    """The in-memory columns that the file holds whole, in file order."""
+    present = file.schema_arrow.names
+    known = dict.fromkeys(name.partition("[")[0] for name in present)
+    return tuple(
+        name
+        for name in known
+        if (name in COLUMNS or name in EXTRA_COLUMNS)
+        and (name in present or set(dense.slot_names(name)) <= set(present))
+    )
 
 
 def metadata(path: str | Path) -> dict[str, Any]:
@@ -182,7 +197,7 @@ def read_events(
         its hardware field.
     """
     file = open_parquet(path)
-    metadata(path)
+    is_dense = metadata(path).get("layout") == "dense"
     available = available_columns(file)
     if not available:
         raise InputError(
@@ -192,14 +207,20 @@ def read_events(
             remedy='expected names such as "mu.pt" or "etm.et", see docs/formats.md',
         )
     names = choose_columns(columns, available, path)
+    if is_dense and (mapped := dense.mapped_blocks(path, file, names)) is not None:
+        for events in rechunk(mapped, block):
+            check_ranges(events, path)
+            yield events
+        return
     if not names:
         yield from rechunk(
             (Events({}, file.metadata.row_group(i).num_rows) for i in range(file.num_row_groups)), block
         )
         return
     try:
-        for batch in file.iter_batches(block, columns=list(names)):
-            decoded = {name: _decode(name, batch.column(name), batch.num_rows, path) for name in names}
+        wanted = [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
+        for batch in file.iter_batches(block, columns=wanted):
+            decoded = {name: _read_column(name, batch, is_dense, path) for name in names}
             events = Events(decoded, batch.num_rows)
             check_ranges(events, path)
             yield events
@@ -209,9 +230,22 @@ def read_events(
         ) from error
 
 
+def _read_column(name: str, batch: pa.RecordBatch, is_dense: bool, path: str | Path) -> Array:
+    if not is_dense:
+        return _decode(name, batch.column(name), batch.num_rows, path)
+    columns = [batch.column(slot) for slot in dense.slot_names(name)]
+    width = layout_of(name)[1].itemsize
+    for column in columns:
+        if column.type != pa.binary(width) or column.null_count:
+            raise InputError(
+                "wrong type", file=path, field=name, value=str(column.type), remedy=f"expected {width} bytes"
+            )
+    return dense.from_arrow(name, columns, batch.num_rows)
+
+
 def _decode(name: str, column: pa.Array, n: int, path: str | Path) -> Array:
     """One Arrow column as (slots, n); integers of any width are accepted if the values fit."""
-    slots, dtype = (COLUMNS[name][0], np.dtype(np.int16)) if name in COLUMNS else EXTRA_COLUMNS[name]
+    slots, dtype = layout_of(name)
     kind = column.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     scalar = kind.value_type if is_list else kind

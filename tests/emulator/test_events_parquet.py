@@ -13,8 +13,9 @@ import pytest
 
 from emulator.errors import InputError
 from emulator.events.blocks import rechunk
+from emulator.events.dense import mapped_blocks
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
-from emulator.events.parquet import metadata, read_events, write_events
+from emulator.events.parquet import Layout, metadata, open_parquet, read_events, write_events
 
 
 def random_events(n: int, seed: int = 1, extra: bool = True) -> Events:
@@ -45,11 +46,12 @@ def split(events: Events, *sizes: int) -> list[Events]:
     return [events.select(slice(a, b)) for a, b in pairwise(ends)]
 
 
-@pytest.mark.parametrize("block", [1000, 4096, 65536, 100_000])
-def test_round_trip_across_row_groups(tmp_path: Path, block: int) -> None:
+@pytest.mark.parametrize("layout", ["compact", "dense"])
+@pytest.mark.parametrize("block", [1000, 65536, 100_000])
+def test_round_trip_across_row_groups(tmp_path: Path, block: int, layout: Layout) -> None:
     events = random_events(70_000)
     path = tmp_path / "events.parquet"
-    assert write_events(path, split(events, 1, 30_000, 39_999), {"seed": 7}) == 70_000
+    assert write_events(path, split(events, 1, 30_000, 39_999), {"seed": 7}, layout) == 70_000
     assert pq.ParquetFile(path).metadata.row_group(0).num_rows == 65536
     blocks = list(read_events(path, block=block))
     assert [b.n for b in blocks[:-1]] == [block] * (70_000 // block - (70_000 % block == 0))
@@ -57,9 +59,24 @@ def test_round_trip_across_row_groups(tmp_path: Path, block: int) -> None:
     assert metadata(path)["seed"] == 7
 
 
-def test_only_wanted_columns(tmp_path: Path) -> None:
+def test_dense_file_is_mapped_and_still_readable_when_re_encoded(tmp_path: Path) -> None:
+    events = random_events(70_000, extra=False)
+    path = tmp_path / "e.parquet"
+    write_events(path, [events], layout="dense")
+    assert mapped_blocks(path, open_parquet(path), tuple(events)) is not None
+    table = pq.read_table(path)
+    pq.write_table(table, path, compression="zstd")
+    assert mapped_blocks(path, open_parquet(path), tuple(events)) is None
+    assert_same(Events.concatenate(list(read_events(path))), events)
+    pq.write_table(table, path, compression="none", use_dictionary=False, data_page_size=1000)
+    assert mapped_blocks(path, open_parquet(path), tuple(events)) is None
+    assert_same(Events.concatenate(list(read_events(path, block=777))), events)
+
+
+@pytest.mark.parametrize("layout", ["compact", "dense"])
+def test_only_wanted_columns(tmp_path: Path, layout: Layout) -> None:
     events = random_events(100)
-    write_events(tmp_path / "e.parquet", [events])
+    write_events(tmp_path / "e.parquet", [events], layout=layout)
     (block,) = read_events(tmp_path / "e.parquet", ["etm.et", "mu.pt"])
     assert sorted(block) == ["etm.et", "mu.pt"]
     np.testing.assert_array_equal(block["mu.pt"], events["mu.pt"])
