@@ -1,0 +1,73 @@
+# Everything needs only Python 3.11, a C++ compiler, make and perl; the first target run sets up .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+L1 := $(BIN)/l1forge
+READY := $(VENV)/.ready
+
+export PATH := $(abspath $(BIN)):$(PATH)
+export L1FORGE_CACHE ?= $(CURDIR)/.cache
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	@echo "setting up $(VENV) (about two minutes, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "error: $(PYTHON) is not Python 3.11; set PYTHON=/path/to/python3.11"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --only-binary pythia8mc,fastjet,pyosys -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## create the pinned environment in .venv
+
+.PHONY: demo
+demo: $(READY) ## events through the anomaly trigger, firmware written and proven equal
+	@$(L1) demo
+
+.PHONY: test
+test: $(READY) ## the whole test suite
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: lint
+lint: $(READY) ## ruff and strict type checks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: data
+data: $(READY) ## regenerate the committed event sample from its seed
+	@$(L1) simulate --sample
+
+.PHONY: train
+train: $(READY) ## train the VAE again from its seed
+	@$(L1) train vae
+
+.PHONY: rates
+rates: $(READY) ## VAE score: rate against threshold, efficiency per signal
+	@$(L1) rates vae --output build/rates/vae
+
+.PHONY: firmware
+firmware: $(READY) ## write and check the HLS and Verilog projects of the VAE
+	@$(L1) firmware vae
+
+.PHONY: cosim
+cosim: $(READY) ## co-verify 1 M crossings of RTL against emulator and HLS C++
+	@$(L1) cosim vae -n 1000000
+
+.PHONY: synth
+synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)
+	@$(L1) synth vae
+
+.PHONY: clean
+clean: ## remove what the tools wrote (not .venv)
+	rm -rf build hls_projects/*/ .cache
