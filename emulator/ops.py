@@ -14,6 +14,8 @@ import numpy as np
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from emulator.tree_ensemble import CONSTANTS as TREE_CONSTANTS
+from emulator.tree_ensemble import complaint as tree_complaint
 
 if TYPE_CHECKING:
     from emulator.graph import Node
@@ -120,6 +122,10 @@ OPERATIONS: dict[str, Operation] = {
     "concatenate": Operation((1, -1), attributes={"axis": int}, shape=_concatenate),
     "reshape": Operation((1, 1), shape=_size),
     "take": Operation((1, 1), attributes={"index": list}, shape=_take),
+    "argmax": Operation((1, 1), shape=_sum),
+    "tree_ensemble": Operation(
+        (1, 1), attributes={"split": str, "accum": str}, constants=TREE_CONSTANTS, shape=tree_complaint
+    ),
 }
 
 

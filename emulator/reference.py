@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.fixed import FixedType, Integers, Rounding, cast, overflow, round_shift
 from emulator.graph import Constant, Graph, Node
+from emulator.tree_ensemble import leaf_of
 
 SAFE_BITS = 62
 
@@ -253,3 +254,29 @@ def _take(node: Node, inputs: list[Tensor]) -> Integers:
     (x,) = inputs
     flat = _work(x, node.type).reshape(len(x.values), -1)[:, node.attributes["index"]]
     return cast(flat, x.type.fraction, node.type).reshape(len(flat), *node.shape)
+
+
+@operation("argmax")
+def _argmax(node: Node, inputs: list[Tensor]) -> Integers:
+    (x,) = inputs
+    first: Integers = x.values.reshape(len(x.values), -1).argmax(axis=1)
+    return cast(first[:, None].astype(np.int64), 0, node.type)
+
+
+@operation("tree_ensemble")
+def _tree_ensemble(node: Node, inputs: list[Tensor]) -> Integers:
+    (x,) = inputs
+    threshold, value, bias = (node.constants[name] for name in ("threshold", "value", "bias"))
+    accum, tree_class = node.accumulator(), node.constants["tree_class"].data
+    features = _work(x, threshold.type).reshape(len(x.values), -1)
+    features, limits, _ = align(
+        features, x.type.fraction, _constant(threshold, features), threshold.type.fraction
+    )
+    leaves = value.data.astype(object)
+    start = cast(bias.data.astype(object), bias.type.fraction, accum)
+    total = np.broadcast_to(start, (len(features), len(start))).copy()
+    for tree, score in enumerate(tree_class):
+        leaf = leaf_of(node, tree, features, limits[tree])
+        term = cast(leaves[tree][leaf], value.type.fraction, accum)
+        total[:, score] = overflow(total[:, score] + term, accum)
+    return cast(total, accum.fraction, node.type)
