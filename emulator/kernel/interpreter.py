@@ -1,0 +1,362 @@
+"""The portable back end: a program run by Numba over blocks of events, one compiled function for all graphs.
+
+A program is encoded as integers (one row of ``code`` per step, parameters in one array), so nothing is
+compiled per graph and no text of a graph ever becomes source. Rows live in one int64 pool (rows, block);
+sums use the carrier that the interval proof chose.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.fixed import Overflow, Rounding
+from emulator.jit import compiled
+from emulator.kernel.intervals import Cast, magnitude
+from emulator.kernel.program import AnyStep, Binary, Dot, Lookup, Map, OrderedDot, Program, Value
+
+Array = NDArray[Any]
+
+MAP, DOT, ORDERED, LOOKUP, BINARY = range(5)
+ROUNDINGS = {mode: number for number, mode in enumerate(Rounding)}
+OVERFLOWS: dict[Overflow | None, int] = {None: 0, Overflow.WRAP: 1, Overflow.SAT: 2, Overflow.SAT_ZERO: 3}
+OPERATORS = {"add": 0, "subtract": 1, "multiply": 2, "maximum": 3, "minimum": 4}
+CARRIERS = {"float32": 0, "float64": 1, "int64": 2}
+_CAST_WORDS = 7
+_MAP_WORDS = 4 + _CAST_WORDS
+
+
+def carrier(step: Dot) -> str:
+    """The arithmetic of a sum: exact for every partial sum in any order, narrowest first."""
+    if isinstance(step, OrderedDot):
+        return "int64"
+    bits = max(magnitude(step.partial), magnitude(step.source.interval))
+    if bits <= 25:  # 24 bits of magnitude and the sign
+        return "float32"
+    return "float64" if bits <= 54 else "int64"
+
+
+class Encoded:
+    """``program.steps[first:last]`` as integers for ``run_block``."""
+
+    def __init__(self, program: Program, steps: list[AnyStep]) -> None:
+        self._words: list[int] = []
+        self.kept = _kept(program, steps)
+        self.base, self.rows = _allocate(program, steps, self.kept)
+        code = [self._step(step) for step in steps]
+        self.code: Array = np.array(code, np.int64).reshape(len(code), 10)
+        self.words: Array = np.array(self._words, np.int64)
+        self.widest = max([s.source.rows for s in steps if isinstance(s, Dot)] + [1])
+
+    def _put(self, words: Any) -> int:
+        at = len(self._words)
+        self._words.extend(int(w) for w in words)
+        return at
+
+    def _at(self, value: Value) -> int:
+        return self.base[value.number]
+
+    def _step(self, step: AnyStep) -> list[int]:
+        out = self._at(step.out)
+        if isinstance(step, Map):
+            words = [
+                w
+                for r, cast in enumerate(step.casts)
+                for w in (
+                    step.out_row[r],
+                    step.source_row[r],
+                    step.multiplier[r],
+                    step.offset[r],
+                    *_cast_words(cast),
+                )
+            ]
+            return [MAP, out, self._at(step.source), len(step.casts), self._put(words), step.relu, 0, 0, 0, 0]
+        if isinstance(step, Dot):
+            count = (
+                np.bincount(step.target, minlength=step.out.rows)
+                if len(step.target)
+                else np.zeros(step.out.rows)
+            )
+            ends = self._put(np.concatenate([[0], np.cumsum(count)]))
+            terms, start = self._put(step.row), self._put(step.start)
+            weights, used = self._put(step.weight), np.unique(step.row)
+            touched, number = self._put(used), len(used)
+            if isinstance(step, OrderedDot):
+                assert step.product is not None and step.accumulate is not None
+                casts = self._put([*_cast_words(step.product), *_cast_words(step.accumulate)])
+                return [
+                    ORDERED,
+                    out,
+                    self._at(step.source),
+                    step.out.rows,
+                    ends,
+                    terms,
+                    weights,
+                    start,
+                    casts,
+                    0,
+                ]
+            kind = CARRIERS[carrier(step)]
+            source = self._at(step.source)
+            return [DOT, out, source, step.out.rows, ends, terms, weights, start, touched, number * 3 + kind]
+        if isinstance(step, Lookup):
+            table = self._put(step.table)
+            more = self._put(
+                [step.multiplier, step.shift, ROUNDINGS[step.rounding], step.offset, len(step.table)]
+            )
+            return [LOOKUP, out, self._at(step.source), step.out.rows, table, more, 0, 0, 0, 0]
+        if isinstance(step, Binary):
+            a, b = self._put(step.a_row), self._put(step.b_row)
+            number = OPERATORS[step.operator]
+            return [
+                BINARY,
+                out,
+                self._at(step.a),
+                step.out.rows,
+                a,
+                b,
+                self._at(step.b),
+                step.a_shift,
+                step.b_shift,
+                number,
+            ]
+        raise TypeError(f"{type(step).__name__} is not run by the interpreter")
+
+
+def _kept(program: Program, steps: list[AnyStep]) -> set[int]:
+    """Values that outlive these steps: inputs, outputs and what other steps read."""
+    kept = {value.number for value in program.outputs.values()} | {s.value.number for s in program.sources}
+    here = set(map(id, steps))
+    return kept | {value.number for step in program.steps if id(step) not in here for value in step.inputs}
+
+
+def _allocate(program: Program, steps: list[AnyStep], kept: set[int]) -> tuple[dict[int, int], int]:
+    """First pool row of every value; rows of a value that no later step reads are used again."""
+    last: dict[int, int] = {}
+    for at, step in enumerate(steps):
+        for value in (step.out, *step.inputs):
+            last[value.number] = len(steps) if value.number in kept else at
+    base: dict[int, int] = {}
+    rows = 0
+    for source in program.sources:
+        base[source.value.number] = rows
+        rows += source.value.rows
+    free: list[tuple[int, int]] = []
+    for at, step in enumerate(steps):
+        for value in (*step.inputs, step.out):
+            if value.number in base:
+                continue
+            place = next((hole for hole in free if hole[1] >= value.rows), None)
+            if place is None:
+                base[value.number] = rows
+                rows += value.rows
+            else:
+                free.remove(place)
+                base[value.number] = place[0]
+                free.append((place[0] + value.rows, place[1] - value.rows))
+        for value in {value.number: value for value in (*step.inputs, step.out)}.values():
+            if last[value.number] == at:
+                free.append((base[value.number], value.rows))
+    return base, rows
+
+
+def _cast_words(cast: Cast) -> list[int]:
+    mode = OVERFLOWS[cast.overflow]
+    return [cast.shift, ROUNDINGS[cast.rounding], mode, cast.low, cast.high, cast.width, cast.post]
+
+
+@compiled
+def _round(t: Any, shift: int, rounding: int) -> Any:
+    floor = t >> shift
+    rest = t - (floor << shift)
+    half = 1 << (shift - 1)
+    if rounding == 1:
+        floor += (t < 0) & (rest != 0)
+    elif rounding == 2:
+        floor += rest >= half
+    elif rounding == 3:
+        floor += (rest > half) | ((rest == half) & (t < 0))
+    elif rounding == 4:
+        floor += (rest > half) | ((rest == half) & (t >= 0))
+    elif rounding == 5:
+        floor += rest > half
+    elif rounding == 6:
+        floor += (rest > half) | ((rest == half) & ((floor & 1) == 1))
+    return floor
+
+
+@compiled
+def _cast_row(row: Array, words: Array) -> None:
+    """Round, overflow and shift one row in place; ``words`` as made by ``_cast_words``."""
+    shift, rounding, mode, low, high, width, post = words
+    if shift > 0:
+        # one loop per mode, so that the choice of mode stays out of the loop
+        if rounding == 0:
+            for e in range(len(row)):
+                row[e] >>= shift
+        elif rounding == 6:
+            half = (1 << (shift - 1)) - 1
+            for e in range(len(row)):
+                row[e] = (row[e] + half + ((row[e] >> shift) & 1)) >> shift
+        else:
+            for e in range(len(row)):
+                row[e] = _round(row[e], shift, rounding)
+    elif shift < 0:
+        for e in range(len(row)):
+            row[e] <<= -shift
+    if mode == 1:
+        mask = (1 << width) - 1
+        for e in range(len(row)):
+            row[e] = ((row[e] - low) & mask) + low
+    elif mode == 2:
+        for e in range(len(row)):
+            row[e] = min(max(row[e], low), high)
+    elif mode == 3:
+        for e in range(len(row)):
+            row[e] = 0 if (row[e] < low) | (row[e] > high) else row[e]
+    if post > 0:
+        for e in range(len(row)):
+            row[e] <<= post
+
+
+@compiled
+def _map(pool: Array, step: Array, words: Array) -> None:
+    out, source, rows, at, relu = step[1], step[2], step[3], step[4], step[5]
+    for r in range(rows):
+        w = words[at + 11 * r : at + 11 * r + 11]
+        x, y = pool[source + w[1]], pool[out + w[0]]
+        multiplier, offset = w[2], w[3]
+        if multiplier == 1 and offset == 0:
+            y[:] = x
+        else:
+            for e in range(len(x)):
+                y[e] = x[e] * multiplier + offset
+        if relu:
+            for e in range(len(y)):
+                y[e] = max(y[e], 0)
+        _cast_row(y, w[4:])
+
+
+@compiled
+def _dot(pool: Array, step: Array, words: Array, carried: Array, total: Array) -> None:
+    """Sums in the dtype of ``carried`` (rows, block) and ``total`` (block): any order is exact."""
+    out, source, rows, ends, terms, weights, start = (
+        step[1],
+        step[2],
+        step[3],
+        step[4],
+        step[5],
+        step[6],
+        step[7],
+    )
+    block = pool.shape[1]
+    for t in range(step[9] // 3):
+        row = words[step[8] + t]
+        for e in range(block):
+            carried[row, e] = pool[source + row, e]
+    for j in range(rows):
+        total[:] = words[start + j]
+        t, stop = words[ends + j], words[ends + j + 1]
+        while t + 4 <= stop:
+            a, b = carried[words[terms + t]], carried[words[terms + t + 1]]
+            c, d = carried[words[terms + t + 2]], carried[words[terms + t + 3]]
+            wa, wb = total.dtype.type(words[weights + t]), total.dtype.type(words[weights + t + 1])
+            wc, wd = total.dtype.type(words[weights + t + 2]), total.dtype.type(words[weights + t + 3])
+            for e in range(block):
+                total[e] += (a[e] * wa + b[e] * wb) + (c[e] * wc + d[e] * wd)
+            t += 4
+        while t < stop:
+            a, wa = carried[words[terms + t]], total.dtype.type(words[weights + t])
+            for e in range(block):
+                total[e] += a[e] * wa
+            t += 1
+        for e in range(block):
+            pool[out + j, e] = int(total[e])
+
+
+@compiled
+def _ordered(pool: Array, step: Array, words: Array, product: Array) -> None:
+    """Products cast one by one and partial sums overflowing in the order of the contract."""
+    out, source, rows, ends, terms, weights, start = (
+        step[1],
+        step[2],
+        step[3],
+        step[4],
+        step[5],
+        step[6],
+        step[7],
+    )
+    first, second = words[step[8] : step[8] + 7], words[step[8] + 7 : step[8] + 14]
+    for j in range(rows):
+        total = pool[out + j]
+        total[:] = words[start + j]
+        for t in range(words[ends + j], words[ends + j + 1]):
+            x, w = pool[source + words[terms + t]], words[weights + t]
+            for e in range(len(x)):
+                product[e] = x[e] * w
+            _cast_row(product, first)
+            for e in range(len(x)):
+                total[e] += product[e]
+            _cast_row(total, second)
+
+
+@compiled
+def _lookup(pool: Array, step: Array, words: Array) -> None:
+    out, source, rows, table, more = step[1], step[2], step[3], step[4], step[5]
+    multiplier, shift, rounding = words[more], words[more + 1], words[more + 2]
+    offset, entries = words[more + 3], words[more + 4]
+    for r in range(rows):
+        for e in range(pool.shape[1]):
+            k = pool[source + r, e] * multiplier
+            k = _round(k, shift, rounding) if shift > 0 else k << -shift
+            pool[out + r, e] = words[table + min(max(k + offset, 0), entries - 1)]
+
+
+@compiled
+def _binary(pool: Array, step: Array, words: Array) -> None:
+    out, rows, shift_a, shift_b, operator = step[1], step[3], step[7], step[8], step[9]
+    for r in range(rows):
+        a, b, y = pool[step[2] + words[step[4] + r]], pool[step[6] + words[step[5] + r]], pool[out + r]
+        if operator == 0:
+            for e in range(len(y)):
+                y[e] = (a[e] << shift_a) + (b[e] << shift_b)
+        elif operator == 1:
+            for e in range(len(y)):
+                y[e] = (a[e] << shift_a) - (b[e] << shift_b)
+        elif operator == 2:
+            for e in range(len(y)):
+                y[e] = a[e] * b[e]
+        elif operator == 3:
+            for e in range(len(y)):
+                y[e] = max(a[e] << shift_a, b[e] << shift_b)
+        else:
+            for e in range(len(y)):
+                y[e] = min(a[e] << shift_a, b[e] << shift_b)
+
+
+@compiled
+def run_block(pool: Array, code: Array, words: Array, widest: int) -> None:
+    """Run every step on one block: ``pool`` (rows, block) int64 holds the inputs and receives the results."""
+    block = pool.shape[1]
+    single, double = np.empty((widest, block), np.float32), np.empty((widest, block), np.float64)
+    integer = np.empty((widest, block), np.int64)
+    for s in range(len(code)):
+        step = code[s]
+        if step[0] == 0:
+            _map(pool, step, words)
+        elif step[0] == 1:
+            kind = step[9] % 3
+            if kind == 0:
+                _dot(pool, step, words, single, np.empty(block, np.float32))
+            elif kind == 1:
+                _dot(pool, step, words, double, np.empty(block, np.float64))
+            else:
+                _dot(pool, step, words, integer, np.empty(block, np.int64))
+        elif step[0] == 2:
+            _ordered(pool, step, words, integer[0])
+        elif step[0] == 3:
+            _lookup(pool, step, words)
+        else:
+            _binary(pool, step, words)
