@@ -1,0 +1,151 @@
+"""The front door: any event file, recognised by its content, as a stream of hardware integers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from emulator.errors import InputError
+from emulator.events import adc2021, nanoaod, parquet, test_vectors
+from emulator.events.blocks import BLOCK_SIZE
+from emulator.events.objects import Events
+
+Reader = Callable[[Iterable[str] | None, int], Iterator[Events]]
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """An event file that can be streamed any number of times.
+
+    ``n`` is the number of crossings, None where only reading tells. ``notes`` fills while blocks are read:
+    everything that did not fit, saturated or was left out, with its count.
+    """
+
+    path: Path
+    format: str
+    description: str
+    columns: tuple[str, ...]
+    n: int | None
+    read: Reader
+    notes: Counter[str] = field(default_factory=Counter)
+
+    def blocks(self, columns: Iterable[str] | None = None, block_size: int = BLOCK_SIZE) -> Iterator[Events]:
+        """Stream blocks of ``block_size`` crossings with ``columns`` (None: all); the last may be shorter.
+
+        Raises
+        ------
+        InputError
+            A column the file does not have, or content that can not be used.
+        """
+        return self.read(columns, block_size)
+
+    def has(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``columns`` that this source holds: ask for them, the others are zero in its events."""
+        return tuple(name for name in columns if name in self.columns)
+
+
+def open_events(path: str | Path, bx: int = 0) -> EventSource:
+    """Recognise ``path`` by its first bytes and describe it; nothing but headers is read.
+
+    ``bx``: which bunch crossing of a NanoAOD record to take (other formats have one).
+
+    Raises
+    ------
+    InputError
+        Not a file, empty, or of no known format.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError("is a folder", file=path, remedy="name an event file")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path, remedy="check the name") from error
+    if not head:
+        raise InputError("is empty", file=path, remedy="write or copy it again")
+    if head.startswith(b"PAR1"):
+        return _parquet(path)
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return _adc2021(path)
+    if head.startswith(b"root"):
+        return _nanoaod(path, bx)
+    if test_vectors.sniff_columns(head.split(b"\n", 1)[0]):
+        return _test_vectors(path, head)
+    raise InputError(
+        "not a known event format",
+        file=path,
+        value=head[:12],
+        remedy="parquet, ADC2021 HDF5, NanoAOD ROOT or test-vector text expected, see docs/formats.md",
+    )
+
+
+def _parquet(path: Path) -> EventSource:
+    file: pq.ParquetFile = parquet.open_parquet(path)
+    header = parquet.metadata(path)
+    described = ", ".join(
+        f"{key} {value}" for key, value in header.items() if isinstance(value, str | int | float)
+    )
+    return EventSource(
+        path,
+        "parquet",
+        described or "parquet of another origin",
+        parquet.available_columns(file),
+        file.metadata.num_rows,
+        lambda columns, block: parquet.read_events(path, columns, block),
+    )
+
+
+def _adc2021(path: Path) -> EventSource:
+    with adc2021.open_dataset(path) as dataset:
+        n = int(dataset.shape[0])
+    notes: Counter[str] = Counter()
+    return EventSource(
+        path,
+        "ADC2021 HDF5",
+        "anomaly-detection challenge; lepton-filtered: absolute rates are not physical",
+        adc2021.COLUMN_NAMES,
+        n,
+        lambda columns, block: adc2021.read_adc2021(path, columns, block, notes),
+        notes,
+    )
+
+
+def _nanoaod(path: Path, bx: int) -> EventSource:
+    with nanoaod.open_tree(path) as tree:
+        columns, n = nanoaod.available_columns(tree, path), int(tree.num_entries)
+    notes: Counter[str] = Counter()
+    return EventSource(
+        path,
+        "NanoAOD",
+        f"level-1 objects of bunch crossing {bx:+d}; central files hold objects above thresholds only",
+        columns,
+        n,
+        lambda columns, block: nanoaod.read_nanoaod(path, columns, block, notes, bx),
+        notes,
+    )
+
+
+def _test_vectors(path: Path, head: bytes) -> EventSource:
+    columns = test_vectors.sniff_columns(head.split(b"\n", 1)[0])
+    if columns not in (test_vectors.FULL, test_vectors.EARLY):
+        raise InputError(
+            f"a test-vector row needs {test_vectors.FULL} or {test_vectors.EARLY} columns",
+            file=path,
+            field="line 1",
+            value=columns,
+        )
+    notes: Counter[str] = Counter()
+    return EventSource(
+        path,
+        "test vectors",
+        f"global-trigger test vectors, {columns} columns",
+        test_vectors.column_names(columns),
+        None,
+        lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block, notes),
+        notes,
+    )

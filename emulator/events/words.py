@@ -1,0 +1,41 @@
+"""Object words of the Global Trigger: fields <-> 32 and 64-bit words, from the object table alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.events.objects import COLLECTIONS, Collection, Events
+
+
+def pack(events: Events, name: str) -> NDArray[np.uint64]:
+    """Words of one collection, shape (slots, n), uint64; fields the events do not have are 0."""
+    collection = COLLECTIONS[name]
+    words = np.zeros((collection.slots, events.n), np.uint64)
+    for field in collection.fields:
+        column = f"{name}.{field.name}"
+        if column in events:
+            value = events[column].astype(np.int64).view(np.uint64) & np.uint64((1 << field.width) - 1)
+            words |= value << np.uint64(field.low)
+    return words
+
+
+def unpack(words: NDArray[np.uint64], name: str) -> Mapping[str, NDArray[np.int16]]:
+    """``{"mu.pt": (slots, n) int16, ...}`` of words with shape (slots, n); two's complement where signed."""
+    columns: dict[str, NDArray[np.int16]] = {}
+    for field in COLLECTIONS[name].fields:
+        # shifting the field to the top and back down again extends its sign where it has one
+        top = (words << np.uint64(64 - field.low - field.width)).view(np.int64)
+        value = top if field.signed else top.view(np.uint64)
+        columns[f"{name}.{field.name}"] = (value >> value.dtype.type(64 - field.width)).astype(np.int16)
+    return columns
+
+
+def unassigned_bits(collection: Collection) -> int:
+    """Mask of the word's bits that no field holds."""
+    used = 0
+    for field in collection.fields:
+        used |= ((1 << field.width) - 1) << field.low
+    return ((1 << collection.word_bits) - 1) & ~used
