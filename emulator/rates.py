@@ -1,0 +1,74 @@
+"""Trigger rates and efficiencies with their statistical errors.
+
+Rate of a selection = revolution frequency x colliding bunches x passed / zero-bias crossings. Intervals are
+Clopper-Pearson (68.3 % central, binomial), so that zero passed crossings still give an upper end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+REVOLUTION_HZ = 11245.5
+COLLIDING_BUNCHES = 2748
+"""Filling scheme 25ns_2760b_2748_2492_2574_288bpi."""
+
+COVERAGE = 0.6827
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """``passed`` of ``total`` with the ends of its central 68.3 % interval."""
+
+    passed: int
+    total: int
+    value: float
+    low: float
+    high: float
+
+    def scaled(self, factor: float) -> tuple[float, float, float]:
+        """(value, low, high) times ``factor``."""
+        return self.value * factor, self.low * factor, self.high * factor
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def fraction(passed: int, total: int) -> Fraction:
+    """Clopper-Pearson interval of a binomial fraction (Biometrika 26 (1934) 404)."""
+    if not 0 <= passed <= total:
+        raise ValueError(f"{passed} of {total} is no fraction")
+    tail = (1 - COVERAGE) / 2
+    low = 0.0 if passed == 0 else float(beta.ppf(tail, passed, total - passed + 1))
+    high = 1.0 if passed == total else float(beta.ppf(1 - tail, passed + 1, total - passed))
+    return Fraction(passed, total, passed / total if total else 0.0, low, high)
+
+
+def full_rate_khz(bunches: int = COLLIDING_BUNCHES) -> float:
+    """Rate in kHz of a selection that every colliding crossing passes."""
+    return REVOLUTION_HZ * bunches / 1e3
+
+
+def threshold_for_rate(scores: NDArray[Any], rate_khz: float, bunches: int = COLLIDING_BUNCHES) -> Any:
+    """Smallest score ``t`` for which ``score >= t`` on zero bias stays within ``rate_khz``.
+
+    Integer scores give an integer threshold (what the menu compares with); float scores the float just
+    above the first excluded one. Shape of ``scores``: (n,).
+    """
+    allowed = int(rate_khz / full_rate_khz(bunches) * len(scores))
+    if allowed >= len(scores):
+        return scores.min()
+    first_excluded = np.partition(scores, len(scores) - 1 - allowed)[len(scores) - 1 - allowed]
+    if np.issubdtype(scores.dtype, np.integer):
+        return int(first_excluded) + 1
+    return np.nextafter(first_excluded, np.inf)
+
+
+def rate_curve(scores: NDArray[Any], thresholds: NDArray[Any]) -> NDArray[np.int64]:
+    """Number of ``scores >= t`` for each threshold, shape of ``thresholds``."""
+    ordered = np.sort(scores)
+    return len(ordered) - np.searchsorted(ordered, thresholds, side="left")

@@ -1,0 +1,93 @@
+"""Raw scores on disk and their distribution: what `l1forge emulate` writes and prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from emulator.atomic import atomic_path
+from emulator.fixed import FixedType
+
+KEY = b"l1forge"
+HISTOGRAM_BITS = 20
+
+
+class ScoreWriter:
+    """Appends blocks of raw scores to an open parquet file; made by ``open_writer``."""
+
+    def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
+        self._writer, self._schema = writer, schema
+
+    def append(self, scores: Mapping[str, NDArray[Any]]) -> None:
+        """One row group; ``scores[name]`` has shape (n,) or, for vector outputs, (size, n)."""
+        arrays = []
+        for field in self._schema:
+            values = scores[field.name]
+            if values.ndim == 2:
+                flat = pa.array(np.ascontiguousarray(values.T).reshape(-1), field.type.value_type)
+                arrays.append(pa.FixedSizeListArray.from_arrays(flat, values.shape[0]))
+            else:
+                arrays.append(pa.array(values, field.type))
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+
+
+@contextmanager
+def open_writer(
+    path: str | Path, outputs: Mapping[str, tuple[FixedType, int]], metadata: Mapping[str, Any]
+) -> Iterator[ScoreWriter]:
+    """Write scores to ``path`` atomically: integers in LSBs, the types in the file's metadata.
+
+    Parameters
+    ----------
+    outputs
+        Output name -> (type, number of elements).
+    """
+    fields = []
+    for name, (type_, size) in outputs.items():
+        item = pa.int32() if type_.width < 32 else pa.int64()
+        fields.append(pa.field(name, item if size == 1 else pa.list_(item, size), nullable=False))
+    note = {"format": "l1forge-scores", "version": 1, **metadata}
+    note["types"] = {name: str(type_) for name, (type_, _) in outputs.items()}
+    schema = pa.schema(fields, metadata={KEY: json.dumps(note).encode()})
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        yield ScoreWriter(writer, schema)
+
+
+class Distribution:
+    """Counts of one output's raw values, gathered block by block in constant memory."""
+
+    def __init__(self, type_: FixedType) -> None:
+        self.type = type_
+        self.shift = max(0, type_.width - HISTOGRAM_BITS)
+        self.origin = type_.minimum >> self.shift
+        self.counts = np.zeros((type_.maximum >> self.shift) - self.origin + 1, np.int64)
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Count raw integers of shape (n,)."""
+        bins = (values.astype(np.int64) >> self.shift) - self.origin
+        self.counts += np.bincount(bins, minlength=len(self.counts))
+
+    @property
+    def n(self) -> int:
+        return int(self.counts.sum())
+
+    def quantile(self, probability: float) -> int:
+        """Smallest raw value that at least this fraction of events does not exceed."""
+        cumulative = np.cumsum(self.counts)
+        index = int(np.searchsorted(cumulative, probability * cumulative[-1], side="left"))
+        return (index + self.origin) << self.shift
+
+    def maximum(self) -> int:
+        """Largest raw value seen."""
+        return (int(np.flatnonzero(self.counts)[-1]) + self.origin) << self.shift

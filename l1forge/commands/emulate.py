@@ -1,0 +1,117 @@
+"""`l1forge emulate MODEL INPUT`: stream events through a model."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+
+
+@app.command()
+def emulate(
+    model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="Event file: parquet, ADC2021 HDF5, NanoAOD, test vector.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Scores as parquet (raw integers).")
+    ] = None,
+    outputs: Annotated[
+        list[str] | None, typer.Option("--score", help="Only these outputs of the graph.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
+    block: Annotated[int, typer.Option(help="Crossings in memory at a time.")] = 1 << 18,
+    plan: Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")] = False,
+    json_output: Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")] = None,
+) -> None:
+    """Score every crossing of INPUT, bit for bit as the firmware does.
+
+    Examples:
+
+    `l1forge emulate vae simulation/sample/ttbar.parquet -o scores.parquet`
+
+    `l1forge emulate model.json TestVector_ttbar.txt --score mu2_score`
+    """
+    from emulator.atomic import write_text
+    from emulator.events.source import open_events
+    from emulator.graph import Graph
+    from emulator.kernel import compile_graph
+    from emulator.scores import Distribution, open_writer
+    from models import graph_path
+
+    console = Console()
+    path = graph_path(model)
+    graph = Graph.load(path)
+    events = open_events(source)
+    started = time.perf_counter()
+    kernel = compile_graph(graph, outputs or None)
+    ready = time.perf_counter() - started
+    if plan:
+        console.print(str(kernel.plan))
+    names = list(outputs or graph.outputs)
+    types = {name: (graph[name].type, graph[name].size) for name in names}
+    scalars = {
+        name: Distribution(types[name][0])
+        for name in names
+        if types[name][1] == 1 and types[name][0].width <= 62
+    }
+    done, busy = 0, 0.0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+    def run(append) -> None:  # type: ignore[no-untyped-def]
+        nonlocal done, busy
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("crossings", total=events.n)
+            for events_block in events.blocks(columns=kernel.columns, block_size=block):
+                start = time.perf_counter()
+                scores = kernel.run(events_block, threads=threads)
+                busy += time.perf_counter() - start
+                done += events_block.n
+                for name, distribution in scalars.items():
+                    distribution.add(scores[name])
+                append(scores)
+                progress.update(task, completed=done)
+
+    if output is None:
+        run(lambda scores: None)
+    else:
+        with open_writer(
+            output, types, {"model": graph.name, "graph": str(path), "input": str(source)}
+        ) as writer:
+            run(writer.append)
+    total = time.perf_counter() - started
+    summary = {
+        "model": graph.name,
+        "input": str(source),
+        "crossings": done,
+        "kernel_ready_s": ready,
+        "kernel_events_per_s": done / busy if busy else None,
+        "events_per_s": done / total,
+        "scores": {},
+    }
+    table = Table(title=f"{graph.name}: {done} crossings of {source}")
+    for heading in ("score", "LSB", *(f"{100 * q:g} %" for q in QUANTILES), "max"):
+        table.add_column(heading, justify="right")
+    for name, distribution in scalars.items():
+        if not done:
+            continue
+        values = {f"{q:g}": distribution.quantile(q) for q in QUANTILES} | {"max": distribution.maximum()}
+        summary["scores"][name] = {"type": str(distribution.type), **values}
+        table.add_row(name, f"{distribution.type.lsb:g}", *(str(v) for v in values.values()))
+    console.print(table)
+    speed = f"{done / busy / 1e6:.2f} M events/s in the kernel, " if busy else ""
+    console.print(f"{speed}{done / total / 1e6:.2f} M events/s with reading, writing and start-up")
+    if output is not None:
+        console.print(f"wrote {output}")
+    if json_output is not None:
+        write_text(json_output, json.dumps(summary, indent=1) + "\n")

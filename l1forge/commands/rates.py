@@ -1,0 +1,112 @@
+"""`l1forge rates MODEL`: rate against threshold of a score and what it buys in signal efficiency."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+def rates(
+    model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
+    score: Annotated[str | None, typer.Option(help="Output of the graph; default: the first.")] = None,
+    zero_bias: Annotated[
+        Path | None, typer.Option(help="Zero-bias events; default: the committed sample.")
+    ] = None,
+    signal: Annotated[
+        list[Path] | None, typer.Option(help="Signal events, repeatable; default: the sample.")
+    ] = None,
+    rate: Annotated[
+        list[float] | None, typer.Option(help="Target rate in kHz, repeatable [1, 10, 30].")
+    ] = None,
+    half: Annotated[
+        str, typer.Option(help="Zero-bias events used: odd (not trained on), even or all.")
+    ] = "odd",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for rates.json and rates.png.")
+    ] = Path("build/rates"),
+) -> None:
+    """Rate vs threshold, thresholds for target rates, efficiency per signal, with binomial errors.
+
+    Examples:
+
+    `l1forge rates vae`
+
+    `l1forge rates vae --score kl_score --rate 5 --signal my_signal.parquet -o study/`
+    """
+    from emulator.atomic import atomic_path, write_text
+    from emulator.errors import InputError
+    from emulator.graph import Graph
+    from emulator.kernel import compile_graph
+    from emulator.rate_report import plot, study
+    from models import graph_path
+    from simulation import SAMPLE
+
+    console = Console()
+    graph = Graph.load(graph_path(model))
+    name = score or graph.outputs[0]
+    if name not in graph.outputs or graph[name].size != 1:
+        raise InputError(
+            "is not a score of this graph", field="--score", value=name, remedy=f"scores: {graph.outputs}"
+        )
+    if half not in ("odd", "even", "all"):
+        raise InputError("must be odd, even or all", field="--half", value=half)
+    source = zero_bias or SAMPLE / "zerobias.parquet"
+    signals = signal or sorted(p for p in SAMPLE.glob("*.parquet") if p.name != "zerobias.parquet")
+    kernel = compile_graph(graph, [name])
+    files = [source, *signals]
+    scores = {
+        path: _score(kernel, name, path) for path in track(files, "scoring", console=console, transient=True)
+    }
+    background = scores[source]
+    background = {"odd": background[1::2], "even": background[::2], "all": background}[half]
+    if not len(background):
+        raise InputError("holds no zero-bias crossing", file=source, remedy="give at least two events")
+    lsb = graph[name].type.lsb
+    report = study(background, {p.stem: scores[p] for p in signals}, rate or [1.0, 10.0, 30.0], lsb)
+    output.mkdir(parents=True, exist_ok=True)
+    report = {"model": graph.name, "score": name, "type": str(graph[name].type), "half": half, **report}
+    write_text(output / "rates.json", json.dumps(report, indent=1) + "\n")
+    with atomic_path(output / "rates.png") as temporary:
+        plot(report, f"{graph.name}: {name}", temporary)
+    console.print(rates_table(report))
+    console.print(f"wrote {output}/rates.json and rates.png")
+
+
+def _score(kernel: Any, name: str, path: Path) -> Any:
+    import numpy as np
+
+    from emulator.events.source import open_events
+
+    blocks = open_events(path).blocks(columns=kernel.columns, block_size=1 << 18)
+    parts = [kernel.run(block)[name] for block in blocks]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def rates_table(report: dict[str, Any]) -> Table:
+    """One row per target rate: threshold, measured rate, efficiency of every signal in percent."""
+    crossings = report["zero_bias_crossings"]
+    table = Table(title=f"{report['model']} {report['score']}, {crossings} zero-bias crossings")
+    names = list(report["targets"][0]["efficiency"]) if report["targets"] else []
+    for heading in ("target [kHz]", "score >=", "rate [kHz]", *(f"{n} [%]" for n in names)):
+        table.add_column(heading, justify="right")
+    for row in report["targets"]:
+        up, down = row["rate_high_khz"] - row["rate_khz"], row["rate_khz"] - row["rate_low_khz"]
+        cells = [
+            f"{row['target_khz']:g}",
+            str(row["threshold"]),
+            f"{row['rate_khz']:.2f} +{up:.2f} -{down:.2f}",
+        ]
+        for name in names:
+            e = row["efficiency"][name]
+            cells.append(f"{100 * e['value']:.1f} ±{50 * (e['high'] - e['low']):.1f}")
+        table.add_row(*cells)
+    return table

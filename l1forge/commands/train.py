@@ -1,0 +1,35 @@
+"""`l1forge train NAME`: train a model from its seed and export its graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
+
+Seed = Annotated[int, typer.Option(help="Seed of everything random; printed and stored.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default: the model's own.")]
+
+
+@app.command()
+def vae(
+    seed: Seed = 20260,
+    output: Output = None,
+    sample: Annotated[Path | None, typer.Option(help="Folder of event files; default: the committed sample.")] = None,
+    quick: Annotated[bool, typer.Option(help="One epoch on few events: a check, not a result.")] = False,
+) -> None:
+    """Train the anomaly VAE on zero bias: float, quantised, pruned; print efficiencies, write plots and graph.
+
+    Example: `l1forge train vae --seed 7 -o build/vae7`
+    """
+    import models.vae.train as training
+    from l1forge.export import export_vae
+    from simulation import SAMPLE
+
+    folder = output or Path(training.__file__).parent
+    options = training.Options()
+    training.main(seed, folder, sample or SAMPLE, options.shortened() if quick else options)
+    export_vae(folder / "weights.npz", folder / "graph.json")
+    typer.echo(f"wrote {folder}/weights.npz, training.json, graph.json and plots")

@@ -1,0 +1,1 @@
+"""Anomaly trigger: a quantised variational autoencoder trained on zero bias only."""

@@ -1,0 +1,207 @@
+"""Train the VAE: float, then quantisation-aware, then pruned; write weights, report and plots.
+
+Even-numbered zero-bias events train (one in ten of them validates), odd-numbered ones measure rates;
+signals are only ever looked at for efficiencies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from emulator.atomic import atomic_path, write_text
+from emulator.errors import InputError
+from emulator.events.objects import Events
+from emulator.events.parquet import read_events
+from models.vae import evaluation, network
+from models.vae.features import COLUMNS, hardware_features, object_mask
+from models.vae.training import Batches, Schedule, fit
+
+SIGNALS = ("ttbar", "zmumu", "htautau", "A4l", "LQ_btau", "h_tautau", "Hp_taunu")
+CLIP = 8.0
+"""Normalised targets are clipped to this: a handful of extreme crossings must not steer the gradient."""
+
+
+@dataclass
+class Options:
+    """Schedules of the three stages; ``events`` limits the sample (0: all)."""
+
+    events: int = 0
+    float_stage: Schedule = field(default_factory=lambda: Schedule(30, 1024, 3e-3, 0.5))
+    quantised_stage: Schedule = field(default_factory=lambda: Schedule(10, 1024, 1e-3, 0.5))
+    pruned_stage: Schedule = field(default_factory=lambda: Schedule(20, 1024, 1e-3, 0.5, 0.5))
+
+    def shortened(self) -> Options:
+        """One epoch a stage on few events: proves that the code runs, not a result."""
+        for schedule in (self.float_stage, self.quantised_stage, self.pruned_stage):
+            schedule.epochs, schedule.batch = 1, 256
+        self.events = 8192
+        return self
+
+
+def load(path: Path, limit: int = 0) -> np.ndarray[Any, Any]:
+    """Hardware features (n, 57) int16 of an event file."""
+    if not path.exists():
+        raise InputError("sample is missing", file=path, remedy="run `make data` or give --sample")
+    blocks: list[Events] = []
+    count = 0
+    for block in read_events(path, columns=list(COLUMNS)):
+        blocks.append(block)
+        count += block.n
+        if limit and count >= limit:
+            break
+    features = hardware_features(Events.concatenate(blocks))
+    return features[:limit] if limit else features
+
+
+def _batches(features: Any, norm: tuple[Any, Any]) -> Batches:
+    mask = object_mask(features)
+    target = np.clip((network.scaled(features) - norm[0]) / norm[1], -CLIP, CLIP)
+    return Batches(features.astype(np.float32), target.astype(np.float32), mask)
+
+
+def normalisation(features: Any) -> tuple[Any, Any]:
+    """Mean and spread of every scaled feature where its object is there, each of shape (57,)."""
+    values = network.scaled(features)
+    mask = object_mask(features) > 0
+    count = np.maximum(mask.sum(0), 1)
+    mean = np.where(mask, values, 0).sum(0) / count
+    spread = np.sqrt(np.where(mask, np.square(values - mean), 0).sum(0) / count)
+    return mean.astype(np.float32), np.maximum(spread, 0.25).astype(np.float32)
+
+
+def _copy(source: Any, target: Any) -> None:
+    for name in network.DENSE_LAYERS:
+        target.get_layer(name).set_weights(source.get_layer(name).get_weights())
+
+
+def main(seed: int, output: Path, sample: Path, options: Options) -> dict[str, Any]:
+    """Train from ``seed`` and write ``weights.npz``, ``training.json`` and two plots into ``output``.
+
+    Returns the report that is also in training.json. Raises InputError if a sample file is missing.
+    """
+    console = Console()
+    console.print(f"seed {seed}")
+    network.keras().utils.set_random_seed(seed)
+    features = load(sample / "zerobias.parquet", options.events)
+    signals = {name: load(sample / f"{name}.parquet", options.events) for name in SIGNALS}
+    train, test = features[::2], features[1::2]
+    norm = normalisation(train)
+    fold = np.arange(len(train)) % 10 == 0
+    batches, validation = _batches(train[~fold], norm), _batches(train[fold], norm)
+
+    decoder = network.decoder()
+    encoders = {"float": network.float_encoder(), "quantised": network.quantised_encoder()}
+    encoders["pruned"] = network.quantised_encoder()
+    stages = {
+        "float": options.float_stage,
+        "quantised": options.quantised_stage,
+        "pruned": options.pruned_stage,
+    }
+    curves: dict[str, dict[str, list[float]]] = {}
+    versions: dict[str, Any] = {}
+    previous = None
+    with Progress(console=console) as progress:
+        for stage, schedule in stages.items():
+            encoder = encoders[stage]
+            if previous is not None:
+                _copy(previous, encoder)
+            task = progress.add_task(f"training, {stage}", total=schedule.epochs)
+
+            def report(epoch: int, loss: float, check: float, task: Any = task, name: str = stage) -> None:
+                progress.update(
+                    task, advance=1, description=f"training, {name}: loss {loss:.2f}, validation {check:.2f}"
+                )
+
+            curves[stage] = fit(encoder, decoder, batches, validation, schedule, seed, report)
+            versions[stage] = _evaluate(encoder, decoder, norm, train, test, signals)
+            previous = encoder
+    encoder = encoders["pruned"]
+    result = {
+        "seed": seed,
+        "options": asdict(options),
+        "zero_bias": {"train": len(train), "test": len(test)},
+        "sparsity": {n: float(np.mean(_kernel(encoder, n) == 0)) for n in network.DENSE_LAYERS},
+        "curves": curves,
+        "versions": {name: version["report"] for name, version in versions.items()},
+    }
+    _write(output, encoder, decoder, norm, result, versions["pruned"])
+    console.print(table(result))
+    return result
+
+
+def _kernel(encoder: Any, name: str) -> Any:
+    layer = encoder.get_layer(name)
+    return np.asarray(layer.kernel_quantizer_internal(layer.kernel))
+
+
+def _evaluate(encoder: Any, decoder: Any, norm: Any, train: Any, test: Any, signals: Any) -> dict[str, Any]:
+    def score(x: Any) -> dict[str, Any]:
+        return evaluation.scores(encoder, decoder, x, norm, object_mask(x))
+
+    zero_bias = score(test)
+    signal_scores = {name: score(x) for name, x in signals.items()}
+    return {
+        "zero_bias": zero_bias,
+        "signals": signal_scores,
+        "report": {
+            "efficiencies": evaluation.efficiencies(zero_bias, signal_scores),
+            "over_training": evaluation.over_training(score(train)["mu2"], zero_bias["mu2"]),
+        },
+    }
+
+
+def _write(output: Path, encoder: Any, decoder: Any, norm: Any, result: Any, version: Any) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        f"{n}/{k}": w
+        for n in network.DENSE_LAYERS
+        for k, w in zip(("kernel", "bias"), encoder.get_layer(n).get_weights(), strict=True)
+    }
+    arrays |= {f"decoder/{i}": w for i, w in enumerate(decoder.get_weights())}
+    arrays |= {"normalisation/mean": norm[0], "normalisation/spread": norm[1]}
+    with atomic_path(output / "weights.npz") as temporary:
+        np.savez_compressed(temporary, **arrays)
+    write_text(output / "training.json", json.dumps(result, indent=1) + "\n")
+    with atomic_path(output / "curves.png") as temporary:
+        evaluation.plot_curves(result["curves"], temporary)
+    with atomic_path(output / "scores.png") as temporary:
+        evaluation.plot_scores(
+            version["zero_bias"]["mu2"], {n: s["mu2"] for n, s in version["signals"].items()}, temporary
+        )
+
+
+def load_encoder(weights: Path) -> Any:
+    """The trained QKeras encoder from ``weights.npz``."""
+    encoder = network.quantised_encoder()
+    with np.load(weights) as arrays:
+        for name in network.DENSE_LAYERS:
+            encoder.get_layer(name).set_weights([arrays[f"{name}/kernel"], arrays[f"{name}/bias"]])
+    return encoder
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """Efficiency in percent per signal: rows are version, score and rate."""
+    grid = Table(title="signal efficiency in % (68 % interval)")
+    for heading in ("version", "score", "rate [kHz]", *SIGNALS):
+        grid.add_column(heading, justify="right")
+    for version, report in result["versions"].items():
+        rows: dict[tuple[str, float], list[str]] = {}
+        for row in report["efficiencies"]:
+            value, low, high = (100 * x for x in row["efficiency"])
+            cell = f"{value:.1f}±{(high - low) / 2:.1f}"
+            rows.setdefault((row["score"], row["target_khz"]), []).append(cell)
+        for (score, rate), cells in rows.items():
+            grid.add_row(version, score, f"{rate:g}", *cells)
+        check = report["over_training"]
+        grid.add_section()
+        grid.caption = f"over-training check (KS of mu2, train vs test): p = {check['p_value']:.3f}"
+    return grid
