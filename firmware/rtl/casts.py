@@ -1,0 +1,102 @@
+"""ap_fixed's casts as logic: every rounding and overflow mode from alkaid's adders, multiplexers and wires.
+
+alkaid knows TRN, RND, RND_CONV and WRAP, SAT, SAT_SYM. The others are built here: each rounding mode is "add
+something smaller than one LSB, then drop the fraction", with the addend chosen by the sign or the kept LSB.
+Values are in real units (an LSB of ``fixed<W,I>`` is ``2**-(W-I)``), as everywhere in alkaid.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType, Overflow, Rounding
+
+Variable = Any  # alkaid.trace.FVariable
+
+
+def fraction_bits(x: Variable) -> int:
+    """Fractional bits that ``x`` may use (from the proven interval, not from its declared type)."""
+    return int(x.kif[2])
+
+
+def cast(x: Variable, target: FixedType) -> Variable:
+    """``x`` cast to ``target``: round, then overflow, exactly as docs/graph.md states.
+
+    Raises
+    ------
+    InputError
+        For WRAP with saturation bits and WRAP_SM, which the emulator does not define either.
+    """
+    return _overflow(round_to(x, target.fraction, target.rounding), target)
+
+
+def in_range(x: Variable, target: FixedType) -> bool:
+    """True if the interval proves that overflow cannot happen."""
+    lsb = target.lsb
+    return bool(x.low >= target.minimum * lsb and x.high <= target.maximum * lsb)
+
+
+def _truncate(x: Variable, fraction: int) -> Variable:
+    signed, integer, _ = (int(n) for n in x.kif)
+    # a result of no bits at all would lose the -1 LSB of a negative value: keep at least one
+    return x.quantize(signed, max(integer, 1 - fraction), fraction, "WRAP", "TRN")
+
+
+def round_to(x: Variable, fraction: int, mode: Rounding) -> Variable:
+    """``x`` rounded to ``fraction`` fractional bits; no overflow."""
+    have = fraction_bits(x)
+    if have <= fraction or x.low == x.high == 0:
+        return x
+    lsb, half, fine = 2.0**-fraction, 2.0 ** -(fraction + 1), 2.0**-have
+    if mode is Rounding.TRN:
+        return _truncate(x, fraction)
+    if mode is Rounding.RND:
+        return _truncate(x + half, fraction)
+    if mode is Rounding.RND_MIN_INF:
+        return _truncate(x + (half - fine), fraction)
+    if mode is Rounding.RND_CONV:
+        # ties go up only if the kept LSB is odd: add that bit as a carry one fine step wide
+        odd = x.quantize(0, 1 - fraction, fraction, "WRAP", "TRN") * 2.0**fraction
+        return _truncate(x + (half - fine) + odd * fine, fraction)
+    negative = x.is_negative()
+    if mode is Rounding.TRN_ZERO:
+        return _truncate(x + negative * (lsb - fine), fraction)
+    if mode is Rounding.RND_ZERO:
+        return _truncate(x + (half - fine) + negative * fine, fraction)
+    if mode is Rounding.RND_INF:
+        return _truncate(x + half - negative * fine, fraction)
+    raise AssertionError(mode)
+
+
+def _overflow(x: Variable, target: FixedType) -> Variable:
+    if in_range(x, target):
+        return x
+    low, high = target.minimum * target.lsb, target.maximum * target.lsb
+    mode = target.overflow
+    if mode in (Overflow.SAT, Overflow.SAT_SYM):
+        return x.max_of(low).min_of(high)
+    if mode is Overflow.SAT_ZERO:
+        result = x
+        if x.high > high:
+            result = _gate(x, (x - (high + target.lsb)).is_negative(), (low, high))
+        if x.low < low:
+            inside = ~((x - low).is_negative())
+            result = _gate(result, inside, (low, high))
+        return result
+    if mode is Overflow.WRAP and target.saturation_bits == 0:
+        return x.quantize(int(target.signed), target.integer - target.signed, target.fraction, "WRAP", "TRN")
+    raise InputError(
+        "overflow mode has no logic yet", field="type", value=str(target), remedy="use WRAP, SAT or SAT_SYM"
+    )
+
+
+def _gate(x: Variable, condition: Variable, interval: tuple[float, float]) -> Variable:
+    """``x`` where the one-bit ``condition`` is 1, else 0."""
+    from alkaid.trace import FVariable
+
+    low, high = min(interval[0], 0.0), max(interval[1], 0.0)
+    zero = FVariable.from_const(0.0, hwconf=x.hwconf)
+    if condition.low == condition.high:
+        return x if condition.low else zero
+    return condition.msb_mux(x, zero, qint=(low, high, x.step))

@@ -1,0 +1,162 @@
+"""From a fixed-point graph to a pipelined Verilog project: trace, split into stages, write, describe."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import InputError
+from emulator.graph import Graph
+from firmware.rtl import accumulate, tables, trees
+from firmware.rtl.lowering import inputs_of, lower
+from firmware.rtl.ports import Precision, identifier, input_ports, output_ports, top_module
+from firmware.rtl.project import MANIFEST, RtlProject
+
+CLOCK_PERIOD_NS = 1000 / 240.47  # six clocks per bunch crossing at the LHC's 40.079 MHz
+TIMESCALE = "`timescale 1 ns / 1 ps"
+LOWERING_MODULES = (accumulate, tables, trees)  # imported for their registered operations
+
+
+def digest_of(graph: Graph, stages: int | None, clock_period_ns: float) -> str:
+    """Identifies the result: the graph, the parameters, alkaid's version and this generator's source."""
+    state = hashlib.sha256(graph.to_json().encode())
+    state.update(f"{stages} {clock_period_ns} {importlib.metadata.version('alkaid')}".encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        state.update(file.read_bytes())
+    return state.hexdigest()
+
+
+def generate(
+    graph: Graph,
+    out_dir: str | Path,
+    *,
+    outputs: Sequence[str] | None = None,
+    stages: int | None = None,
+    clock_period_ns: float = CLOCK_PERIOD_NS,
+) -> RtlProject:
+    """Write fully pipelined Verilog (initiation interval 1) for ``graph``; found again if nothing changed.
+
+    Parameters
+    ----------
+    out_dir
+        Folder of the project; replaced as a whole once the new project is complete.
+    outputs
+        Nodes to bring out as ports (the graph's outputs if not given); what they do not need is left out.
+    stages
+        Pipeline stages of logic. If not given, as many as alkaid's delay model needs for ``clock_period_ns``.
+
+    Raises
+    ------
+    InputError
+        If an operation, a type or a constant cannot be expressed, or a port would exceed 64 bits.
+    """
+    if stages is not None and stages < 1:
+        raise InputError("must be at least 1", field="stages", value=stages)
+    if clock_period_ns <= 0:
+        raise InputError("must be positive", field="clock period", value=clock_period_ns)
+    graph = graph.subgraph(outputs or graph.outputs)
+    target, digest = Path(out_dir), digest_of(graph, stages, clock_period_ns)
+    if (target / MANIFEST).exists():
+        try:
+            known = RtlProject.load(target)
+        except InputError:
+            known = None  # damaged or of an older version: made again below
+        if known is not None and known.digest == digest:
+            return known
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        temporary.chmod(0o755)
+        _write(graph, temporary, digest, stages, clock_period_ns).save()
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return RtlProject.load(target)
+
+
+def trace(graph: Graph) -> Any:
+    """The graph as alkaid's combinational program (``CombLogic``); input elements in graph order."""
+    from alkaid.trace import trace as alkaid_trace
+
+    variables = inputs_of(graph)
+    tensors = lower(graph, variables)
+    flat_in = [v for node in graph.inputs for v in variables[node.name].ravel()]
+    flat_out = [v for name in graph.outputs for v in tensors[name].ravel()]
+    return alkaid_trace(flat_in, flat_out)
+
+
+def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_period_ns: float) -> RtlProject:
+    import alkaid.codegen.rtl
+    from alkaid.codegen.rtl.verilog import fsm_logic_gen
+    from alkaid.trace.passes import add_surrogate, dead_code_elimin, fuse_ternary_adders
+    from alkaid.trace.pipeline import to_pipeline
+
+    name = identifier(graph.name or "model")
+    program = add_surrogate(dead_code_elimin(fuse_ternary_adders(trace(graph))), _skip_op8_cost=True)
+    cutoff = None if stages is not None else clock_period_ns
+    machine = to_pipeline(program, n_stages=stages, latency_cutoff=cutoff, verbose=False)
+    core = f"{name}_core"
+    codes = fsm_logic_gen(machine, core, timescale=TIMESCALE)
+    (word_in,), (word_out,) = machine.inp_signals, machine.out_signals
+    stage_count = len(machine.logic)
+    latency = stage_count + 1  # a register before the first stage and one behind each
+    inputs = list(zip(input_ports(graph), map(_precision, word_in.precisions), strict=True))
+    out_words = list(zip(output_ports(graph), map(_precision, word_out.precisions), strict=True))
+    files = {f"{name}.v": top_module(name, core, inputs, out_words, latency)}
+    for key, code in codes.items():
+        # alkaid calls its stages logic0, logic1, ...: two designs could not be simulated together
+        files[f"{_renamed(key, name)}.v"] = _renamed(code, name)
+    for file in Path(alkaid.codegen.rtl.__file__).parent.glob("verilog/source/*.v"):
+        if any(re.search(rf"\b{file.stem} #\(", code) for code in codes.values()):
+            files[file.name] = file.read_text()
+    for file_name, text in files.items():
+        (folder / file_name).write_text(text, encoding="utf-8")
+    return RtlProject(
+        folder=folder,
+        name=name,
+        digest=digest,
+        files=tuple(sorted(files)),
+        inputs=tuple(port for port, _ in inputs if port is not None),
+        outputs=tuple(port for port, _ in out_words),
+        registers=tuple(_registers(machine)),
+        latency=latency,
+        stages=stage_count,
+        clock_period_ns=clock_period_ns,
+        operations=sum(op.opcode >= 0 for op in program.ops),
+        cost=float(program.cost),
+        delay_ns=max(map(_longest_path, machine.logic.values())),
+        core=core,
+    )
+
+
+def _longest_path(stage: Any) -> float:
+    """The slowest path through one stage by alkaid's delays per operation (ns, no routing)."""
+    arrival: list[float] = []
+    for op in stage.ops:
+        sources = list(op.input_ids)
+        own = op.latency - max((stage.ops[i].latency for i in sources), default=op.latency)
+        arrival.append(max((arrival[i] for i in sources), default=0.0) + own)
+    return float(max(arrival, default=0.0))
+
+
+def _precision(precision: Any) -> Precision:
+    signed, integer, fraction = precision
+    return int(signed), int(integer), int(fraction)
+
+
+def _renamed(text: str, name: str) -> str:
+    return re.sub(r"\blogic(\d+)\b", rf"{name}_stage\1", text)
+
+
+def _registers(machine: Any) -> list[Any]:
+    from firmware.rtl.project import Register
+
+    return [Register(s.name, int(s.width)) for s in machine.signals.values() if s.reg and s.width]

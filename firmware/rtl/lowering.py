@@ -1,0 +1,232 @@
+"""The fixed-point graph as logic: one function per operation, each returning alkaid's symbolic variables.
+
+The counterpart of ``emulator.reference`` for hardware. Variables carry real values and a proven interval;
+``casts.cast`` applies the graph's types. An operation that is not listed here is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType
+from emulator.graph import Constant, Graph, Node
+from firmware.rtl.casts import Variable, cast
+
+Variables = NDArray[Any]  # object array of alkaid.trace.FVariable, of the node's shape
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The variables of one node and their declared type (their intervals may be narrower)."""
+
+    values: Variables
+    type: FixedType
+
+
+Lowering = Callable[[Node, list[Tensor]], Variables]
+LOWERINGS: dict[str, Lowering] = {}
+
+# One LUT bit per adder bit, carries counted bit by bit, no cut-off: with other settings alkaid 0.8.2 gives
+# products a negative latency and its pipeliner fails.
+HARDWARE = (1, 1, -1)
+CONSTANT_BITS = 31  # alkaid keeps the mantissa of an added constant in 32 bits
+WEIGHT_BITS = 24  # and the weights of a matrix product in single precision
+
+
+def lowering(name: str) -> Callable[[Lowering], Lowering]:
+    """Register the logic of an operation."""
+
+    def register(function: Lowering) -> Lowering:
+        LOWERINGS[name] = function
+        return function
+
+    return register
+
+
+def inputs_of(graph: Graph) -> dict[str, Variables]:
+    """Fresh variables for every input node, of the declared type."""
+    return {node.name: _fresh(node) for node in graph.inputs}
+
+
+def lower(graph: Graph, inputs: dict[str, Variables]) -> dict[str, Variables]:
+    """Build the logic of ``graph`` on ``inputs``; the variables of every node by name.
+
+    Raises
+    ------
+    InputError
+        If an operation, an overflow mode or the width of a constant cannot be expressed.
+    """
+    tensors = {node.name: Tensor(inputs[node.name], node.type) for node in graph.inputs}
+    for node in graph.nodes:
+        if node.op == "input":
+            continue
+        function = LOWERINGS.get(node.op)
+        if function is None:
+            raise InputError(
+                "operation has no logic yet",
+                file=graph.file,
+                field=f"node {node.name}",
+                value=node.op,
+                remedy=f"known: {', '.join(sorted(LOWERINGS))}",
+            )
+        tensors[node.name] = Tensor(function(node, [tensors[name] for name in node.inputs]), node.type)
+    return {name: tensor.values for name, tensor in tensors.items()}
+
+
+def array(values: list[Variable], shape: tuple[int, ...]) -> Variables:
+    """An object array of ``shape`` (NumPy would look inside the variables)."""
+    result = np.empty(len(values), dtype=object)
+    result[:] = values
+    return result.reshape(shape)
+
+
+def cast_all(values: Variables, target: FixedType, shape: tuple[int, ...]) -> Variables:
+    return array([cast(x, target) for x in values.ravel()], shape)
+
+
+def constant(value: float, like: Variable | None = None) -> Variable:
+    from alkaid.trace import FVariable, HWConfig
+
+    return FVariable.from_const(value, hwconf=like.hwconf if like is not None else HWConfig(*HARDWARE))
+
+
+def real(data: Constant, node: Node, bits: int = CONSTANT_BITS) -> NDArray[np.float64]:
+    """A constant's values in real units, exactly; refuses mantissas that alkaid would cut."""
+    for v in data.data.ravel():
+        mantissa = abs(int(v))
+        mantissa >>= max((mantissa & -mantissa).bit_length() - 1, 0)
+        if mantissa.bit_length() > bits:
+            raise InputError(
+                f"constant has more than {bits} significant bits",
+                field=f"node {node.name}",
+                value=int(v),
+                remedy="narrow the type of the constant",
+            )
+    return data.data.astype(np.float64) * data.type.lsb
+
+
+def _fresh(node: Node) -> Variables:
+    from alkaid.trace import FVariable, HWConfig
+
+    kind = node.type
+    if kind.overflow.value == "SAT_SYM" or kind.width > 53:
+        raise InputError("input type has no port", field=f"node {node.name}", value=str(kind))
+    make = [
+        FVariable.from_kif(
+            int(kind.signed), kind.integer - kind.signed, kind.fraction, hwconf=HWConfig(*HARDWARE)
+        )
+        for _ in range(node.size)
+    ]
+    return array(make, node.shape)
+
+
+@lowering("constant")
+def _constant(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([constant(v) for v in real(node.constants["value"], node).ravel()], node.shape)
+
+
+@lowering("cast")
+def _cast(node: Node, inputs: list[Tensor]) -> Variables:
+    (x,) = inputs
+    types = node.attributes.get("types")
+    if types is None:
+        return cast_all(x.values, node.type, node.shape)
+    return array(
+        [cast(v, FixedType.parse(text)) for v, text in zip(x.values.ravel(), types, strict=True)], node.shape
+    )
+
+
+@lowering("scale_bias")
+def _scale_bias(node: Node, inputs: list[Tensor]) -> Variables:
+    (x,) = inputs
+    scale = np.broadcast_to(real(node.constants["scale"], node, WEIGHT_BITS), node.shape).ravel()
+    bias = np.broadcast_to(real(node.constants["bias"], node), node.shape).ravel()
+    return array(
+        [
+            cast(v * float(s) + float(b), node.type)
+            for v, s, b in zip(x.values.ravel(), scale, bias, strict=True)
+        ],
+        node.shape,
+    )
+
+
+@lowering("relu")
+def _relu(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([cast(v.relu(), node.type) for v in inputs[0].values.ravel()], node.shape)
+
+
+@lowering("square")
+def _square(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([cast(v * v, node.type) for v in inputs[0].values.ravel()], node.shape)
+
+
+def _pairs(node: Node, inputs: list[Tensor]) -> list[tuple[Variable, Variable]]:
+    a, b = (np.broadcast_to(x.values, node.shape).ravel() for x in inputs)
+    return list(zip(a, b, strict=True))
+
+
+@lowering("add")
+def _add(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([cast(a + b, node.type) for a, b in _pairs(node, inputs)], node.shape)
+
+
+@lowering("subtract")
+def _subtract(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([cast(a - b, node.type) for a, b in _pairs(node, inputs)], node.shape)
+
+
+@lowering("multiply")
+def _multiply(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([cast(a * b, node.type) for a, b in _pairs(node, inputs)], node.shape)
+
+
+@lowering("maximum")
+def _maximum(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([cast(a.max_of(b), node.type) for a, b in _pairs(node, inputs)], node.shape)
+
+
+@lowering("minimum")
+def _minimum(node: Node, inputs: list[Tensor]) -> Variables:
+    return array([cast(a.min_of(b), node.type) for a, b in _pairs(node, inputs)], node.shape)
+
+
+@lowering("concatenate")
+def _concatenate(node: Node, inputs: list[Tensor]) -> Variables:
+    return cast_all(
+        np.concatenate([x.values for x in inputs], axis=node.attributes["axis"]), node.type, node.shape
+    )
+
+
+@lowering("reshape")
+def _reshape(node: Node, inputs: list[Tensor]) -> Variables:
+    return cast_all(inputs[0].values, node.type, node.shape)
+
+
+@lowering("take")
+def _take(node: Node, inputs: list[Tensor]) -> Variables:
+    return cast_all(inputs[0].values.ravel()[node.attributes["index"]], node.type, node.shape)
+
+
+@lowering("argmax")
+def _argmax(node: Node, inputs: list[Tensor]) -> Variables:
+    # a tournament in C order: the later element wins only if it is strictly larger
+    entries = [(v, constant(float(i), v)) for i, v in enumerate(inputs[0].values.ravel())]
+    while len(entries) > 1:
+        entries = [
+            entries[i] if i + 1 == len(entries) else _winner(entries[i], entries[i + 1])
+            for i in range(0, len(entries), 2)
+        ]
+    return array([cast(entries[0][1], node.type)], node.shape)
+
+
+def _winner(a: tuple[Variable, Variable], b: tuple[Variable, Variable]) -> tuple[Variable, Variable]:
+    later = (a[0] - b[0]).is_negative()
+    if later.low == later.high:
+        return b if later.low else a
+    return later.msb_mux(b[0], a[0]), later.msb_mux(b[1], a[1])

@@ -1,0 +1,156 @@
+"""Port names of the top module, taken from the graph's ``source`` columns, and its Verilog text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any
+
+from emulator.errors import InputError
+from emulator.graph import Graph, Node
+from firmware.rtl.project import Port
+
+CONTROL = ("clk", "rst", "in_valid", "out_valid")
+WIDEST = 64  # the simulation drivers move one machine word per port
+ZERO = "0"
+KEYWORDS = frozenset(
+    {"always", "and", "assign", "begin", "buf", "case", "default", "else", "end", "endcase", "endmodule"}
+    | {"event", "for", "function", "if", "initial", "inout", "input", "integer", "module", "nand", "nor"}
+    | {"not", "or", "output", "parameter", "real", "reg", "signed", "table", "task", "time", "tri", "wait"}
+    | {"wand", "while", "wire", "wor", "xnor", "xor"}
+)
+
+Precision = tuple[int, int, int]  # alkaid's (sign, integer, fraction) bits of one packed element
+
+
+def identifier(text: str) -> str:
+    """A Verilog identifier without double underscores (Verilator mangles those)."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_") or "x"
+    name = f"x_{name}" if name[0].isdigit() else name
+    return f"{name}_" if name in KEYWORDS or name in CONTROL else name
+
+
+def input_ports(graph: Graph) -> list[Port | None]:
+    """One port per input element in graph order; None for an element that is constant zero."""
+    names = [
+        None if source == ZERO else source
+        for node in graph.inputs
+        for source in node.attributes.get("source", _names(node))
+    ]
+    return _ports(graph.inputs, names)
+
+
+def output_ports(graph: Graph) -> list[Port]:
+    nodes = [graph[name] for name in graph.outputs]
+    return [port for port in _ports(nodes, [n for node in nodes for n in _names(node)]) if port is not None]
+
+
+def _names(node: Node) -> list[str]:
+    return [node.name] if node.size == 1 else [f"{node.name}_{i}" for i in range(node.size)]
+
+
+def _ports(nodes: Sequence[Node], names: Iterable[str | None]) -> list[Port | None]:
+    taken: set[str] = set()
+    ports: list[Port | None] = []
+    elements = [(node, i) for node in nodes for i in range(node.size)]
+    for (node, element), name in zip(elements, names, strict=True):
+        if name is None:
+            ports.append(None)
+            continue
+        unique = base = identifier(name)
+        count = 1
+        while unique in taken:
+            count += 1
+            unique = f"{base}_copy{count}"
+        taken.add(unique)
+        if node.type.width > WIDEST:
+            raise InputError(
+                f"port is wider than {WIDEST} bits", field=f"node {node.name}", value=str(node.type)
+            )
+        ports.append(Port(unique, node.name, element, str(node.type)))
+    return ports
+
+
+def top_module(
+    name: str,
+    core: str,
+    inputs: Sequence[tuple[Port | None, Precision]],
+    outputs: Sequence[tuple[Port, Precision]],
+    latency: int,
+) -> str:
+    """The top: declared widths outside, alkaid's packed vectors inside, a shift register for valid.
+
+    The data path has no reset: ``rst`` clears the valid bits, which is what makes data meaningful.
+    """
+    ports = ["input wire clk", "input wire rst", "input wire in_valid"]
+    ports += [f"input wire {_range(port)} {port.name}" for port, _ in inputs if port is not None]
+    ports += ["output wire out_valid"]
+    ports += [f"output wire {_range(port)} {port.name}" for port, _ in outputs]
+    in_bits, out_bits = (sum(sum(p) for _, p in words) for words in (inputs, outputs))
+    lines = [
+        f"module {name} (",
+        ",\n".join(f"    {port}" for port in ports),
+        ");",
+        f"    reg [{latency - 1}:0] valid;",
+        "    always @(posedge clk)",
+        f"        if (rst) valid <= {latency}'b0;",
+        f"        else valid <= {{valid[{latency - 2}:0], in_valid}};",
+        f"    assign out_valid = valid[{latency - 1}];",
+        "",
+        f"    wire [{in_bits - 1}:0] packed_inp;",
+        f"    wire [{out_bits - 1}:0] packed_out;",
+        *(f"    assign packed_inp[{hi}:{lo}] = {text};" for hi, lo, text in _pack(inputs)),
+        *(f"    assign {port} = {text};" for port, text in _unpack(outputs)),
+        "",
+        f"    {core} core (.clk(clk), .model_inp(packed_inp), .model_out(packed_out));",
+        "endmodule",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _range(port: Port) -> str:
+    return f"{'signed ' if port.fixed.signed else ''}[{port.width - 1}:0]"
+
+
+def _offsets(words: Sequence[tuple[Any, Precision]]) -> list[int]:
+    return list(accumulate((sum(p) for _, p in words), initial=0))
+
+
+def _pack(inputs: Sequence[tuple[Port | None, Precision]]) -> list[tuple[int, int, str]]:
+    """(high bit, low bit, expression): the bits of each input that the core uses."""
+    assignments = []
+    for (port, precision), low in zip(inputs, _offsets(inputs), strict=False):
+        width = sum(precision)
+        if width == 0:
+            continue
+        if port is None:
+            assignments.append((low + width - 1, low, f"{width}'b0"))
+            continue
+        first = port.fixed.fraction - precision[2]
+        if first < 0 or first + width > port.width:
+            raise AssertionError(f"core wants bits that {port.name} does not have")
+        assignments.append((low + width - 1, low, f"{port.name}[{first + width - 1}:{first}]"))
+    return assignments
+
+
+def _unpack(outputs: Sequence[tuple[Port, Precision]]) -> list[tuple[str, str]]:
+    """(port, expression): each result extended by its sign and padded to its declared type."""
+    assignments = []
+    for (port, precision), low in zip(outputs, _offsets(outputs), strict=False):
+        width, right = sum(precision), port.fixed.fraction - precision[2]
+        if width == 0:
+            assignments.append((port.name, f"{port.width}'b0"))
+            continue
+        left = port.width - width - right
+        if right < 0 or left < 0:
+            raise AssertionError(f"core's result does not fit {port.name}")
+        parts = [f"packed_out[{low + width - 1}:{low}]"]
+        if left:
+            fill = f"packed_out[{low + width - 1}]" if precision[0] else "1'b0"
+            parts.insert(0, f"{{{left}{{{fill}}}}}")
+        if right:
+            parts.append(f"{right}'b0")
+        assignments.append((port.name, f"{{{', '.join(parts)}}}"))
+    return assignments

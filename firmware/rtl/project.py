@@ -1,0 +1,112 @@
+"""An RTL project on disk: Verilog files, the ports of the top module, and a JSON manifest beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType
+
+MANIFEST = "manifest.json"
+FORMAT = "l1forge-rtl"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Port:
+    """One data word of the top module: element ``element`` (C order) of the graph's node ``node``."""
+
+    name: str
+    node: str
+    element: int
+    type: str
+
+    @property
+    def fixed(self) -> FixedType:
+        return FixedType.parse(self.type)
+
+    @property
+    def width(self) -> int:
+        return self.fixed.width
+
+
+@dataclass(frozen=True)
+class Register:
+    """A pipeline register: its name inside the core and its width in bits."""
+
+    name: str
+    width: int
+
+
+@dataclass(frozen=True)
+class RtlProject:
+    """A generated design.
+
+    ``latency`` is in clocks from the edge that samples an input to the edge that samples its result;
+    the initiation interval is 1. ``delay_ns`` and ``cost`` are alkaid's estimates (longest stage without
+    routing; LUTs). Files are relative to ``folder``; ``digest`` identifies the graph and the generator.
+    """
+
+    folder: Path
+    name: str
+    digest: str
+    files: tuple[str, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    registers: tuple[Register, ...]
+    latency: int
+    stages: int
+    clock_period_ns: float
+    operations: int
+    cost: float
+    delay_ns: float
+    core: str = ""
+
+    @property
+    def sources(self) -> list[Path]:
+        return [self.folder / name for name in self.files]
+
+    @property
+    def latency_ns(self) -> float:
+        return self.latency * self.clock_period_ns
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What is written to ``manifest.json``: everything but the folder."""
+        document = asdict(self)
+        del document["folder"]
+        return {"format": FORMAT, "version": VERSION, **document, "initiation_interval": 1}
+
+    def save(self) -> None:
+        text = json.dumps(self.manifest, indent=1) + "\n"
+        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
+
+    @staticmethod
+    def load(folder: str | Path) -> RtlProject:
+        """Read a project from its manifest.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no manifest of this format, or a file it names is missing.
+        """
+        folder = Path(folder)
+        file = folder / MANIFEST
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise InputError(f"cannot read RTL manifest: {error}", file=file) from error
+        if (document.pop("format", None), document.pop("version", None)) != (FORMAT, VERSION):
+            raise InputError("is not an RTL manifest of this version", file=file, remedy="generate it again")
+        del document["initiation_interval"]
+        for key, kind in (("inputs", Port), ("outputs", Port), ("registers", Register)):
+            document[key] = tuple(kind(**entry) for entry in document[key])
+        document["files"] = tuple(document["files"])
+        project = RtlProject(folder, **document)
+        for source in project.sources:
+            if not source.exists():
+                raise InputError("Verilog file is missing", file=source, remedy="generate the project again")
+        return project
