@@ -13,6 +13,8 @@ from emulator.errors import EXIT_BAD_INPUT, InputError
 
 SUBCOMMANDS = {
     "emulate": "Score events with a model, bit for bit as the firmware does.",
+    "rates": "Rate against threshold of a score, efficiency per signal.",
+    "train": "Train a model from its seed and export its graph.",
 }
 """Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""
 

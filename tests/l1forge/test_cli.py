@@ -1,0 +1,52 @@
+"""The front door: help, lazy imports, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from l1forge.cli import SUBCOMMANDS
+
+HEAVY = ("tensorflow", "torch", "hls4ml", "conifer", "pythia8mc", "numba", "uproot", "alkaid", "cocotb")
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "l1forge.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_lists_every_subcommand():
+    result = run("--help")
+    assert result.returncode == 0
+    for name in SUBCOMMANDS:
+        assert name in result.stdout
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from l1forge.cli import main\n"
+        "try: main(['--help'])\n"
+        f"finally: print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "HEAVY []" in result.stdout
+
+
+@pytest.mark.parametrize("name", list(SUBCOMMANDS))
+def test_every_subcommand_has_help_with_an_example(name):
+    result = run(name, "--help")
+    assert result.returncode == 0, result.stderr
+    assert "l1forge" in result.stdout
+
+
+def test_bad_input_is_one_line_and_exit_code_2():
+    result = run("emulate", "no_such_model", "nothing.parquet")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: MODEL: is neither a model nor a graph file (got 'no_such_model')")
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_unknown_subcommand_is_exit_code_2():
+    assert run("frobnicate").returncode == 2
