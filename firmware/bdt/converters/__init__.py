@@ -1,0 +1,57 @@
+"""Readers of the training libraries' models; ``convert`` chooses by the model's type or file name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import InputError
+from firmware.bdt.ensemble import Ensemble
+
+SUPPORTED = "scikit-learn, XGBoost, LightGBM or YDF model, XGBoost or LightGBM .json, TMVA .xml"
+
+
+def convert(model: Any) -> Ensemble:
+    """Read a trained model, live or from a file.
+
+    Parameters
+    ----------
+    model
+        An estimator of scikit-learn, XGBoost, LightGBM or YDF, or the path of an XGBoost JSON model, of a
+        LightGBM ``dump_model`` JSON, or of a TMVA weight file.
+
+    Raises
+    ------
+    InputError
+        If the model is of another kind, or holds something that a tree of comparisons cannot represent.
+    """
+    if isinstance(model, str | Path):
+        return _convert_file(Path(model))
+    library = type(model).__module__.split(".")[0]
+    if library == "sklearn":
+        from firmware.bdt.converters import scikit_learn as reader
+    elif library == "xgboost":
+        from firmware.bdt.converters import xgboost_json as reader  # type: ignore[no-redef]
+    elif library == "lightgbm":
+        from firmware.bdt.converters import lightgbm_dump as reader  # type: ignore[no-redef]
+    elif library == "ydf":
+        from firmware.bdt.converters import yggdrasil as reader  # type: ignore[no-redef]
+    else:
+        raise InputError("cannot convert this", value=type(model).__name__, remedy=f"give a {SUPPORTED}")
+    return reader.convert(model)
+
+
+def _convert_file(path: Path) -> Ensemble:
+    if path.suffix == ".xml":
+        from firmware.bdt.converters import tmva
+
+        return tmva.read(path)
+    if path.suffix == ".json":
+        from firmware.bdt.converters import lightgbm_dump, xgboost_json
+        from firmware.bdt.converters.document import read_json
+
+        document = read_json(path)
+        if "tree_info" in document:
+            return lightgbm_dump.from_document(document, str(path))
+        return xgboost_json.from_document(document, str(path))
+    raise InputError("cannot convert this file", file=path, remedy=f"give a {SUPPORTED}")
