@@ -1,0 +1,98 @@
+"""`l1forge simulate`: events as the level-1 trigger sees them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode="rich")
+
+
+@app.command()
+def simulate(
+    process: Annotated[str, typer.Option(help="zerobias or a signal (see --list).")] = "zerobias",
+    n: Annotated[int, typer.Option("-n", "--events", help="Bunch crossings.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of everything but the pile-up pools.")] = 1,
+    pileup: Annotated[float, typer.Option(help="Mean number of inelastic collisions per crossing.")] = 52.0,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", help="Processes; the events do not depend on it.")] = 1,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Parquet file to write.")] = None,
+    pool_scale: Annotated[
+        float, typer.Option(help="Size of the pile-up pools: 1 is right for rates, 0.1 for a first look.")
+    ] = 1.0,
+    pool_seed: Annotated[int, typer.Option(help="Seed of the pile-up pools.")] = 1,
+    cache: Annotated[
+        Path | None, typer.Option(help="Pools and unfinished work; default $L1FORGE_CACHE or .cache")
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Regenerate the committed sample.")] = False,
+    list_processes: Annotated[bool, typer.Option("--list", help="Show the processes and stop.")] = False,
+) -> None:
+    """Simulate bunch crossings: Pythia 8, pile-up, detector, trigger objects.
+
+    Collisions are generated once into pools and reused. Finished pieces are kept: after Ctrl-C the same
+    command goes on where it stopped.
+
+    \b
+    Examples:
+      l1forge simulate --process ttbar -n 10000 --jobs 2 -o ttbar.parquet
+      l1forge simulate --process zerobias -n 50000 --pileup 60 --pool-scale 0.1 -o zb60.parquet
+      l1forge simulate --sample --jobs 2
+    """
+    from rich.console import Console
+
+    from simulation.processes import SIGNALS
+
+    console = Console()
+    if list_processes:
+        console.print("[bold]zerobias[/bold]  pile-up only")
+        for name, signal in SIGNALS.items():
+            console.print(f"[bold]{name}[/bold]  {signal.title}")
+        return
+
+    from simulation import production
+    from simulation import sample as recipe
+
+    folder = cache or Path(os.environ.get("L1FORGE_CACHE", ".cache"))
+    if sample:
+        recipe.FOLDER.mkdir(exist_ok=True)
+        work = recipe.runs(folder)
+    else:
+        run = production.Run(process, n, seed, folder, pileup, pool_scale, pool_seed)
+        work = [(run, output or Path(f"{process}.parquet"))]
+    for run, path in work:
+        _with_progress(run, path, jobs, console)
+
+
+def _with_progress(run, path: Path, jobs: int, console) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from emulator.errors import InputError
+    from simulation import production
+
+    if not path.resolve().parent.is_dir():
+        raise InputError("the folder does not exist", file=path, field="--output", remedy="create it first")
+    columns = (
+        *(TextColumn("{task.description:28s}"), BarColumn(), MofNCompleteColumn()),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console) as progress:
+        parts = run.pool_parts()
+        missing = sum(not part.path.exists() for part in parts)
+        if missing:
+            task = progress.add_task(
+                "collisions (thousands)", total=len(parts), completed=len(parts) - missing
+            )
+            for done in production.make_pools(run, jobs):
+                progress.advance(task, done)
+        finished = sum(
+            size
+            for index, size in enumerate(run.chunk_sizes())
+            if production.chunk_path(run, index, size).exists()
+        )
+        task = progress.add_task(f"{run.process} crossings", total=run.n, completed=finished)
+        for done in production.make_chunks(run, jobs):
+            progress.advance(task, done)
+    written = production.write(run, path)
+    console.print(f"wrote {path}: {written} crossings, {path.stat().st_size / 1e6:.1f} MB")

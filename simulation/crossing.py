@@ -1,0 +1,109 @@
+"""From pools to hardware objects: the loop over bunch crossings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.events.objects import COLLECTIONS, COLUMNS, Events
+from simulation import egamma, jets, muon_trigger, sums, taus
+from simulation.egamma import find_egamma
+from simulation.geometry import ETA_EDGES, empty_grid
+from simulation.jets import find_jets
+from simulation.jit import compiled
+from simulation.mixing import Library, mix, work_space
+from simulation.muon_trigger import find_muons
+from simulation.sums import find_sums
+from simulation.taus import find_taus
+from simulation.towers import ESTIMATOR_RINGS, active_towers, digitise
+
+CALO_FIELDS = ("et", "eta", "phi", "iso")
+SLOTS = {name: COLLECTIONS[name].slots for name in ("mu", "eg", "tau", "jet")}
+
+
+@compiled
+def store(found, n, slots, event, fields):
+    """Write the ``slots`` candidates of largest first column, in descending order; ties keep the found order.
+
+    ``fields`` is int32 (n_fields, slots, n_events).
+    """
+    order = np.argsort(-found[:n, 0], kind="mergesort")
+    for slot in range(min(n, slots)):
+        for k in range(fields.shape[0]):
+            fields[k, slot, event] = found[order[slot], k]
+
+
+@compiled
+def find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out):
+    """All objects of one crossing whose towers are on the grids, into column ``event`` of ``out``."""
+    jet_table, tau_table, thresholds, rings = tables
+    jet_work, eg_work, tau_work, mu_work = work
+    out_mu, out_eg, out_tau, out_jet, out_sums = out
+    n_tt = active_towers(total, ESTIMATOR_RINGS)
+    n_jets = find_jets(total, jet_table, jet_work)
+    store(jet_work, n_jets, out_jet.shape[1], event, out_jet)
+    store(eg_work, find_egamma(em, had, total, n_tt, eg_work), out_eg.shape[1], event, out_eg)
+    store(tau_work, find_taus(total, n_tt, tau_table, tau_work), out_tau.shape[1], event, out_tau)
+    store(mu_work, find_muons(rng, muons, n_muons, total, rings, mu_work), out_mu.shape[1], event, out_mu)
+    find_sums(em, total, jet_work, n_jets, thresholds, out_sums[:, event])
+
+
+@compiled
+def _loop(rng, lib, first_signal, n, space, grids, tables, work, out):
+    tower_em, tower_had, muons = space
+    em, had, total = grids
+    for event in range(n):
+        signal = first_signal + event if first_signal >= 0 else -1
+        n_muons, _ = mix(rng, lib, signal, tower_em, tower_had, muons)
+        digitise(rng, tower_em, tower_had, em, had)
+        total[:] = em + had
+        find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out)
+
+
+def tables() -> tuple[np.ndarray, ...]:
+    """Calibration tables and thresholds that ``find_objects`` takes."""
+    return jets.CALIBRATION, taus.CALIBRATION, sums.tower_thresholds(), ETA_EDGES
+
+
+def work_arrays() -> tuple[np.ndarray, ...]:
+    """Candidate lists that ``find_objects`` overwrites."""
+    return np.zeros((256, 5), np.int32), egamma.empty(), taus.empty(), muon_trigger.empty()
+
+
+def output_arrays(n: int) -> tuple[np.ndarray, ...]:
+    """Zeroed int32 (fields, slots, n) for mu, eg, tau, jet and int64 (sums, n)."""
+    fields = {"mu": len(muon_trigger.COLUMNS), "eg": 4, "tau": 4, "jet": 3}
+    objects = [np.zeros((fields[name], slots, n), np.int32) for name, slots in SLOTS.items()]
+    return (*objects, np.zeros((len(sums.SUM_COLUMNS), n), np.int64))
+
+
+def to_events(out: tuple[np.ndarray, ...], n: int) -> Events:
+    """Hardware columns; an energy beyond the field's maximum becomes all ones, which means overflow.
+
+    Raises
+    ------
+    ValueError
+        If any other field is out of its range.
+    """
+    columns: dict[str, np.ndarray] = {}
+    names = (muon_trigger.COLUMNS, CALO_FIELDS, CALO_FIELDS, CALO_FIELDS[:3])
+    for collection, array, fields in zip(SLOTS, out, names, strict=False):
+        for k, field in enumerate(fields):
+            columns[f"{collection}.{field}"] = array[k]
+    for k, name in enumerate(sums.SUM_COLUMNS):
+        columns[name] = out[-1][k : k + 1]
+    for name, array in columns.items():
+        field = COLUMNS[name][1]
+        if field.unit == "GeV":
+            array = np.minimum(array, field.maximum)
+        if array.size and (array.min() < field.minimum or array.max() > field.maximum):
+            raise ValueError(f"{name} leaves {field.minimum} .. {field.maximum}")
+        columns[name] = array.astype(np.int16)
+    return Events(columns, n)
+
+
+def crossings(rng: np.random.Generator, lib: Library, n: int, first_signal: int = -1) -> Events:
+    """Simulate ``n`` crossings; crossing i contains signal collision ``first_signal + i`` if that is >= 0."""
+    out = output_arrays(n)
+    grids = (empty_grid(), empty_grid(), empty_grid())
+    _loop(rng, lib, first_signal, n, work_space(), grids, tables(), work_arrays(), out)
+    return to_events(out, n)

@@ -1,0 +1,109 @@
+"""Pile-up: one crossing is a Poisson number of collisions of every stratum, plus at most one signal.
+
+Every drawn collision is turned by a random number of towers in phi and mirrored in eta with probability
+1/2 (the detector is symmetric under both), so that a pool entry used twice does not give the same crossing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from simulation.detector import DECAY_X_MIN, MUON_PT
+from simulation.geometry import N_ETA, N_PHI, N_TOWERS
+from simulation.jit import compiled
+from simulation.pool import Pool
+
+PHI_STEP = 2 * np.pi / N_PHI
+MAX_MUONS = 64
+
+
+class Library(NamedTuple):
+    """Strata (and the signal, last) in one set of arrays; collisions of stratum k: first[k] .. first[k+1]-1."""
+
+    tower: np.ndarray
+    em: np.ndarray
+    had: np.ndarray
+    tower_offset: np.ndarray
+    muon: np.ndarray
+    muon_offset: np.ndarray
+    first: np.ndarray
+    mean: np.ndarray
+
+
+def library(strata: list[Pool], pileup: float, signal: Pool | None = None) -> Library:
+    """Join pools; ``mean`` is the expected number of collisions per crossing, mu sigma_i / sigma_inelastic."""
+    pools = [*strata, *([signal] if signal else [])]
+    sigma = np.array([pool.sigma_mb for pool in strata])
+    mean = pileup * sigma / sigma.sum()
+
+    def joined(offsets: list[np.ndarray]) -> np.ndarray:
+        steps = np.concatenate([np.diff(offset) for offset in offsets])
+        return np.concatenate([[0], np.cumsum(steps)])
+
+    return Library(
+        *(np.concatenate([getattr(pool, name) for pool in pools]) for name in ("tower", "em", "had")),
+        joined([pool.tower_offset for pool in pools]),
+        np.concatenate([pool.muon for pool in pools]),
+        joined([pool.muon_offset for pool in pools]),
+        np.concatenate([[0], np.cumsum([pool.n for pool in pools])]),
+        mean,
+    )
+
+
+@compiled
+def add_collision(rng, lib, index, turn, mirror, em, had, muons, n_muons):
+    """Add one collision to the tower sums (float32, flat) and muon list (pt, eta, phi, charge, true pt)."""
+    for k in range(lib.tower_offset[index], lib.tower_offset[index + 1]):
+        ieta = lib.tower[k] // N_PHI
+        iphi = lib.tower[k] % N_PHI + turn
+        if iphi >= N_PHI:
+            iphi -= N_PHI
+        if mirror:
+            ieta = N_ETA - 1 - ieta
+        tower = ieta * N_PHI + iphi
+        em[tower] += lib.em[k]
+        had[tower] += lib.had[k]
+    for k in range(lib.muon_offset[index], lib.muon_offset[index + 1]):
+        pt, eta, phi, charge, probability, kind = lib.muon[k]
+        if kind > 0:
+            if rng.random() >= probability:
+                continue
+            lowest = DECAY_X_MIN[int(kind)]
+            pt *= lowest + (1 - lowest) * rng.random()
+        if pt < MUON_PT or n_muons == MAX_MUONS:
+            continue
+        muons[n_muons, 0] = pt
+        muons[n_muons, 1] = -eta if mirror else eta
+        muons[n_muons, 2] = (phi + turn * PHI_STEP) % (2 * np.pi)
+        muons[n_muons, 3] = charge
+        n_muons += 1
+    return n_muons
+
+
+@compiled
+def mix(rng, lib, signal, em, had, muons):
+    """Fill the tower sums and the muon list of one crossing; ``signal`` < 0: none. Returns n_muons, n_collisions."""
+    em[:] = 0
+    had[:] = 0
+    n_muons = 0
+    n_collisions = 0
+    for stratum in range(lib.mean.size):
+        size = lib.first[stratum + 1] - lib.first[stratum]
+        drawn = rng.poisson(lib.mean[stratum])
+        n_collisions += drawn
+        for _ in range(drawn):
+            index = lib.first[stratum] + rng.integers(0, size)
+            turn = rng.integers(0, N_PHI)
+            n_muons = add_collision(rng, lib, index, turn, rng.random() < 0.5, em, had, muons, n_muons)
+    if signal >= 0:
+        n_muons = add_collision(
+            rng, lib, lib.first[lib.mean.size] + signal, 0, False, em, had, muons, n_muons
+        )
+    return n_muons, n_collisions
+
+
+def work_space() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tower sums (em, had) and the muon list that ``mix`` fills."""
+    return np.zeros(N_TOWERS, np.float32), np.zeros(N_TOWERS, np.float32), np.zeros((MAX_MUONS, 4))

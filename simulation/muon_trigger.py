@@ -1,0 +1,93 @@
+"""Global muons: efficiency, 1/pT resolution and quality by eta, as a parametrisation of the track finders.
+
+The hits and the regional algorithms are simulated in ``simulation.muons``; this is the fast form for
+events with pile-up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulation.detector import FIELD
+from simulation.geometry import N_HALF, N_PHI, PAD
+from simulation.jit import compiled
+from simulation.towers import window_sum
+
+ETA_MAX = 2.4
+BARREL, OVERLAP = 0.83, 1.24  # |eta| edges of the three track finders
+PT_SCALE = 1.12
+"""Reported pT is 12 % high, so that a threshold is 90 % efficient at its own value."""
+COIL_RADIUS, COIL_Z, STATION_RADIUS, STATION_Z = 2.9, 3.2, 4.9, 8.3  # m
+PHI_BINS = 576
+ISO_ABSOLUTE, ISO_RELATIVE = 1, 2  # bits of the iso code
+ISO_SUM = 16  # 8 GeV of calorimeter energy in 5x5 towers
+COLUMNS = ("pt", "qual", "eta", "phi", "iso", "charge", "index", "phi_station", "upt")
+
+
+@compiled
+def bend(eta):
+    """Azimuth (rad) times pT (GeV) between the vertex and the second muon station, straight after the coil."""
+    slope = max(abs(np.sinh(eta)), 1e-3)
+    leaves = min(COIL_RADIUS, COIL_Z / slope)
+    station = max(min(STATION_RADIUS, STATION_Z / slope), leaves)
+    return 0.299792458 * FIELD * leaves * (1 - leaves / (2 * station))
+
+
+@compiled
+def track_index(region, side, phi):
+    """uGMT index: 0-17 EMTF+, 18-35 OMTF+, 36-71 BMTF, 72-89 OMTF-, 90-107 EMTF-; three tracks per sector."""
+    if region == 0:
+        return 36 + 3 * (int(phi * 12 / (2 * np.pi)) % 12)
+    sector = 3 * (int(phi * 6 / (2 * np.pi)) % 6)
+    if region == 1:
+        return (18 if side > 0 else 72) + sector
+    return (0 if side > 0 else 90) + sector
+
+
+@compiled
+def find_muons(rng, muons, n_muons, total, rings, out):
+    """Fill ``out`` (int32 rows in the order of COLUMNS; unsorted) from the true muons; returns the number.
+
+    ``rings`` are the tower edges in eta, for the calorimeter isolation.
+    """
+    n = 0
+    for k in range(n_muons):
+        pt, eta, phi, charge = muons[k]
+        size = abs(eta)
+        momentum = pt * np.cosh(eta)
+        if size > ETA_MAX or momentum < (3.8 * np.cosh(eta) if size < 1.2 else 4.5):
+            continue
+        if rng.random() > 0.95 * min(max((momentum - 3) / 2, 0.0), 1.0):
+            continue
+        region = 0 if size < BARREL else (1 if size < OVERLAP else 2)
+        sigma = np.hypot((0.13, 0.18, 0.22)[region], 0.0007 * pt)
+        pull = rng.standard_normal() * (3.0 if rng.random() < 0.02 else 1.0)
+        inverse = (1 + sigma * pull) / pt
+        if inverse < 0:
+            charge = -charge
+        inverse = max(abs(inverse), 1e-3)
+        loose = max(abs(1 + 2.0 * sigma * rng.standard_normal()) / pt, 1 / 254.0)
+        quality = rng.random()
+        station = phi - charge * bend(eta) / pt
+        vertex = station + charge * bend(eta) * inverse + 0.005 * rng.standard_normal()
+        ring = np.searchsorted(rings, size) - 1
+        row = (N_HALF + ring if eta >= 0 else N_HALF - 1 - ring) + PAD
+        column = int(phi * N_PHI / (2 * np.pi)) % N_PHI + PAD
+        around = window_sum(total, row, column, 2, 2)
+        code = int(2 * PT_SCALE / inverse) + 1
+        out[n, 0] = min(code, 511)
+        out[n, 1] = 12 if quality < 0.92 else (8 if quality < 0.96 else 4)
+        out[n, 2] = int(np.floor(eta / 0.010875 + 0.3 * rng.standard_normal() + 0.5))
+        out[n, 3] = int(np.floor((vertex % (2 * np.pi)) * PHI_BINS / (2 * np.pi))) % PHI_BINS
+        out[n, 4] = (ISO_ABSOLUTE if around <= ISO_SUM else 0) | (ISO_RELATIVE if 4 * around <= code else 0)
+        out[n, 5] = 2 if charge > 0 else 3
+        out[n, 6] = track_index(region, eta, phi % (2 * np.pi))
+        out[n, 7] = int(np.floor((station % (2 * np.pi)) * PHI_BINS / (2 * np.pi))) % PHI_BINS
+        out[n, 8] = min(int(1 / loose) + 1, 255)
+        n += 1
+    return n
+
+
+def empty() -> np.ndarray:
+    """Work space for ``find_muons``."""
+    return np.zeros((64, len(COLUMNS)), np.int32)

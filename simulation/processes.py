@@ -1,0 +1,117 @@
+"""What Pythia is asked to generate: inclusive collisions in strata of hardness, and signals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from emulator.errors import InputError
+
+BEAM = ("Beams:eCM=13600.",)
+SOFT_VETO = 15.0  # GeV: the soft pool stops where the first HardQCD slice begins
+
+
+@dataclass(frozen=True)
+class Process:
+    """Pythia settings of one process.
+
+    ``veto`` drops events with pTHat above it (GeV), so that the strata do not overlap. ``gen_jets``
+    clusters generator jets (for the jet calibration).
+    """
+
+    title: str
+    settings: tuple[str, ...]
+    veto: float | None = None
+    gen_jets: bool = field(default=False)
+
+
+def _slice(low: float, high: float) -> Process:
+    cuts = ["HardQCD:all=on", f"PhaseSpace:pTHatMin={low}"]
+    cuts += [f"PhaseSpace:pTHatMax={high}"] if high > 0 else []
+    return Process(f"QCD 2→2, pTHat {low:g}–{high if high > 0 else '∞'} GeV", tuple(cuts), gen_jets=True)
+
+
+_LEPTONIC_W = ("24:onMode=off", "24:onIfAny=11 13 15")
+_GLUON_H = "HiggsSM:gg2H=on"
+
+STRATA: dict[str, Process] = {
+    "soft": Process("inelastic collisions, pTHat < 15 GeV", ("SoftQCD:inelastic=on",), veto=SOFT_VETO),
+    "qcd15": _slice(15, 30),
+    "qcd30": _slice(30, 50),
+    "qcd50": _slice(50, 80),
+    "qcd80": _slice(80, 120),
+    "qcd120": _slice(120, 170),
+    "qcd170": _slice(170, 300),
+    "qcd300": _slice(300, -1),
+    "w": Process("W→ℓν", ("WeakSingleBoson:ffbar2W=on", *_LEPTONIC_W)),
+    "dy": Process(
+        "γ*/Z→ℓℓ, m > 10 GeV",
+        ("WeakSingleBoson:ffbar2gmZ=on", "23:onMode=off", "23:onIfAny=11 13 15", "PhaseSpace:mHatMin=10"),
+    ),
+}
+"""Together all inelastic collisions; each is drawn Poisson(mu sigma_i / sigma_inelastic) times."""
+
+SIGNALS: dict[str, Process] = {
+    "ttbar": Process("tt̄", ("Top:gg2ttbar=on", "Top:qqbar2ttbar=on")),
+    "zmumu": Process(
+        "Z→µµ",
+        ("WeakSingleBoson:ffbar2gmZ=on", "23:onMode=off", "23:onIfAny=13", "PhaseSpace:mHatMin=50"),
+    ),
+    "htautau": Process("gg→H(125)→ττ", (_GLUON_H, "25:onMode=off", "25:onIfMatch=15 -15")),
+    "A4l": Process(
+        "A(50)→4ℓ through two 15 GeV dilepton resonances",
+        (
+            *(_GLUON_H, "25:m0=50.", "25:mMin=49", "25:mMax=51", "25:onMode=off"),
+            *("25:addChannel=1 1. 100 35 35", "35:m0=15.", "35:mWidth=0.001", "35:mMin=10", "35:mMax=20"),
+            *("35:onMode=off", "35:addChannel=1 0.5 100 13 -13", "35:addChannel=1 0.5 100 11 -11"),
+            "Higgs:useBSM=off",
+        ),
+    ),
+    "LQ_btau": Process(
+        "pair of leptoquarks(80)→bτ",
+        (
+            *("LeptoQuark:gg2LQLQbar=on", "LeptoQuark:qqbar2LQLQbar=on", "42:m0=80.", "42:mMin=60"),
+            *("42:mMax=100", "42:onMode=off", "42:addChannel=1 1. 0 5 15"),
+        ),
+    ),
+    "h_tautau": Process(
+        "scalar h(60)→ττ",
+        (_GLUON_H, "25:m0=60.", "25:mMin=59", "25:mMax=61", "25:onMode=off", "25:onIfMatch=15 -15"),
+    ),
+    "Hp_taunu": Process(
+        "H±(60)→τν, no associated top",
+        (
+            *("HiggsBSM:ffbar2H+-=on", "Higgs:useBSM=on", "37:m0=60.", "37:mMin=50", "37:mMax=70"),
+            *("37:onMode=off", "37:onIfMatch=15 16"),
+        ),
+    ),
+    "h_aa4b": Process(
+        "h(125)→aa→4b, m(a) = 15 GeV",
+        (
+            *(_GLUON_H, "25:onMode=off", "25:addChannel=1 1. 100 36 36", "36:m0=15.", "36:mWidth=0.001"),
+            *("36:mMin=14", "36:mMax=16", "36:onMode=off", "36:addChannel=1 1. 100 5 -5"),
+        ),
+    ),
+    "dy": STRATA["dy"],
+    "wlnu": STRATA["w"],
+}
+
+ZERO_BIAS = "zerobias"
+
+
+def process(name: str) -> Process:
+    """The process of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    known = {**STRATA, **SIGNALS}
+    if name not in known:
+        raise InputError(
+            "unknown process",
+            field="process",
+            value=name,
+            remedy=f"use one of {ZERO_BIAS}, {', '.join(SIGNALS)}",
+        )
+    return known[name]
