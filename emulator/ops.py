@@ -119,6 +119,7 @@ OPERATIONS: dict[str, Operation] = {
     "multiply": Operation((2, 2), shape=_broadcast),
     "maximum": Operation((2, 2), shape=_broadcast),
     "minimum": Operation((2, 2), shape=_broadcast),
+    "greater_equal": Operation((2, 2), shape=_broadcast),
     "concatenate": Operation((1, -1), attributes={"axis": int}, shape=_concatenate),
     "reshape": Operation((1, 1), shape=_size),
     "take": Operation((1, 1), attributes={"index": list}, shape=_take),

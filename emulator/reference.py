@@ -229,6 +229,13 @@ def _minimum(node: Node, inputs: list[Tensor]) -> Integers:
     return _pair(node, inputs, np.minimum)
 
 
+@operation("greater_equal")
+def _greater_equal(node: Node, inputs: list[Tensor]) -> Integers:
+    a, b = inputs
+    x, y, _ = align(_work(a, b.type), a.type.fraction, _work(b, a.type), b.type.fraction)
+    return cast((x >= y).astype(np.int64), 0, node.type)
+
+
 @operation("multiply")
 def _multiply(node: Node, inputs: list[Tensor]) -> Integers:
     a, b = inputs

@@ -1,0 +1,123 @@
+"""A generated project compiled with g++ and called from Python, on integers."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from firmware.hls.source import Source, read_source
+
+OPTIMISED, QUICK = "-O2", "-O0"
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise InputError("compiler not found", field="g++", remedy="install g++") from error
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if "error" in line][:3]
+        raise InputError(
+            "g++ does not compile the project", file=folder, value=" | ".join(lines) or result.stderr[-300:]
+        )
+
+
+def compile_project(folder: str | Path, optimisation: str = OPTIMISED) -> Path:
+    """Compile the project's C++ with its own bridge; returns the shared library.
+
+    Raises
+    ------
+    InputError
+        If g++ is missing or rejects the project.
+    """
+    folder = Path(folder).resolve()
+    source = read_source(folder)
+    flags = [
+        optimisation,
+        "-fPIC",
+        "-shared",
+        "-std=c++17",
+        "-fno-gnu-unique",
+        "-w",
+        "-Ifirmware/ap_types/",
+        f'-DWEIGHTS_DIR="{folder / "firmware" / "weights"}"',
+    ]
+    # a new name for a new build, because a library once loaded is not loaded again under its old name
+    stamp = hashlib.sha256()
+    for path in sorted((folder / "firmware").glob("*.[ch]*")):
+        stamp.update(path.read_bytes())
+    for path in sorted((folder / "firmware" / "weights").glob("*")):
+        stamp.update(path.read_bytes())
+    stamp.update(optimisation.encode())
+    library = folder / "firmware" / f"{source.name}-{stamp.hexdigest()[:16]}.so"
+    if not library.exists():
+        temporary = library.with_suffix(".partial")
+        _run(
+            ["g++", *flags, f"firmware/{source.name}.cpp", f"{source.name}_bridge.cpp", "-o", str(temporary)],
+            folder,
+        )
+        temporary.replace(library)
+    return library
+
+
+class CompiledProject:
+    """The compiled C++ of a project, exact on integers.
+
+    Values pass through ``double``, which holds every integer of up to 53 bits: wider types are refused.
+    """
+
+    def __init__(self, folder: str | Path, optimisation: str = OPTIMISED) -> None:
+        self.source: Source = read_source(folder)
+        self.library = compile_project(folder, optimisation)
+        self._function = getattr(ctypes.CDLL(str(self.library)), f"{self.source.name}_double")
+        written = {[a for a in call.arguments if a in self.source.arrays][-1] for call in self.source.calls}
+        self.inputs = [name for name in self.source.arguments if name not in written]
+        self.outputs = [name for name in self.source.arguments if name in written]
+
+    def _type(self, name: str) -> Any:
+        kind = self.source.type(self.source.arrays[name][0]).fixed
+        if kind.width > 53:
+            raise InputError("is too wide to pass exactly through double", field=name, value=str(kind))
+        return kind
+
+    def __call__(self, inputs: Sequence[NDArray[Any]] | NDArray[Any]) -> list[NDArray[np.int64]]:
+        """Run the top function event by event.
+
+        Parameters
+        ----------
+        inputs
+            One integer array of shape (n, ...) per input of the project, in LSBs of its type.
+
+        Returns
+        -------
+        One int64 array of shape (n, size) per output, in LSBs of its type.
+        """
+        arrays = [inputs] if isinstance(inputs, np.ndarray) else list(inputs)
+        count = len(arrays[0])
+        floats = []
+        for name, array in zip(self.inputs, arrays, strict=True):
+            kind = self._type(name)
+            flat = np.asarray(array, dtype=np.float64).reshape(count, -1)
+            if flat.shape[1] != self.source.arrays[name][1]:
+                raise InputError(
+                    f"expected {self.source.arrays[name][1]} elements an event",
+                    field=name,
+                    value=flat.shape[1],
+                )
+            floats.append(np.ascontiguousarray(np.ldexp(flat, -kind.fraction)))
+        results = [np.zeros((count, self.source.arrays[name][1])) for name in self.outputs]
+        pointer = ctypes.POINTER(ctypes.c_double)
+        for event in range(count):
+            self._function(*(a[event].ctypes.data_as(pointer) for a in (*floats, *results)))
+        return [
+            np.ldexp(values, self._type(name).fraction).astype(np.int64)
+            for name, values in zip(self.outputs, results, strict=True)
+        ]

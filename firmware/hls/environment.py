@@ -1,0 +1,71 @@
+"""One place for what hls4ml needs from its surroundings: legacy Keras for QKeras 0.9, quiet TensorFlow.
+
+QKeras 0.9 is written for Keras 2 (``tf_keras``), and hls4ml chooses its converter from ``import keras``.
+NumPy 2 has lost ``np.product``, which hls4ml 1.3 calls for auto_po2 scales.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from emulator.errors import InputError
+
+TENSORFLOW_SETTINGS = {
+    "TF_USE_LEGACY_KERAS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+def use_legacy_keras() -> Any:
+    """Set TensorFlow up for QKeras and return the ``tf_keras`` module.
+
+    Raises
+    ------
+    InputError
+        If TensorFlow was imported earlier with Keras 3, or is not installed.
+    """
+    if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+        raise InputError(
+            "TensorFlow is already loaded with Keras 3",
+            field="TF_USE_LEGACY_KERAS",
+            remedy="convert QKeras models in a fresh process, or set TF_USE_LEGACY_KERAS=1 before the start",
+        )
+    for key, value in TENSORFLOW_SETTINGS.items():
+        os.environ.setdefault(key, value)
+    try:
+        return importlib.import_module("tf_keras")
+    except ImportError as error:
+        raise InputError(
+            f"QKeras models need TensorFlow: {error}",
+            field="environment",
+            remedy="pip install 'l1forge[train,firmware]'",
+        ) from error
+
+
+@contextmanager
+def legacy_keras() -> Iterator[Any]:
+    """Within the block ``import keras`` gives ``tf_keras`` and ``numpy.product`` exists."""
+    legacy = use_legacy_keras()
+    earlier = sys.modules.get("keras")
+    lacks_product = not hasattr(np, "product")
+    sys.modules["keras"] = legacy
+    if lacks_product:
+        np.product = np.prod  # type: ignore[attr-defined]
+    try:
+        yield legacy
+    finally:
+        if lacks_product:
+            del np.product  # type: ignore[attr-defined]
+        if earlier is None:
+            del sys.modules["keras"]
+        else:
+            sys.modules["keras"] = earlier

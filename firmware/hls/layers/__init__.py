@@ -1,0 +1,11 @@
+"""One translator per nnet function: a call of the generated C++ becomes nodes of the graph.
+
+A translator reads the call's arrays from the builder and stores what it writes. The modules here are
+grouped as hls4ml's headers are; importing this package registers them all.
+"""
+
+from firmware.hls.layers.registry import TRANSLATORS, translator
+
+from firmware.hls.layers import activation, dense, merge, softmax, tables  # noqa: F401  isort: skip
+
+__all__ = ["TRANSLATORS", "translator"]

@@ -1,0 +1,144 @@
+"""Piecewise-linear and comparing activations (nnet_activation.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.fixed import FixedType
+from emulator.graph import Constant, Node
+from firmware.hls.builder import Builder, config_of
+from firmware.hls.layers.registry import translator
+from firmware.hls.source import Call
+from firmware.hls.weights import constant
+
+
+@translator("linear")
+def linear(builder: Builder, call: Call) -> None:
+    source, result = call.arguments
+    x = builder.value(source).node
+    builder.store(result, builder.cast(x, builder.declared(result).fixed, builder.layer))
+
+
+@translator("relu")
+def relu(builder: Builder, call: Call) -> None:
+    source, result = call.arguments
+    x = builder.value(source).node
+    builder.store(result, builder.add("relu", [x], x.shape, builder.declared(result).fixed, builder.layer))
+
+
+@translator("relu6", "relu1")
+def relu_max(builder: Builder, call: Call) -> None:
+    source, result = call.arguments
+    limit = builder.number(int(call.function.removeprefix("relu")))
+    x = builder.value(source).node
+    clipped = builder.pair("minimum", x, limit)
+    builder.store(
+        result,
+        builder.add("relu", [clipped], x.shape, builder.declared(result).fixed, builder.layer),
+    )
+
+
+def positive_part(builder: Builder, x: Node) -> Node:
+    """max(x, 0), exact."""
+    maximum = max(x.type.maximum, 0)
+    kind = FixedType(x.type.width, x.type.integer, x.type.signed) if maximum else x.type
+    return builder.add("relu", [x], x.shape, kind)
+
+
+def negative_part(builder: Builder, x: Node) -> Node:
+    """min(x, 0), exact."""
+    return builder.pair("minimum", x, builder.number(0))
+
+
+def _two_slopes(builder: Builder, call: Call, alpha: Constant) -> None:
+    """x above zero, alpha·x elsewhere: one of the two parts is zero, so that their sum is exact."""
+    source, result = call.arguments[0], call.arguments[-1]
+    x = builder.value(source).node
+    kind = builder.declared(result).fixed
+    steep = positive_part(builder, x)
+    flat = builder.scaled(negative_part(builder, x), alpha)
+    builder.store(result, builder.pair("add", steep, flat, kind, builder.layer))
+
+
+@translator("leaky_relu")
+def leaky_relu(builder: Builder, call: Call) -> None:
+    kind = builder.source.type(call.template[1], config_of(builder, call)).fixed
+    _two_slopes(builder, call, constant([float(call.arguments[1])], kind))
+
+
+@translator("prelu")
+def prelu(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    size = builder.value(call.arguments[0]).node.size
+    _two_slopes(builder, call, builder.weight(call.arguments[1], call.template[1], config, size))
+
+
+@translator("thresholded_relu")
+def thresholded_relu(builder: Builder, call: Call) -> None:
+    """x where it is above theta (strictly), else zero."""
+    source, theta, result = call.arguments
+    x = builder.value(source).node
+    kind = builder.source.type(call.template[1], config_of(builder, call)).fixed
+    limit = builder.constant(constant([float(theta)], kind))
+    not_above = builder.pair("greater_equal", limit, x)
+    above = builder.pair("subtract", builder.number(1), not_above, FixedType(1, 1, False))
+    builder.store(result, builder.pair("multiply", x, above, builder.declared(result).fixed, builder.layer))
+
+
+def _hard(builder: Builder, call: Call) -> Node:
+    """slope·x + shift, exact, clipped to 0 .. 1."""
+    config = config_of(builder, call)
+    parts = []
+    for key in ("slope", "shift"):
+        value = builder.source.value(config, key)
+        parts.append(constant([float(value)], builder.source.type(config.types[f"{key}_t"], config).fixed))
+    line = builder.scaled(builder.value(call.arguments[0]).node, parts[0], parts[1])
+    top = builder.pair("minimum", line, builder.number(1))
+    return builder.add("relu", [top], top.shape, top.type)
+
+
+@translator("hard_sigmoid")
+def hard_sigmoid(builder: Builder, call: Call) -> None:
+    result = call.arguments[1]
+    builder.store(result, builder.cast(_hard(builder, call), builder.declared(result).fixed, builder.layer))
+
+
+@translator("hard_tanh")
+def hard_tanh(builder: Builder, call: Call) -> None:
+    result = call.arguments[1]
+    two = Constant(FixedType(2, 2, False), np.array([2]))
+    minus_one = Constant(FixedType(1, 1), np.array([-1]))
+    node = builder.scaled(_hard(builder, call), two, minus_one, builder.declared(result).fixed, builder.layer)
+    builder.store(result, node)
+
+
+@translator("binary_tanh")
+def binary_tanh(builder: Builder, call: Call) -> None:
+    """+1 from zero on, else −1; as ``ap_uint<1>`` 1 and 0."""
+    source, result = call.arguments
+    x, kind = builder.value(source).node, builder.declared(result)
+    zero = builder.number(0)
+    if kind.is_binary:
+        builder.store(result, builder.pair("greater_equal", x, zero, kind.fixed, builder.layer))
+        return
+    bit = builder.pair("greater_equal", x, zero)
+    two = Constant(FixedType(2, 2, False), np.array([2]))
+    minus_one = Constant(FixedType(1, 1), np.array([-1]))
+    builder.store(result, builder.scaled(bit, two, minus_one, kind.fixed, builder.layer))
+
+
+@translator("ternary_tanh")
+def ternary_tanh(builder: Builder, call: Call) -> None:
+    """Compares 2x, wrapped into the input's own type as the C++ does, with ±1."""
+    source, result = call.arguments
+    value, kind = builder.value(source), builder.declared(result).fixed
+    two = Constant(FixedType(2, 2, False), np.array([2]))
+    doubled = builder.scaled(value.node, two, kind=value.cpp.fixed)
+    above = builder.pair(
+        "subtract",
+        builder.number(1),
+        builder.pair("greater_equal", builder.number(1), doubled),
+        FixedType(1, 1, False),
+    )
+    below = builder.pair("greater_equal", builder.number(-1), doubled)
+    builder.store(result, builder.pair("subtract", above, below, kind, builder.layer))

@@ -1,0 +1,186 @@
+"""Dense layers and batch normalisation (nnet_dense*.h, nnet_batchnorm.h, nnet_mult.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.fixed import FixedType, Overflow
+from emulator.graph import Constant, Node
+from firmware.hls.builder import Builder, config_of
+from firmware.hls.layers.registry import translator
+from firmware.hls.source import Call, Config, CppType
+
+PLUS_MINUS = FixedType(2, 2)
+
+
+def bits_to_signs(builder: Builder, node: Node) -> Node:
+    """0, 1 of an ``ap_uint<1>`` to -1, +1."""
+    scale = Constant(FixedType(2, 2, False), np.array([2]))
+    return builder.scaled(node, scale, Constant(PLUS_MINUS, np.array([-1])), PLUS_MINUS)
+
+
+def _signs(weight: Constant) -> Constant:
+    return Constant(PLUS_MINUS, 2 * weight.data - 1)
+
+
+def _input_order(builder: Builder, config: Config, n_in: int) -> list[int]:
+    """The order in which the kernel adds the products of one output."""
+    kernel = config.templates.get("kernel", "nnet::DenseLatency").split("::")[-1]
+    if kernel == "DenseLatency":
+        return list(range(n_in))
+    if kernel == "DenseResource_rf_leq_nin":
+        reuse = builder.source.integer(config, "reuse_factor")
+        return [i for start in range(reuse) for i in range(start, n_in, reuse)]
+    if kernel == "DenseResource_rf_gt_nin_rem0" or kernel.startswith("dense_resource_unrolled"):
+        return list(range(n_in))
+    raise builder.refuse("dense kernel is not supported", kernel, "use Strategy: Latency or Resource")
+
+
+def dense_nodes(
+    builder: Builder,
+    x: Node,
+    x_type: CppType,
+    weight: Constant,
+    bias: Constant,
+    config: Config,
+    result: CppType,
+    name: str | None,
+) -> Node:
+    """``nnet::dense`` along the last axis of ``x``; ``weight`` is (n_in, n_out) in the C++ type's integers."""
+    accum = builder.source.type("accum_t", config).fixed
+    product = config.templates.get("product", "nnet::product::mult").split("::")[-1]
+    n_in, n_out = weight.data.shape
+    shape = (*x.shape[:-1], n_out)
+
+    if product == "both_binary":
+        return _xnor(builder, x, weight, bias, accum, result, shape, name)
+    if product == "data_binary":
+        x = bits_to_signs(builder, x)
+    elif product == "weight_binary":
+        weight = _signs(weight)
+    elif product not in ("mult", "weight_ternary"):
+        raise builder.refuse("product is not supported", product, "quantise weights with quantized_bits")
+    order = _input_order(builder, config, n_in)
+    if order != list(range(n_in)) and accum.overflow is not Overflow.WRAP:
+        rows = np.arange(x.size).reshape(-1, n_in)[:, order]
+        x = builder.take(x, rows.ravel().tolist(), x.shape)
+        weight = Constant(weight.type, weight.data[order])
+    return builder.add(
+        "dense", [x], shape, result.fixed, name, {"weight": weight, "bias": bias}, accum=str(accum)
+    )
+
+
+def _xnor(
+    builder: Builder,
+    x: Node,
+    weight: Constant,
+    bias: Constant,
+    accum: FixedType,
+    result: CppType,
+    shape: tuple[int, ...],
+    name: str | None,
+) -> Node:
+    """Counts of equal bits, then 2·count − n: Σ[x = w] = Σ x(2w−1) + Σ(1−w)."""
+    if accum.overflow is not Overflow.WRAP or accum.fraction < 0:
+        raise builder.refuse("binary product needs a wrapping integer accumulator", str(accum))
+    n_in = weight.data.shape[0]
+    misses = Constant(FixedType.integers(0, n_in), (1 - weight.data).sum(axis=0))
+    start = np.asarray(bias.data)
+    f = max(bias.type.fraction, 0)
+    total = (misses.data << f) + (start << (f - bias.type.fraction))
+    kind = FixedType.integers(int(total.min()), int(total.max()))
+    together = Constant(FixedType(kind.width, kind.width - f, kind.signed), total)
+    count = builder.add(
+        "dense", [x], shape, accum, None, {"weight": _signs(weight), "bias": together}, accum=str(accum)
+    )
+    bits = (n_in - 1).bit_length() + 2
+    two = Constant(FixedType(2, 2, False), np.array([2]))
+    minus = Constant(FixedType.integers(-n_in, 0), np.array([-n_in]))
+    value = builder.scaled(count, two, minus, FixedType(bits, bits))
+    return builder.cast(value, result.fixed, name)
+
+
+@translator("dense")
+def dense(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    source, result, weight_name, bias_name = call.arguments
+    n_in, n_out = builder.source.integer(config, "n_in"), builder.source.integer(config, "n_out")
+    weight = builder.weight(weight_name, "weight_t", config, n_in * n_out)
+    strategy = str(builder.source.value(config, "strategy", "latency"))
+    # resource strategies store the matrix output by output
+    if strategy == "resource" or strategy == "resource_unrolled":
+        data = weight.data.reshape(n_out, n_in).T
+    else:
+        data = weight.data.reshape(n_in, n_out)
+    bias = builder.weight(bias_name, "bias_t", config, n_out)
+    x = builder.value(source)
+    node = dense_nodes(
+        builder,
+        x.node,
+        x.cpp,
+        Constant(weight.type, data),
+        bias,
+        config,
+        builder.declared(result),
+        builder.layer,
+    )
+    builder.store(result, node)
+
+
+@translator("normalize")
+def normalize(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    source, result, scale_name, bias_name = call.arguments
+    size = builder.source.integer(config, "n_in")
+    filters = builder.source.integer(config, "n_filt")
+    count = size if filters in (-1, 4294967295) else filters
+    scale = builder.weight(scale_name, "scale_t", config, count)
+    bias = builder.weight(bias_name, "bias_t", config, count)
+    x = builder.value(source).node
+    product = config.templates.get("product", "nnet::product::mult").split("::")[-1]
+    if product == "both_binary":
+        raise builder.refuse("binary input with binary scale is not supported", product)
+    if product == "data_binary":
+        x = bits_to_signs(builder, x)
+    elif product == "weight_binary":
+        scale = _signs(scale)
+    repeated = [Constant(c.type, np.resize(c.data, size) if count != size else c.data) for c in (scale, bias)]
+    node = builder.scaled(x, repeated[0], repeated[1], builder.declared(result).fixed, builder.layer)
+    builder.store(result, node)
+
+
+@translator("normalize_binary_tanh")
+def normalize_binary_tanh(builder: Builder, call: Call) -> None:
+    """Batch normalisation and binary tanh merged: one comparison with a threshold of the input's type."""
+    source, result, threshold_name = call.arguments
+    x = builder.value(source)
+    threshold = _thresholds(builder, call, threshold_name, x.cpp, x.node.size)
+    builder.store(
+        result,
+        builder.pair("greater_equal", x.node, threshold, builder.declared(result).fixed, builder.layer),
+    )
+
+
+@translator("normalize_ternary_tanh")
+def normalize_ternary_tanh(builder: Builder, call: Call) -> None:
+    """+1 above the high threshold, −1 at or below the low one."""
+    source, result, high_name, low_name = call.arguments
+    x = builder.value(source)
+    high = _thresholds(builder, call, high_name, x.cpp, x.node.size)
+    low = _thresholds(builder, call, low_name, x.cpp, x.node.size)
+    not_above = builder.pair("greater_equal", high, x.node)
+    below = builder.pair("greater_equal", low, x.node)
+    # 1 - [high >= x] - [low >= x], but an x that is above the high threshold is +1 whatever the low one is
+    above = builder.pair("subtract", builder.number(1), not_above, FixedType(1, 1, False))
+    minus = builder.pair("multiply", below, not_above)
+    builder.store(
+        result, builder.pair("subtract", above, minus, builder.declared(result).fixed, builder.layer)
+    )
+
+
+def _thresholds(builder: Builder, call: Call, name: str, kind: CppType, size: int) -> Node:
+    config = config_of(builder, call)
+    filters = builder.source.integer(config, "n_filt", -1)
+    count = size if filters in (-1, 4294967295) else filters
+    weight = builder.weight(name, kind.text, config, count)
+    return builder.constant(Constant(weight.type, np.resize(weight.data, size)))

@@ -1,0 +1,129 @@
+"""Two-input layers, transposition and embedding (nnet_merge.h, nnet_transpose.h, nnet_embed.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.fixed import FixedType
+from emulator.graph import Constant, Node
+from firmware.hls.builder import Builder, config_of, holding
+from firmware.hls.layers.dense import bits_to_signs
+from firmware.hls.layers.registry import translator
+from firmware.hls.source import Call, Config
+
+
+def _operands(builder: Builder, call: Call) -> tuple[Node, Node, int]:
+    """Both inputs, the shorter one repeated as ``data[i % n]`` does."""
+    config = config_of(builder, call)
+    a, b = (builder.value(name).node for name in call.arguments[:2])
+    size = builder.source.integer(config, "n_elem", max(a.size, b.size))
+    repeated = [builder.take(node, [i % node.size for i in range(size)], (size,)) for node in (a, b)]
+    return repeated[0], repeated[1], size
+
+
+@translator("add", "subtract", "multiply", "maximum", "minimum")
+def elementwise(builder: Builder, call: Call) -> None:
+    a, b, _ = _operands(builder, call)
+    result = call.arguments[2]
+    builder.store(result, builder.pair(call.function, a, b, builder.declared(result).fixed, builder.layer))
+
+
+@translator("average")
+def average(builder: Builder, call: Call) -> None:
+    a, b, _ = _operands(builder, call)
+    result = call.arguments[2]
+    half = Constant(FixedType(1, 0, False), np.array([1]))
+    total = builder.pair("add", a, b)
+    builder.store(
+        result, builder.scaled(total, half, kind=builder.declared(result).fixed, name=builder.layer)
+    )
+
+
+@translator("dot1d")
+def dot1d(builder: Builder, call: Call) -> None:
+    """Each product is cast to the accumulator, then they are added in order."""
+    config = config_of(builder, call)
+    a, b, result = call.arguments
+    product = config.templates.get("product", "nnet::product::mult").split("::")[-1]
+    x, y = builder.value(a).node, builder.value(b).node
+    if product in ("data_binary", "weight_binary"):
+        x, y = (bits_to_signs(builder, x), y) if product == "data_binary" else (x, bits_to_signs(builder, y))
+    elif product not in ("mult", "weight_ternary"):
+        raise builder.refuse("product is not supported", product)
+    accum = builder.source.type("accum_t", config).fixed
+    terms = builder.pair("multiply", x, y, accum)
+    builder.store(
+        result,
+        builder.add("sum", [terms], (1,), builder.declared(result).fixed, builder.layer, accum=str(accum)),
+    )
+
+
+@translator("concatenate1d", "concatenate2d", "concatenate3d")
+def concatenate(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    rank = int(call.function[len("concatenate")])
+    first, second, result = call.arguments
+    kind = builder.declared(result).fixed
+    shapes = [[builder.source.integer(config, f"n_elem{k}_{i}") for i in range(rank)] for k in (1, 2)]
+    axis = builder.source.integer(config, "axis", -1)
+    axis = axis - 1 if axis > 0 else rank + axis if axis < 0 else 0
+    axis = 0 if rank == 1 else min(axis, rank - 1)
+    parts = [builder.value(name).node for name in (first, second)]
+    flat = builder.add("concatenate", parts, (parts[0].size + parts[1].size,), kind, builder.layer, axis=0)
+    numbers = [
+        np.arange(part.size).reshape(shape) + offset
+        for part, shape, offset in zip(parts, shapes, (0, parts[0].size), strict=True)
+    ]
+    order = np.concatenate(numbers, axis=axis).ravel().tolist()
+    builder.store(result, builder.take(flat, order, flat.shape))
+
+
+def transpose_order(builder: Builder, config: Config) -> list[int]:
+    """For each output element (C order) the input element that it copies."""
+    lists = {
+        key: builder.source.lists[str(builder.source.value(config, key))]
+        for key in ("to_shape", "perm_strides")
+    }
+    index = np.indices(lists["to_shape"]).reshape(len(lists["to_shape"]), -1)
+    order: list[int] = (np.array(lists["perm_strides"]) @ index).tolist()
+    return order
+
+
+@translator("transpose")
+def transpose(builder: Builder, call: Call) -> None:
+    source, result = call.arguments
+    x = builder.value(source).node
+    moved = builder.take(x, transpose_order(builder, config_of(builder, call)), x.shape)
+    builder.store(result, builder.cast(moved, builder.declared(result).fixed, builder.layer))
+
+
+@translator("embedding")
+def embedding(builder: Builder, call: Call) -> None:
+    """Rows of a matrix, selected by the input: element k of word v is table entry v·n_out + k."""
+    config = config_of(builder, call)
+    source, result, name = call.arguments
+    n_in, n_out, rows = (builder.source.integer(config, key) for key in ("n_in", "n_out", "vocab_size"))
+    x = builder.value(source).node
+    if x.type.fraction > 0 or x.type.maximum >> max(-x.type.fraction, 0) >= rows or x.type.minimum < 0:
+        raise builder.refuse(
+            f"input {x.type} can name a word outside the vocabulary of {rows}",
+            remedy="give the input an unsigned integer type that just holds the vocabulary",
+        )
+    table = builder.weight(name, "embeddings_t", config, rows * n_out)
+    repeated = builder.take(x, np.repeat(np.arange(n_in), n_out).tolist(), (n_in * n_out,))
+    offsets = np.tile(np.arange(n_out), n_in)
+    index = builder.scaled(
+        repeated,
+        Constant(FixedType.integers(0, n_out), np.array([n_out])),
+        Constant(holding(0, n_out - 1, 0), offsets),
+    )
+    node = builder.add(
+        "table",
+        [index],
+        repeated.shape,
+        builder.declared(result).fixed,
+        builder.layer,
+        {"table": table},
+        offset=0,
+    )
+    builder.store(result, node)

@@ -1,0 +1,170 @@
+"""Softmax in hls4ml's four implementations (nnet_activation.h)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from emulator.fixed import FixedType, wrap
+from emulator.graph import Constant, Node
+from firmware.hls.builder import Builder, config_of
+from firmware.hls.layers.registry import translator
+from firmware.hls.layers.tables import bits_table, check_index, exp, single
+from firmware.hls.source import Call, Config
+from firmware.hls.weights import constant
+
+
+def index_table(
+    kind: FixedType, target: FixedType, size: int, function: Callable[[float], float]
+) -> Constant:
+    """``function`` of the value whose top bits are the index and whose other bits are zero."""
+    bits = (size - 1).bit_length()
+    raw = np.arange(size, dtype=object) << max(kind.width - bits, 0)
+    integers = wrap(raw, kind.width, kind.signed)
+    return constant([function(single(math.ldexp(int(v), -kind.fraction))) for v in integers], target, (size,))
+
+
+def _inverse(x: float) -> float:
+    return math.inf if x == 0 else single(1.0 / x)
+
+
+@translator("softmax", "softmax_multidim")
+def softmax(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    source, result = call.arguments
+    x = builder.value(source).node
+    n_slice = builder.source.integer(config, "n_slice", x.size)
+    outer, inner = 1, 1
+    if call.function == "softmax_multidim":
+        outer, inner = (builder.source.integer(config, key) for key in ("n_outer", "n_inner"))
+    implementation = str(builder.source.value(config, "implementation", "latency"))
+    numbers = np.arange(outer * n_slice * inner).reshape(outer, n_slice, inner)
+    parts = [builder.take(x, numbers[:, j, :].ravel().tolist(), (outer * inner,)) for j in range(n_slice)]
+    kind = builder.declared(result).fixed
+    made = _IMPLEMENTATIONS.get(implementation)
+    if made is None:
+        raise builder.refuse("softmax implementation is not known", implementation)
+    joined = _join(builder, made(builder, config, parts, kind))
+    back = np.argsort(numbers.transpose(1, 0, 2).ravel()).tolist()
+    builder.store(result, builder.cast(builder.take(joined, back, x.shape), kind, builder.layer))
+
+
+def _join(builder: Builder, parts: Sequence[Node]) -> Node:
+    size = sum(part.size for part in parts)
+    return builder.add("concatenate", parts, (size,), parts[0].type, axis=0)
+
+
+def _spread(builder: Builder, node: Node, count: int) -> Node:
+    """``node`` repeated ``count`` times, to meet the joined parts."""
+    return builder.take(node, np.tile(np.arange(node.size), count).tolist(), (count * node.size,))
+
+
+def _split(builder: Builder, node: Node, count: int) -> list[Node]:
+    size = node.size // count
+    return [builder.take(node, range(j * size, (j + 1) * size), (size,)) for j in range(count)]
+
+
+def _normalise(
+    builder: Builder, config: Config, exponentials: Node, count: int, kind: FixedType
+) -> list[Node]:
+    """The sum by hls4ml's adder tree, its inverse from a table, and the products."""
+    accum, inverse_in, inverse = (
+        builder.source.type(key, config).fixed for key in ("accum_t", "inv_inp_t", "inv_table_t")
+    )
+    values = builder.cast(exponentials, accum)
+    total = builder.cast(builder.reduce("add", _split(builder, values, count), accum), inverse_in)
+    size = builder.source.integer(config, "inv_table_size")
+    table = index_table(inverse_in, inverse, size, _inverse)
+    inverted = bits_table(builder, total, inverse, table)
+    product = builder.pair("multiply", values, _spread(builder, inverted, count), kind)
+    return [product]
+
+
+def _latency(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
+    scale = float(builder.source.value(config, "exp_scale", 1.0))
+    x = _join(builder, parts)
+    target = builder.source.type("exp_table_t", config).fixed
+    size = builder.source.integer(config, "exp_table_size")
+    table = index_table(x.type, target, size, lambda v: exp(single(v * single(scale))))
+    return _normalise(builder, config, bits_table(builder, x, target, table), len(parts), kind)
+
+
+def _stable(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
+    scale = float(builder.source.value(config, "exp_scale", 1.0))
+    normed, target = (builder.source.type(key, config).fixed for key in ("inp_norm_t", "exp_table_t"))
+    largest = builder.reduce("maximum", parts)
+    x = _join(builder, parts)
+    below = builder.pair("subtract", _spread(builder, largest, len(parts)), x, normed)
+    size = builder.source.integer(config, "exp_table_size")
+    table = index_table(normed, target, size, lambda v: exp(-single(v * single(scale))))
+    return _normalise(builder, config, bits_table(builder, below, target, table), len(parts), kind)
+
+
+def _legacy(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
+    """1 / Σ exp(x_j − x_i), each from a table of one type that also holds the sum."""
+    target = builder.source.type("table_t", config).fixed if "table_t" in config.types else FixedType(18, 8)
+    exp_size, inv_size = (builder.source.integer(config, key) for key in ("exp_table_size", "inv_table_size"))
+    exponential = constant(
+        [exp(single(16.0 * (i - exp_size / 2.0) / exp_size)) for i in range(exp_size)], target
+    )
+    inverse = constant([1.0 / single(64.0 * i / inv_size) if i else 0.0 for i in range(inv_size)], target)
+    one = builder.constant(constant([1.0], target))
+    results = []
+    for i, x in enumerate(parts):
+        total: Node | None = None
+        for j, other in enumerate(parts):
+            term = one
+            if i != j:
+                difference = builder.pair("subtract", other, x)
+                check_index(builder, difference, exp_size)
+                term = builder.add(
+                    "table", [difference], difference.shape, target, constants={"table": exponential},
+                    multiplier=exp_size, shift=difference.type.fraction + 4, offset=exp_size // 2,
+                    index_rounding="TRN_ZERO",
+                )  # fmt: skip
+            total = term if total is None else builder.pair("add", total, term, target)
+        assert total is not None
+        results.append(
+            builder.add(
+                "table",
+                [total],
+                x.shape,
+                kind,
+                constants={"table": inverse},
+                multiplier=inv_size,
+                shift=total.type.fraction + 6,
+                offset=0,
+                index_rounding="TRN_ZERO",
+            )  # fmt: skip
+        )
+    return results
+
+
+def _argmax(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
+    """One for the first largest element, zero for the others."""
+    one = builder.constant(Constant(FixedType(1, 1, False), np.array([1])))
+    results = []
+    for i, x in enumerate(parts):
+        wins = one
+        for j, other in enumerate(parts):
+            if j < i:  # must be strictly above an earlier element
+                earlier = builder.pair("greater_equal", other, x)
+                wins = builder.pair(
+                    "multiply", wins, builder.pair("subtract", one, earlier, one.type), one.type
+                )
+            elif j > i:
+                wins = builder.pair("multiply", wins, builder.pair("greater_equal", x, other), one.type)
+        results.append(
+            builder.cast(wins, kind) if wins.shape == x.shape else builder.add("cast", [wins], x.shape, kind)
+        )
+    return results
+
+
+_IMPLEMENTATIONS: dict[str, Callable[[Builder, Config, list[Node], FixedType], list[Node]]] = {
+    "latency": _latency,
+    "stable": _stable,
+    "legacy": _legacy,
+    "argmax": _argmax,
+}
