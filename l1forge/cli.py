@@ -14,7 +14,10 @@ from emulator.errors import EXIT_BAD_INPUT, InputError
 SUBCOMMANDS = {
     "emulate": "Score events with a model, bit for bit as the firmware does.",
     "rates": "Rate against threshold of a score, efficiency per signal.",
+    "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
+    "simulate-muons": "Simulate overlap-region muons as integer stubs.",
     "train": "Train a model from its seed and export its graph.",
+    "convert": "Convert event files: parquet, HDF5, NanoAOD, test vectors, board patterns.",
 }
 """Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""
 

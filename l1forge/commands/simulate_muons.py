@@ -1,0 +1,42 @@
+"""`l1forge simulate-muons`: overlap-region muons as integer stubs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+app = typer.Typer()
+
+
+@app.command()
+def simulate_muons(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
+    muons: Annotated[int, typer.Option("--muons", "-n", min=1)] = 100_000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal files, for any --processes.")] = 1,
+    pt_min: Annotated[float, typer.Option(help="GeV; pT is flat in its logarithm.")] = 1.0,
+    pt_max: Annotated[float, typer.Option(help="GeV.")] = 200.0,
+    displacement: Annotated[float, typer.Option(help="Largest transverse impact parameter, cm.")] = 0.0,
+    noise: Annotated[float, typer.Option(help="Chance of a noise stub per end-cap layer.")] = 0.02,
+    punch_through: Annotated[float, typer.Option(help="Chance of a hadron leaking into station 1.")] = 0.01,
+    processes: Annotated[int, typer.Option("--processes", "-j", min=1)] = 1,
+) -> None:
+    """Simulate muons in the 18 logic layers of the overlap region.
+
+    \b
+    l1forge simulate-muons -n 100000 --seed 1 -o muons.parquet
+    l1forge simulate-muons --displacement 100 -o displaced.parquet
+    """
+    from simulation.muons import MuonSettings, generate
+    from simulation.muons.stubs import write_stubs
+
+    settings = MuonSettings(pt_min, pt_max, displacement, noise, punch_through)
+    with Progress() as progress:
+        task = progress.add_task("muons", total=muons)
+        sample = generate(
+            muons, seed, settings, processes=processes, progress=lambda n: progress.advance(task, n)
+        )
+    write_stubs(sample, output)
+    typer.echo(f"{len(sample)} muons in {output}")

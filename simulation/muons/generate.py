@@ -1,0 +1,108 @@
+"""Generate muon samples: seeded per chunk, so that the result does not depend on how many processes ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+
+from emulator.errors import InputError
+from simulation.muons.digitise import simulate_chunk
+from simulation.muons.layers import N_LAYERS, NO_STUB, SLOTS
+from simulation.muons.sample import MuonSample, order_slots
+
+CHUNK = 10_000
+"""Muons per random stream: part of the definition of a sample, like the seed."""
+ETA_RANGE = (0.83, 1.24)
+VERTEX_Z_SPREAD = 4.5  # cm, luminous region
+
+
+@dataclass(frozen=True)
+class MuonSettings:
+    """What to generate. pT is flat in its logarithm between ``pt_min`` and ``pt_max`` GeV.
+
+    ``displacement``: impact parameters are flat in +-displacement cm (0: from the beam line).
+    ``noise``: chance of a random stub per end-cap layer (half of it in the barrel). ``punch_through``:
+    chance that a hadron leaks into the first station beside the muon. ``secondaries``: delta rays.
+    """
+
+    pt_min: float = 1.0
+    pt_max: float = 200.0
+    displacement: float = 0.0
+    noise: float = 0.02
+    punch_through: float = 0.01
+    secondaries: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.pt_min < self.pt_max:
+            raise InputError("empty pT range", field="pt_min, pt_max", value=(self.pt_min, self.pt_max),
+                             remedy="give 0 < pt_min < pt_max in GeV")  # fmt: skip
+        if not 0 <= self.displacement <= 300:
+            raise InputError("displacement out of range", field="displacement", value=self.displacement,
+                             remedy="give 0..300 cm (the coil begins at 295)")  # fmt: skip
+        for name in ("noise", "punch_through"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(
+                    "not a probability", field=name, value=getattr(self, name), remedy="give 0..1"
+                )
+
+
+def _chunk(task: tuple[np.random.SeedSequence, int, MuonSettings]) -> MuonSample:
+    sequence, n, settings = task
+    rng = np.random.default_rng(sequence)
+    pt = settings.pt_min * (settings.pt_max / settings.pt_min) ** rng.random(n)
+    eta = rng.uniform(*ETA_RANGE, n) * rng.choice([-1.0, 1.0], n)
+    charge = rng.choice(np.array([-1, 1], np.int64), n)
+    impact = rng.uniform(-settings.displacement, settings.displacement, n)
+    position = np.stack([np.zeros(n), impact, rng.normal(0, VERTEX_Z_SPREAD, n)], axis=1)
+    shape = (n, N_LAYERS, SLOTS)
+    value, eta_code, quality = (
+        np.full(shape, NO_STUB, np.int16),
+        np.zeros(shape, np.int16),
+        np.zeros(shape, np.int16),
+    )
+    phi = np.zeros(n)
+    simulate_chunk(rng, pt, eta, charge, position, settings.noise, settings.secondaries,
+                   settings.punch_through, phi, value, eta_code, quality)  # fmt: skip
+    order_slots(value, eta_code, quality)
+    return MuonSample(value, eta_code, quality, pt, eta, phi, charge.astype(np.int8), impact)
+
+
+def generate(
+    n: int,
+    seed: int,
+    settings: MuonSettings | None = None,
+    *,
+    processes: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> MuonSample:
+    """Simulate ``n`` muons. Equal arguments give equal samples for any number of ``processes``.
+
+    ``progress`` is called with the number of muons finished since the last call.
+
+    Raises
+    ------
+    InputError
+        If ``n`` < 1 or ``processes`` < 1.
+    """
+    if n < 1 or processes < 1:
+        raise InputError("must be at least 1", field="n, processes", value=(n, processes))
+    sizes = [min(CHUNK, n - start) for start in range(0, n, CHUNK)]
+    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
+    tasks = [(s, size, settings or MuonSettings()) for s, size in zip(seeds, sizes, strict=True)]
+    parts = []
+    if processes == 1:
+        for task in tasks:
+            parts.append(_chunk(task))
+            if progress:
+                progress(task[1])
+    else:
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            for part in pool.map(_chunk, tasks):
+                parts.append(part)
+                if progress:
+                    progress(len(part))
+    return MuonSample.concatenate(parts)
