@@ -78,3 +78,15 @@ def choose_columns(
 
 def _present(available: Collection[str]) -> str:
     return "it has " + (", ".join(available) if available else "no known columns")
+
+
+def first_crossings(blocks: Iterable[Events], limit: int | None) -> Iterator[Events]:
+    """The first ``limit`` crossings (None: all)."""
+    left = limit
+    for block in blocks:
+        if left is not None and block.n >= left:
+            yield block if block.n == left else block.select(slice(0, left))
+            return
+        yield block
+        if left is not None:
+            left -= block.n

@@ -12,7 +12,10 @@ import pyarrow.parquet as pq
 from emulator.errors import InputError
 from emulator.events import adc2021, nanoaod, parquet, test_vectors
 from emulator.events.blocks import BLOCK_SIZE
+from emulator.events.links import COLUMN_NAMES as LINK_COLUMNS
 from emulator.events.objects import Events
+from emulator.events.pattern_events import read_pattern
+from emulator.events.patterns import sniff_pattern
 
 Reader = Callable[[Iterable[str] | None, int], Iterator[Events]]
 
@@ -76,11 +79,13 @@ def open_events(path: str | Path, bx: int = 0) -> EventSource:
         return _nanoaod(path, bx)
     if test_vectors.sniff_columns(head.split(b"\n", 1)[0]):
         return _test_vectors(path, head)
+    if pattern := sniff_pattern(head.decode("latin-1")):
+        return _pattern(path, pattern)
     raise InputError(
         "not a known event format",
         file=path,
         value=head[:12],
-        remedy="parquet, ADC2021 HDF5, NanoAOD ROOT or test-vector text expected, see docs/formats.md",
+        remedy="parquet, ADC2021 HDF5, NanoAOD ROOT, test vector or pattern file, see docs/formats.md",
     )
 
 
@@ -147,5 +152,18 @@ def _test_vectors(path: Path, head: bytes) -> EventSource:
         test_vectors.column_names(columns),
         None,
         lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block, notes),
+        notes,
+    )
+
+
+def _pattern(path: Path, format_name: str) -> EventSource:
+    notes: Counter[str] = Counter()
+    return EventSource(
+        path,
+        format_name,
+        f"{format_name} pattern file of this project's link map",
+        LINK_COLUMNS,
+        None,
+        lambda columns, block: read_pattern(path, columns, block, notes),
         notes,
     )

@@ -1,0 +1,71 @@
+"""`l1forge convert INPUT -o OUTPUT`: event files from one format to another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+def convert(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="Parquet, ADC2021 HDF5, NanoAOD, test vector or pattern file."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write; its ending tells the format.")
+    ],
+    to: Annotated[
+        str | None, typer.Option(help="Format: parquet, test-vectors, empv1, empv2 or apx.")
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="Parquet: compact (small) or dense (fastest to read).")
+    ] = "compact",
+    columns: Annotated[int, typer.Option(help="Test vectors: 60 columns, or 48 (2015, 2016).")] = 60,
+    bx: Annotated[int, typer.Option(help="NanoAOD: bunch crossing to take, 0 is the triggered one.")] = 0,
+    limit: Annotated[int | None, typer.Option("-n", help="Only the first crossings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Convert an event file; integers stay what they are, and everything that did not fit is counted.
+
+    Examples:
+
+    `l1forge convert nano.root -o events.parquet`
+
+    `l1forge convert events.parquet -o orbit.txt -n 3564`
+
+    `l1forge convert TestVector_ttbar.txt -o pattern.empv2 --to empv2`
+    """
+    from emulator.errors import InputError
+    from emulator.events.blocks import first_crossings
+    from emulator.events.sink import format_of, write_any
+    from emulator.events.source import open_events
+    from l1forge.progress import tracked
+
+    if layout not in ("compact", "dense"):
+        raise InputError("compact or dense", field="--layout", value=layout)
+    format_name = format_of(output, to)
+    events = open_events(source, bx)
+    total = events.n if limit is None or events.n is None else min(limit, events.n)
+    blocks = tracked(first_crossings(events.blocks(), limit), total, "converting")
+    metadata = {"source": source.name, "source_format": events.format, "description": events.description}
+    written = write_any(output, blocks, format_name, metadata, layout, columns)
+    console = Console()
+    if as_json:
+        summary = {
+            "crossings": written,
+            "from": events.format,
+            "to": format_name,
+            "notes": dict(events.notes),
+        }
+        console.print_json(json.dumps(summary))
+        return
+    console.print(f"{written} crossings: {source.name} ({events.format}) -> {output} ({format_name})")
+    for note, count in sorted(events.notes.items()):
+        console.print(f"[yellow]{count}[/] {note}")
