@@ -6,6 +6,6 @@ grouped as hls4ml's headers are; importing this package registers them all.
 
 from firmware.hls.layers.registry import TRANSLATORS, translator
 
-from firmware.hls.layers import activation, dense, merge, softmax, tables  # noqa: F401  isort: skip
+from firmware.hls.layers import activation, dense, merge, score, softmax, tables  # noqa: F401  isort: skip
 
 __all__ = ["TRANSLATORS", "translator"]
