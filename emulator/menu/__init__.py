@@ -1,0 +1,1 @@
+"""Trigger menus: seed expressions compiled to hardware integers, and their evaluation."""
