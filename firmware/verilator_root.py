@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from emulator.errors import InputError
+from firmware.folders import cache_folder
 
 TOOLS = ("g++", "make", "perl")
 
@@ -33,16 +34,6 @@ MAKE_VARIABLES = {
     ),
     "PERL": "perl",
 }
-
-
-def cache_folder() -> Path:
-    """``$L1FORGE_CACHE``, else ``.cache`` beside the packages if that is writable, else the user's cache."""
-    if "L1FORGE_CACHE" in os.environ:
-        return Path(os.environ["L1FORGE_CACHE"])
-    repository = Path(__file__).resolve().parents[1]
-    if os.access(repository, os.W_OK):
-        return repository / ".cache"
-    return Path.home() / ".cache" / "l1forge"
 
 
 def require_tools(*names: str) -> None:

@@ -1,0 +1,23 @@
+"""Where generated things go: ``.cache`` for tools made once, ``build`` for what a model was turned into."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """``$L1FORGE_CACHE``, else ``.cache`` beside the packages if that is writable, else the user's cache."""
+    return _folder("L1FORGE_CACHE", ".cache", Path.home() / ".cache" / "l1forge")
+
+
+def build_folder() -> Path:
+    """``$L1FORGE_BUILD``, else ``build`` beside the packages if that is writable, else ``./build``."""
+    return _folder("L1FORGE_BUILD", "build", Path("build"))
+
+
+def _folder(variable: str, name: str, otherwise: Path) -> Path:
+    if variable in os.environ:
+        return Path(os.environ[variable]).resolve()
+    repository = Path(__file__).resolve().parents[1]
+    return repository / name if os.access(repository, os.W_OK) else otherwise.resolve()

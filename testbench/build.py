@@ -1,0 +1,161 @@
+"""Verilating a project once and linking every driver to it: cocotb's executable and two shared libraries.
+
+The build goes through cocotb's runner, with its --public-flat-rw replaced by a control file and the C++ split
+into small files. What was built is found again by the content of everything that went in.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import InputError
+from firmware.folders import build_folder
+from firmware.rtl import RtlProject
+from firmware.verilator_root import verilator_environment, verilator_root
+from testbench.shell import SHELL, control_file, shell_verilog
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+VERILATOR_OPTIONS = (
+    *("--output-split", "4000", "--output-split-cfuncs", "200"),
+    *("-Wno-fatal", "-CFLAGS", "-fPIC -O1 -fno-gnu-unique", "--x-assign", "fast"),
+)
+DONE = ".complete"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A Verilated project: ``folder`` holds cocotb's executable (named as the shell) and the objects."""
+
+    project: RtlProject
+    folder: Path
+    waves: bool
+
+    @property
+    def objects(self) -> list[Path]:
+        """The model and Verilator's run-time library."""
+        return [self.folder / "Vtop__ALL.a", *sorted(self.folder.glob("verilated*.o"))]
+
+
+def verilate(project: RtlProject, *, waves: bool = False, folder: Path | None = None) -> Simulation:
+    """Build (or find) the simulation of ``project``; one process builds, others wait for it.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing or the build fails (the last lines of its log are shown).
+    """
+    root = verilator_root()
+    state = hashlib.sha256(f"{project.digest} {root.name} {waves} {VERILATOR_OPTIONS}".encode())
+    for source in project.sources:
+        state.update(source.read_bytes())
+    for text in (
+        shell_verilog(project),
+        control_file(project),
+        HARNESS.read_text(),
+        Path(__file__).read_text(),
+    ):
+        state.update(text.encode())
+    name = f"{project.name}-{state.hexdigest()[:16]}{'-waves' if waves else ''}"
+    target = (folder or build_folder() / "cosim") / name
+    with locked(target):
+        if not (target / DONE).exists():
+            shutil.rmtree(target, ignore_errors=True)
+            target.mkdir(parents=True)
+            _build(project, target, waves)
+            (target / DONE).touch()
+    return Simulation(project, target, waves)
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Hold the lock of a build folder, so that parallel tests share one build."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / f".{target.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(project: RtlProject, target: Path, waves: bool) -> None:
+    shell, control = target / f"{SHELL}.v", target / "visible.vlt"
+    shell.write_text(shell_verilog(project))
+    control.write_text(control_file(project))
+    log = target / "build.log"
+    runner = _runner()
+    try:
+        runner.build(
+            sources=[control, *project.sources, shell],
+            hdl_toplevel=SHELL,
+            build_dir=target,
+            build_args=list(VERILATOR_OPTIONS),
+            timescale=("1ns", "1ps"),
+            waves=waves,
+            always=True,
+            log_file=log,
+        )
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        raise build_failure("Verilator", log) from error
+    link_library(Simulation(project, target, waves), HARNESS, "harness.so", _registers(project))
+
+
+def _runner() -> Any:
+    from cocotb_tools.runner import Verilator
+
+    environment = verilator_environment()
+
+    class QuietVerilator(Verilator):  # type: ignore[misc]
+        """cocotb's runner with the completed Verilator and without --public-flat-rw."""
+
+        def _simulator_in_path_build_only(self) -> None:
+            self.executable = str(Path(environment["VERILATOR_ROOT"]) / "bin" / "verilator")
+
+        def _set_env_common(self) -> None:
+            super()._set_env_common()
+            self.env.update({key: environment[key] for key in ("VERILATOR_ROOT", "PATH")})
+
+        def _build_command(self) -> list[list[str]]:
+            verilate, make = super()._build_command()
+            return [[word for word in verilate if word != "--public-flat-rw"], make]
+
+    return QuietVerilator()
+
+
+def _registers(project: RtlProject) -> str:
+    """C++ that samples the pipeline registers."""
+    names = [f"{SHELL}__DOT__dut__DOT__core__DOT__{register.name}" for register in project.registers]
+    names = names if project.core else []
+    lines = [f"constexpr size_t REGISTERS = {len(names)};"]
+    lines.append("inline void see_registers(const Vtop___024root& root, Toggle* toggles) {")
+    lines += [f"    see(toggles[{i}], root.{name});" for i, name in enumerate(names)]
+    return "\n".join([*lines, "}", ""])
+
+
+def link_library(simulation: Simulation, source: Path, name: str, registers: str | None = None) -> Path:
+    """Compile ``source`` against the Verilated model into a shared library in its folder."""
+    folder, root = simulation.folder, verilator_root()
+    if registers is not None:
+        (folder / "registers.inc").write_text(registers)
+    command = [
+        *("g++", "-std=gnu++17", "-O2", "-fPIC", "-fno-gnu-unique", "-shared", "-Wl,-Bsymbolic", "-pthread"),
+        *(f"-I{path}" for path in (folder, root / "include", root / "include" / "vltstd")),
+        *("-DVM_COVERAGE=0", "-DVM_SC=0", f"-DVM_TRACE={int(simulation.waves)}", "-DVL_TIME_CONTEXT"),
+        *("-o", str(folder / name), str(source)),
+        *(str(path) for path in simulation.objects),
+    ]
+    log = folder / f"{name}.log"
+    with open(log, "w") as output:
+        if subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode:
+            raise build_failure("g++", log)
+    return folder / name
+
+
+def build_failure(tool: str, log: Path) -> InputError:
+    tail = " | ".join(log.read_text().splitlines()[-5:]) if log.exists() else "no log"
+    return InputError(f"{tool} failed: {tail}", file=log, remedy="the log has the details")
