@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emulator.graph import Graph
-from emulator.kernel.kernel import Kernel
+from emulator.kernel.kernel import Backend, Kernel
 
 __all__ = ["Kernel", "compile_graph"]
 
 
-def compile_graph(graph: Graph, outputs: Iterable[str] | None = None) -> Kernel:
+def compile_graph(
+    graph: Graph, outputs: Iterable[str] | None = None, backend: Backend | None = None
+) -> Kernel:
     """The kernel that computes ``outputs`` (default: the graph's outputs) and nothing else."""
-    return Kernel(graph, outputs)
+    return Kernel(graph, outputs, backend)

@@ -84,7 +84,8 @@ class Encoded:
             weights, used = self._put(step.weight), np.unique(step.row)
             touched, number = self._put(used), len(used)
             if isinstance(step, OrderedDot):
-                assert step.product is not None and step.accumulate is not None
+                assert step.product is not None
+                assert step.accumulate is not None
                 casts = self._put([*_cast_words(step.product), *_cast_words(step.accumulate)])
                 return [
                     ORDERED,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ from emulator.graph import Graph
 from emulator.kernel.interpreter import Encoded, run_block
 from emulator.kernel.intervals import magnitude
 from emulator.kernel.lowering import LIMIT, lower
+from emulator.kernel.native.codegen import NotVectorised
+from emulator.kernel.native.machine import host_target
+from emulator.kernel.native.runner import Runner
+from emulator.kernel.native.vectors import Target
 from emulator.kernel.plan import Layer, describe
 from emulator.kernel.program import AnyStep, Evaluated, Program, Source, Value
 from emulator.reference import EVALUATORS, Tensor, evaluate
@@ -22,11 +27,19 @@ Array = NDArray[Any]
 BLOCK = 512
 """Events that go through all layers at once: rows of a small network stay in the second-level cache."""
 
-Fetch = Callable[[Source, int, int, Array], None]
+Backend = Literal["vector", "portable", "interpreter", "reference"]
+Held = dict[int, Array]
 
 
 class Kernel:
     """The emulator of one graph. Safe to call from several threads.
+
+    Parameters
+    ----------
+    backend
+        ``vector`` (dot-product instructions where the CPU has them), ``portable`` (generic vectors),
+        ``interpreter`` (Numba) or ``reference``; None: the fastest that has every step. All give the same
+        integers.
 
     Attributes
     ----------
@@ -36,13 +49,24 @@ class Kernel:
         Names of the event columns that are read.
     """
 
-    def __init__(self, graph: Graph, outputs: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, graph: Graph, outputs: Iterable[str] | None = None, backend: Backend | None = None
+    ) -> None:
         self.graph = graph.subgraph(graph.outputs if outputs is None else list(outputs))
         self.program: Program = lower(self.graph)
         wide = [v for v in self.program.values if v.rows and magnitude(v.interval) > LIMIT]
-        self._wide = bool(wide)
-        self._segments = [] if wide else _segments(self.program)
-        self.plan: list[Layer] = describe(self.program, self._wide)
+        self.backend, self.note = backend or "vector", ""
+        self._runner: Runner | None = None
+        if wide or backend == "reference":
+            self.backend, self.note = "reference", f"{wide[0].name}: more than {LIMIT} bits" if wide else ""
+        elif backend != "interpreter":
+            target = Target(False) if backend == "portable" else host_target()
+            try:
+                self._runner = Runner(self.program, target)
+            except NotVectorised as reason:
+                self.backend, self.note = "interpreter", str(reason)
+        self._segments = _segments(self.program) if self.backend == "interpreter" else []
+        self.plan: list[Layer] = describe(self.program, self.backend, self._runner and self._runner.target)
         used = [s.columns[r] for s in self.program.sources if s.columns for r in np.flatnonzero(s.used)]
         self.columns = tuple(dict.fromkeys(column[0] for column in used if column is not None))
 
@@ -52,6 +76,8 @@ class Kernel:
 
     def run(self, events: Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
         """Evaluate on events: ``events["mu.pt"]`` of shape (slots, n); only the columns in use are touched.
+
+        ``threads`` defaults to the CPUs this process may use.
 
         Returns
         -------
@@ -64,6 +90,8 @@ class Kernel:
             If a column or slot is missing or a value does not fit the type of the graph's input.
         """
         count = _count(events, self.columns)
+        zeros = np.zeros(count, np.int16)
+        rows: list[list[Array]] = []
         for source in self.program.sources:
             if source.columns is None:
                 raise InputError(
@@ -71,30 +99,26 @@ class Kernel:
                     field=f"node {source.node.name}: source",
                     remedy="use run_array, or export the graph with its sources",
                 )
-            for r in np.flatnonzero(source.used):
-                column = source.columns[r]
-                if column is not None and (column[0] not in events or column[1] >= len(events[column[0]])):
+            rows.append([])
+            for column, used in zip(source.columns, source.used, strict=True):
+                if column is None or not used:
+                    rows[-1].append(zeros)
+                    continue
+                name, slot = column
+                if name not in events or slot >= len(events[name]):
                     raise InputError(
                         "events lack this column",
-                        field=f"node {source.node.name}",
-                        value=f"{column[0]}[{column[1]}]",
+                        field=f"node {source.node.name}: source",
+                        value=f"{name}[{slot}]",
                     )
-
-        def fetch(source: Source, first: int, last: int, rows: Array) -> None:
-            assert source.columns is not None
-            for r in np.flatnonzero(source.used):
-                column = source.columns[r]
-                if column is None:
-                    rows[r] = 0
-                else:
-                    rows[r] = events[column[0]][column[1], first:last]
-
-        return self._run(fetch, count, threads)
+                rows[-1].append(events[name][slot])
+        return self._run(rows, count, threads)
 
     def run_array(self, x: Array | Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
         """Evaluate on integers of shape (n_inputs, n), events along the last axis; results as ``run``."""
         arrays = x if isinstance(x, Mapping) else {self.program.sources[0].node.name: x}
         count = -1
+        rows: list[list[Array]] = []
         for source in self.program.sources:
             name = source.node.name
             array = arrays.get(name)
@@ -109,21 +133,16 @@ class Kernel:
             if count not in (-1, array.shape[1]):
                 raise InputError("inputs have different numbers of events", field=f"node {name}")
             count = array.shape[1]
-
-        def fetch(source: Source, first: int, last: int, rows: Array) -> None:
-            array = arrays[source.node.name]
-            for r in np.flatnonzero(source.used):
-                rows[r] = array[r, first:last]
-
-        return self._run(fetch, max(count, 0), threads)
+            rows.append(list(array))
+        return self._run(rows, max(count, 0), threads)
 
     def run_rows(self, x: Array | Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
         """Evaluate on integers of shape (n, *shape); equals ``emulator.reference.evaluate`` bit for bit."""
         arrays = x if isinstance(x, Mapping) else {self.program.sources[0].node.name: x}
-        if self._wide:
-            return evaluate(self.graph, arrays)
         columns = {}
         for source in self.program.sources:
+            if source.node.name not in arrays:
+                raise InputError("input is missing", field=f"node {source.node.name}")
             array = np.asarray(arrays[source.node.name])
             if array.shape[1:] != source.node.shape:
                 raise InputError(
@@ -131,61 +150,91 @@ class Kernel:
                     field=f"node {source.node.name}",
                     value=f"{array.dtype} {array.shape}",
                 )
-            columns[source.node.name] = np.ascontiguousarray(array.reshape(len(array), -1).T)
-        flat = self.run_array(columns, threads)
+            columns[source.node.name] = np.ascontiguousarray(array.reshape(len(array), source.value.rows).T)
         results = {}
-        for name, array in flat.items():
+        for name, array in self.run_array(columns, threads).items():
             count = array.shape[-1]
-            results[name] = (
-                array.reshape(-1, count).T.reshape(count, *self.graph[name].shape).astype(np.int64)
-            )
+            shaped = array.reshape(-1, count).T.reshape(count, *self.graph[name].shape)
+            results[name] = shaped if array.dtype == object else shaped.astype(np.int64)
         return results
 
-    def _run(self, fetch: Fetch, count: int, threads: int | None) -> dict[str, Array]:
-        outputs = self.program.outputs
-        results: dict[str, Array] = {
-            name: np.empty((value.rows, count), result_dtype(value)) for name, value in outputs.items()
+    def _run(self, rows: list[list[Array]], count: int, threads: int | None) -> dict[str, Array]:
+        made = {
+            value.number: np.empty((value.rows, count), result_dtype(value, self.graph))
+            for value in self.program.outputs.values()
         }
+        workers = threads or len(os.sched_getaffinity(0))
+        if self._runner is not None:
+            given = [
+                [
+                    row if not used else _as_type(row, dtype, source, r)
+                    for r, (row, used) in enumerate(zip(value, source.used, strict=True))
+                ]
+                for value, dtype, source in zip(
+                    rows, self._runner.input_types, self.program.sources, strict=True
+                )
+            ]
+            if not self._runner(given, count, list(made.values()), workers):
+                for source, value in zip(self.program.sources, rows, strict=True):
+                    for r in np.flatnonzero(source.used):
+                        check_row(source, int(r), value[r])
+        else:
+            self._run_blocks(rows, count, made, workers)
+        results = {name: made[value.number] for name, value in self.program.outputs.items()}
+        return {name: array[0] if len(array) == 1 else array for name, array in results.items()}
+
+    def _run_blocks(self, rows: list[list[Array]], count: int, made: Held, workers: int) -> None:
         blocks = [(first, min(first + BLOCK, count)) for first in range(0, count, BLOCK)]
-        workers = min(threads or 1, max(len(blocks), 1))
-        parts = np.array_split(np.array(blocks, np.int64).reshape(-1, 2), workers)
 
         def work(part: Array) -> None:
             for first, last in part:
-                self._block(fetch, int(first), int(last), results)
+                held: Held = {}
+                for source, value in zip(self.program.sources, rows, strict=True):
+                    block = np.zeros(
+                        (len(value), last - first), object if self.backend == "reference" else np.int64
+                    )
+                    for r in np.flatnonzero(source.used):
+                        block[r] = value[r][first:last]
+                        check_row(source, int(r), block[r])
+                    held[source.value.number] = block
+                self._block(held, int(last - first))
+                for number, array in made.items():
+                    array[:, first:last] = held[number]
 
-        if workers == 1:
+        workers = min(workers, len(blocks))
+        parts = np.array_split(np.array(blocks, np.int64).reshape(-1, 2), max(workers, 1))
+        if workers <= 1:
             work(parts[0])
         else:
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(work, parts))
-        return {name: array[0] if len(array) == 1 else array for name, array in results.items()}
 
-    def _block(self, fetch: Fetch, first: int, last: int, results: dict[str, Array]) -> None:
-        held: dict[int, Array] = {}
-        for source in self.program.sources:
-            rows = np.zeros((source.value.rows, last - first), object if self._wide else np.int64)
-            fetch(source, first, last, rows)
-            _check(source, rows)
-            held[source.value.number] = rows
-        if self._wide:
+    def _block(self, held: Held, count: int) -> None:
+        if self.backend == "reference":
             inputs = {
-                s.node.name: held[s.value.number].T.reshape(last - first, *s.node.shape)
+                s.node.name: held[s.value.number].T.reshape(count, *s.node.shape)
                 for s in self.program.sources
             }
-            for name, array in evaluate(self.graph, inputs).items():
-                results[name][:, first:last] = array.reshape(last - first, -1).T
-            return
+            answers = evaluate(self.graph, inputs)
+            for name, value in self.program.outputs.items():
+                held[value.number] = answers[name].reshape(count, value.rows).T
         for segment in self._segments:
-            segment(held, last - first)
-        for name, value in self.program.outputs.items():
-            results[name][:, first:last] = held[value.number]
+            segment(held, count)
 
 
-def result_dtype(value: Value) -> Any:
+def result_dtype(value: Value, graph: Graph) -> Any:
     """int32 where the proven range fits, int64, or Python integers beyond."""
     bits = magnitude(value.interval) if value.rows else 1
-    return np.int32 if bits <= 32 else np.int64 if bits <= 64 else object
+    return np.int32 if bits <= 32 else np.int64 if bits <= LIMIT else object
+
+
+def _as_type(row: Array, dtype: np.dtype[Any], source: Source, r: int) -> Array:
+    """A contiguous row in the word the kernel reads; values that would not survive are an error."""
+    if row.dtype == dtype and row.flags.c_contiguous:
+        return row
+    if not np.can_cast(row.dtype, dtype):
+        check_row(source, r, row)
+    return np.ascontiguousarray(row.astype(dtype))
 
 
 def _count(events: Mapping[str, Array], columns: tuple[str, ...]) -> int:
@@ -195,21 +244,15 @@ def _count(events: Mapping[str, Array], columns: tuple[str, ...]) -> int:
     return int(getattr(events, "n", 0))
 
 
-def _check(source: Source, rows: Array) -> None:
+def check_row(source: Source, r: int, row: Array) -> None:
+    """Raise InputError if a value of input row ``r`` does not fit the type of its node."""
     type_ = source.node.type
-    if not rows.size or (rows.min() >= type_.minimum and rows.max() <= type_.maximum):
+    if not row.size or (row.min() >= type_.minimum and row.max() <= type_.maximum):
         return
-    r = int(np.flatnonzero(((rows < type_.minimum) | (rows > type_.maximum)).any(axis=1))[0])
-    bad = rows[r][(rows[r] < type_.minimum) | (rows[r] > type_.maximum)][0]
-    where = f"node {source.node.name}"
-    if source.columns is not None and source.columns[r] is not None:
-        where += f": {source.node.attributes['source'][r]}"
-    else:
-        where += f": element {r}"
-    raise InputError(f"value does not fit {type_}", field=where, value=int(bad))
-
-
-Held = dict[int, Array]
+    bad = row[(row < type_.minimum) | (row > type_.maximum)][0]
+    texts = source.node.attributes.get("source")
+    where = texts[r] if texts else f"element {r}"
+    raise InputError(f"value does not fit {type_}", field=f"node {source.node.name}: {where}", value=int(bad))
 
 
 def _segments(program: Program) -> list[Callable[[Held, int], None]]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from emulator.kernel.interpreter import carrier
 from emulator.kernel.intervals import magnitude
-from emulator.kernel.program import Dot, Evaluated, Lookup, Map, OrderedDot, Program
+from emulator.kernel.native.dots import choose
+from emulator.kernel.native.vectors import Target
+from emulator.kernel.program import Binary, Dot, Evaluated, Lookup, Map, OrderedDot, Program
 
 
 @dataclass(frozen=True)
@@ -32,23 +34,32 @@ class Layer:
         )
 
 
-def describe(program: Program, wide: bool) -> list[Layer]:
-    """One Layer per step of ``program``; ``wide``: everything is left to the reference."""
+def describe(program: Program, backend: str, target: Target | None) -> list[Layer]:
+    """One Layer per step of ``program`` for the chosen back end."""
     layers = []
     for step in program.steps:
-        interval, density, path, kind = step.out.interval, None, "vector", "int64"
+        interval, density, path, kind = step.out.interval, None, backend, "int64"
         bits = magnitude(interval) if interval.rows else 1
-        if isinstance(step, Dot):
-            kind = carrier(step)
+        if isinstance(step, Map | Lookup) and step.before.rows:
+            bits = max(bits, magnitude(step.before))
+        elif isinstance(step, Binary):
+            bits = max(bits, magnitude(step.aligned))
+        elif isinstance(step, Dot):
             bits = max(bits, magnitude(step.partial))
             density = len(step.weight) / step.size if step.size else None
-            path = "order-faithful" if isinstance(step, OrderedDot) else "any order"
-        elif isinstance(step, Map | Lookup) and step.before.rows:
-            bits = max(bits, magnitude(step.before))
+        if target is not None:
+            kind = f"int{max(16, 1 << (bits - 1).bit_length())}"
+        if isinstance(step, OrderedDot):
+            path = "order-faithful"
+        elif isinstance(step, Dot):
+            kind = (
+                carrier(step) if target is None else "int32" if choose(step, target).width == 32 else "int64"
+            )
+            path = "any order" if target is None else choose(step, target).name
         elif isinstance(step, Evaluated):
-            path = f"reference evaluator: {step.reason}"
-        if wide:
-            kind, path = "Python", f"reference evaluator: more than 62 bits ({step.node})"
+            kind, path = "Python", f"reference evaluator: {step.reason}"
+        if backend == "reference":
+            kind, path = "Python", "reference evaluator"
         low, high = (int(min(interval.low)), int(max(interval.high))) if interval.rows else (0, 0)
         layers.append(
             Layer(step.node, type(step).__name__, step.out.rows, low, high, bits, kind, density, path)

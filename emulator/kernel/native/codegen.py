@@ -1,0 +1,355 @@
+"""A program as one function over tiles of 64 events: layout of the rows in memory, and the steps in order.
+
+Every value has a place in a scratch area, in the narrowest words its interval allows. A row-wise step
+(Map, square) whose input has no other reader is applied while the row is still in registers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.kernel.native import dots
+from emulator.kernel.native.rows import map_row, signed_width, width_for
+from emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
+from emulator.kernel.program import AnyStep, Binary, Dot, Lookup, Map, OrderedDot, Program, Value
+
+INPUT_WIDTH = 16
+"""Inputs are read as int16 rows where their type allows, else as int64 rows."""
+
+INSTRUCTION_LIMIT = 400_000
+
+
+class NotVectorised(Exception):
+    """The program has a step that the code generator does not do; the text says which."""
+
+
+def input_width(low: int, high: int) -> int:
+    """Word width of the rows of an input with this range, as the caller must provide them."""
+    return 16 if low >= -32768 and high <= 32767 else 64
+
+
+class Generator:
+    """Writes the body of one tile."""
+
+    def __init__(self, program: Program, target: Target) -> None:
+        self.program, self.target = program, target
+        self.writer = Writer(target)
+        self.tables: list[str] = []
+        self.readers: dict[int, list[AnyStep]] = {value.number: [] for value in program.values}
+        for step in program.steps:
+            for value in {v.number: v for v in step.inputs}.values():
+                self.readers[value.number].append(step)
+        self.outputs = {value.number for value in program.outputs.values()}
+        self.output_base: dict[int, int] = {}
+        base = 0
+        for value in program.outputs.values():
+            if value.number not in self.output_base:
+                self.output_base[value.number] = base
+            base += value.rows
+        self.storage: dict[int, tuple[int, bool]] = {}
+        for value in program.values:
+            low, high = (
+                (int(min(value.interval.low)), int(max(value.interval.high))) if value.rows else (0, 0)
+            )
+            self.storage[value.number] = width_for(low, high)
+        self.fused = {id(step) for step in program.steps if self._is_fused(step)}
+        self.place, self.scratch_bytes = self._allocate()
+
+    def _is_fused(self, step: AnyStep) -> bool:
+        """Whether ``step`` is applied row by row as its input is produced."""
+        if isinstance(step, Binary):
+            alone = step.a is step.b and np.array_equal(step.a_row, step.b_row)
+            rows, source = step.a_row, step.a
+        elif isinstance(step, Map):
+            alone, rows, source = True, step.source_row, step.source
+        else:
+            return False
+        return alone and len(self.readers[source.number]) == 1 and len(np.unique(rows)) == len(rows)
+
+    def _stored(self, value: Value) -> bool:
+        return any(id(step) not in self.fused for step in self.readers[value.number])
+
+    def _allocate(self) -> tuple[dict[int, int], int]:
+        """Byte offset of every stored value; space is used again after the last reader."""
+        order = {id(step): at for at, step in enumerate(self.program.steps)}
+        events: list[tuple[int, int, int]] = []  # first written, last read, value number
+        born: dict[int, int] = {source.value.number: -1 for source in self.program.sources}
+        for at, step in enumerate(self.program.steps):
+            root = born[step.inputs[0].number] if id(step) in self.fused else at
+            born[step.out.number] = min(root, born.get(step.out.number, root))
+        for value in self.program.values:
+            if value.rows and value.number in born and self._stored(value):
+                last = max(order[id(step)] for step in self.readers[value.number])
+                for step in self.program.steps:  # a reader may write while a later row still reads
+                    if id(step) in self.fused and step.out.number == value.number:
+                        last = max(last, order[id(step)])
+                events.append((born[value.number], last, value.number))
+        place: dict[int, int] = {}
+        busy: list[tuple[int, int, int]] = []  # last read, start, stop
+        total = 0
+        for first, last, number in sorted(events):
+            busy = [entry for entry in busy if entry[0] >= first]
+            size = self.program.values[number].rows * TILE * self.storage[number][0] // 8
+            start = 0
+            for _, low, high in sorted(busy, key=lambda entry: entry[1]):
+                if start + size <= low:
+                    break
+                start = max(start, high)
+            place[number] = start
+            busy.append((last, start, start + size))
+            total = max(total, start + size)
+        self.work_base = total
+        return place, total
+
+    def reserve(self, size: int) -> str:
+        """Pointer to ``size`` bytes of scratch that only the present step uses."""
+        self.scratch_bytes = max(self.scratch_bytes, self.work_base + size)
+        return self.writer.address("%scratch", self.work_base)
+
+    def table(self, width: int, entries: list[int]) -> str:
+        """A constant array; returns its name."""
+        name = f"@table{len(self.tables)}"
+        words = ", ".join(f"i{width} {entry}" for entry in entries)
+        self.tables.append(f"{name} = internal constant [{len(entries)} x i{width}] [{words}], align 64")
+        return name
+
+    def bounds(self, value: Value, row: int) -> tuple[int, int]:
+        return int(value.interval.low[row]), int(value.interval.high[row])
+
+    def row_address(self, value: Value, row: int) -> str:
+        width = self.storage[value.number][0]
+        return self.writer.address("%scratch", self.place[value.number] + row * TILE * width // 8)
+
+    def load_row(self, value: Value, row: int, width: int | None = None) -> tuple[Row, int]:
+        """A stored row, widened to ``width`` if given."""
+        stored, signed = self.storage[value.number]
+        base = self.row_address(value, row)
+        vectors = []
+        for k in range(stored // 8):
+            address = self.writer.address(base, 64 * k) if k else base
+            vectors.append(self.writer.load(stored, address, 64))
+        if width is None or width <= stored:
+            return vectors, stored
+        return self.writer.widen(vectors, stored, width, signed), width
+
+    def produced(self, value: Value, row: int, vectors: Row, width: int) -> None:
+        """Take a finished row: write it out, go on with row-wise steps, store it for the others."""
+        readers = self.readers[value.number]
+        if value.number in self.outputs:
+            self._write_output(value, row, vectors, width)
+        for step in readers:
+            if id(step) in self.fused:
+                self._fused_step(step, row, vectors, width)
+        if self._stored(value):
+            stored, signed = self.storage[value.number]
+            vectors = self._resize(value, row, vectors, width, stored, signed)
+            base = self.row_address(value, row)
+            for k, v in enumerate(vectors):
+                self.writer.store(stored, v, self.writer.address(base, 64 * k) if k else base, 64)
+
+    def _resize(
+        self, value: Value, row: int, vectors: Row, width: int, target: int, signed: bool = True
+    ) -> Row:
+        if width < target:
+            return self.writer.widen(vectors, width, target, self.bounds(value, row)[0] < 0)
+        return self.writer.narrow(vectors, width, target, signed)
+
+    def _write_output(self, value: Value, row: int, vectors: Row, width: int) -> None:
+        low, high = int(min(value.interval.low)), int(max(value.interval.high))
+        target = signed_width(low, high, 32)
+        vectors = self.writer.natural_order(self._resize(value, row, vectors, width, target), target)
+        slot = self.writer.address("%outputs", 8 * (self.output_base[value.number] + row))
+        pointer = self.writer.do(f"load ptr, ptr {slot}")
+        offset = self.writer.do(f"mul i64 %tile, {TILE * target // 8}")
+        base = self.writer.address(pointer, offset)
+        for k, v in enumerate(vectors):
+            self.writer.store(target, v, self.writer.address(base, 64 * k))
+
+    def _fused_step(self, step: AnyStep, row: int, vectors: Row, width: int) -> None:
+        if isinstance(step, Map):
+            for r in np.flatnonzero(step.source_row == row):
+                self._map_row(step, int(r), vectors, width)
+        elif isinstance(step, Binary):
+            for r in np.flatnonzero(step.a_row == row):
+                low, high = self.bounds(step.out, int(r))
+                work = max(signed_width(low, high), 16)
+                own = self.bounds(step.a, row)
+                work = max(work, signed_width(*own))
+                same = self._resize(step.a, row, vectors, width, work)
+                squares = [self.writer.binary("mul", work, v, v) for v in same]
+                self.produced(step.out, int(r), squares, work)
+
+    def _map_row(self, step: Map, r: int, vectors: Row, width: int) -> None:
+        bounds = self.bounds(step.source, int(step.source_row[r]))
+        result, work, _ = map_row(
+            self.writer,
+            vectors,
+            width,
+            bounds,
+            int(step.multiplier[r]),
+            int(step.offset[r]),
+            step.relu,
+            step.casts[r],
+            signed=bounds[0] < 0,
+        )
+        self.produced(step.out, int(step.out_row[r]), result, work)
+
+    def inputs(self) -> None:
+        """Read the rows of the inputs in use, check their range, and start what follows from them."""
+        base = 0
+        for source in self.program.sources:
+            low, high = source.node.type.minimum, source.node.type.maximum
+            width = input_width(low, high)
+            worst = ["zeroinitializer"] * (width // 8)
+            checked = not (width == 16 and (low, high) == (-32768, 32767))
+            for r in np.flatnonzero(source.used):
+                slot = self.writer.address("%inputs", 8 * (base + int(r)))
+                pointer = self.writer.do(f"load ptr, ptr {slot}")
+                offset = self.writer.do(f"mul i64 %tile, {TILE * width // 8}")
+                first = self.writer.address(pointer, offset)
+                vectors = [
+                    self.writer.load(width, self.writer.address(first, 64 * k)) for k in range(width // 8)
+                ]
+                if checked:
+                    moved = [self.writer.binary("sub", width, v, splat(width, low)) for v in vectors]
+                    worst = [
+                        self.writer.intrinsic("umax", width, a, b) for a, b in zip(worst, moved, strict=True)
+                    ]
+                vectors = self.writer.kernel_order(vectors, width) if width == 64 else vectors
+                self.produced(source.value, int(r), vectors, width)
+            if checked and source.used.any():
+                self._flag(worst, width, high - low)
+            base += source.value.rows
+
+    def _flag(self, worst: Row, width: int, limit: int) -> None:
+        lanes = 512 // width
+        while len(worst) > 1:
+            pairs = zip(worst[::2], worst[1::2], strict=True)
+            worst = [self.writer.intrinsic("umax", width, a, b) for a, b in pairs]
+        over = self.writer.do(f"icmp ugt {vector(width)} {worst[0]}, {splat(width, limit)}")
+        bits = self.writer.do(f"bitcast <{lanes} x i1> {over} to i{lanes}")
+        wide = self.writer.do(f"zext i{lanes} {bits} to i64") if lanes < 64 else bits
+        old = self.writer.do("load i64, ptr %flags")
+        self.writer.effect(f"store i64 {self.writer.do(f'or i64 {old}, {wide}')}, ptr %flags")
+
+    def body(self) -> None:
+        """All steps of one tile."""
+        self.inputs()
+        for step in self.program.steps:
+            if id(step) in self.fused:
+                continue
+            if isinstance(step, OrderedDot):
+                dots.ordered(self, step)
+            elif isinstance(step, Dot):
+                dots.dot(self, step)
+            elif isinstance(step, Map):
+                for r in range(len(step.casts)):
+                    vectors, width = self.load_row(step.source, int(step.source_row[r]))
+                    self._map_row(step, r, vectors, width)
+            elif isinstance(step, Binary):
+                self._binary(step)
+            elif isinstance(step, Lookup):
+                self._lookup(step)
+            else:
+                raise NotVectorised(f"{step.node}: {type(step).__name__}")
+            if len(self.writer.lines) > INSTRUCTION_LIMIT:
+                raise NotVectorised(f"more than {INSTRUCTION_LIMIT} instructions")
+
+    def _binary(self, step: Binary) -> None:
+        writer = self.writer
+        low, high = int(min(step.out.interval.low)), int(max(step.out.interval.high))
+        ends = (int(min(step.aligned.low)), int(max(step.aligned.high)))
+        work = max(signed_width(low, high), signed_width(*ends))
+        names = {"add": "add", "subtract": "sub", "multiply": "mul"}
+        for r in range(len(step.a_row)):
+            operands = []
+            for value, row, shift in (
+                (step.a, int(step.a_row[r]), step.a_shift),
+                (step.b, int(step.b_row[r]), step.b_shift),
+            ):
+                vectors, width = self.load_row(value, row, work)
+                vectors = self._resize(value, row, vectors, width, work)
+                if shift:
+                    vectors = [writer.binary("shl", work, v, splat(work, shift)) for v in vectors]
+                operands.append(vectors)
+            result = [
+                writer.binary(names[step.operator], work, a, b)
+                if step.operator in names
+                else writer.intrinsic("smax" if step.operator == "maximum" else "smin", work, a, b)
+                for a, b in zip(*operands, strict=True)
+            ]
+            self.produced(step.out, r, result, work)
+
+    def _lookup(self, step: Lookup) -> None:
+        """Index arithmetic in vectors, entries by gather."""
+        from emulator.kernel.intervals import Cast
+
+        writer, entries = self.writer, [int(v) for v in step.table]
+        low, high = min(entries), max(entries)
+        width = signed_width(low, high, 32)
+        table = self.table(width, entries)
+        cast = Cast(step.shift, step.rounding, None, 0, 0, 64, True)
+        for r in range(step.out.rows):
+            vectors, stored = self.load_row(step.source, r)
+            bounds = self.bounds(step.source, r)
+            index, work, reach = map_row(
+                writer, vectors, stored, bounds, step.multiplier, 0, False, cast, signed=bounds[0] < 0
+            )
+            target = max(signed_width(reach[0] + step.offset, reach[1] + step.offset, 32), width)
+            target = max(target, signed_width(step.offset, len(entries), 32))
+            index = writer.widen(index, work, target) if work < target else index
+            target = max(work, target)
+            picked = []
+            for v in index:
+                if step.offset:
+                    v = writer.binary("add", target, v, splat(target, step.offset))
+                v = writer.intrinsic("smin", target, v, splat(target, len(entries) - 1))
+                v = writer.intrinsic("smax", target, v, "zeroinitializer")
+                picked.append(self._gather(table, width, v, target))
+            result = picked if width == target else writer.narrow(picked, target, width)
+            self.produced(step.out, r, result, width)
+
+    def _gather(self, table: str, width: int, index: str, index_width: int) -> str:
+        """Entries of ``width`` bits for every index, widened to ``index_width``."""
+        writer, lanes = self.writer, 512 // index_width
+        pointers = writer.do(f"getelementptr i{width}, ptr {table}, {vector(index_width)} {index}")
+        kind, mask = f"<{lanes} x i{width}>", f"<{lanes} x i1>"
+        text = f"llvm.masked.gather.v{lanes}i{width}.v{lanes}p0"
+        writer.declarations.add(f"declare {kind} @{text}(<{lanes} x ptr>, {mask}, {kind})")
+        got = writer.do(
+            f"call {kind} @{text}(<{lanes} x ptr> align {width // 8} {pointers}, {mask} splat (i1 true), {kind} poison)"
+        )
+        return got if width == index_width else writer.do(f"sext {kind} {got} to {vector(index_width)}")
+
+
+def generate(program: Program, target: Target) -> tuple[str, int]:
+    """The module's text and the bytes of scratch one call needs."""
+    generator = Generator(program, target)
+    generator.body()
+    writer = generator.writer
+    text = [
+        *generator.tables,
+        *sorted(writer.declarations),
+        "define i64 @kernel(ptr noalias %inputs, ptr noalias %outputs, ptr noalias %scratch, i64 %first, i64 %last) {",
+        "entry:",
+        " %flags = alloca i64",
+        " store i64 0, ptr %flags",
+        " %some = icmp slt i64 %first, %last",
+        " br i1 %some, label %top, label %done",
+        "top:",
+        " br label %loop",
+        "loop:",
+        " %tile = phi i64 [ %first, %top ], [ %next, %bottom ]",
+        *writer.lines,
+        " br label %bottom",
+        "bottom:",
+        " %next = add i64 %tile, 1",
+        " %more = icmp slt i64 %next, %last",
+        " br i1 %more, label %loop, label %done",
+        "done:",
+        " %bad = load i64, ptr %flags",
+        " ret i64 %bad",
+        "}",
+        "",
+    ]
+    return "\n".join(text), generator.scratch_bytes

@@ -1,0 +1,236 @@
+"""Sums of products: byte dot products, 16-bit dot products, or plain multiplications, chosen by the proof.
+
+Dot-product instructions add modulo 2^32, so that only the complete sums need to fit 32 bits.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.kernel.native.rows import map_row, signed_width
+from emulator.kernel.native.vectors import Row, Target, splat, vector
+from emulator.kernel.program import Dot, OrderedDot
+
+if TYPE_CHECKING:
+    from emulator.kernel.native.codegen import Generator
+
+TILE_ROWS = 6
+"""Results computed together: 6 x 4 accumulators and 4 inputs fit the 32 vector registers."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """How a sum is computed: ``group`` products a lane and instruction, ``width`` of the sums."""
+
+    name: str
+    group: int
+    width: int
+    offset: int = 0  # added to the inputs to make bytes unsigned
+    scale: int = 0  # weights are divided by 2**scale
+
+
+def choose(step: Dot, target: Target) -> Path:
+    """The cheapest exact way."""
+    low, high = (
+        (int(min(step.source.interval.low)), int(max(step.source.interval.high))) if len(step.row) else (0, 0)
+    )
+    wide = max(
+        signed_width(int(min(step.partial.low)), int(max(step.partial.high)), 32), signed_width(low, high, 32)
+    )
+    if len(step.row):
+        wide = max(wide, signed_width(int(min(step.weight)), int(max(step.weight)), 32))
+    plain = Path(f"int{wide} multiply", 1, wide)
+    if not target.dot_products or wide > 32 or len(step.row) < 4:
+        return plain
+    together = 0
+    for w in step.weight:
+        together |= int(w)
+    scale = (together & -together).bit_length() - 1
+    least, most = int(min(step.weight)) >> scale, int(max(step.weight)) >> scale
+    if least >= -128 and most <= 127 and ((low >= 0 and high <= 255) or (low >= -128 and high <= 127)):
+        offset = 0 if low >= 0 else 128
+        return Path("uint8 x int8 dot product", 4, 32, offset, scale)
+    if least >= -32768 and most <= 32767 and low >= -32768 and high <= 32767:
+        return Path("int16 dot product", 2, 32, 0, scale)
+    return plain
+
+
+def dot(generator: Generator, step: Dot) -> None:
+    """Emit all sums of ``step``."""
+    path = choose(step, generator.target)
+    if path.group == 1:
+        _multiply(generator, step, path.width)
+    else:
+        _grouped(generator, step, path)
+
+
+def _terms(step: Dot) -> list[list[tuple[int, int]]]:
+    """(source row, weight) of every result row."""
+    terms: list[list[tuple[int, int]]] = [[] for _ in range(step.out.rows)]
+    for j, i, w in zip(step.target, step.row, step.weight, strict=True):
+        terms[int(j)].append((int(i), int(w)))
+    return terms
+
+
+def _multiply(generator: Generator, step: Dot, width: int) -> None:
+    writer = generator.writer
+    for j, terms in enumerate(_terms(step)):
+        total: Row = [splat(width, int(step.start[j]))] * (width // 8)
+        for i, w in terms:
+            vectors, stored = generator.load_row(step.source, i, width)
+            vectors = writer.narrow(vectors, stored, width)
+            if abs(w) != 1:
+                vectors = [writer.binary("mul", width, v, splat(width, w)) for v in vectors]
+            operation = "sub" if w == -1 else "add"
+            total = [writer.binary(operation, width, t, v) for t, v in zip(total, vectors, strict=True)]
+        if not terms:
+            total = [writer.binary("add", width, t, "zeroinitializer") for t in total]
+        generator.produced(step.out, j, total, width)
+
+
+def _grouped(generator: Generator, step: Dot, path: Path) -> None:
+    """Interleave the inputs in groups of ``path.group`` rows, then tiles of result rows."""
+    writer, group = generator.writer, path.group
+    used = np.unique(step.row)
+    position = {int(row): p for p, row in enumerate(used)}
+    groups = -(-len(used) // group)
+    area = generator.reserve(groups * 4 * 64)
+    zero = "zeroinitializer"
+    for g in range(groups):
+        members = [int(row) for row in used[g * group : g * group + group]]
+        if group == 4:
+            rows = []
+            for row in members:
+                v = generator.load_row(step.source, row)[0][0]
+                rows.append(writer.binary("xor", 8, v, splat(8, -128)) if path.offset else v)
+            vectors = [
+                writer.bitcast(16, v, 32) for v in writer.interleave_bytes(rows + [zero] * (4 - len(rows)))
+            ]
+        else:
+            pairs = [generator.load_row(step.source, row, 16)[0] for row in members]
+            pairs += [[zero, zero]] * (2 - len(pairs))
+            vectors = [writer.bitcast(16, v, 32) for v in writer.interleave_words(*pairs)]
+        for k, v in enumerate(vectors):
+            writer.store(32, v, writer.address(area, (4 * g + k) * 64), 64)
+    weights = np.zeros((step.out.rows, groups * group), np.int64)
+    start = np.array([int(s) >> path.scale for s in step.start], dtype=object)
+    rest = [int(s) - ((int(s) >> path.scale) << path.scale) for s in step.start]
+    for j, i, w in zip(step.target, step.row, step.weight, strict=True):
+        weights[int(j), position[int(i)]] += int(w) >> path.scale
+    if path.offset:
+        start = start - path.offset * weights.sum(axis=1).astype(object)
+    start = np.array([_wrapped(int(s)) for s in start], dtype=object)
+    words = _packed(weights, group)
+    tiles = -(-step.out.rows // TILE_ROWS)
+    edges = np.linspace(0, step.out.rows, tiles + 1).astype(int)
+    for first, last in itertools.pairwise(edges):
+        rows_here = range(int(first), int(last))
+        totals = _tile(generator, area, words[first:last], [int(s) for s in start[first:last]], group)
+        for j, total in zip(rows_here, totals, strict=True):
+            if path.scale:
+                total = [writer.binary("shl", 32, t, splat(32, path.scale)) for t in total]
+                if rest[j]:
+                    total = [writer.binary("add", 32, t, splat(32, rest[j])) for t in total]
+            generator.produced(step.out, j, total, 32)
+
+
+def _wrapped(value: int) -> int:
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def _packed(
+    weights: np.ndarray[tuple[int, ...], np.dtype[np.int64]], group: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    """(rows, groups) 32-bit words that hold ``group`` weights each."""
+    narrow = weights.astype(np.int8 if group == 4 else np.dtype("<i2"))
+    packed: np.ndarray[tuple[int, ...], np.dtype[np.int32]] = np.ascontiguousarray(narrow).view(
+        np.dtype("<i4")
+    )
+    return packed
+
+
+def _tile(
+    generator: Generator,
+    area: str,
+    words: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
+    start: list[int],
+    group: int,
+) -> list[Row]:
+    """A loop over the groups with one set of accumulators per result row."""
+    writer = generator.writer
+    rows, groups = words.shape
+    table = generator.table(32, [int(w) for w in words.T.reshape(-1)])
+    tag = writer.name()[1:]
+    before = writer.name()[1:]
+    writer.effect(f"br label %{before}")
+    writer.label(before)
+    writer.effect(f"br label %{tag}")
+    writer.label(tag)
+    index, following = writer.name(), writer.name()
+    writer.effect(f"{index} = phi i64 [ 0, %{before} ], [ {following}, %{tag} ]")
+    totals = [[writer.name() for _ in range(4)] for _ in range(rows)]
+    results = [[writer.name() for _ in range(4)] for _ in range(rows)]
+    for total, result, first in zip(totals, results, start, strict=True):
+        for t, s in zip(total, result, strict=True):
+            writer.effect(f"{t} = phi {vector(32)} [ {splat(32, first)}, %{before} ], [ {s}, %{tag} ]")
+    inputs = []
+    base = writer.address(area, writer.do(f"shl i64 {index}, 8"))
+    for k in range(4):
+        inputs.append(writer.load(32, writer.address(base, 64 * k) if k else base, 64))
+    cast = 8 if group == 4 else 16
+    inputs = [writer.bitcast(32, v, cast) for v in inputs]
+    weight_base = writer.address(table, writer.do(f"mul i64 {index}, {4 * rows}"))
+    for r in range(rows):
+        word = writer.do(f"load i32, ptr {writer.address(weight_base, 4 * r)}")
+        one = writer.do(f"insertelement {vector(32)} poison, i32 {word}, i64 0")
+        same = writer.do(f"shufflevector {vector(32)} {one}, {vector(32)} poison, <16 x i32> zeroinitializer")
+        weight = writer.bitcast(32, same, cast)
+        for k in range(4):
+            made = (
+                writer.dot_bytes(totals[r][k], inputs[k], weight)
+                if group == 4
+                else writer.dot_words(totals[r][k], inputs[k], weight)
+            )
+            writer.effect(f"{results[r][k]} = bitcast {vector(32)} {made} to {vector(32)}")
+    writer.effect(f"{following} = add i64 {index}, 1")
+    more = writer.do(f"icmp slt i64 {following}, {groups}")
+    after = writer.name()[1:]
+    writer.effect(f"br i1 {more}, label %{tag}, label %{after}")
+    writer.label(after)
+    return results
+
+
+def ordered(generator: Generator, step: OrderedDot) -> None:
+    """Products cast one by one, partial sums overflowing in the order of the contract."""
+    writer = generator.writer
+    assert step.product is not None
+    assert step.accumulate is not None
+    accumulator = (int(step.partial.low[0]), int(step.partial.high[0]))
+    for j, terms in enumerate(_terms(step)):
+        width = signed_width(2 * accumulator[0], 2 * accumulator[1], 32)
+        total: Row = [splat(width, int(step.start[j]))] * (width // 8)
+        for i, w in terms:
+            bounds = generator.bounds(step.source, i)
+            vectors, stored = generator.load_row(step.source, i)
+            product, work, reach = map_row(
+                writer, vectors, stored, bounds, w, 0, False, step.product, signed=bounds[0] < 0
+            )
+            if work < width:
+                product = writer.widen(product, work, width, reach[0] < 0)
+            elif work > width:
+                product = writer.narrow(product, work, width)
+            sums = [writer.binary("add", width, t, p) for t, p in zip(total, product, strict=True)]
+            span = (accumulator[0] + min(reach[0], 0), accumulator[1] + max(reach[1], 0))
+            total, done, limits = map_row(writer, sums, width, span, 1, 0, False, step.accumulate)
+            total = (
+                writer.widen(total, done, width, limits[0] < 0)
+                if done < width
+                else writer.narrow(total, done, width)
+            )
+        if not terms:
+            total = [writer.binary("add", width, t, "zeroinitializer") for t in total]
+        generator.produced(step.out, j, total, width)

@@ -1,0 +1,105 @@
+"""IR to callable machine code: target choice, object files cached on disk, loading.
+
+An object file is a pure function of the IR text and of the CPU it is for; the cache key is the hash of both
+and of the LLVM version. The IR holds numbers only, never a name from a graph.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from emulator.atomic import atomic_path
+from emulator.kernel.native.vectors import Target
+
+NEEDED = ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
+
+
+@functools.cache
+def _initialise() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+
+
+@functools.cache
+def host_features() -> dict[str, bool]:
+    """LLVM's feature flags of this CPU."""
+    return dict(llvm.get_host_cpu_features())
+
+
+def host_target() -> Target:
+    """Dot-product instructions if this CPU has them; ``L1FORGE_PORTABLE=1`` forces generic vectors."""
+    has = all(host_features().get(name, False) for name in NEEDED)
+    return Target(dot_products=has and os.environ.get("L1FORGE_PORTABLE") != "1")
+
+
+def cache_directory() -> Path:
+    """``$L1FORGE_CACHE`` or ``~/.cache/l1forge``."""
+    return Path(os.environ.get("L1FORGE_CACHE") or Path.home() / ".cache" / "l1forge")
+
+
+def signature(target: Target) -> str:
+    """What a compiled object depends on besides its program: CPU, features, LLVM."""
+    features = ",".join(sorted(name for name, on in host_features().items() if on))
+    return f"{llvm.get_host_cpu_name()} {features} {llvm.llvm_version_info} {target}"
+
+
+def _compile(text: str) -> bytes:
+    _initialise()
+    module = llvm.parse_assembly(text)
+    module.verify()
+    features = llvm.get_host_cpu_features()
+    features["prefer-256-bit"] = False  # LLVM's default for several CPUs halves the vectors
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3, jit=True, reloc="pic"
+    )
+    return bytes(machine.emit_object(module))
+
+
+class Machine:
+    """One loaded object with the function ``kernel(inputs, outputs, scratch, first tile, last tile) -> bad``."""
+
+    _loaded = 0
+
+    def __init__(self, image: bytes) -> None:
+        _initialise()
+        Machine._loaded += 1
+        self._jit: Any = llvm.create_lljit_compiler()
+        builder = llvm.JITLibraryBuilder().add_object_img(image).export_symbol("kernel")
+        self._tracker = builder.link(self._jit, f"l1forge_{Machine._loaded}")
+        self.address = int(self._tracker["kernel"])
+        pointer, integer = ctypes.c_void_p, ctypes.c_int64
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int64, pointer, pointer, pointer, integer, integer)
+        self.call = prototype(self.address)
+
+
+def load_or_compile(key: str, source: Any) -> tuple[Machine, bool]:
+    """The machine code for ``key``; ``source()`` writes the IR if the cache has no object.
+
+    Returns
+    -------
+    The loaded code, and whether it came from the cache.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    path = cache_directory() / f"{digest}.o"
+    try:
+        image = path.read_bytes()
+        checksum, body = image[:32], image[32:]
+        if hashlib.sha256(body).digest() == checksum:
+            return Machine(body), True
+    except OSError:
+        pass
+    body = _compile(source())
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            Path(temporary).write_bytes(hashlib.sha256(body).digest() + body)
+    except OSError:
+        pass  # a read-only home costs a compilation per start, nothing else
+    return Machine(body), False

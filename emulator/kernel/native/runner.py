@@ -1,0 +1,82 @@
+"""Calling a compiled program on rows of events: pointers, threads, the last incomplete tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.kernel.native.codegen import generate, input_width
+from emulator.kernel.native.machine import load_or_compile, signature
+from emulator.kernel.native.vectors import TILE, Target
+from emulator.kernel.program import Program
+
+Array = NDArray[Any]
+MINIMUM_TILES = 64
+"""Tiles a thread must have to be worth starting."""
+
+
+class Runner:
+    """One program in machine code. ``cached`` tells whether the object came from disk."""
+
+    def __init__(self, program: Program, target: Target) -> None:
+        self.program, self.target = program, target
+        text, self.scratch_bytes = generate(program, target)
+        self.machine, self.cached = load_or_compile(f"{signature(target)} {text}", lambda: text)
+        self.input_types = [
+            np.dtype(f"i{input_width(s.node.type.minimum, s.node.type.maximum) // 8}")
+            for s in program.sources
+        ]
+        unique = {value.number: value for value in program.outputs.values()}
+        self.output_values = list(unique.values())
+
+    def __call__(self, rows: list[list[Array]], count: int, results: list[Array], threads: int) -> bool:
+        """Compute ``count`` events.
+
+        Parameters
+        ----------
+        rows
+            For every input, its rows: contiguous arrays of ``count`` integers of ``input_types``.
+        results
+            For every output, an array (rows, count) that is filled.
+
+        Returns
+        -------
+        Whether every input value was in the range of its type.
+        """
+        tiles, rest = divmod(count, TILE)
+        inputs = [row for value in rows for row in value]
+        outputs = [row for array in results for row in array]
+        good = True
+        if tiles:
+            good = self._parallel(_addresses(inputs), _addresses(outputs), tiles, threads)
+        if rest:
+            padded = [np.zeros(TILE, row.dtype) for row in inputs]
+            for buffer, row in zip(padded, inputs, strict=True):
+                buffer[:rest] = row[count - rest : count]
+            finished = [np.empty(TILE, row.dtype) for row in outputs]
+            good &= not self._call(_addresses(padded), _addresses(finished), 0, 1)
+            for row, buffer in zip(outputs, finished, strict=True):
+                row[count - rest :] = buffer[:rest]
+        return good
+
+    def _call(self, inputs: Array, outputs: Array, first: int, last: int) -> int:
+        scratch = np.empty(self.scratch_bytes + 64, np.uint8)
+        aligned = -(-scratch.ctypes.data // 64) * 64
+        return int(self.machine.call(inputs.ctypes.data, outputs.ctypes.data, aligned, first, last))
+
+    def _parallel(self, inputs: Array, outputs: Array, tiles: int, threads: int) -> bool:
+        workers = max(1, min(threads, tiles // MINIMUM_TILES))
+        edges = np.linspace(0, tiles, workers + 1).astype(int)
+        work: Callable[[int], int] = lambda i: self._call(inputs, outputs, int(edges[i]), int(edges[i + 1]))  # noqa: E731
+        if workers == 1:
+            return not work(0)
+        with ThreadPoolExecutor(workers) as pool:
+            return not any(pool.map(work, range(workers)))
+
+
+def _addresses(rows: list[Array]) -> Array:
+    return np.array([row.ctypes.data for row in rows], np.uint64)
