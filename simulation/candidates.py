@@ -1,4 +1,4 @@
-"""Training samples for candidate classifiers: the towers around each tau and e/gamma, with generator truth."""
+"""Training samples for candidate classifiers: towers around each tau and e/gamma, with truth."""
 
 from __future__ import annotations
 
@@ -82,10 +82,7 @@ def _loop(rng, lib, first, n, truth, offset, electrons, least, space, grids, tab
         total[:] = em + had
         n_tt = active_towers(total, ESTIMATOR_RINGS)
         mine = truth[offset[signal] : offset[signal + 1]] if signal >= 0 else truth[:0]
-        if electrons:
-            found = find_egamma(em, had, total, n_tt, work)
-        else:
-            found = find_taus(total, n_tt, tables, work)
+        found = find_egamma(em, had, total, n_tt, work) if electrons else find_taus(total, n_tt, tables, work)
         for k in range(found):
             if work[k, 0] < least or count == len(scalars):
                 continue

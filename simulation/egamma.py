@@ -11,7 +11,8 @@ from simulation.towers import fine_position, is_maximum, window_sum
 SEED = 4  # 2 GeV
 NEIGHBOUR = 2  # 1 GeV
 MINIMUM = 8  # 4 GeV: softer candidates are not sent
-H_OVER_E_INVERSE = 8  # hadronic energy below 1/8 of the cluster
+H_OVER_E = ((0, 14), (40, 9), (80, 5))
+"""Hadronic energy below 1/second of the cluster, from et code first upwards (looser at high et)."""
 ISO_TIGHT, ISO_LOOSE = (10, 13), (16, 16)
 """Isolated if the ring sum <= (first + second * nTT / 64): codes of 0.5 GeV."""
 LOOSE, TIGHT = 2, 1  # bits of the iso code; tight implies loose
@@ -41,7 +42,11 @@ def find_egamma(em, had, total, n_tt, out):
             if em[row, column] < SEED or not is_maximum(em, row, column, 1, 2):
                 continue
             energy, behind = cluster(em, had, row, column)
-            if energy < MINIMUM or behind * H_OVER_E_INVERSE >= energy or n == out.shape[0]:
+            inverse = 0
+            for least, value in H_OVER_E:
+                if energy >= least:
+                    inverse = value
+            if energy < MINIMUM or behind * inverse >= energy or n == out.shape[0]:
                 continue
             ring = window_sum(total, row, column, 2, 4) - energy - behind
             iso = 0

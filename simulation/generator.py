@@ -29,8 +29,8 @@ def generate(process: Process, n: int, seed: np.random.SeedSequence) -> Chunk:
     """Generate ``n`` collisions that pass the veto.
 
     Arrays: ``tower`` uint16, ``em``/``had`` float16 (ET, GeV); ``muon`` float32 (pt, eta, phi, charge,
-    probability, kind); ``jet`` float32 (pt, eta, phi) generator anti-kT 0.4 jets; ``truth`` float32 (kind, visible
-    pt, eta, phi at the calorimeter) of hadronic taus and electrons of the hard process; ``met`` float32.
+    probability, kind); ``jet`` float32 (pt, eta, phi) generator anti-kT 0.4 jets; ``truth`` float32 (kind,
+    visible pt, eta, phi at the calorimeter) of hadronic taus and electrons of the hard process; ``met``.
     """
     import awkward as ak
     import pythia8mc

@@ -13,9 +13,27 @@ from numpy.typing import NDArray
 from emulator.events.objects import CALO_ETA_LSB
 
 ETA_EDGES = np.array(
-    [0, 0.087, 0.174, 0.261, 0.348, 0.435, 0.522, 0.609, 0.696, 0.783, 0.870, 0.957, 1.044, 1.131, 1.218]
-    + [1.305, 1.392, 1.479, 1.566, 1.653, 1.740, 1.830, 1.930, 2.043, 2.172, 2.322, 2.5, 2.65, 3.0, 3.139]
-    + [3.314, 3.489, 3.664, 3.839, 4.013, 4.191, 4.363, 4.538, 4.716, 4.889, 5.191]
+    [
+        *(
+            0,
+            0.087,
+            0.174,
+            0.261,
+            0.348,
+            0.435,
+            0.522,
+            0.609,
+            0.696,
+            0.783,
+            0.870,
+            0.957,
+            1.044,
+            1.131,
+            1.218,
+        ),
+        *(1.305, 1.392, 1.479, 1.566, 1.653, 1.74, 1.830, 1.930, 2.043, 2.172, 2.322, 2.5, 2.65, 3.0, 3.139),
+        *(3.314, 3.489, 3.664, 3.839, 4.013, 4.191, 4.363, 4.538, 4.716, 4.889, 5.191),
+    ]
 )
 N_HALF = len(ETA_EDGES) - 1
 N_ETA = 2 * N_HALF
@@ -32,7 +50,7 @@ HARDWARE_ETA = np.floor(TOWER_ETA / CALO_ETA_LSB + 1e-6).astype(np.int16)
 
 
 PAD = 8
-"""Rows and columns around the grid: empty in eta, a copy of the other side in phi (windows never test edges)."""
+"""Rows and columns around the grid: empty in eta, the other side in phi, so that windows need no edges."""
 
 
 def empty_grid() -> NDArray[np.int32]:

@@ -17,10 +17,12 @@ from simulation.pool import Pool
 
 PHI_STEP = 2 * np.pi / N_PHI
 MAX_MUONS = 64
+DECAY_SEEN = 0.7
+"""Fraction of decays in flight that leave a track: late and kinked ones do not."""
 
 
 class Library(NamedTuple):
-    """Strata (and the signal, last) in one set of arrays; collisions of stratum k: first[k] .. first[k+1]-1."""
+    """Strata and, last, the signal in one set of arrays; stratum k is first[k] .. first[k + 1] - 1."""
 
     tower: np.ndarray
     em: np.ndarray
@@ -33,7 +35,7 @@ class Library(NamedTuple):
 
 
 def library(strata: list[Pool], pileup: float, signal: Pool | None = None) -> Library:
-    """Join pools; ``mean`` is the expected number of collisions per crossing, mu sigma_i / sigma_inelastic."""
+    """Join pools; ``mean``: expected collisions per crossing, mu sigma_i / sigma_inelastic."""
     pools = [*strata, *([signal] if signal else [])]
     sigma = np.array([pool.sigma_mb for pool in strata])
     mean = pileup * sigma / sigma.sum()
@@ -68,7 +70,7 @@ def add_collision(rng, lib, index, turn, mirror, em, had, muons, n_muons):
     for k in range(lib.muon_offset[index], lib.muon_offset[index + 1]):
         pt, eta, phi, charge, probability, kind = lib.muon[k]
         if kind > 0:
-            if rng.random() >= probability:
+            if rng.random() >= DECAY_SEEN * probability:
                 continue
             lowest = DECAY_X_MIN[int(kind)]
             pt *= lowest + (1 - lowest) * rng.random()
@@ -84,7 +86,7 @@ def add_collision(rng, lib, index, turn, mirror, em, had, muons, n_muons):
 
 @compiled
 def mix(rng, lib, signal, em, had, muons):
-    """Fill the tower sums and the muon list of one crossing; ``signal`` < 0: none. Returns n_muons, n_collisions."""
+    """Fill tower sums and muon list of one crossing (``signal`` < 0: none); n_muons, n_collisions."""
     em[:] = 0
     had[:] = 0
     n_muons = 0

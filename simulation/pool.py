@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,14 +80,14 @@ def load(name: str, n: int, seed: int, folder: Path) -> Pool:
     columns: dict[str, list[np.ndarray]] = {}
     for part in parts(name, n, seed, folder):
         try:
-            with np.load(part.path) as file:
+            with part.path.open("rb") as stream, np.load(stream) as file:
                 for key in file.files:
                     columns.setdefault(key, []).append(file[key])
-        except (OSError, ValueError, zlib.error) as error:
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(
                 f"pool chunk cannot be read: {error}", file=part.path, remedy="delete it and simulate again"
             ) from error
-    sigma = float(np.mean(columns.pop("sigma_mb")))
+    sigma = process(name).k_factor * float(np.mean(columns.pop("sigma_mb")))
     whole = {key: np.concatenate(arrays) for key, arrays in columns.items()}
 
     def offsets(kind: str) -> np.ndarray:

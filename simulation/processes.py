@@ -15,12 +15,14 @@ class Process:
     """Pythia settings of one process.
 
     ``veto`` drops events with pTHat above it (GeV), so that the strata do not overlap. ``gen_jets``
-    clusters generator jets (for the jet calibration).
+    clusters generator jets (for the jet calibration). ``k_factor`` multiplies Pythia's leading-order cross
+    section.
     """
 
     title: str
     settings: tuple[str, ...]
     veto: float | None = None
+    k_factor: float = 1.0
     gen_jets: bool = field(default=False)
 
 
@@ -42,10 +44,11 @@ STRATA: dict[str, Process] = {
     "qcd120": _slice(120, 170),
     "qcd170": _slice(170, 300),
     "qcd300": _slice(300, -1),
-    "w": Process("W→ℓν", ("WeakSingleBoson:ffbar2W=on", *_LEPTONIC_W)),
+    "w": Process("W→ℓν", ("WeakSingleBoson:ffbar2W=on", *_LEPTONIC_W), k_factor=1.3),
     "dy": Process(
         "γ*/Z→ℓℓ, m > 10 GeV",
         ("WeakSingleBoson:ffbar2gmZ=on", "23:onMode=off", "23:onIfAny=11 13 15", "PhaseSpace:mHatMin=10"),
+        k_factor=1.2,
     ),
 }
 """Together all inelastic collisions; each is drawn Poisson(mu sigma_i / sigma_inelastic) times."""

@@ -1,4 +1,4 @@
-"""Making event files: pools first, then chunks of crossings, in several processes; every finished piece is kept.
+"""Making event files: pools, then chunks of crossings, in several processes; finished pieces are kept.
 
 Each pool part and each chunk has its own seed derived from (seed, process, number), so the result depends
 neither on the number of processes nor on where an earlier run stopped.
@@ -10,6 +10,7 @@ import hashlib
 import json
 import multiprocessing
 import signal
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -134,7 +135,6 @@ def write(run: Run, output: Path) -> int:
         "n": run.n,
         "pool_seed": run.pool_seed,
         "pool_events": {pool.name: pool.n for pool in pools},
-        "source": STAMP[0][:16],
     }
     chunks = (_read_chunk(chunk_path(run, i, n)) for i, n in enumerate(run.chunk_sizes()))
     return write_events(output, chunks, metadata)
@@ -179,9 +179,9 @@ def make_chunk(run: Run, index: int, size: int) -> int:
 
 def _read_chunk(path: Path) -> Events:
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, np.load(stream) as file:
             columns = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zlib.error) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"chunk cannot be read: {error}", file=path, remedy="delete it and run again"
         ) from error

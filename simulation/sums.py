@@ -7,17 +7,25 @@ import numpy as np
 from simulation.geometry import N_ETA, N_HALF, N_HBHE, N_PHI, PAD, TOWER_PHI
 from simulation.jit import compiled
 
-THRESHOLDS = (4, 8, 12, 16)
+THRESHOLDS = (6, 10, 20, 24)
 """Smallest tower et (codes of 0.5 GeV) that counts in ETT and ETM: barrel, inner and outer end cap, forward.
 
 They stand for the pile-up and eta dependent thresholds of the real trigger.
 """
 RING_EDGES = (16, 22, 28)
-MISSING_SCALE = 1.15
+MISSING_SCALE = 1.25
 """On ETM and ETMHF, for the energy lost below threshold; chosen for the published ETMHF rates."""
 JET_ET, JET_ETA = 60, 57  # 30 GeV, |eta| < 2.5
 COUNT_RINGS = 28
-SUM_COLUMNS = ("ett.et", "ett.em", "htt.et", "htt.towercount", "etm.et", "etm.phi", "htm.et", "htm.phi") + (
+SUM_COLUMNS = (
+    "ett.et",
+    "ett.em",
+    "htt.et",
+    "htt.towercount",
+    "etm.et",
+    "etm.phi",
+    "htm.et",
+    "htm.phi",
     "etmhf.et",
     "etmhf.phi",
     "htmhf.et",
@@ -42,8 +50,9 @@ def tower_thresholds():
 @compiled
 def missing(x, y):
     """Length and direction bin (0-143) of the vector that balances (x, y)."""
-    et = int(np.hypot(x, y))
-    phi = int(np.floor((np.arctan2(-y, -x) % (2 * np.pi)) / CALO_BIN)) % 144 if et > 0 else 0
+    # directions of single towers lie on bin edges: the tiny shift makes them fall into the upper bin
+    et = int(np.hypot(x, y) + 1e-6)
+    phi = int(np.floor((np.arctan2(-y, -x) % (2 * np.pi)) / CALO_BIN + 1e-6)) % 144 if et > 0 else 0
     return et, phi
 
 

@@ -26,10 +26,7 @@ def _within(events: Events, kind: str, eta: float) -> Mask:
 
 def leading(events: Events, kind: str, rank: int, eta: float = 9.0, accept: Mask | None = None) -> Values:
     """The ``rank``-th largest et (0 = largest) in GeV among accepted objects, float64 (n,)."""
-    if kind == "mu":
-        et = np.maximum(events["mu.pt"] - 1, 0) * 0.5
-    else:
-        et = events[f"{kind}.et"] * 0.5
+    et = np.maximum(events["mu.pt"] - 1, 0) * 0.5 if kind == "mu" else events[f"{kind}.et"] * 0.5
     keep = _within(events, kind, eta) if accept is None else _within(events, kind, eta) & accept
     return -np.sort(-np.where(keep, et, 0.0), axis=0)[rank]
 
