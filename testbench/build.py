@@ -88,9 +88,9 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
     shell.write_text(shell_verilog(project))
     control.write_text(control_file(project))
     log = target / "build.log"
-    runner = _runner()
+    simulator = runner()
     try:
-        runner.build(
+        simulator.build(
             sources=[control, *project.sources, shell],
             hdl_toplevel=SHELL,
             build_dir=target,
@@ -105,7 +105,8 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
     link_library(Simulation(project, target, waves), HARNESS, "harness.so", _registers(project))
 
 
-def _runner() -> Any:
+def runner() -> Any:
+    """cocotb's runner for the completed Verilator (its type is not exported)."""
     from cocotb_tools.runner import Verilator
 
     environment = verilator_environment()

@@ -124,7 +124,7 @@ def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_pe
         name=name,
         digest=digest,
         files=tuple(sorted(files)),
-        inputs=tuple(port for port, _ in inputs if port is not None),
+        inputs=tuple(port for port, _ in inputs),
         outputs=tuple(port for port, _ in out_words),
         registers=tuple(_registers(machine)),
         latency=latency,

@@ -31,33 +31,33 @@ def identifier(text: str) -> str:
     return f"{name}_" if name in KEYWORDS or name in CONTROL else name
 
 
-def input_ports(graph: Graph) -> list[Port | None]:
-    """One port per input element in graph order; None for an element that is constant zero."""
+def input_ports(graph: Graph) -> list[Port]:
+    """One port per input element in graph order, named after its source column.
+
+    An element whose source is "0" keeps a port (to be tied to zero): the circuit is that of the graph.
+    """
     names = [
-        None if source == ZERO else source
+        f"{name}_zero" if source == ZERO else source
         for node in graph.inputs
-        for source in node.attributes.get("source", _names(node))
+        for name, source in zip(_names(node), node.attributes.get("source", _names(node)), strict=True)
     ]
     return _ports(graph.inputs, names)
 
 
 def output_ports(graph: Graph) -> list[Port]:
     nodes = [graph[name] for name in graph.outputs]
-    return [port for port in _ports(nodes, [n for node in nodes for n in _names(node)]) if port is not None]
+    return _ports(nodes, [name for node in nodes for name in _names(node)])
 
 
 def _names(node: Node) -> list[str]:
     return [node.name] if node.size == 1 else [f"{node.name}_{i}" for i in range(node.size)]
 
 
-def _ports(nodes: Sequence[Node], names: Iterable[str | None]) -> list[Port | None]:
+def _ports(nodes: Sequence[Node], names: Iterable[str]) -> list[Port]:
     taken: set[str] = set()
-    ports: list[Port | None] = []
+    ports: list[Port] = []
     elements = [(node, i) for node in nodes for i in range(node.size)]
     for (node, element), name in zip(elements, names, strict=True):
-        if name is None:
-            ports.append(None)
-            continue
         unique = base = identifier(name)
         count = 1
         while unique in taken:
@@ -75,7 +75,7 @@ def _ports(nodes: Sequence[Node], names: Iterable[str | None]) -> list[Port | No
 def top_module(
     name: str,
     core: str,
-    inputs: Sequence[tuple[Port | None, Precision]],
+    inputs: Sequence[tuple[Port, Precision]],
     outputs: Sequence[tuple[Port, Precision]],
     latency: int,
 ) -> str:
@@ -84,7 +84,7 @@ def top_module(
     The data path has no reset: ``rst`` clears the valid bits, which is what makes data meaningful.
     """
     ports = ["input wire clk", "input wire rst", "input wire in_valid"]
-    ports += [f"input wire {_range(port)} {port.name}" for port, _ in inputs if port is not None]
+    ports += [f"input wire {_range(port)} {port.name}" for port, _ in inputs]
     ports += ["output wire out_valid"]
     ports += [f"output wire {_range(port)} {port.name}" for port, _ in outputs]
     in_bits, out_bits = (sum(sum(p) for _, p in words) for words in (inputs, outputs))
@@ -118,15 +118,12 @@ def _offsets(words: Sequence[tuple[Any, Precision]]) -> list[int]:
     return list(accumulate((sum(p) for _, p in words), initial=0))
 
 
-def _pack(inputs: Sequence[tuple[Port | None, Precision]]) -> list[tuple[int, int, str]]:
+def _pack(inputs: Sequence[tuple[Port, Precision]]) -> list[tuple[int, int, str]]:
     """(high bit, low bit, expression): the bits of each input that the core uses."""
     assignments = []
     for (port, precision), low in zip(inputs, _offsets(inputs), strict=False):
         width = sum(precision)
         if width == 0:
-            continue
-        if port is None:
-            assignments.append((low + width - 1, low, f"{width}'b0"))
             continue
         first = port.fixed.fraction - precision[2]
         if first < 0 or first + width > port.width:

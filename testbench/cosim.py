@@ -1,0 +1,142 @@
+"""Co-verification: every output of every crossing, from every implementation, compared as integers.
+
+The emulator is the one the others are compared with; any further implementation (the compiled HLS C++, RTL
+made by another route) is a function from input rows to output rows, in the order of the project's ports.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.graph import Graph
+from emulator.kernel import compile_graph
+from firmware.rtl import RtlProject
+from testbench.build import verilate
+from testbench.harness import Stream, Toggles, opened
+from testbench.report import SHOWN, Mismatch, Report
+from testbench.stimuli import Block, as_inputs
+
+Implementation = Callable[[Block], NDArray[np.int64]]
+Progress = Callable[[int], None]
+Result = TypeVar("Result")
+
+
+class Driver(Protocol):
+    """Something that streams rows through the simulated design."""
+
+    def stream(self, inputs: Block, *, watch: bool = False) -> Stream: ...
+
+    def toggles(self) -> list[Toggles]: ...
+
+
+def emulator_of(graph: Graph) -> Implementation:
+    """The graph's kernel as a function from input rows to output rows."""
+    kernel = compile_graph(graph)
+
+    def run(block: Block) -> NDArray[np.int64]:
+        results = kernel.run_rows(as_inputs(graph, block))
+        flat = [results[name].reshape(len(block), -1) for name in graph.outputs]
+        return np.concatenate(flat, axis=1).astype(np.int64)
+
+    return run
+
+
+def cosimulate(
+    project: RtlProject,
+    graph: Graph,
+    stimuli: Mapping[str, Iterable[Block]],
+    *,
+    extra: Mapping[str, Implementation] | None = None,
+    driver: Driver | None = None,
+    seed: int = 1,
+    watch: int = 100_000,
+    progress: Progress | None = None,
+) -> Report:
+    """Stream ``stimuli`` through the RTL and compare with the emulator and ``extra`` implementations.
+
+    Parameters
+    ----------
+    stimuli
+        Name of each kind to its blocks of rows (n, input elements).
+    driver
+        How to simulate; the compiled harness with random gaps if not given.
+    watch
+        Toggle coverage is counted on the first so many crossings (it slows the simulation).
+    progress
+        Called with the number of crossings done since the last call.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing or the design does not build: a check that cannot run has failed.
+    """
+    wanted = [port.node for port in project.outputs]
+    graph = graph.subgraph(dict.fromkeys(wanted))
+    emulate = emulator_of(graph)
+    report = Report(
+        project.name,
+        project.digest,
+        "harness",
+        project.latency,
+        project.clock_period_ns,
+        implementations=["emulator", *(extra or {}), "rtl"],
+    )
+    seconds = dict.fromkeys(report.implementations, 0.0)
+    with opened(verilate(project), seed) if driver is None else nullcontext(driver) as bench:
+        for kind, blocks in stimuli.items():
+            for block in blocks:
+                if not len(block):
+                    continue
+                expected = _timed(seconds, "emulator", partial(emulate, block))
+                watching = report.crossings < watch
+                got = _timed(seconds, "rtl", partial(bench.stream, block, watch=watching))
+                report.clocks += got.clocks
+                report.misplaced += got.misplaced
+                report.missing += abs(got.results - len(block))
+                _compare(report, "rtl", expected, got.outputs)
+                for name, implementation in (extra or {}).items():
+                    values = _timed(seconds, name, partial(implementation, block))
+                    _compare(report, name, expected, values)
+                report.crossings += len(block)
+                report.stimuli[kind] = report.stimuli.get(kind, 0) + len(block)
+                if progress is not None:
+                    progress(len(block))
+        report.toggles = bench.toggles()
+    report.seconds = seconds
+    report.examples = [replace(e, port=project.outputs[int(e.port)].name) for e in report.examples]
+    return report
+
+
+def _timed(seconds: dict[str, float], name: str, action: Callable[[], Result]) -> Result:
+    start = time.perf_counter()
+    result = action()
+    seconds[name] += time.perf_counter() - start
+    return result
+
+
+def _compare(report: Report, name: str, expected: NDArray[np.int64], got: NDArray[np.int64]) -> None:
+    report.compared += expected.size
+    if got.shape != expected.shape:
+        report.missing += abs(len(got) - len(expected)) or len(expected)
+        return
+    rows, columns = np.nonzero(got != expected)
+    report.mismatches += len(rows)
+    for row, column in zip(rows[:SHOWN], columns[:SHOWN], strict=True):
+        if len(report.examples) < SHOWN:
+            report.examples.append(
+                Mismatch(
+                    name,
+                    report.crossings + int(row),
+                    str(column),
+                    int(expected[row, column]),
+                    int(got[row, column]),
+                )
+            )

@@ -1,0 +1,81 @@
+"""The outcome of a co-verification: what was compared, what differed, how much of the logic moved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator.atomic import write_text
+from testbench.harness import Toggles
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One output of one crossing on which an implementation differs from the emulator (integers)."""
+
+    implementation: str
+    crossing: int
+    port: str
+    expected: int
+    got: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.implementation}: crossing {self.crossing}, {self.port}: {self.got}, not {self.expected}"
+        )
+
+
+@dataclass
+class Report:
+    """A co-verification; ``passed`` only if nothing at all is wrong."""
+
+    name: str
+    digest: str
+    driver: str
+    latency: int
+    clock_period_ns: float
+    crossings: int = 0
+    stimuli: dict[str, int] = field(default_factory=dict)
+    implementations: list[str] = field(default_factory=lambda: ["emulator", "rtl"])
+    compared: int = 0
+    mismatches: int = 0
+    clocks: int = 0
+    misplaced: int = 0
+    missing: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    examples: list[Mismatch] = field(default_factory=list)
+    toggles: list[Toggles] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return self.crossings > 0 and not (self.mismatches or self.misplaced or self.missing)
+
+    @property
+    def coverage(self) -> float | None:
+        """Fraction of bits of ports and pipeline registers that both rose and fell; None if not watched."""
+        width = sum(t.width for t in self.toggles)
+        return sum(t.both for t in self.toggles) / width if width else None
+
+    @property
+    def verdict(self) -> str:
+        """The one line that matters."""
+        text = (
+            f"{self.mismatches:,} mismatches in {self.crossings:,} crossings"
+            f" × {len(self.implementations)} implementations"
+        )
+        if self.missing:
+            text += f"; {self.missing:,} results missing or too many"
+        if self.misplaced:
+            text += f"; {self.misplaced:,} clocks off the latency of {self.latency}"
+        return text
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "passed": self.passed, "coverage": self.coverage, "verdict": self.verdict}
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
