@@ -1,0 +1,73 @@
+"""Types chosen from data, and the loss they are chosen by: the same arithmetic as the graph's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType
+from emulator.reference import evaluate
+from firmware.bdt.choose import choose, data_types, decisions, narrowed, quantised_margin, scan
+from firmware.bdt.encode import encode
+from firmware.bdt.to_graph import Precision, to_graph
+
+sys.path.insert(0, str(Path(__file__).parent))
+from ensembles import random_ensemble
+
+KINDS = [FixedType(10, 10, False), FixedType(9, 7), FixedType(6, 2)]
+ENSEMBLE = random_ensemble(11, KINDS, trees=12, depth=4, reach=0.8, on_grid=0.5)
+RNG = np.random.default_rng(2)
+X = np.stack([RNG.integers(k.minimum, k.maximum + 1, 2000) * k.lsb for k in KINDS], axis=1)
+CUT = float(np.quantile(ENSEMBLE.margin(X), 0.6))
+
+
+def test_data_types_hold_the_data() -> None:
+    assert [str(t) for t in data_types(ENSEMBLE, X)] == [
+        "ufixed<10,10,RND,SAT>",
+        "fixed<9,7,RND,SAT>",
+        "fixed<6,2,RND,SAT>",
+    ]
+    with pytest.raises(InputError, match="finite"):
+        data_types(ENSEMBLE, np.full((1, 3), np.nan))
+
+
+@pytest.mark.parametrize("widths", [(10, 9, 6), (5, 4, 3), (7, 9, 2)])
+@pytest.mark.parametrize("threshold", [None, FixedType(11, 11)])
+def test_loss_is_computed_with_the_arithmetic_of_the_graph(
+    widths: tuple[int, ...], threshold: FixedType | None
+) -> None:
+    exact = data_types(ENSEMBLE, X)
+    types = tuple(narrowed(t, w) for t, w in zip(exact, widths, strict=True))
+    precision = Precision(types, FixedType(9, 4), threshold)
+    graph = to_graph(ENSEMBLE, precision, "narrow", raw=FixedType(15, 11))
+    got = evaluate(graph, encode(graph, X))["score"] * 2.0**-5
+    np.testing.assert_array_equal(got, quantised_margin(ENSEMBLE, precision, X))
+
+
+def test_chosen_types_keep_the_loss() -> None:
+    strict, loose = choose(ENSEMBLE, X, CUT, 0.0), choose(ENSEMBLE, X, CUT, 0.05)
+    assert strict.loss == 0
+    assert 0 < loose.loss <= 0.05
+
+    def bits(p: Precision) -> int:
+        return sum(t.width for t in p.features) + p.score.width
+
+    assert bits(loose.precision) < bits(strict.precision)
+    wrong = decisions(quantised_margin(ENSEMBLE, loose.precision, X), CUT)
+    assert (wrong != decisions(ENSEMBLE.margin(X), CUT)).mean() == loose.loss
+
+
+def test_scan_and_several_scores() -> None:
+    classes = random_ensemble(5, KINDS, trees=9, scores=3, reach=0.8)
+    table = list(scan(classes, X, 0.0, [10, 3], [12, 1]))
+    assert [(row.feature_bits, row.precision.score.fraction) for row in table] == [
+        (10, 12),
+        (10, 1),
+        (3, 12),
+        (3, 1),
+    ]
+    assert table[0].loss < 0.001 < table[3].loss
