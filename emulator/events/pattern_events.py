@@ -24,7 +24,7 @@ from emulator.events.patterns import (
     read_frames,
     write_frames,
 )
-from emulator.events.test_vectors import ORBIT
+from emulator.filling import ORBIT
 
 LABELS = tuple(f"{number:03d}" for number in range(len(LINKS)))
 

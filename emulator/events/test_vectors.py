@@ -18,8 +18,8 @@ from emulator.events.blocks import BLOCK_SIZE, choose_columns, rechunk
 from emulator.events.hex_rows import format_rows, parse_rows
 from emulator.events.objects import COLLECTIONS, COLUMNS, SUMS, Events
 from emulator.events.words import pack, unassigned_bits, unpack
+from emulator.filling import ORBIT
 
-ORBIT = 3564
 MINIMUM_ROWS = 10
 """The shortest official vectors; anything shorter is a cut-off copy."""
 

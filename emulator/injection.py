@@ -1,0 +1,93 @@
+"""What is added to a zero-bias stream: signal at a cross-section, noise in crossings without collisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from emulator.events.objects import CALO_PHI_BINS, COLUMNS, Events
+from emulator.filling import FillingScheme
+
+Columns = dict[str, NDArray[np.generic]]
+
+
+def random_of_orbit(seed: int, orbit: int) -> np.random.Generator:
+    """The generator of one orbit: independent of every other, whatever is asked for first."""
+    return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, orbit]))
+
+
+def probability(cross_section: float, luminosity: float, scheme: FillingScheme) -> float:
+    """Signal events per colliding crossing: cross-section (pb) times luminosity (1/cm^2/s) over the rate.
+
+    Raises
+    ------
+    InputError
+        If it is not between 0 and 1.
+    """
+    value = cross_section * 1e-36 * luminosity / scheme.collision_rate
+    if not 0 <= value <= 1:
+        raise InputError(
+            "more than one signal event per crossing", field="cross-section", value=f"{cross_section:g} pb"
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Signal ``events`` (with their own pile-up) that replace a collision with ``probability``."""
+
+    events: Events
+    probability: float
+
+    def fill(
+        self,
+        columns: Columns,
+        scheme: FillingScheme,
+        rng: np.random.Generator,
+        inside: slice,
+        place: slice,
+    ) -> NDArray[np.int64]:
+        """Draw for a whole orbit, put what is ``inside`` at ``place``; positions within ``place`` filled."""
+        chosen = (rng.random(scheme.colliding.size) < self.probability) & scheme.colliding
+        which = rng.integers(self.events.n, size=scheme.colliding.size)
+        found = np.flatnonzero(chosen[inside])
+        for name, array in columns.items():
+            if name in COLUMNS and found.size:
+                array[:, place.start + found] = self.events.column(name)[:, which[inside][found]]
+        return found
+
+
+@dataclass(frozen=True)
+class Noise:
+    """In crossings without collisions, one calorimeter jet with ``probability``.
+
+    Its et is exponential with ``mean`` counts of 0.5 GeV, eta uniform over the jet range, phi uniform; a
+    stand-in for noisy towers and beam background.
+    """
+
+    probability: float = 1e-3
+    mean: float = 10.0
+
+    def fill(
+        self,
+        columns: Columns,
+        scheme: FillingScheme,
+        rng: np.random.Generator,
+        inside: slice,
+        place: slice,
+    ) -> None:
+        """Draw for a whole orbit, put what is ``inside`` at ``place``."""
+        size = scheme.colliding.size
+        chosen = (rng.random(size) < self.probability) & ~scheme.colliding
+        values = {
+            "jet.et": np.minimum(1 + rng.exponential(self.mean, size), COLUMNS["jet.et"][1].maximum),
+            "jet.eta": rng.integers(-115, 115, size),
+            "jet.phi": rng.integers(0, CALO_PHI_BINS, size),
+        }
+        found = np.flatnonzero(chosen[inside])
+        for name, drawn in values.items():
+            if name in columns:
+                columns[name][0, place.start + found] = drawn[inside][found].astype(np.int16)
