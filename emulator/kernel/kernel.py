@@ -66,7 +66,9 @@ class Kernel:
             except NotVectorised as reason:
                 self.backend, self.note = "interpreter", str(reason)
         self._segments = _segments(self.program) if self.backend == "interpreter" else []
-        self.plan: list[Layer] = describe(self.program, self.backend, self._runner and self._runner.target)
+        self.plan: list[Layer] = describe(
+            self.program, self.backend, self._runner.target if self._runner else None
+        )
         used = [s.columns[r] for s in self.program.sources if s.columns for r in np.flatnonzero(s.used)]
         self.columns = tuple(dict.fromkeys(column[0] for column in used if column is not None))
 

@@ -26,6 +26,7 @@ from emulator.kernel.program import (
     Source,
     Value,
 )
+from emulator.kernel.simplify import simplify
 
 LIMIT = 62
 """Bits that an int64 kernel may use; wider intermediate results are left to the reference."""
@@ -72,6 +73,8 @@ class Builder:
             plan = planned[key]
             if plan is None:
                 raise NotLowered(f"cast to {target}")
+            if plan[0].shift >= LIMIT:
+                raise NotLowered(f"shift by {plan[0].shift} bits")
             casts.append(plan[0])
             low[r], high[r] = plan[1], plan[2]
             widest = max(
@@ -119,16 +122,21 @@ class Builder:
         name = self.node.name
         scaled = _shift_exact(weight, shift)
         if scaled is not None:
-            exact_terms = source.interval.take(row).affine(scaled, exact(0, (len(row),)))
-            total, partial = accumulate(exact_terms, start, target)
-            fits = bool(np.all(partial.low >= accum.minimum) and np.all(partial.high <= accum.maximum))
+            # sums carry no trailing zeros: the cast that follows shifts less
+            spare = _trailing_zeros(scaled, start)
+            scaled, begin, fraction = scaled >> spare, start >> spare, accum.fraction - spare
+            total, partial = accumulate(
+                source.interval.take(row).affine(scaled, exact(0, (len(row),))), begin, target
+            )
+            lowest, highest = accum.minimum >> spare, accum.maximum >> spare
+            fits = bool(np.all(partial.low >= lowest) and np.all(partial.high <= highest))
             modular = accum.overflow is Overflow.WRAP and accum.saturation_bits == 0
-            if (fits or modular) and magnitude(partial) <= LIMIT:
-                out = self.program.value(name, accum.fraction, total)
-                steps.append(Dot(out, name, source, row, target, scaled, start, partial, size))
+            if (fits or modular) and magnitude(partial) + spare <= LIMIT:
+                out = self.program.value(name, fraction, total)
+                steps.append(Dot(out, name, source, row, target, scaled, begin, partial, size))
                 if fits:
                     return out
-                casts, low, high = _wrap_rows(total, accum)
+                casts, low, high = _wrap_rows(total, fraction, accum)
                 result = self.program.value(name, accum.fraction, Interval(low, high))
                 rows = np.arange(out.rows)
                 one, zero = exact(1, (out.rows,)), exact(0, (out.rows,))
@@ -162,10 +170,18 @@ def _shift_exact(weight: Exact, shift: int) -> Exact | None:
     return down if bool(np.all((down << -shift) == weight)) else None
 
 
-def _wrap_rows(total: Interval, accum: FixedType) -> tuple[list[Cast], Exact, Exact]:
-    planned = [
-        plan_cast(int(a), int(b), accum.fraction, accum) for a, b in zip(total.low, total.high, strict=True)
-    ]
+def _trailing_zeros(*arrays: Exact) -> int:
+    """Zero bits at the end of every number (0 if all are zero)."""
+    together = 0
+    for array in arrays:
+        for v in array:
+            together |= int(v)
+    return (together & -together).bit_length() - 1 if together else 0
+
+
+def _wrap_rows(total: Interval, fraction: int, accum: FixedType) -> tuple[list[Cast], Exact, Exact]:
+    bounds = zip(total.low, total.high, strict=True)
+    planned = [plan_cast(int(a), int(b), fraction, accum) for a, b in bounds]
     known = [plan for plan in planned if plan is not None]
     return [p[0] for p in known], exact([p[1] for p in known]), exact([p[2] for p in known])
 
@@ -209,6 +225,7 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
                 program.steps.append(Evaluated(value, node.name, node, sources, origins, str(reason)))
         produced[node.name] = value
     program.outputs = {name: produced[name] for name in graph.outputs}
+    simplify(program)
     _mark_used(program)
     return program
 

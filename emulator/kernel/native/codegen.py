@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from emulator.kernel.intervals import Cast
 from emulator.kernel.native import dots
 from emulator.kernel.native.rows import map_row, signed_width, width_for
 from emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
@@ -201,6 +202,8 @@ class Generator:
             low, high = source.node.type.minimum, source.node.type.maximum
             width = input_width(low, high)
             worst = ["zeroinitializer"] * (width // 8)
+            # values 0 .. 2^n - 1: none is outside if no higher bit is ever set
+            worse = "or" if (high - low) & (high - low + 1) == 0 else "umax"
             checked = not (width == 16 and (low, high) == (-32768, 32767))
             for r in np.flatnonzero(source.used):
                 slot = self.writer.address("%inputs", 8 * (base + int(r)))
@@ -211,21 +214,26 @@ class Generator:
                     self.writer.load(width, self.writer.address(first, 64 * k)) for k in range(width // 8)
                 ]
                 if checked:
-                    moved = [self.writer.binary("sub", width, v, splat(width, low)) for v in vectors]
-                    worst = [
-                        self.writer.intrinsic("umax", width, a, b) for a, b in zip(worst, moved, strict=True)
+                    moved = [
+                        self.writer.binary("sub", width, v, splat(width, low)) if low else v for v in vectors
                     ]
+                    worst = [self._combine(worse, width, a, b) for a, b in zip(worst, moved, strict=True)]
                 vectors = self.writer.kernel_order(vectors, width) if width == 64 else vectors
                 self.produced(source.value, int(r), vectors, width)
             if checked and source.used.any():
-                self._flag(worst, width, high - low)
+                self._flag(worst, worse, width, high - low)
             base += source.value.rows
 
-    def _flag(self, worst: Row, width: int, limit: int) -> None:
+    def _combine(self, operation: str, width: int, a: str, b: str) -> str:
+        if operation == "or":
+            return self.writer.binary("or", width, a, b)
+        return self.writer.intrinsic(operation, width, a, b)
+
+    def _flag(self, worst: Row, worse: str, width: int, limit: int) -> None:
         lanes = 512 // width
         while len(worst) > 1:
             pairs = zip(worst[::2], worst[1::2], strict=True)
-            worst = [self.writer.intrinsic("umax", width, a, b) for a, b in pairs]
+            worst = [self._combine(worse, width, a, b) for a, b in pairs]
         over = self.writer.do(f"icmp ugt {vector(width)} {worst[0]}, {splat(width, limit)}")
         bits = self.writer.do(f"bitcast <{lanes} x i1> {over} to i{lanes}")
         wide = self.writer.do(f"zext i{lanes} {bits} to i64") if lanes < 64 else bits
@@ -282,7 +290,6 @@ class Generator:
 
     def _lookup(self, step: Lookup) -> None:
         """Index arithmetic in vectors, entries by gather."""
-        from emulator.kernel.intervals import Cast
 
         writer, entries = self.writer, [int(v) for v in step.table]
         low, high = min(entries), max(entries)
@@ -330,7 +337,8 @@ def generate(program: Program, target: Target) -> tuple[str, int]:
     text = [
         *generator.tables,
         *sorted(writer.declarations),
-        "define i64 @kernel(ptr noalias %inputs, ptr noalias %outputs, ptr noalias %scratch, i64 %first, i64 %last) {",
+        "define i64 @kernel(ptr noalias %inputs, ptr noalias %outputs, ptr noalias %scratch,"
+        " i64 %first, i64 %last) {",
         "entry:",
         " %flags = alloca i64",
         " store i64 0, ptr %flags",

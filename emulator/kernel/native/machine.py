@@ -63,7 +63,7 @@ def _compile(text: str) -> bytes:
 
 
 class Machine:
-    """One loaded object with the function ``kernel(inputs, outputs, scratch, first tile, last tile) -> bad``."""
+    """One loaded object: ``call(inputs, outputs, scratch, first tile, last tile)`` returns bits of bad input."""
 
     _loaded = 0
 

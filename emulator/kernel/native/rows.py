@@ -122,10 +122,10 @@ def map_row(
     """
     low, high = bounds
     early = False
-    if multiplier == 1 and offset == 0:
-        if width == 32 and _saturates_early(cast) and signed_width(low, high) == 32:
-            row, width, early = writer.narrow(row, 32, 16), 16, True
-            low, high = max(low, -32768), min(high, 32767)
+    plain = multiplier == 1 and offset == 0
+    if plain and width == 32 and _saturates_early(cast) and signed_width(low, high) == 32:
+        row, width, early = writer.narrow(row, 32, 16), 16, True
+        low, high = max(low, -32768), min(high, 32767)
     ends = (low * multiplier + offset, high * multiplier + offset)
     before = (min(ends), max(ends))
     needed = [
@@ -161,7 +161,7 @@ def map_row(
         else rounded
     )
     needed += [final[0] << cast.post, final[1] << cast.post]
-    work = signed_width(min(needed), max(needed), max(16, 16))
+    work = signed_width(min(needed), max(needed))
     clipped_by_pack = False
     if width < work:
         row = writer.widen(row, width, work, signed)
@@ -187,14 +187,10 @@ def map_row(
         elif cast.shift < 0:
             t = writer.binary("shl", work, t, splat(work, -cast.shift))
         if (
-            work == 16
+            work <= 32
             and cast.overflow is Overflow.SAT
             and cast.post == 0
-            and (cast.low, cast.high)
-            in (
-                (0, 255),
-                (-128, 127),
-            )
+            and (cast.low, cast.high) in ((0, 255), (-128, 127))
         ):
             clipped_by_pack = True
         else:
@@ -206,5 +202,5 @@ def map_row(
     if relu and cast.overflow is None:
         bounds = (max(bounds[0], 0), max(bounds[1], 0))
     if clipped_by_pack:
-        return writer.narrow(result, 16, 8, signed=cast.low < 0), 8, bounds
+        return writer.narrow(result, work, 8, signed=cast.low < 0), 8, bounds
     return result, work, bounds
