@@ -66,7 +66,8 @@ class FixedType:
         """Smallest integer value (an LSB count)."""
         if not self.signed:
             return 0
-        return -(1 << (self.width - 1)) + (self.overflow is Overflow.SAT_SYM)
+        symmetric = self.overflow is Overflow.SAT_SYM and self.width > 1  # one bit has no symmetric range
+        return -(1 << (self.width - 1)) + symmetric
 
     @property
     def maximum(self) -> int:
@@ -109,6 +110,8 @@ class FixedType:
             overflow = Overflow(rest[1]) if len(rest) > 1 else Overflow.WRAP
             bits = int(rest[2]) if len(rest) > 2 else 0
             if len(rest) > 3 or not 1 <= width <= 256 or not 0 <= bits <= width:
+                raise ValueError(text)
+            if unsigned and overflow is Overflow.WRAP_SM:  # the ap_fixed headers stop at this
                 raise ValueError(text)
         except (ValueError, IndexError) as error:
             raise InputError("is not a fixed-point type", remedy=remedy, **place) from error
@@ -155,8 +158,11 @@ def wrap(values: Integers, width: int, signed: bool) -> Integers:
     return wrapped
 
 
-def overflow(values: Integers, target: FixedType) -> Integers:
-    """Bring integers (already in LSBs of ``target``) into its range by its overflow mode."""
+def overflow(values: Integers, target: FixedType, truncated: Integers | None = None) -> Integers:
+    """Bring integers (already in LSBs of ``target``) into its range by its overflow mode.
+
+    ``truncated`` are the values before they were rounded (towards minus infinity): WRAP_SM needs them.
+    """
     low, high = target.minimum, target.maximum
     mode = target.overflow
     if mode in (Overflow.SAT, Overflow.SAT_SYM):
@@ -167,7 +173,31 @@ def overflow(values: Integers, target: FixedType) -> Integers:
     wrapped = wrap(values, target.width, target.signed)
     if mode is Overflow.WRAP and target.saturation_bits == 0:
         return wrapped
-    raise NotImplementedError(f"overflow mode {target}")
+    kept = _keep_bits(values, wrapped, target, values if truncated is None else truncated)
+    return np.where(outside, wrap(kept, target.width, target.signed), values)
+
+
+def _keep_bits(values: Integers, wrapped: Integers, target: FixedType, truncated: Integers) -> Integers:
+    """Wrapping that saturates ``n`` leading bits (WRAP) or reflects (WRAP_SM), for values out of range."""
+    width, n = target.width, target.saturation_bits
+    if not target.signed:  # the n leading bits become one, above and below the range alike
+        return wrapped | (((1 << n) - 1) << (width - n))
+    sign = (values < 0).astype(values.dtype)
+    if target.overflow is Overflow.WRAP_SM:
+        if n == 0:
+            lost = (truncated >> width) & 1  # the lowest of the bits that do not fit becomes the sign
+            flip = lost != (wrapped < 0)
+            low = np.where(flip, ~wrapped, wrapped) & ((1 << (width - 1)) - 1)
+            return low | (lost << (width - 1))
+        # with one bit it is the sign bit that is compared, with more the lowest of the saturated bits
+        flip = (sign == 1) != (wrapped < 0) if n == 1 else ((wrapped >> (width - n)) & 1) == sign
+        wrapped = np.where(flip, ~wrapped, wrapped)
+    # the sign stays, the n - 1 bits below it become its opposite, the others wrap
+    free = width - n
+    low = wrapped & ((1 << free) - 1)
+    ones = ((1 << (n - 1)) - 1) << free
+    kept: Integers = low | (sign << (width - 1)) | ((1 - sign) * ones)
+    return kept
 
 
 def cast(values: Integers, fraction: int, target: FixedType) -> Integers:
@@ -184,4 +214,6 @@ def cast(values: Integers, fraction: int, target: FixedType) -> Integers:
     -------
     Array of the same shape and dtype: integers in LSBs of ``target``.
     """
-    return overflow(round_shift(values, fraction - target.fraction, target.rounding), target)
+    shift = fraction - target.fraction
+    truncated = values >> shift if shift > 0 and target.overflow is Overflow.WRAP_SM else None
+    return overflow(round_shift(values, shift, target.rounding), target, truncated)

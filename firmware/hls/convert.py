@@ -115,7 +115,7 @@ def _keep_quantisers(model: Any, config: dict[str, Any]) -> None:
     """Give the layer before a linear ``QActivation`` its type.
 
     hls4ml 1.3 merges a linear activation into a predecessor whose precision is 'auto' and then infers that
-    precision afresh: the quantiser is lost without a word. With the type set on both nothing is left to infer.
+    precision afresh: the quantiser is lost without a word. With both types set nothing is left to infer.
     """
     layers = config["LayerName"]
     for layer in model.layers:
@@ -138,7 +138,11 @@ def _exact_normalisation(model: Any, config: dict[str, Any]) -> None:
     for layer in model.layers:
         if type(layer).__name__ != "BatchNormalization" or layer.name not in config["LayerName"]:
             continue
-        weights = dict(zip([w.name.split("/")[-1].split(":")[0] for w in layer.weights], layer.get_weights(), strict=True))
+        weights = dict(
+            zip(
+                [w.name.split("/")[-1].split(":")[0] for w in layer.weights], layer.get_weights(), strict=True
+            )
+        )
         one, zero = np.float32(1), np.float32(0)
         scale = weights.get("gamma", one) / np.sqrt(weights.get("moving_variance", one) + layer.epsilon)
         bias = weights.get("beta", zero) - weights.get("moving_mean", zero) * scale
@@ -150,7 +154,7 @@ def _exact_normalisation(model: Any, config: dict[str, Any]) -> None:
 
 
 def exact_type(values: Any) -> FixedType | None:
-    """The narrowest type that holds all ``values`` exactly, or None beyond ``EXACT_FRACTION`` fractional bits."""
+    """The narrowest type that holds all ``values``, or None beyond ``EXACT_FRACTION`` fractional bits."""
     exact = [Fraction(v) for v in np.ravel(values).tolist()]
     fraction = max(v.denominator for v in exact).bit_length() - 1
     if fraction > EXACT_FRACTION:

@@ -58,8 +58,8 @@ def convert_onnx(
 ) -> Any:
     """Convert a QONNX file to an hls4ml ``ModelGraph`` for Vitis HLS.
 
-    Export with ``export_qonnx``; use Brevitas' ``*FixedPoint`` quantisers, because only power-of-two scales are
-    fixed-point types. Parameters are those of ``convert_keras``.
+    Export with ``export_qonnx``; use Brevitas' ``*FixedPoint`` quantisers, because only power-of-two scales
+    are fixed-point types. Parameters are those of ``convert_keras``.
 
     Raises
     ------

@@ -59,12 +59,12 @@ def legacy_keras() -> Iterator[Any]:
     lacks_product = not hasattr(np, "product")
     sys.modules["keras"] = legacy
     if lacks_product:
-        np.product = np.prod  # type: ignore[attr-defined]
+        vars(np)["product"] = np.prod
     try:
         yield legacy
     finally:
         if lacks_product:
-            del np.product  # type: ignore[attr-defined]
+            del vars(np)["product"]
         if earlier is None:
             del sys.modules["keras"]
         else:

@@ -1,4 +1,4 @@
-"""Constant expressions of generated C++ (sizes in config structs): integers, floats, names, ``?:``, macros."""
+"""Constant expressions of generated C++ in config structs: integers, floats, names, ``?:``, macros."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def evaluate(text: str, lookup: Callable[[str], int | float | str], where: str) -> int | float | str:
-    """The value of ``text``; ``lookup`` gives that of a name (enumerators such as ``nnet::latency`` are text).
+    """The value of ``text``; ``lookup`` gives that of a name (enumerators are text).
 
     Raises
     ------

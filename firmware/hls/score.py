@@ -1,4 +1,4 @@
-"""The anomaly scores of a variational autoencoder as layers of the network, so that the firmware computes them.
+"""The anomaly scores of a variational autoencoder as layers: the firmware computes them.
 
 Two scores from the latent mean µ and the logarithm of the variance v = log σ² (arXiv:2108.03986, eq. 4-6):
 the clipped divergence Σµ², and twice the Kullback-Leibler divergence Σ(µ² + e^v − 1 − v). The second needs
@@ -49,13 +49,15 @@ def divergence_table(log_var: FixedType, entries: FixedType) -> NDArray[np.int64
             value=str(entries),
             remedy="widen the table or narrow the log variance",
         )
-    rounded = FixedType.parse(f"{'' if entries.signed else 'u'}fixed<{entries.width},{entries.integer},RND,SAT>")
+    rounded = FixedType.parse(
+        f"{'' if entries.signed else 'u'}fixed<{entries.width},{entries.integer},RND,SAT>"
+    )
     return constant(values, rounded).data
 
 
 @functools.cache
 def score_layers() -> tuple[Any, Any]:
-    """The Keras 2 layer classes ``SquareSum`` and ``TwiceKL``; their float results are exactly the firmware's."""
+    """The Keras 2 layer classes ``SquareSum`` and ``TwiceKL``, whose results are the firmware's."""
     keras = use_legacy_keras()
     import tensorflow as tf
 
@@ -93,7 +95,9 @@ def score_layers() -> tuple[Any, Any]:
             raw = tf.cast(tf.round(log_var * 2.0**index.fraction), tf.int32) % (1 << index.width)
             terms = wrapped(tf.gather(tf.constant(entries, mean.dtype), raw), kind)
             squares = wrapped(tf.square(mean), kind)
-            total = tf.reduce_sum(squares, axis=-1, keepdims=True) + tf.reduce_sum(terms, axis=-1, keepdims=True)
+            total = tf.reduce_sum(squares, axis=-1, keepdims=True) + tf.reduce_sum(
+                terms, axis=-1, keepdims=True
+            )
             return wrapped(total, kind)
 
         def get_config(self) -> dict[str, Any]:
@@ -117,7 +121,9 @@ def quantizer_type(quantizer: Any) -> FixedType:
         return FixedType(int(quantizer.bits), int(quantizer.integer) + sign, bool(sign))
     if name == "quantized_relu":
         return FixedType(int(quantizer.bits), int(quantizer.integer), False)
-    raise InputError("is no fixed-point quantiser", field="quantiser", value=name, remedy="use quantized_bits")
+    raise InputError(
+        "is no fixed-point quantiser", field="quantiser", value=name, remedy="use quantized_bits"
+    )
 
 
 def attach_scores(

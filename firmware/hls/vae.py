@@ -19,8 +19,8 @@ def build(
 ) -> tuple[Any, Any]:
     """The Keras model with scores and its hls4ml ``ModelGraph``.
 
-    ``encoder`` is a Keras 2 model whose last layers are ``QActivation(quantized_bits(...))`` named ``z_mean`` and
-    ``z_log_var``; its input are hardware integers of ``input_type``. For the graph call
+    ``encoder`` is a Keras 2 model whose last layers are ``QActivation(quantized_bits(...))`` named
+    ``z_mean`` and ``z_log_var``; its input are hardware integers of ``input_type``. For the graph call
     ``export_graph(hls_model, sources)``.
 
     Raises

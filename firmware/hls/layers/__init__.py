@@ -4,8 +4,17 @@ A translator reads the call's arrays from the builder and stores what it writes.
 grouped as hls4ml's headers are; importing this package registers them all.
 """
 
+from firmware.hls.layers import (  # noqa: F401
+    activation,
+    convolution,
+    dense,
+    einsum,
+    merge,
+    pooling,
+    score,
+    softmax,
+    tables,
+)
 from firmware.hls.layers.registry import TRANSLATORS, translator
-
-from firmware.hls.layers import activation, dense, merge, score, softmax, tables  # noqa: F401  isort: skip
 
 __all__ = ["TRANSLATORS", "translator"]

@@ -46,7 +46,7 @@ def dense_nodes(
     result: CppType,
     name: str | None,
 ) -> Node:
-    """``nnet::dense`` along the last axis of ``x``; ``weight`` is (n_in, n_out) in the C++ type's integers."""
+    """``nnet::dense`` along the last axis of ``x``; ``weight`` is (n_in, n_out)."""
     accum = builder.source.type("accum_t", config).fixed
     product = config.templates.get("product", "nnet::product::mult").split("::")[-1]
     n_in, n_out = weight.data.shape

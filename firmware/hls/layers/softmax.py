@@ -120,10 +120,16 @@ def _legacy(builder: Builder, config: Config, parts: list[Node], kind: FixedType
                 difference = builder.pair("subtract", other, x)
                 check_index(builder, difference, exp_size)
                 term = builder.add(
-                    "table", [difference], difference.shape, target, constants={"table": exponential},
-                    multiplier=exp_size, shift=difference.type.fraction + 4, offset=exp_size // 2,
+                    "table",
+                    [difference],
+                    difference.shape,
+                    target,
+                    constants={"table": exponential},
+                    multiplier=exp_size,
+                    shift=difference.type.fraction + 4,
+                    offset=exp_size // 2,
                     index_rounding="TRN_ZERO",
-                )  # fmt: skip
+                )
             total = term if total is None else builder.pair("add", total, term, target)
         assert total is not None
         results.append(
@@ -137,7 +143,7 @@ def _legacy(builder: Builder, config: Config, parts: list[Node], kind: FixedType
                 shift=total.type.fraction + 6,
                 offset=0,
                 index_rounding="TRN_ZERO",
-            )  # fmt: skip
+            )
         )
     return results
 

@@ -1,0 +1,116 @@
+"""Convolutions as gathered windows and one dense layer (nnet_conv1d*.h, nnet_conv2d*.h, nnet_sepconv*.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.graph import Constant, Node
+from firmware.hls.builder import Builder, Value, config_of
+from firmware.hls.layers.dense import dense_nodes
+from firmware.hls.layers.registry import translator
+from firmware.hls.layers.windows import OUTSIDE, axes, gather, windows, with_channels
+from firmware.hls.source import Call, Config, CppType
+
+
+def _convolve(
+    builder: Builder,
+    x: Value,
+    config: Config,
+    rank: int,
+    weight: str,
+    bias: str,
+    result: CppType,
+    depthwise: bool,
+) -> Node:
+    get = builder.source.integer
+    channels, filters = get(config, "n_chan"), get(config, "n_filt")
+    spatial = axes(builder, config, rank, "filt")
+    positions = windows(spatial)
+    taps = positions.shape[1]
+    multiplier = builder.source.member(config, "mult_config")
+    strategy = str(builder.source.value(multiplier, "strategy", "latency"))
+    n_in = taps * channels
+    biases = builder.weight(bias, "bias_t", config, filters)
+    if depthwise:
+        if filters != channels or strategy != "latency":
+            raise builder.refuse(
+                "depthwise convolution is supported with one filter a channel and Strategy: Latency",
+                f"{filters} filters, {strategy}",
+            )
+        taken = builder.weight(weight, "weight_t", config, n_in)
+        matrix = np.zeros((n_in, filters), dtype=taken.data.dtype)
+        matrix[np.arange(n_in), np.arange(n_in) % channels] = taken.data
+        product = multiplier.templates.get("product", "mult").split("::")[-1]
+        if product not in ("mult", "weight_ternary"):
+            raise builder.refuse("depthwise convolution with binary weights is not supported", product)
+    else:
+        taken = builder.weight(weight, "weight_t", config, n_in * filters)
+        resource = strategy in ("resource", "resource_unrolled")
+        matrix = taken.data.reshape(filters, n_in).T if resource else taken.data.reshape(n_in, filters)
+    gathered = gather(builder, x.node, with_channels(positions, channels).reshape(len(positions), n_in))
+    node = dense_nodes(
+        builder,
+        gathered,
+        x.cpp,
+        Constant(taken.type, matrix),
+        biases,
+        _inherit(multiplier, config, depthwise),
+        result,
+        None,
+    )
+    size = len(positions) * filters
+    return builder.add("reshape", [node], (size,), result.fixed, builder.layer)
+
+
+def _inherit(multiplier: Config, config: Config, depthwise: bool) -> Config:
+    """The multiplier's config with the convolution's accumulator; latency kernels add in input order."""
+    merged = Config(multiplier.name, multiplier.base, dict(multiplier.values), dict(multiplier.types))
+    merged.templates = dict(multiplier.templates)
+    merged.types["accum_t"] = config.types["accum_t"]
+    if depthwise or merged.templates.get("kernel", "").endswith("DepthwiseDenseLatency"):
+        merged.templates["kernel"] = "nnet::DenseLatency"
+    return merged
+
+
+@translator(
+    "conv_1d_cl", "conv_2d_cl", "pointwise_conv_1d_cl", "pointwise_conv_2d_cl",
+    "depthwise_conv_1d_cl", "depthwise_conv_2d_cl",
+)  # fmt: skip
+def convolution(builder: Builder, call: Call) -> None:
+    source, result, weight, bias = call.arguments
+    rank = 1 if "1d" in call.function else 2
+    config = config_of(builder, call)
+    node = _convolve(
+        builder,
+        builder.value(source),
+        config,
+        rank,
+        weight,
+        bias,
+        builder.declared(result),
+        call.function.startswith("depthwise"),
+    )
+    builder.store(result, node)
+
+
+@translator("zeropad1d_cl", "zeropad2d_cl", "cropping1d_cl", "cropping2d_cl")
+def padding(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    source, result = call.arguments
+    get = builder.source.integer
+    names = ["width"] if "1d" in call.function else ["height", "width"]
+    before = {"width": "left", "height": "top"}
+    pads = call.function.startswith("zeropad")
+    lines = []
+    for name in names:
+        start = get(config, f"{'pad' if pads else 'crop'}_{before[name]}") * (-1 if pads else 1)
+        at = np.arange(get(config, f"out_{name}")) + start
+        lines.append(np.where((at >= 0) & (at < get(config, f"in_{name}")), at, OUTSIDE))
+    positions = lines[0]
+    if len(lines) == 2:
+        rows, columns = lines[0][:, None], lines[1][None, :]
+        flat = rows * get(config, "in_width") + columns
+        positions = np.where((rows == OUTSIDE) | (columns == OUTSIDE), OUTSIDE, flat).ravel()
+    numbers = with_channels(positions, get(config, "n_chan")).ravel()
+    x = gather(builder, builder.value(source).node, numbers)
+    builder.store(result, builder.cast(x, builder.declared(result).fixed, builder.layer))

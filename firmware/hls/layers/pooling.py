@@ -1,0 +1,79 @@
+"""Maximum and average pooling (nnet_pooling.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.fixed import FixedType, Overflow, Rounding
+from emulator.graph import Constant, Node
+from firmware.hls.builder import Builder, config_of
+from firmware.hls.layers.registry import translator
+from firmware.hls.layers.windows import OUTSIDE, axes, gather, windows, with_channels
+from firmware.hls.source import Call, Config
+
+
+@translator("pooling1d_cl", "pooling2d_cl")
+def pooling(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    rank = 1 if "1d" in call.function else 2
+    spatial = axes(builder, config, rank, "pool")
+    positions = windows(spatial)
+    count_pad = str(builder.source.value(config, "count_pad", "false")) == "true"
+    covered = (positions != OUTSIDE).sum(axis=1)
+    lengths = np.full_like(covered, positions.shape[1]) if count_pad else covered
+    _pool(builder, call, config, positions, lengths)
+
+
+@translator("global_pooling1d_cl", "global_pooling2d_cl")
+def global_pooling(builder: Builder, call: Call) -> None:
+    config = config_of(builder, call)
+    keys = ("n_in",) if "1d" in call.function else ("in_height", "in_width")
+    size = int(np.prod([builder.source.integer(config, key) for key in keys]))
+    _pool(builder, call, config, np.arange(size)[None, :], np.array([size]))
+
+
+def _pool(
+    builder: Builder, call: Call, config: Config, positions: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> None:
+    source, result = call.arguments
+    channels = builder.source.integer(config, "n_filt")
+    operation = str(builder.source.value(config, "pool_op"))
+    accum = builder.source.type("accum_t", config).fixed
+    x = builder.value(source).node
+    numbers = with_channels(positions, channels)
+    # hls4ml pads a maximum with only the top bit set: the least signed value, but a large unsigned one
+    top_bit = -(1 << (x.type.width - 1)) if x.type.signed else 1 << (x.type.width - 1)
+    outside = top_bit if operation == "Max" else 0
+    parts = [gather(builder, x, numbers[:, tap, :].ravel(), outside) for tap in range(numbers.shape[1])]
+    if operation == "Max":
+        largest = parts[0]
+        for part in parts[1:]:
+            largest = builder.pair("maximum", largest, part)
+        pooled = builder.cast(largest, accum)
+    elif operation == "Average":
+        pooled = _divide(builder, _total(builder, parts, accum), np.repeat(lengths, channels), accum)
+    else:
+        raise builder.refuse("pooling operation is not supported", operation)
+    builder.store(result, builder.cast(pooled, builder.declared(result).fixed, builder.layer))
+
+
+def _total(builder: Builder, parts: list[Node], accum: FixedType) -> Node:
+    """The sum in order, every partial sum cast from its exact value."""
+    total = builder.cast(parts[0], accum)
+    for part in parts[1:]:
+        total = builder.pair("add", total, part, accum)
+    return total
+
+
+def _divide(builder: Builder, total: Node, lengths: NDArray[np.int64], accum: FixedType) -> Node:
+    """total / length truncated towards zero, as a multiplication that is exact over the type."""
+    if (lengths == 1).all():
+        return total
+    bits = accum.width + int(lengths.max()).bit_length()
+    factors = np.array([-(-(1 << bits) // int(n)) for n in lengths], dtype=object)
+    kind = FixedType(bits + 1, 1, False)
+    towards_zero = FixedType(accum.width, accum.integer, accum.signed, Rounding.TRN_ZERO, Overflow.WRAP)
+    scale = Constant(kind, factors if kind.width > 62 else factors.astype(np.int64))
+    # the quotient is on the accumulator's grid and within its range, so that its own modes do not act again
+    return builder.scaled(total, scale, kind=towards_zero)
