@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,8 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
         )
     except (SystemExit, subprocess.CalledProcessError) as error:
         raise build_failure("Verilator", log) from error
-    link_library(Simulation(project, target, waves), HARNESS, "harness.so", _registers(project))
+    (target / "registers.inc").write_text(_registers(project))
+    link_library(Simulation(project, target, waves), HARNESS, "harness.so")
 
 
 def runner() -> Any:
@@ -138,23 +139,21 @@ def _registers(project: RtlProject) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def link_library(simulation: Simulation, source: Path, name: str, registers: str | None = None) -> Path:
-    """Compile ``source`` against the Verilated model into a shared library in its folder."""
+def link_library(simulation: Simulation, source: Path, name: str, options: Sequence[str] = ()) -> Path:
+    """Compile ``source`` with the Verilated model into a shared library in its folder."""
     folder, root = simulation.folder, verilator_root()
-    if registers is not None:
-        (folder / "registers.inc").write_text(registers)
     command = [
         *("g++", "-std=gnu++17", "-O2", "-fPIC", "-fno-gnu-unique", "-shared", "-Wl,-Bsymbolic", "-pthread"),
         *(f"-I{path}" for path in (folder, root / "include", root / "include" / "vltstd")),
         *("-DVM_COVERAGE=0", "-DVM_SC=0", f"-DVM_TRACE={int(simulation.waves)}", "-DVL_TIME_CONTEXT"),
-        *("-o", str(folder / name), str(source)),
+        *("-o", str(folder / f".{name}"), str(source), *options),
         *(str(path) for path in simulation.objects),
     ]
     log = folder / f"{name}.log"
     with open(log, "w") as output:
         if subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode:
             raise build_failure("g++", log)
-    return folder / name
+    return (folder / f".{name}").rename(folder / name)
 
 
 def build_failure(tool: str, log: Path) -> InputError:
