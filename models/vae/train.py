@@ -26,8 +26,14 @@ from models.vae.features import COLUMNS, hardware_features, object_mask
 from models.vae.training import Batches, Schedule, fit
 
 SIGNALS = ("ttbar", "zmumu", "htautau", "A4l", "LQ_btau", "h_tautau", "Hp_taunu")
-CLIP = 8.0
+CLIP = 30.0
 """Normalised targets are clipped to this: a handful of extreme crossings must not steer the gradient."""
+
+MOMENTUM_WEIGHT, MUON_WEIGHT = 2.0, 4.0
+"""Weight of pt against eta and phi in the loss; muons are rare and must still be worth a latent dimension."""
+
+MUON_MOMENTA = slice(15, 27, 3)
+"""Reconstructed also where there is no muon, so that the presence of a muon is itself a deviation."""
 
 
 @dataclass
@@ -35,9 +41,9 @@ class Options:
     """Schedules of the three stages; ``events`` limits the sample (0: all)."""
 
     events: int = 0
-    float_stage: Schedule = field(default_factory=lambda: Schedule(30, 1024, 3e-3, 0.5))
-    quantised_stage: Schedule = field(default_factory=lambda: Schedule(10, 1024, 1e-3, 0.5))
-    pruned_stage: Schedule = field(default_factory=lambda: Schedule(20, 1024, 1e-3, 0.5, 0.5))
+    float_stage: Schedule = field(default_factory=lambda: Schedule(12, 1024, 3e-3, 0.5))
+    quantised_stage: Schedule = field(default_factory=lambda: Schedule(8, 1024, 1e-3, 0.5))
+    pruned_stage: Schedule = field(default_factory=lambda: Schedule(16, 1024, 1e-3, 0.5, 0.5))
 
     def shortened(self) -> Options:
         """One epoch a stage on few events: proves that the code runs, not a result."""
@@ -64,14 +70,18 @@ def load(path: Path, limit: int = 0) -> np.ndarray[Any, Any]:
 
 def _batches(features: Any, norm: tuple[Any, Any]) -> Batches:
     mask = object_mask(features)
+    mask[:, MUON_MOMENTA] = 1
+    mask[:, ::3] *= MOMENTUM_WEIGHT
+    mask[:, MUON_MOMENTA] *= MUON_WEIGHT / MOMENTUM_WEIGHT
     target = np.clip((network.scaled(features) - norm[0]) / norm[1], -CLIP, CLIP)
     return Batches(features.astype(np.float32), target.astype(np.float32), mask)
 
 
 def normalisation(features: Any) -> tuple[Any, Any]:
-    """Mean and spread of every scaled feature where its object is there, each of shape (57,)."""
+    """Mean and spread of every scaled feature (where its object is there; muon pt everywhere): (57,) each."""
     values = network.scaled(features)
     mask = object_mask(features) > 0
+    mask[:, MUON_MOMENTA] = True
     count = np.maximum(mask.sum(0), 1)
     mean = np.where(mask, values, 0).sum(0) / count
     spread = np.sqrt(np.where(mask, np.square(values - mean), 0).sum(0) / count)

@@ -119,7 +119,9 @@ def _prune(kernels: list[Any], masks: list[Any], sparsity: float) -> None:
         padded = np.zeros((-(-rows // BLOCK) * BLOCK, columns))
         padded[:rows] = weights
         norms = np.square(padded).reshape(-1, BLOCK, columns).sum(1)
-        drop = np.argsort(norms, axis=None, kind="stable")[: int(np.ceil(sparsity * norms.size))]
+        height = np.minimum(BLOCK, rows - BLOCK * np.arange(len(norms)))  # the last block may be shorter
+        zeroed = np.cumsum(np.repeat(height, columns)[order := np.argsort(norms, axis=None, kind="stable")])
+        drop = order[: int(np.searchsorted(zeroed, sparsity * weights.size)) + 1]
         keep = np.ones(norms.size)
         keep[drop] = 0
         full = np.repeat(keep.reshape(norms.shape), BLOCK, axis=0)[:rows]
