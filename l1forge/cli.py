@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
     "simulate-muons": "Simulate overlap-region muons as integer stubs.",
     "train": "Train a model from its seed and export its graph.",
+    "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
     "convert": "Convert event files: parquet, HDF5, NanoAOD, test vectors, board patterns.",
 }
 """Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""

@@ -88,7 +88,7 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
     shell.write_text(shell_verilog(project))
     control.write_text(control_file(project))
     log = target / "build.log"
-    simulator = runner()
+    simulator = runner(waves)
     try:
         simulator.build(
             sources=[control, *project.sources, shell],
@@ -106,7 +106,7 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
     link_library(Simulation(project, target, waves), HARNESS, "harness.so")
 
 
-def runner() -> Any:
+def runner(waves: bool) -> Any:
     """cocotb's runner for the completed Verilator (its type is not exported)."""
     from cocotb_tools.runner import Verilator
 
@@ -122,7 +122,12 @@ def runner() -> Any:
             super()._set_env_common()
             self.env.update({key: environment[key] for key in ("VERILATOR_ROOT", "PATH")})
 
+        def _test_command(self) -> list[list[str]]:
+            self.waves = waves
+            return list(super()._test_command())
+
         def _build_command(self) -> list[list[str]]:
+            self.waves = waves  # cocotb lets $WAVES override what a build is asked for
             verilate, make = super()._build_command()
             return [[word for word in verilate if word != "--public-flat-rw"], make]
 

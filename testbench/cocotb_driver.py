@@ -69,7 +69,7 @@ class CocotbDriver:
         return Stream(outputs, seen, clocks, misplaced)
 
     def _simulate(self, run: Path, log: Path) -> None:
-        simulator = runner()
+        simulator = runner(self.simulation.waves)
         simulator.build_dir = self.simulation.folder
         try:
             simulator.test(

@@ -6,7 +6,9 @@ made by another route) is a function from input rows to output rows, in the orde
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -55,7 +57,9 @@ def cosimulate(
     stimuli: Mapping[str, Iterable[Block]],
     *,
     extra: Mapping[str, Implementation] | None = None,
+    extra_limit: int = sys.maxsize,
     driver: Driver | None = None,
+    label: str = "harness",
     seed: int = 1,
     watch: int = 100_000,
     progress: Progress | None = None,
@@ -66,8 +70,10 @@ def cosimulate(
     ----------
     stimuli
         Name of each kind to its blocks of rows (n, input elements).
-    driver
-        How to simulate; the compiled harness with random gaps if not given.
+    extra_limit
+        Each extra implementation is run on so many crossings at most (csim is a hundred times slower).
+    driver, label
+        How to simulate, and its name; the compiled harness with random gaps if not given.
     watch
         Toggle coverage is counted on the first so many crossings (it slows the simulation).
     progress
@@ -81,15 +87,8 @@ def cosimulate(
     wanted = [port.node for port in project.outputs]
     graph = graph.subgraph(dict.fromkeys(wanted))
     emulate = emulator_of(graph)
-    report = Report(
-        project.name,
-        project.digest,
-        "harness",
-        project.latency,
-        project.clock_period_ns,
-        implementations=["emulator", *(extra or {}), "rtl"],
-    )
-    seconds = dict.fromkeys(report.implementations, 0.0)
+    report = Report(project.name, project.digest, label, project.latency, project.clock_period_ns)
+    seconds: dict[str, float] = defaultdict(float)
     with opened(verilate(project), seed) if driver is None else nullcontext(driver) as bench:
         for kind, blocks in stimuli.items():
             for block in blocks:
@@ -103,14 +102,16 @@ def cosimulate(
                 report.missing += abs(got.results - len(block))
                 _compare(report, "rtl", expected, got.outputs)
                 for name, implementation in (extra or {}).items():
-                    values = _timed(seconds, name, partial(implementation, block))
-                    _compare(report, name, expected, values)
+                    part = block[: max(extra_limit - report.checked.get(name, 0), 0)]
+                    if len(part):
+                        values = _timed(seconds, name, partial(implementation, part))
+                        _compare(report, name, expected[: len(part)], values)
                 report.crossings += len(block)
                 report.stimuli[kind] = report.stimuli.get(kind, 0) + len(block)
                 if progress is not None:
                     progress(len(block))
         report.toggles = bench.toggles()
-    report.seconds = seconds
+    report.seconds = dict(seconds)
     report.examples = [replace(e, port=project.outputs[int(e.port)].name) for e in report.examples]
     return report
 
@@ -124,6 +125,7 @@ def _timed(seconds: dict[str, float], name: str, action: Callable[[], Result]) -
 
 def _compare(report: Report, name: str, expected: NDArray[np.int64], got: NDArray[np.int64]) -> None:
     report.compared += expected.size
+    report.checked[name] = report.checked.get(name, 0) + len(expected)
     if got.shape != expected.shape:
         report.missing += abs(len(got) - len(expected)) or len(expected)
         return

@@ -31,7 +31,11 @@ class Mismatch:
 
 @dataclass
 class Report:
-    """A co-verification; ``passed`` only if nothing at all is wrong."""
+    """A co-verification; ``passed`` only if nothing at all is wrong.
+
+    ``checked``: crossings compared with the emulator, per further implementation; ``compared`` values in all;
+    ``misplaced`` clocks on which a result came early or late; ``missing`` results too few or too many.
+    """
 
     name: str
     digest: str
@@ -40,7 +44,7 @@ class Report:
     clock_period_ns: float
     crossings: int = 0
     stimuli: dict[str, int] = field(default_factory=dict)
-    implementations: list[str] = field(default_factory=lambda: ["emulator", "rtl"])
+    checked: dict[str, int] = field(default_factory=dict)
     compared: int = 0
     mismatches: int = 0
     clocks: int = 0
@@ -65,13 +69,27 @@ class Report:
         """The one line that matters."""
         text = (
             f"{self.mismatches:,} mismatches in {self.crossings:,} crossings"
-            f" × {len(self.implementations)} implementations"
+            f" × {1 + len(self.checked)} implementations"
         )
         if self.missing:
             text += f"; {self.missing:,} results missing or too many"
         if self.misplaced:
             text += f"; {self.misplaced:,} clocks off the latency of {self.latency}"
         return text
+
+    def merge(self, other: Report) -> None:
+        """Add the outcome of another run on the same design."""
+        for name in ("crossings", "compared", "mismatches", "clocks", "misplaced", "missing"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for mine, theirs in (
+            (self.stimuli, other.stimuli),
+            (self.checked, other.checked),
+            (self.seconds, other.seconds),
+        ):
+            for key, value in theirs.items():
+                mine[key] = mine.get(key, 0) + value  # type: ignore[operator, assignment]
+        self.examples = (self.examples + other.examples)[:SHOWN]
+        self.toggles = self.toggles or other.toggles
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "passed": self.passed, "coverage": self.coverage, "verdict": self.verdict}

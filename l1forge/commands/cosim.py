@@ -1,0 +1,100 @@
+"""`l1forge cosim MODEL`: RTL simulation against emulator and compiled HLS C++, integer by integer."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+DEFAULT, DEEP = 1_000_000, 50_000_000
+
+
+@app.command()
+def cosim(
+    model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
+    n: Annotated[int | None, typer.Option("-n", help="Crossings (1 M; 50 M with --deep).")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Compiled harness only, many crossings.")] = False,
+    waves: Annotated[
+        bool, typer.Option("--waves", help="Also leave a waveform (VCD); or set WAVES=1.")
+    ] = False,
+    events: Annotated[
+        list[Path] | None, typer.Option("--events", help="Event files instead of the committed sample.")
+    ] = None,
+    hls: Annotated[
+        Path | None, typer.Option("--hls", help="hls4ml project to compare with; default hls_projects/MODEL.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of random bits, corners and gaps.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of report and waveform.")
+    ] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="Report as JSON.")] = None,
+) -> None:
+    """Prove the Verilog of MODEL equal to its emulator, crossing by crossing; any difference fails.
+
+    Examples:
+
+    `l1forge cosim vae -n 100000`
+
+    `WAVES=1 l1forge cosim vae -n 1000`
+
+    `l1forge cosim vae --deep`
+    """
+    from emulator.graph import Graph
+    from firmware.folders import build_folder
+    from models import graph_path
+    from testbench.flow import hls_implementation, verify, waveform
+
+    console = Console()
+    graph = Graph.load(graph_path(model))
+    folder = output or build_folder() / "reports" / graph.name
+    project_folder = hls or Path("hls_projects") / model
+    extra = {}
+    if hls is not None or (project_folder / "firmware").is_dir():
+        with console.status("compiling the HLS project"):
+            extra["hls"] = hls_implementation(project_folder, graph)
+    count = n if n is not None else DEEP if deep else DEFAULT
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    started = time.perf_counter()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("building, then crossings", total=count)
+        project, report = verify(
+            graph,
+            count,
+            extra=extra,
+            files=events,
+            seed=seed,
+            deep=deep,
+            progress=lambda done: bar.advance(task, done),
+        )
+    seconds = time.perf_counter() - started
+    table = Table(title=f"{graph.name}: co-verification ({report.driver})")
+    for heading in ("implementation", "crossings compared", "crossings/s"):
+        table.add_column(heading, justify="right")
+    for name, checked in {"emulator": report.crossings, **report.checked}.items():
+        spent = report.seconds.get(name, 0.0)
+        table.add_row(name, f"{checked:,}", f"{checked / spent:,.0f}" if spent else "-")
+    console.print(table)
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.stimuli.items())
+    console.print(f"stimuli: {kinds}; {report.clocks:,} clocks, seed {seed}, {seconds:.0f} s")
+    console.print(
+        f"latency {project.latency} clocks ({project.latency_ns:.1f} ns at"
+        f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock; initiation interval 1"
+    )
+    if report.coverage is not None:
+        console.print(f"toggle coverage of ports and pipeline registers: {100 * report.coverage:.2f} %")
+    for example in report.examples:
+        console.print(f"[red]{example}[/red]")
+    report.save(json_output or folder / "cosim.json")
+    if waves or os.environ.get("WAVES") == "1":
+        console.print(f"waveform: {waveform(graph, folder / 'waves.vcd', files=events, seed=seed)}")
+    console.print(f"[{'green' if report.passed else 'red'}]{report.verdict}[/]")
+    if not report.passed:
+        raise typer.Exit(1)

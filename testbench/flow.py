@@ -1,0 +1,167 @@
+"""The co-verification of a graph: RTL written, simulated by every driver, all results in one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from emulator.graph import Graph
+from firmware.folders import build_folder
+from firmware.rtl import RtlProject, generate
+from testbench import stimuli
+from testbench.build import verilate
+from testbench.cocotb_driver import CocotbDriver
+from testbench.cosim import Driver, Implementation, Progress, cosimulate
+from testbench.pyverilator_driver import PyVerilatorDriver
+from testbench.report import Report
+from testbench.stimuli import Block
+
+SAMPLE = Path(__file__).resolve().parents[1] / "simulation" / "sample"
+BLOCK = 50_000
+COCOTB, PYVERILATOR = 20_000, 2_000  # crossings through the two slow drivers, at most
+WAVES = 500  # crossings in a waveform
+CSIM = 200_000  # crossings through the compiled HLS C++, at most: 10k to 20k a second
+DEEP_SEED_STEP = 1_000_003
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many crossings of which kind; the rest of ``n`` is random bits."""
+
+    n: int
+    real: float = 0.5
+    corner: float = 0.1
+
+    def stimuli(self, graph: Graph, files: list[Path], seed: int) -> dict[str, Iterator[Block]]:
+        """The blocks of each kind, reproducible from ``seed``; real events repeat if there are too few."""
+        generator = np.random.default_rng(seed)
+        has_sources = all("source" in node.attributes for node in graph.inputs)
+        real = int(self.n * self.real) if files and has_sources else 0
+        corner = int(self.n * self.corner)
+        return {
+            "real": _repeated(graph, files, real),
+            "corner": _made(stimuli.corners, graph, corner, generator),
+            "random": _made(stimuli.random_bits, graph, self.n - real - corner, generator),
+        }
+
+
+def _repeated(graph: Graph, files: list[Path], n: int) -> Iterator[Block]:
+    while n > 0:
+        before = n
+        for block in stimuli.real_events(graph, files, n, BLOCK):
+            yield block[:n]
+            n -= len(block)
+        if n == before:
+            raise InputError("holds no events", file=files[0])
+
+
+def _made(
+    make: Callable[[Graph, int, np.random.Generator], Block],
+    graph: Graph,
+    n: int,
+    generator: np.random.Generator,
+) -> Iterator[Block]:
+    for first in range(0, n, BLOCK):
+        yield make(graph, min(BLOCK, n - first), generator)
+
+
+def sample_files(folder: Path = SAMPLE) -> list[Path]:
+    """The committed event samples, if they are there."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def hls_implementation(folder: Path, graph: Graph) -> Implementation:
+    """The compiled C++ of an hls4ml project whose inputs and outputs are the graph's, in order."""
+    from firmware.hls.compiled import CompiledProject
+
+    compiled = CompiledProject(folder)
+
+    def run(block: Block) -> NDArray[np.int64]:
+        results = compiled(list(stimuli.as_inputs(graph, block).values()))
+        return np.concatenate([r.reshape(len(block), -1) for r in results], axis=1)
+
+    return run
+
+
+def verify(
+    graph: Graph,
+    n: int,
+    *,
+    extra: Mapping[str, Implementation] | None = None,
+    files: list[Path] | None = None,
+    seed: int = 1,
+    deep: bool = False,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[RtlProject, Report]:
+    """Write the RTL of ``graph`` and co-verify ``n`` crossings with all drivers.
+
+    cocotb and pyverilator take the first few (the same stimuli kinds, other seeds), the compiled harness the
+    rest. ``deep``: the compiled harness alone.
+
+    Raises
+    ------
+    InputError
+        If the graph has no RTL, a tool is missing, or an event file cannot be used.
+    """
+    project = generate(graph, (folder or build_folder() / "rtl") / graph.name)
+    simulation = verilate(project)
+    files = sample_files() if files is None else files
+    total: Report | None = None
+    slow: list[tuple[str, Driver, int]] = []
+    if not deep:
+        slow = [
+            ("cocotb", CocotbDriver(simulation, seed), min(COCOTB, n // 5)),
+            ("pyverilator", PyVerilatorDriver(simulation, seed), min(PYVERILATOR, n // 20)),
+        ]
+    rest = n - sum(count for _, _, count in slow)
+    drivers: list[tuple[str, Driver | None, int]] = [*slow, ("harness", None, rest)]
+    for number, (label, driver, count) in enumerate(drivers):
+        if count <= 0:
+            continue
+        kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP)
+        merged = {kind: _merged(blocks, driver is not None) for kind, blocks in kinds.items()}
+        report = cosimulate(
+            project,
+            graph,
+            merged,
+            extra=extra,
+            extra_limit=CSIM,
+            driver=driver,
+            label=label,
+            seed=seed,
+            progress=progress,
+        )
+        if total is None:
+            total = report
+        else:
+            total.merge(report)
+            total.driver += f" + {label}"
+    if total is None:
+        raise InputError("nothing to verify", field="-n", value=n, remedy="give a positive number")
+    return project, total
+
+
+def _merged(blocks: Iterator[Block], whole: bool) -> Iterator[Block]:
+    """All blocks as one for drivers that start a simulator per stream."""
+    if not whole:
+        return blocks
+    parts = list(blocks)
+    return iter([np.concatenate(parts)]) if parts else iter(())
+
+
+def waveform(graph: Graph, path: Path, *, files: list[Path] | None = None, seed: int = 1) -> Path:
+    """A short run under cocotb with its waveform (VCD) left at ``path``."""
+    project = generate(graph, build_folder() / "rtl" / graph.name)
+    driver = CocotbDriver(verilate(project, waves=True), seed, path)
+    files = sample_files() if files is None else files
+    kinds = Plan(WAVES).stimuli(graph, files, seed)
+    block = np.concatenate(list(islice(chain.from_iterable(kinds.values()), 3)))
+    cosimulate(project, graph, {"waves": [block]}, driver=driver, label="cocotb")
+    return path
