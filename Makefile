@@ -72,3 +72,7 @@ synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on
 .PHONY: clean
 clean: ## remove what the tools wrote (not .venv)
 	rm -rf build hls_projects/*/ .cache
+
+.PHONY: simulation-report
+simulation-report: $(READY) ## rates of the committed sample against published ones: table and plots
+	@$(BIN)/python -m simulation.report

@@ -118,7 +118,8 @@ def make_pools(run: Run, jobs: int) -> Iterator[int]:
 
 def make_chunks(run: Run, jobs: int) -> Iterator[int]:
     """Simulate the chunks that are missing; yields the number of crossings of each."""
-    todo = [(run, i, n) for i, n in enumerate(run.chunk_sizes()) if not chunk_path(run, i, n).exists()]
+    paths = [(i, n, chunk_path(run, i, n)) for i, n in enumerate(run.chunk_sizes())]
+    todo = [(run, *chunk) for chunk in paths if not chunk[2].exists()]
     yield from _parallel(make_chunk, todo, jobs)
 
 
@@ -162,8 +163,8 @@ def _pools(run: Run) -> tuple[list[Pool], Pool | None]:
     return strata, load(run.process, run.n, run.seed, run.pools)
 
 
-def make_chunk(run: Run, index: int, size: int) -> int:
-    """Simulate chunk ``index`` of the run and keep it in the work folder."""
+def make_chunk(run: Run, index: int, size: int, target: Path) -> int:
+    """Simulate chunk ``index`` of the run and keep it as ``target``."""
     from simulation.crossing import crossings
     from simulation.mixing import library
 
@@ -171,8 +172,8 @@ def make_chunk(run: Run, index: int, size: int) -> int:
     seed = np.random.SeedSequence([run.seed, zlib.crc32(run.process.encode()), index])
     first = index * CHUNK if sample else -1
     events = crossings(np.random.default_rng(seed), library(strata, run.pileup, sample), size, first)
-    run.work.mkdir(parents=True, exist_ok=True)
-    with atomic_path(chunk_path(run, index, size)) as temporary, temporary.open("wb") as file:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **dict(events))  # type: ignore[arg-type]
     return size
 

@@ -108,7 +108,7 @@ def plot(counts: dict[str, np.ndarray], n: int, folder: Path) -> list[Path]:
             for k, (label, _, published) in enumerate(lines):
                 rate, error = rate_curve(counts[label], n)
                 colour = f"C{k}"
-                axis.plot(threshold[shown], rate[shown], color=colour, label=label)
+                axis.plot(threshold[shown], rate[shown], color=colour, label=label, lw=2.5)
                 axis.fill_between(
                     threshold[shown],
                     (rate - error)[shown],

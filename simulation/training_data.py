@@ -18,78 +18,87 @@ import pyarrow.parquet as pq
 from emulator.atomic import atomic_path
 from simulation.candidates import find
 from simulation.mixing import library
-from simulation.pool import load
-from simulation.production import Run, make_pools
+from simulation.pool import load, parts
+from simulation.production import POOL_EVENTS
 from simulation.sample import PILEUP, SEED
 
 ROOT = Path(__file__).parent.parent
+Columns = dict[str, np.ndarray]
+
+BLOCK = 20_000  # crossings at a time
 
 
 @dataclass(frozen=True)
 class Sample:
-    """``signals``: process and number of its pool collisions; ``limit``: candidates kept per class."""
+    """Candidates above ``least`` GeV; ``limit`` rows per class, half of them above ``hard`` GeV.
+
+    ``signals``: process and number of collisions, each overlaid ``passes`` times with other pile-up.
+    """
 
     kind: str
-    target: Path
-    least: float  # GeV
+    least: float
+    hard: float
     signals: tuple[tuple[str, int], ...]
     zero_bias: int
-    limit: int
+    passes: int = 4
+    limit: int = 24_000
 
 
-SAMPLES = (
-    Sample(
-        "tau",
-        ROOT / "models/tau_id/data/candidates.parquet",
-        15.0,
-        (("htautau", 10_000), ("dy", 3_000)),
-        40_000,
-        25_000,
+SAMPLES = {
+    ROOT / "models/tau_id/data/candidates.parquet": Sample(
+        "tau", 15.0, 28.0, (("htautau", 10_000), ("dy", 3_000)), 240_000
     ),
-    Sample(
-        "eg",
-        ROOT / "models/eg_iso/data/candidates.parquet",
-        10.0,
-        (("w", 4_000), ("dy", 3_000)),
-        150_000,
-        25_000,
+    ROOT / "models/eg_iso/data/candidates.parquet": Sample(
+        "eg", 10.0, 20.0, (("wlnu", 14_000), ("dy", 3_000)), 240_000
     ),
-)
+}
 
 
-def build(sample: Sample, cache: Path, passes: int = 4) -> pa.Table:
+def build(sample: Sample, cache: Path) -> pa.Table:
     """Collect both classes.
 
-    Signal collisions are overlaid ``passes`` times with independent pile-up; ``event`` numbers the
-    generated collision, so that a split by ``event`` keeps copies together. Background rows have
-    ``truth`` 0 and ``event`` counts crossings from 10 million.
+    Columns: those of ``simulation.candidates``, and ``weight``: how many candidates of the unreduced sample
+    the row stands for. ``event`` numbers the generated collision of a signal (split by it, so that copies
+    with other pile-up stay together) and the crossing of the background, the latter from 10 million.
     """
-    run = Run("htautau", 10_000, SEED, cache, PILEUP)
-    for _ in make_pools(run, 1):
-        pass
-    strata = [load(name, n, SEED, run.pools) for name, n in run.strata().items()]
-    parts: list[dict[str, np.ndarray]] = []
+    strata = [load(name, n, SEED, cache / "pools") for name, n in POOL_EVENTS.items()]
+    signal: list[Columns] = []
     for k, (name, n) in enumerate(sample.signals):
-        pool = load(name, n, SEED, run.pools)
+        pool = load(name, n, SEED, cache / "pools")
         lib = library(strata, PILEUP, pool)
-        for turn in range(passes):
+        for turn in range(sample.passes):
             rng = np.random.default_rng([SEED, k, turn])
-            part = find(rng, lib, pool.n, sample.kind, sample.least, pool)
-            matched = {key: column[part["truth"] == 1] for key, column in part.items()}
-            parts.append({**matched, "event": matched["event"] + 1_000_000 * k})
-    signal = _limit(parts, sample.limit)
+            found = find(rng, lib, pool.n, sample.kind, sample.least, pool)
+            signal.append(_chosen(found, found["truth"] == 1, 1_000_000 * k))
     lib = library(strata, PILEUP)
-    found = find(np.random.default_rng([SEED, 99]), lib, sample.zero_bias, sample.kind, sample.least)
-    background = _limit([{**found, "event": found["event"] + 10_000_000}], sample.limit)
-    columns = {key: np.concatenate([signal[key], background[key]]) for key in signal}
-    return _table(columns, sample)
+    background: list[Columns] = []
+    for start in range(0, sample.zero_bias, BLOCK):
+        rng = np.random.default_rng([SEED, 99, start])
+        found = find(rng, lib, BLOCK, sample.kind, sample.least)
+        background.append(_chosen(found, found["truth"] == 0, 10_000_000 + start))
+    classes = [_reduced(parts, sample) for parts in (signal, background)]
+    return _table({key: np.concatenate([c[key] for c in classes]) for key in classes[0]}, sample)
 
 
-def _limit(parts: list[dict[str, np.ndarray]], limit: int) -> dict[str, np.ndarray]:
+def _chosen(found: Columns, keep: np.ndarray, first_event: int) -> Columns:
+    chosen = {key: column[keep] for key, column in found.items()}
+    return {**chosen, "event": chosen["event"] + first_event}
+
+
+def _reduced(parts: list[Columns], sample: Sample) -> Columns:
+    """At most half of ``limit`` rows on either side of ``hard``, with their weight."""
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    n = len(joined["et"])
-    keep = np.sort(np.random.default_rng(SEED).permutation(n)[:limit])
-    return {key: column[keep] for key, column in joined.items()}
+    rng = np.random.default_rng(SEED)
+    hard = joined["et"] >= 2 * sample.hard
+    weight = np.ones(len(hard), np.int16)
+    keep = []
+    for side in (hard, ~hard):
+        rows = np.flatnonzero(side)
+        kept = rng.permutation(rows)[: sample.limit // 2]
+        weight[kept] = max(1, round(len(rows) / max(len(kept), 1)))
+        keep.append(kept)
+    order = np.sort(np.concatenate(keep))
+    return {**{key: column[order] for key, column in joined.items()}, "weight": weight[order]}
 
 
 def _table(columns: dict[str, np.ndarray], sample: Sample) -> pa.Table:
@@ -116,14 +125,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, default=Path(os.environ.get("L1FORGE_CACHE", ".cache")))
     arguments = parser.parse_args()
-    for sample in SAMPLES:
+    for target, sample in SAMPLES.items():
+        for name, n in (*POOL_EVENTS.items(), *sample.signals):
+            for part in parts(name, n, SEED, arguments.cache / "pools"):
+                part.make()
         table = build(sample, arguments.cache)
-        sample.target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(sample.target) as temporary:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(target) as temporary:
             pq.write_table(table, temporary, compression="zstd", compression_level=12)
         truth = np.asarray(table["truth"])
-        size = sample.target.stat().st_size / 1e6
-        print(f"{sample.target}: {truth.sum()} signal, {(truth == 0).sum()} background, {size:.2f} MB")
+        size = target.stat().st_size / 1e6
+        print(f"{target}: {truth.sum()} signal, {(truth == 0).sum()} background, {size:.2f} MB")
 
 
 if __name__ == "__main__":
