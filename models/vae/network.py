@@ -16,7 +16,7 @@ from models.vae.features import N_FEATURES, OFFSETS, SHIFTS
 HIDDEN = (32, 16)
 LATENT = 3
 DECODER_HIDDEN = (24, 32)
-DENSE_LAYERS = ("dense_1", "dense_2", "z_mean", "z_log_var")
+DENSE_LAYERS = ("dense_1", "dense_2", "dense_mean", "dense_log_var")
 
 
 def keras() -> Any:
@@ -60,8 +60,7 @@ def float_encoder() -> Any:
         x = layers.Dense(width, kernel_initializer=_initializer(), name=f"dense_{i}")(x)
         x = layers.Activation("relu", name=f"relu_{i}")(x)
     heads = [
-        layers.Dense(LATENT, kernel_initializer=_initializer(), name=name)(x)
-        for name in ("z_mean", "z_log_var")
+        layers.Dense(LATENT, kernel_initializer=_initializer(), name=name)(x) for name in DENSE_LAYERS[2:]
     ]
     return _finish(inputs, heads, "vae_float")
 
@@ -87,8 +86,8 @@ def quantised_encoder() -> Any:
     for i, width in enumerate(HIDDEN, 1):
         x = dense(width, f"dense_{i}")(x)
         x = QActivation(quantized_relu(8, 5), name=f"relu_{i}")(x)
-    mean = QActivation(quantized_bits(10, 4, alpha=1), name="z_mean_cast")(dense(LATENT, "z_mean")(x))
-    log_var = QActivation(quantized_bits(8, 3, alpha=1), name="z_log_var_cast")(dense(LATENT, "z_log_var")(x))
+    mean = QActivation(quantized_bits(10, 4, alpha=1), name="z_mean")(dense(LATENT, "dense_mean")(x))
+    log_var = QActivation(quantized_bits(8, 3, alpha=1), name="z_log_var")(dense(LATENT, "dense_log_var")(x))
     return _finish(inputs, [mean, log_var], "vae")
 
 
