@@ -59,6 +59,13 @@ SIGNALS: dict[str, Process] = {
         "Z→µµ",
         ("WeakSingleBoson:ffbar2gmZ=on", "23:onMode=off", "23:onIfAny=13", "PhaseSpace:mHatMin=50"),
     ),
+    "vbf_htautau": Process(
+        "qq→qqH(125)→qqττ, vector-boson fusion",
+        (
+            *("HiggsSM:ff2Hff(t:WW)=on", "HiggsSM:ff2Hff(t:ZZ)=on", "25:onMode=off"),
+            "25:onIfMatch=15 -15",
+        ),
+    ),
     "htautau": Process("gg→H(125)→ττ", (_GLUON_H, "25:onMode=off", "25:onIfMatch=15 -15")),
     "A4l": Process(
         "A(50)→4ℓ through two 15 GeV dilepton resonances",
