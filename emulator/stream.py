@@ -69,31 +69,29 @@ Recipe = Callable[[], Block]
 
 
 @compiled
-def _place(
-    pool: NDArray[Any], colliding: NDArray[np.bool_], start: int, phase: int, out: NDArray[np.int16]
-) -> None:
-    """Events ``start, start + 1 ...`` (modulo the pool's size) into the colliding crossings of ``out``.
+def _place(pool: NDArray[Any], runs: NDArray[np.int64], event: int, out: NDArray[np.int16]) -> None:
+    """Events ``event, event + 1 ...`` (modulo the pool's size) into the crossings ``runs`` of ``out``.
 
-    ``phase`` is the BX of the first crossing. Trains are copied as runs.
+    ``runs`` (k, 2): first crossing and end of each train; trains are copied as a whole.
     """
-    size, n = pool.shape[1], out.shape[1]
+    size = pool.shape[1]
     for slot in range(out.shape[0]):
-        event, i = start % size, 0
-        while i < n:
-            if not colliding[(phase + i) % colliding.size]:
-                i += 1
-                continue
-            stop = i + 1
-            while stop < n and colliding[(phase + stop) % colliding.size]:
-                stop += 1
+        source, target, k = pool[slot], out[slot], event % size
+        for r in range(runs.shape[0]):
+            i, stop = runs[r, 0], runs[r, 1]
             while i < stop:
-                run = min(stop - i, size - event)
-                for k in range(run):
-                    out[slot, i + k] = pool[slot, event + k]
-                i += run
-                event += run
-                if event == size:
-                    event = 0
+                length = min(stop - i, size - k)
+                target[i : i + length] = source[k : k + length]
+                i += length
+                k += length
+                if k == size:
+                    k = 0
+
+
+def _runs(colliding: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First crossing and end of every run of True, shape (k, 2)."""
+    edges = np.flatnonzero(np.diff(colliding.astype(np.int8), prepend=0, append=0))
+    return edges.reshape(-1, 2)
 
 
 class FilledStream:
@@ -163,15 +161,15 @@ class FilledStream:
         missing = max(-start, 0)  # before the first crossing of the stream there is nothing
         start += missing
         n = stop - start
-        phase = start % ORBIT
         columns: dict[str, NDArray[np.generic]] = {}
-        event = self._collisions_before(start) - offset
+        colliding = self.scheme.colliding[(start + np.arange(n)) % ORBIT]
+        event, runs = self._collisions_before(start) - offset, _runs(colliding) + missing
         for name in self.columns:
             out = np.zeros((COLUMNS[name][0], missing + n), np.int16)
-            _place(pool[name], self.scheme.colliding, event, phase, out[:, missing:])
+            _place(pool[name], runs, event, out)
             columns[name] = out
         origin = np.full(missing + n, EMPTY, np.uint8)
-        origin[missing:][self.scheme.colliding[(phase + np.arange(n)) % ORBIT]] = COLLISION
+        origin[missing:][colliding] = COLLISION
         for orbit in range(start // ORBIT, -(-stop // ORBIT)) if self.signal or self.noise else ():
             rng = random_of_orbit(self.seed, orbit)
             low, high = max(orbit * ORBIT, start), min((orbit + 1) * ORBIT, stop)
