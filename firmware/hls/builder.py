@@ -152,6 +152,10 @@ class Builder:
         """``node * scale + bias``; exact without ``kind``."""
         if bias is None:
             bias = Constant(FixedType(1, 1, False), np.zeros(scale.data.shape, np.int64))
+        scale, bias = (
+            Constant(c.type, np.resize(c.data, node.shape[-1:])) if c.data.size == 1 else c
+            for c in (scale, bias)
+        )
         if kind is None:
             product = self._exact("multiply", node.type, scale.type)
             kind = self._exact("add", product, bias.type)

@@ -1,0 +1,1 @@
+"""Differential fuzzing: random fixed-point networks, graph against hls4ml's compiled C++, shrunk failures."""

@@ -1,0 +1,175 @@
+"""A fuzzing campaign: draw networks in batches, compare, shrink and save what differs."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType
+from emulator.graph import Graph
+from emulator.reference import evaluate
+from firmware.hls.export import import_project
+from firmware.hls.fuzz.generate import Generator
+from firmware.hls.fuzz.harness import Built, compile_together, describe, run
+from firmware.hls.fuzz.network import Network, model_graph, write_slim
+from firmware.hls.fuzz.shrink import shrink
+
+BATCH = 25
+EVENTS = 120
+
+
+@dataclass
+class Failure:
+    """A network whose graph and C++ differ."""
+
+    number: int
+    network: Network
+    problem: str
+
+
+@dataclass
+class Summary:
+    """What a campaign did; ``refused`` counts networks that the exporter or hls4ml refuses, by reason."""
+
+    networks: int = 0
+    values: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    layers: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def stimuli(rng: np.random.Generator, kind: FixedType, size: int, count: int) -> NDArray[np.int64]:
+    """Corners (all least, all largest, zero, ±1 LSB), then random integers over the full range."""
+    corners = [kind.minimum, kind.maximum, 0, 1, max(kind.minimum, -1)]
+    fixed = np.array([[value] * size for value in corners], dtype=np.int64)
+    mixed = rng.choice(np.array(corners), size=(10, size))
+    low, high = kind.minimum, kind.maximum
+    free = rng.integers(low, high, size=(max(count - len(corners) - 10, 0), size), endpoint=True)
+    return np.concatenate([fixed, mixed, free])[:count]
+
+
+def build(network: Network, name: str, folder: Path) -> tuple[Built, Graph]:
+    """Write the network's C++ and read it back as a graph (hls4ml's own messages are dropped)."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            model = model_graph(network, name, folder)
+            write_slim(model)
+        except Exception as error:
+            raise InputError(f"hls4ml: {type(error).__name__}: {error}", field="network") from error
+    return describe(name, folder), import_project(folder)
+
+
+def difference(
+    library: ctypes.CDLL, built: Built, graph: Graph, inputs: list[NDArray[np.int64]]
+) -> tuple[str | None, int]:
+    """The first difference between graph and C++ (None if there is none), and the number of values compared."""
+    found = run(library, built, inputs)
+    fed = dict(zip([node.name for node in graph.inputs], inputs, strict=True))
+    expected: dict[str, Any] = evaluate(graph, fed)
+    values = 0
+    for name, result in zip(graph.outputs, found, strict=True):
+        values += result.size
+        wrong = np.argwhere(expected[name].reshape(result.shape) != result)
+        if len(wrong):
+            event, element = (int(i) for i in wrong[0])
+            graph_value = expected[name].reshape(result.shape)[event, element]
+            return (
+                f"{name}[{element}] of event {event}: graph {graph_value}, C++ {result[event, element]}"
+                f" ({len(wrong)} of {result.size} values differ)"
+            ), values
+    return None, values
+
+
+def check_one(network: Network, seed: int = 0, events: int = EVENTS) -> str | None:
+    """Compile and compare a single network; the difference, or None. ``network.events`` are used if given."""
+    with tempfile.TemporaryDirectory(prefix="l1forge_fuzz_") as folder:
+        built, graph = build(network, "net0", Path(folder) / "net0")
+        library = ctypes.CDLL(str(compile_together([built], Path(folder))))
+        return difference(library, built, graph, _inputs(network, built, seed, events))[0]
+
+
+def _inputs(network: Network, built: Built, seed: int, events: int) -> list[NDArray[np.int64]]:
+    rng = np.random.default_rng([seed, 77])
+    if network.events:
+        return [np.array(network.events, dtype=np.int64)]
+    return [stimuli(rng, built.type(name), built.source.arrays[name][1], events) for name in built.inputs]
+
+
+def campaign(
+    count: int,
+    seed: int,
+    save_to: Path | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+    batch: int = BATCH,
+    depth: int = 4,
+) -> Summary:
+    """Fuzz ``count`` networks.
+
+    Parameters
+    ----------
+    seed
+        Network k is drawn from ``default_rng([seed, k])``, whatever the batch size.
+    save_to
+        Folder for the reproducers of failures (JSON); none are written without it.
+    progress
+        Called with the number of networks done.
+    """
+    summary = Summary()
+    for first in range(0, count, batch):
+        numbers = range(first, min(first + batch, count))
+        with tempfile.TemporaryDirectory(prefix="l1forge_fuzz_") as folder:
+            _batch(list(numbers), seed, Path(folder), summary, depth)
+        for failure in summary.failures:
+            if save_to is not None and not (save_to / f"fuzz_{seed}_{failure.number}.json").exists():
+                save_to.mkdir(parents=True, exist_ok=True)
+                failure.network = shrink(failure.network, _still_fails)
+                failure.problem = check_one(failure.network) or failure.problem
+                failure.network.label = f"{failure.network.label}: {failure.problem}"
+                failure.network.save(save_to / f"fuzz_{seed}_{failure.number}.json")
+        progress(numbers[-1] + 1)
+    return summary
+
+
+def _still_fails(network: Network) -> bool:
+    try:
+        return check_one(network) is not None
+    except InputError:
+        return False
+
+
+def _batch(numbers: list[int], seed: int, folder: Path, summary: Summary, depth: int) -> None:
+    made: list[tuple[int, Network, Built, Graph]] = []
+    for number in numbers:
+        rng = np.random.default_rng([seed, number])
+        network = Generator(rng).network(int(rng.integers(1, depth + 1)))
+        try:
+            built, graph = build(network, f"net{number}", folder / f"net{number}")
+        except InputError as error:
+            summary.refused[_reason(error)] += 1
+            continue
+        made.append((number, network, built, graph))
+    if not made:
+        return
+    library = ctypes.CDLL(str(compile_together([built for _, _, built, _ in made], folder)))
+    for number, network, built, graph in made:
+        problem, values = difference(library, built, graph, _inputs(network, built, number, EVENTS))
+        summary.networks += 1
+        summary.values += values
+        summary.layers.update(layer["class_name"] for layer in network.layers[1:])
+        if problem:
+            summary.failures.append(Failure(number, network, problem))
+
+
+def _reason(error: InputError) -> str:
+    return f"{error.problem} ({error.value})" if error.value else error.problem

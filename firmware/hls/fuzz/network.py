@@ -1,0 +1,103 @@
+"""A network as plain data (JSON), and its hls4ml ``ModelGraph``: what is generated, shrunk and saved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emulator.atomic import write_text
+from emulator.errors import InputError
+
+ARRAYS = ("_data",)
+
+
+@dataclass
+class Network:
+    """Layers in hls4ml's own notation, weights as lists; ``precision`` maps layer -> tensor -> type."""
+
+    layers: list[dict[str, Any]]
+    precision: dict[str, dict[str, str]]
+    outputs: list[str]
+    strategy: str = "Latency"
+    reuse: int = 1
+    label: str = ""
+    events: list[list[int]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Readable text form: one layer a line."""
+        head = {k: getattr(self, k) for k in ("label", "outputs", "strategy", "reuse", "precision", "events")}
+        lines = ",\n".join("  " + json.dumps(layer) for layer in self.layers)
+        return json.dumps(head)[:-1] + ', "layers": [\n' + lines + "\n]}\n"
+
+    def save(self, path: str | Path) -> None:
+        write_text(path, self.to_json())
+
+    @staticmethod
+    def load(path: str | Path) -> Network:
+        """Read a saved network.
+
+        Raises
+        ------
+        InputError
+            If the file is no such network.
+        """
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            return Network(**document)
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"is not a saved network: {error}", file=path) from error
+
+
+def model_graph(network: Network, name: str, folder: Path) -> Any:
+    """The ``ModelGraph`` of a network, in namespace ``name``, with weights in headers."""
+    import hls4ml
+    from hls4ml.utils.config import create_config
+
+    config = create_config(
+        output_dir=str(folder), project_name=name, backend="Vitis", namespace=name, write_weights_txt=False
+    )
+    layers = {
+        layer["name"]: {"Precision": network.precision.get(layer["name"], {})} for layer in network.layers
+    }
+    for layer in network.layers:
+        for key in ("implementation", "table_size", "exp_table_size", "inv_table_size"):
+            if key in layer:
+                words = "".join(word.capitalize() for word in key.split("_"))
+                layers[layer["name"]][words] = layer[key]
+    for entry in layers.values():
+        entry |= {"Strategy": network.strategy, "ReuseFactor": network.reuse}
+    config["HLSConfig"] = {
+        "Model": {"Precision": "fixed<16,6>", "ReuseFactor": network.reuse, "Strategy": network.strategy},
+        "LayerName": layers,
+    }
+    description = []
+    for layer in network.layers:
+        copy = {
+            key: np.array(value, dtype=np.float32) if key.endswith("_data") and value is not None else value
+            for key, value in layer.items()
+        }
+        description.append(copy)
+    inputs = [layer["name"] for layer in network.layers if layer["class_name"] == "InputLayer"]
+    return hls4ml.model.ModelGraph.from_layer_list(config, description, inputs, list(network.outputs))
+
+
+def write_slim(model: Any) -> None:
+    """Write only the C++ of a model: no test bench, scripts or copies of hls4ml's headers."""
+    writer = model.config.backend.writer
+    writer.write_project_dir(model)
+    writer.write_project_cpp(model)
+    writer.write_project_header(model)
+    writer.write_weights(model)
+    writer.write_defines(model)
+    writer.write_parameters(model)
+    headers = Path(model.config.get_output_dir()) / "firmware" / "nnet_utils"
+    headers.mkdir(parents=True, exist_ok=True)
+    import hls4ml
+
+    template = Path(hls4ml.__file__).parent / "templates" / "vivado" / "nnet_utils" / "nnet_code_gen.h"
+    (headers / template.name).write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+    writer.write_generated_code(model)
