@@ -15,14 +15,25 @@ from numpy.typing import NDArray
 from emulator.fixed import Overflow, Rounding
 from emulator.jit import compiled
 from emulator.kernel.intervals import Cast, magnitude
-from emulator.kernel.program import AnyStep, Binary, Dot, Lookup, Map, OrderedDot, Program, Value
+from emulator.kernel.program import (
+    AnyStep,
+    ArgMax,
+    Binary,
+    Dot,
+    Lookup,
+    Map,
+    OrderedDot,
+    Program,
+    Trees,
+    Value,
+)
 
 Array = NDArray[Any]
 
-MAP, DOT, ORDERED, LOOKUP, BINARY = range(5)
+MAP, DOT, ORDERED, LOOKUP, BINARY, ARGMAX, TREES = range(7)
 ROUNDINGS = {mode: number for number, mode in enumerate(Rounding)}
 OVERFLOWS: dict[Overflow | None, int] = {None: 0, Overflow.WRAP: 1, Overflow.SAT: 2, Overflow.SAT_ZERO: 3}
-OPERATORS = {"add": 0, "subtract": 1, "multiply": 2, "maximum": 3, "minimum": 4}
+OPERATORS = {"add": 0, "subtract": 1, "multiply": 2, "maximum": 3, "minimum": 4, "greater_equal": 5}
 CARRIERS = {"float32": 0, "float64": 1, "int64": 2}
 _CAST_WORDS = 7
 _MAP_WORDS = 4 + _CAST_WORDS
@@ -123,6 +134,16 @@ class Encoded:
                 step.b_shift,
                 number,
             ]
+        if isinstance(step, ArgMax):
+            return [ARGMAX, out, self._at(step.source), step.source.rows, 0, 0, 0, 0, 0, 0]
+        if isinstance(step, Trees):
+            roots = self._put([0] * len(step.trees))
+            for t, tree in enumerate(step.trees):
+                nodes = np.stack([tree.feature, tree.below, tree.left, tree.right, tree.value], axis=1)
+                self._words[roots + t] = self._put(nodes.reshape(-1))
+            scores, start = self._put([tree.score for tree in step.trees]), self._put(step.start)
+            source = self._at(step.source)
+            return [TREES, out, source, step.out.rows, roots, scores, start, len(step.trees), 0, 0]
         raise TypeError(f"{type(step).__name__} is not run by the interpreter")
 
 
@@ -332,9 +353,38 @@ def _binary(pool: Array, step: Array, words: Array) -> None:
         elif operator == 3:
             for e in range(len(y)):
                 y[e] = max(a[e] << shift_a, b[e] << shift_b)
-        else:
+        elif operator == 4:
             for e in range(len(y)):
                 y[e] = min(a[e] << shift_a, b[e] << shift_b)
+        else:
+            for e in range(len(y)):
+                y[e] = (a[e] << shift_a) >= (b[e] << shift_b)
+
+
+@compiled
+def _argmax(pool: Array, step: Array) -> None:
+    out, source, rows = step[1], step[2], step[3]
+    for e in range(pool.shape[1]):
+        best = 0
+        for r in range(1, rows):
+            if pool[source + r, e] > pool[source + best, e]:
+                best = r
+        pool[out, e] = best
+
+
+@compiled
+def _trees(pool: Array, step: Array, words: Array) -> None:
+    out, source, rows, roots, scores, start = step[1], step[2], step[3], step[4], step[5], step[6]
+    for c in range(rows):
+        pool[out + c] = words[start + c]
+    for t in range(step[7]):
+        root, total = words[roots + t], pool[out + words[scores + t]]
+        for e in range(len(total)):
+            at = root
+            while words[at] >= 0:
+                left = pool[source + words[at], e] < words[at + 1]
+                at = root + 5 * (words[at + 2] if left else words[at + 3])
+            total[e] += words[at + 4]
 
 
 @compiled
@@ -359,5 +409,9 @@ def run_block(pool: Array, code: Array, words: Array, widest: int) -> None:
             _ordered(pool, step, words, integer[0])
         elif step[0] == 3:
             _lookup(pool, step, words)
-        else:
+        elif step[0] == 4:
             _binary(pool, step, words)
+        elif step[0] == 5:
+            _argmax(pool, step)
+        else:
+            _trees(pool, step, words)

@@ -14,12 +14,12 @@ from emulator.errors import InputError
 from emulator.graph import Graph
 from emulator.kernel.interpreter import Encoded, run_block
 from emulator.kernel.intervals import magnitude
-from emulator.kernel.lowering import LIMIT, lower
+from emulator.kernel.lowering import LIMIT, lower, needed
 from emulator.kernel.native.codegen import NotVectorised
 from emulator.kernel.native.machine import host_target
 from emulator.kernel.native.runner import Runner
 from emulator.kernel.native.vectors import Target
-from emulator.kernel.plan import Layer, describe
+from emulator.kernel.plan import Plan, describe
 from emulator.kernel.program import AnyStep, Evaluated, Program, Source, Value
 from emulator.reference import EVALUATORS, Tensor, evaluate
 
@@ -52,7 +52,7 @@ class Kernel:
     def __init__(
         self, graph: Graph, outputs: Iterable[str] | None = None, backend: Backend | None = None
     ) -> None:
-        self.graph = graph.subgraph(graph.outputs if outputs is None else list(outputs))
+        self.graph = needed(graph, outputs)
         self.program: Program = lower(self.graph)
         wide = [v for v in self.program.values if v.rows and magnitude(v.interval) > LIMIT]
         self.backend, self.note = backend or "vector", ""
@@ -66,15 +66,13 @@ class Kernel:
             except NotVectorised as reason:
                 self.backend, self.note = "interpreter", str(reason)
         self._segments = _segments(self.program) if self.backend == "interpreter" else []
-        self.plan: list[Layer] = describe(
-            self.program, self.backend, self._runner.target if self._runner else None
-        )
+        self.plan: Plan = describe(self.program, self.backend, self._runner.target if self._runner else None)
         used = [s.columns[r] for s in self.program.sources if s.columns for r in np.flatnonzero(s.used)]
         self.columns = tuple(dict.fromkeys(column[0] for column in used if column is not None))
 
     def describe(self) -> str:
         """The plan as a table, one line per step."""
-        return "\n".join(str(layer) for layer in self.plan)
+        return str(self.plan)
 
     def run(self, events: Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
         """Evaluate on events: ``events["mu.pt"]`` of shape (slots, n); only the columns in use are touched.

@@ -15,6 +15,7 @@ from emulator.fixed import FixedType, Overflow, Rounding, cast, round_shift
 from emulator.graph import Graph, Node
 from emulator.kernel.intervals import Cast, Exact, Interval, accumulate, exact, magnitude, plan_cast
 from emulator.kernel.program import (
+    ArgMax,
     Binary,
     Dot,
     Evaluated,
@@ -98,6 +99,24 @@ class Builder:
         rows = source.rows if more.get("source_row") is None else len(more["source_row"])  # type: ignore[arg-type]
         return self.cast_rows(source, [self.node.type] * rows, **more)  # type: ignore[arg-type]
 
+    def wrapped(self, total: Value, accum: FixedType) -> Value:
+        """``total`` wrapped into ``accum``: sums modulo 2^W do not depend on the order of their terms."""
+        bounds = zip(total.interval.low, total.interval.high, strict=True)
+        planned = [plan_cast(int(a), int(b), total.fraction, accum) for a, b in bounds]
+        known = [plan for plan in planned if plan is not None]
+        result = self.program.value(
+            self.node.name,
+            accum.fraction,
+            Interval(exact([p[1] for p in known]), exact([p[2] for p in known])),
+        )
+        rows = np.arange(total.rows)
+        one, zero = exact(1, (total.rows,)), exact(0, (total.rows,))
+        casts = [p[0] for p in known]
+        self.program.steps.append(
+            Map(result, self.node.name, total, rows, rows, one, zero, False, casts, total.interval)
+        )
+        return result
+
     def dot(
         self,
         source: Value,
@@ -136,12 +155,7 @@ class Builder:
                 steps.append(Dot(out, name, source, row, target, scaled, begin, partial, size))
                 if fits:
                     return out
-                casts, low, high = _wrap_rows(total, fraction, accum)
-                result = self.program.value(name, accum.fraction, Interval(low, high))
-                rows = np.arange(out.rows)
-                one, zero = exact(1, (out.rows,)), exact(0, (out.rows,))
-                steps.append(Map(result, name, out, rows, rows, one, zero, False, casts, total))
-                return result
+                return self.wrapped(out, accum)
         least = int(min(terms.low, default=0))
         most = int(max(terms.high, default=0))
         product = plan_cast(least, most, product_fraction, accum)
@@ -179,13 +193,6 @@ def _trailing_zeros(*arrays: Exact) -> int:
     return (together & -together).bit_length() - 1 if together else 0
 
 
-def _wrap_rows(total: Interval, fraction: int, accum: FixedType) -> tuple[list[Cast], Exact, Exact]:
-    bounds = zip(total.low, total.high, strict=True)
-    planned = [plan_cast(int(a), int(b), fraction, accum) for a, b in bounds]
-    known = [plan for plan in planned if plan is not None]
-    return [p[0] for p in known], exact([p[1] for p in known]), exact([p[2] for p in known])
-
-
 Lowering = Callable[[Builder, Node, list[Value]], Value]
 LOWERINGS: dict[str, Lowering] = {}
 
@@ -201,9 +208,16 @@ def lowers(*names: str) -> Callable[[Lowering], Lowering]:
     return register
 
 
+def needed(graph: Graph, outputs: Iterable[str] | None = None) -> Graph:
+    """The part that ``outputs`` need, with all inputs (an input that nothing reads is never touched)."""
+    part = graph.subgraph(graph.outputs if outputs is None else outputs)
+    kept = {node.name for node in (*part.nodes, *graph.inputs)}
+    return Graph(graph.name, [n for n in graph.nodes if n.name in kept], part.outputs, part.meta, part.file)
+
+
 def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
     """The steps that compute ``outputs`` (default: the graph's) and nothing else."""
-    graph = graph.subgraph(graph.outputs if outputs is None else outputs)
+    graph = needed(graph, outputs)
     program = Program()
     produced: dict[str, Value] = {}
     for node in graph.nodes:
@@ -384,6 +398,11 @@ def binary(build: Builder, operator: str, a: Value, b: Value, a_row: Index, b_ro
             out = Interval(x.low + y.low, x.high + y.high)
         elif operator == "subtract":
             out = Interval(x.low - y.high, x.high - y.low)
+        elif operator == "greater_equal":
+            out = Interval(
+                (x.low >= y.high).astype(int).astype(object), (x.high >= y.low).astype(int).astype(object)
+            )
+            fraction = 0
         elif operator == "maximum":
             out = Interval(np.maximum(x.low, y.low), np.maximum(x.high, y.high))
         else:
@@ -403,7 +422,7 @@ def _square(build: Builder, node: Node, sources: list[Value]) -> Value:
     return build.cast_all(binary(build, "multiply", sources[0], sources[0], rows, rows))
 
 
-@lowers("add", "subtract", "multiply", "maximum", "minimum")
+@lowers("add", "subtract", "multiply", "maximum", "minimum", "greater_equal")
 def _pair(build: Builder, node: Node, sources: list[Value]) -> Value:
     rows = [
         np.broadcast_to(np.arange(source.rows).reshape(shape), node.shape).reshape(-1).copy()
@@ -427,6 +446,14 @@ def _concatenate(build: Builder, node: Node, sources: list[Value]) -> Value:
     for start, source in zip(offsets, sources, strict=False):
         build.cast_all(source, out=out, out_row=place[start : start + source.rows])
     return out
+
+
+@lowers("argmax")
+def _argmax(build: Builder, node: Node, sources: list[Value]) -> Value:
+    (x,) = sources
+    out = build.program.value(node.name, 0, Interval(exact([0]), exact([x.rows - 1])))
+    build.program.steps.append(ArgMax(out, node.name, x))
+    return build.cast_all(out)
 
 
 @lowers("table")

@@ -34,9 +34,16 @@ class Layer:
         )
 
 
-def describe(program: Program, backend: str, target: Target | None) -> list[Layer]:
+class Plan(list[Layer]):
+    """The layers in order; ``str`` gives one line each."""
+
+    def __str__(self) -> str:
+        return "\n".join(str(layer) for layer in self)
+
+
+def describe(program: Program, backend: str, target: Target | None) -> Plan:
     """One Layer per step of ``program`` for the chosen back end."""
-    layers = []
+    layers = Plan()
     for step in program.steps:
         interval, density, path, kind = step.out.interval, None, backend, "int64"
         bits = magnitude(interval) if interval.rows else 1

@@ -110,7 +110,7 @@ class Lookup(Step):
 class Binary(Step):
     """``out[r] = (a[a_row[r]] << a_shift) (op) (b[b_row[r]] << b_shift)``."""
 
-    operator: str  # add, subtract, multiply, maximum, minimum
+    operator: str  # add, subtract, multiply, maximum, minimum, greater_equal
     a: Value
     b: Value
     a_row: Index
@@ -122,6 +122,47 @@ class Binary(Step):
     @property
     def inputs(self) -> list[Value]:
         return [self.a, self.b]
+
+
+@dataclass(eq=False)
+class ArgMax(Step):
+    """The number of the largest row of ``source``, the first of equals."""
+
+    source: Value
+
+    @property
+    def inputs(self) -> list[Value]:
+        return [self.source]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One tree as arrays over its nodes, root first; an event goes left where ``x[feature] < below``.
+
+    ``feature`` is -1 at a leaf; ``value`` is what a leaf adds, in LSBs of the sum.
+    """
+
+    score: int
+    feature: Index
+    below: Exact
+    left: Index
+    right: Index
+    value: Exact
+    depth: int
+
+
+@dataclass(eq=False)
+class Trees(Step):
+    """``out[c] = start[c] + the values of the leaves reached`` in the trees of c, in any order."""
+
+    source: Value
+    trees: list[Tree]
+    start: Exact
+    partial: Interval
+
+    @property
+    def inputs(self) -> list[Value]:
+        return [self.source]
 
 
 @dataclass(eq=False)
@@ -138,7 +179,7 @@ class Evaluated(Step):
         return self.sources
 
 
-AnyStep = Map | Dot | OrderedDot | Lookup | Binary | Evaluated
+AnyStep = Map | Dot | OrderedDot | Lookup | Binary | ArgMax | Trees | Evaluated
 
 
 @dataclass(eq=False)

@@ -9,10 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.kernel.intervals import Cast
-from emulator.kernel.native import dots
+from emulator.kernel.native import dots, trees
 from emulator.kernel.native.rows import map_row, signed_width, width_for
 from emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
-from emulator.kernel.program import AnyStep, Binary, Dot, Lookup, Map, OrderedDot, Program, Value
+from emulator.kernel.program import (
+    AnyStep,
+    ArgMax,
+    Binary,
+    Dot,
+    Lookup,
+    Map,
+    OrderedDot,
+    Program,
+    Trees,
+    Value,
+)
 
 INPUT_WIDTH = 16
 """Inputs are read as int16 rows where their type allows, else as int64 rows."""
@@ -59,7 +70,8 @@ class Generator:
     def _is_fused(self, step: AnyStep) -> bool:
         """Whether ``step`` is applied row by row as its input is produced."""
         if isinstance(step, Binary):
-            alone = step.a is step.b and np.array_equal(step.a_row, step.b_row)
+            square = step.operator == "multiply" and step.a is step.b
+            alone = square and np.array_equal(step.a_row, step.b_row)
             rows, source = step.a_row, step.a
         elif isinstance(step, Map):
             alone, rows, source = True, step.source_row, step.source
@@ -258,6 +270,13 @@ class Generator:
                 self._binary(step)
             elif isinstance(step, Lookup):
                 self._lookup(step)
+            elif isinstance(step, ArgMax):
+                self._argmax(step)
+            elif isinstance(step, Trees):
+                reason = trees.refusal(step) if self.target.dot_products else "trees need AVX-512"
+                if reason:
+                    raise NotVectorised(f"{step.node}: {reason}")
+                trees.trees(self, step)
             else:
                 raise NotVectorised(f"{step.node}: {type(step).__name__}")
             if len(self.writer.lines) > INSTRUCTION_LIMIT:
@@ -268,7 +287,6 @@ class Generator:
         low, high = int(min(step.out.interval.low)), int(max(step.out.interval.high))
         ends = (int(min(step.aligned.low)), int(max(step.aligned.high)))
         work = max(signed_width(low, high), signed_width(*ends))
-        names = {"add": "add", "subtract": "sub", "multiply": "mul"}
         for r in range(len(step.a_row)):
             operands = []
             for value, row, shift in (
@@ -280,13 +298,36 @@ class Generator:
                 if shift:
                     vectors = [writer.binary("shl", work, v, splat(work, shift)) for v in vectors]
                 operands.append(vectors)
-            result = [
-                writer.binary(names[step.operator], work, a, b)
-                if step.operator in names
-                else writer.intrinsic("smax" if step.operator == "maximum" else "smin", work, a, b)
-                for a, b in zip(*operands, strict=True)
-            ]
+            result = [self._pair(step.operator, work, a, b) for a, b in zip(*operands, strict=True)]
             self.produced(step.out, r, result, work)
+
+    def _pair(self, operator: str, width: int, a: str, b: str) -> str:
+        names = {"add": "add", "subtract": "sub", "multiply": "mul"}
+        if operator in names:
+            return self.writer.binary(names[operator], width, a, b)
+        if operator == "greater_equal":
+            larger = self.writer.do(f"icmp sge {vector(width)} {a}, {b}")
+            return self.writer.do(f"zext <{512 // width} x i1> {larger} to {vector(width)}")
+        return self.writer.intrinsic("smax" if operator == "maximum" else "smin", width, a, b)
+
+    def _argmax(self, step: ArgMax) -> None:
+        writer, source = self.writer, step.source
+        low, high = int(min(source.interval.low)), int(max(source.interval.high))
+        work = max(signed_width(low, high), signed_width(0, source.rows))
+        best: Row = []
+        number: Row = ["zeroinitializer"] * (work // 8)
+        for r in range(source.rows):
+            vectors, width = self.load_row(source, r, work)
+            vectors = writer.narrow(vectors, width, work)
+            if not r:
+                best = vectors
+                continue
+            kind, mask = vector(work), f"<{512 // work} x i1>"
+            for k, v in enumerate(vectors):
+                larger = writer.do(f"icmp sgt {kind} {v}, {best[k]}")
+                number[k] = writer.do(f"select {mask} {larger}, {kind} {splat(work, r)}, {kind} {number[k]}")
+                best[k] = writer.intrinsic("smax", work, best[k], v)
+        self.produced(step.out, 0, number, work)
 
     def _lookup(self, step: Lookup) -> None:
         """Index arithmetic in vectors, entries by gather."""
@@ -323,9 +364,8 @@ class Generator:
         kind, mask = f"<{lanes} x i{width}>", f"<{lanes} x i1>"
         text = f"llvm.masked.gather.v{lanes}i{width}.v{lanes}p0"
         writer.declarations.add(f"declare {kind} @{text}(<{lanes} x ptr>, {mask}, {kind})")
-        got = writer.do(
-            f"call {kind} @{text}(<{lanes} x ptr> align {width // 8} {pointers}, {mask} splat (i1 true), {kind} poison)"
-        )
+        arguments = f"<{lanes} x ptr> align {width // 8} {pointers}, {mask} splat (i1 true), {kind} poison"
+        got = writer.do(f"call {kind} @{text}({arguments})")
         return got if width == index_width else writer.do(f"sext {kind} {got} to {vector(index_width)}")
 
 

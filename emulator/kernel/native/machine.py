@@ -16,6 +16,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from emulator.atomic import atomic_path
+from emulator.errors import InputError
 from emulator.kernel.native.vectors import Target
 
 NEEDED = ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
@@ -63,7 +64,7 @@ def _compile(text: str) -> bytes:
 
 
 class Machine:
-    """One loaded object: ``call(inputs, outputs, scratch, first tile, last tile)`` returns bits of bad input."""
+    """One loaded object; ``call(inputs, outputs, scratch, first tile, last tile)`` tells of bad input."""
 
     _loaded = 0
 
@@ -100,6 +101,6 @@ def load_or_compile(key: str, source: Any) -> tuple[Machine, bool]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
             Path(temporary).write_bytes(hashlib.sha256(body).digest() + body)
-    except OSError:
+    except (OSError, InputError):
         pass  # a read-only home costs a compilation per start, nothing else
     return Machine(body), False
