@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -57,7 +57,7 @@ def emulate(
     kernel = compile_graph(graph, outputs or None)
     ready = time.perf_counter() - started
     if plan:
-        console.print(str(kernel.plan))
+        console.print(plan_table(kernel.plan))
     names = list(outputs or graph.outputs)
     types = {name: (graph[name].type, graph[name].size) for name in names}
     scalars = {
@@ -115,3 +115,16 @@ def emulate(
         console.print(f"wrote {output}")
     if json_output is not None:
         write_text(json_output, json.dumps(summary, indent=1) + "\n")
+
+
+def plan_table(plan: Any) -> Table:
+    """How each layer is computed: proven range, carrier, density of weights, code path."""
+    table = Table(title="how each layer is computed")
+    for heading in ("node", "step", "rows", "proven range", "bits", "carrier", "non-zero", "path"):
+        table.add_column(heading)
+    for layer in plan:
+        density = "" if layer.density is None else f"{layer.density:.0%}"
+        interval = f"{layer.low} .. {layer.high}"
+        cells = (layer.node, layer.step, layer.rows, interval, layer.bits, layer.carrier, density, layer.path)
+        table.add_row(*(str(cell) for cell in cells))
+    return table

@@ -13,14 +13,21 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random; printed and 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default: the model's own.")]
 
 
+@app.callback()
+def train() -> None:
+    """Train a model from its seed, e.g. `l1forge train vae`."""
+
+
 @app.command()
 def vae(
     seed: Seed = 20260,
     output: Output = None,
-    sample: Annotated[Path | None, typer.Option(help="Folder of event files; default: the committed sample.")] = None,
+    sample: Annotated[
+        Path | None, typer.Option(help="Folder of event files; default: the committed sample.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="One epoch on few events: a check, not a result.")] = False,
 ) -> None:
-    """Train the anomaly VAE on zero bias: float, quantised, pruned; print efficiencies, write plots and graph.
+    """Train the anomaly VAE on zero bias: float, quantised, pruned; efficiencies, plots and graph.
 
     Example: `l1forge train vae --seed 7 -o build/vae7`
     """

@@ -2,7 +2,7 @@
 
 Missing transverse energy, 4 e/gamma, 4 muons and 10 jets, each as (pt, eta, phi). A feature enters the
 network as ``(x - offset) / 2**shift``; transverse momenta are offset so that the signed 8-bit range covers
-0 .. 256 GeV (jets, MET) and 0 .. 128 GeV (e/gamma, muons).
+0 .. 256 GeV (jets, MET), 0 .. 128 GeV (e/gamma) and 0 .. 64 GeV (muons: overflows would rule at low rates).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Scaling:
 ROWS: tuple[tuple[int, tuple[Scaling | None, ...]], ...] = (
     (1, (Scaling("etm.et", 256, 3), None, Scaling("etm.phi", 72, 2))),
     (4, (Scaling("eg.et", 128, 2), Scaling("eg.eta", 0, 2), Scaling("eg.phi", 72, 2))),
-    (4, (Scaling("mu.pt", 128, 2), Scaling("mu.eta", 0, 3), Scaling("mu.phi", 288, 4))),
+    (4, (Scaling("mu.pt", 64, 1), Scaling("mu.eta", 0, 3), Scaling("mu.phi", 288, 4))),
     (10, (Scaling("jet.et", 256, 3), Scaling("jet.eta", 0, 2), Scaling("jet.phi", 72, 2))),
 )
 """(objects, fields) in input order; None is a constant zero (MET has no eta)."""

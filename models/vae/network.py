@@ -1,7 +1,7 @@
 """The networks: float and QKeras encoders of one shape, and the decoder used only in training.
 
 Everything that must be bit-exact is quantised here: inputs to ``fixed<8,6,RND_CONV,SAT>`` as in the deployed
-path, weights and activations to 8 bits, means to ``fixed<10,5>``, log-variances to ``fixed<8,4>``.
+path, weights and activations to 8 bits, means to ``fixed<10,6>``, log-variances to ``fixed<8,4>``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def quantised_encoder() -> Any:
     for i, width in enumerate(HIDDEN, 1):
         x = dense(width, f"dense_{i}")(x)
         x = QActivation(quantized_relu(8, 5), name=f"relu_{i}")(x)
-    mean = QActivation(quantized_bits(10, 4, alpha=1), name="z_mean")(dense(LATENT, "dense_mean")(x))
+    mean = QActivation(quantized_bits(10, 5, alpha=1), name="z_mean")(dense(LATENT, "dense_mean")(x))
     log_var = QActivation(quantized_bits(8, 3, alpha=1), name="z_log_var")(dense(LATENT, "dense_log_var")(x))
     return _finish(inputs, [mean, log_var], "vae")
 
