@@ -91,11 +91,13 @@ def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
         axis.fill_between(x, low, high, step="post", alpha=0.3, label="68 % interval")
         for point in report["targets"]:
             at = point["threshold"] * report["lsb"]
+            left = at > x[0] + 0.6 * (x[-1] - x[0])  # keep the label inside the frame
             axis.plot([at], [point["rate_khz"]], "o", color="C1")
             axis.annotate(
                 f"{point['target_khz']:g} kHz: score ≥ {point['threshold']}",
                 (at, point["rate_khz"]),
-                xytext=(8, 4),
+                xytext=(-8 if left else 8, 4),
+                ha="right" if left else "left",
                 textcoords="offset points",
                 fontsize=12,
             )

@@ -72,7 +72,7 @@ def plot_curves(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> 
                 epochs, curve["validation"], color=f"C{i}", linestyle="--", label=f"{stage}, validation"
             )
             start += len(epochs)
-        axis.set(xlabel="epoch", ylabel="loss", yscale="log")
+        axis.set(xlabel="epoch", ylabel="loss")
         axis.legend(fontsize=12)
         figure.savefig(path, dpi=80, bbox_inches="tight")
         plt.close(figure)
