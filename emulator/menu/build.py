@@ -265,6 +265,8 @@ class _SeedCompiler:
         if not chosen:
             raise self.error(f"{node.name}{{}} needs an overlap-removal cut", node.column)
         reference = self.legs.requirement(third) if third else None
+        if reference and reference.type in (leg.type for leg in legs):
+            raise self.error("the last object must be of another type", node.column, value=reference.type)
         pair = [legs[0].type, reference.type if reference else legs[1].type]
         limits = tuple(
             compile_limit(cut, function, pair, self.builder.source.scales, self.legs.window_problem)

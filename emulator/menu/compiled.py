@@ -83,8 +83,8 @@ class Limit(_Strict):
     """``lower <= measure <= upper``; None: no limit on that side."""
 
     measure: Measure
-    lower: int | None = None
-    upper: int | None = None
+    lower: Annotated[int, Field(gt=-(2**63), lt=2**63 - 1)] | None = None
+    upper: Annotated[int, Field(gt=-(2**63), lt=2**63 - 1)] | None = None
 
 
 class Overlap(_Strict):

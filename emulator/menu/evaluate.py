@@ -14,8 +14,9 @@ from emulator.events.objects import Events
 from emulator.menu import kernels
 from emulator.menu.compiled import ALGORITHMS, CompiledMenu
 from emulator.menu.inputs import wide_input
-from emulator.menu.pairs import kernel_tables
-from emulator.menu.plan import PlanArrays, make_plan, plan_arrays
+from emulator.menu.plan import make_plan
+from emulator.menu.plan_tables import PlanTables, plan_tables
+from emulator.menu.tables import flat_tables
 
 Words = NDArray[np.uint64]
 Scores = Mapping[str, NDArray[np.generic]]
@@ -37,8 +38,8 @@ class MenuEvaluator:
     def __init__(self, menu: CompiledMenu, threads: int = 1) -> None:
         self.menu, self.threads = menu, threads
         self.plan = make_plan(menu)
-        self._tables = kernel_tables()
-        self._arrays: dict[tuple[int, ...], PlanArrays] = {}
+        self._flat = flat_tables()
+        self._cached: dict[tuple[int, ...], PlanTables] = {}
 
     @property
     def halo(self) -> int:
@@ -75,57 +76,48 @@ class MenuEvaluator:
         fields = [events.column(name) for name in self.plan.columns]
         external = np.ascontiguousarray(events.column("ext"))
         inputs = (_addresses(fields), _addresses([external]), _addresses(wide))
-        arrays = self._plan_arrays(tuple(len(rows) for rows in wide))
+        wide_rows = tuple(len(rows) for rows in wide)
+        tables = self._plan_tables(wide_rows)
         margin = self.halo if neighbours == "halo" else 0
         start, stop = margin, max(margin, events.n - margin)
         out = np.zeros((WORDS, stop - start), np.uint64)
         wrap = neighbours == "orbit"
 
-        def work(first: int, last: int) -> None:
+        def evaluate(first: int, last: int) -> None:
             part = np.zeros((WORDS, last - first), np.uint64)
-            kernels.run(inputs, events.n, first, last, self.halo, wrap, _flat(arrays), self._tables, part)
+            work = kernels.workspace(self.plan.rows, tables, sum(wide_rows), self.halo)
+            kernels.run(
+                inputs, events.n, first, last, self.halo, wrap, tables.arrays(), self._flat, work, part
+            )
             out[:, first - start : last - start] = part
 
         bounds = np.linspace(start, stop, self.threads + 1).astype(int).tolist()
         if self.threads == 1 or stop - start < self.threads * kernels.BLOCK:
-            work(start, stop)
+            evaluate(start, stop)
         else:
             with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(work, bounds[:-1], bounds[1:]))
+                list(pool.map(evaluate, bounds[:-1], bounds[1:]))
         return out
 
-    def _plan_arrays(self, wide_rows: tuple[int, ...]) -> PlanArrays:
-        if wide_rows not in self._arrays:
-            self._arrays[wide_rows] = plan_arrays(self.plan, list(wide_rows))
-        return self._arrays[wide_rows]
+    def _plan_tables(self, wide_rows: tuple[int, ...]) -> PlanTables:
+        if wide_rows not in self._cached:
+            self._cached[wide_rows] = plan_tables(self.plan, wide_rows)
+        return self._cached[wide_rows]
 
 
 def algorithm_bit(words: Words, index: int) -> NDArray[np.bool_]:
     """One algorithm's decisions, shape (n,), from (8, n) words."""
-    return (words[index >> 6] >> np.uint64(index & 63) & np.uint64(1)).astype(bool)
+    bits: NDArray[np.bool_] = (words[index >> 6] >> np.uint64(index & 63) & np.uint64(1)).astype(bool)
+    return bits
 
 
 def finor(words: Words) -> NDArray[np.bool_]:
     """OR of all algorithm bits, before any prescale, mask or veto; shape (n,)."""
-    return np.bitwise_or.reduce(words, axis=0) != 0
+    fired: NDArray[np.bool_] = np.bitwise_or.reduce(words, axis=0) != 0
+    return fired
 
 
 def _addresses(arrays: list[NDArray[Any]]) -> NDArray[np.int64]:
     """Address of every row of C-contiguous (rows, n) arrays."""
     rows = [a.ctypes.data + row * a.strides[0] for a in arrays for row in range(a.shape[0])]
     return np.array(rows, np.int64)
-
-
-def _flat(arrays: PlanArrays) -> tuple[NDArray[np.int64], ...]:
-    return (
-        arrays.atoms,
-        arrays.windows,
-        arrays.requirements,
-        arrays.members,
-        arrays.objects,
-        arrays.conditions,
-        arrays.limits,
-        arrays.gates,
-        arrays.outputs,
-        arrays.wide,
-    )

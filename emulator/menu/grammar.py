@@ -140,7 +140,7 @@ def _split_object(token: Token, cuts: tuple[str, ...]) -> ObjectNode:
 
 
 @v_args(inline=True)
-class _ToTree(Transformer[Token, Any]):
+class _ToTree(Transformer[Token, Any]):  # type: ignore[misc]
     def cuts(self, *names: Token) -> tuple[str, ...]:
         return tuple(str(name) for name in names)
 
@@ -209,7 +209,7 @@ def parse_seed(text: str, place: Place) -> Tree:
         if isinstance(error, UnexpectedCharacters):
             problem, remedy = "unknown object, function or symbol", "see the grammar in docs/menu.md"
         else:
-            expected = sorted(getattr(error, "accepts", None) or getattr(error, "expected", ()))
+            expected = sorted(set(getattr(error, "accepts", None) or getattr(error, "expected", ())))
             problem, remedy = "unexpected symbol", f"expected one of {', '.join(expected)}"
         raise place.error(problem, column, value=word, remedy=remedy) from error
     return tree

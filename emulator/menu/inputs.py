@@ -17,11 +17,12 @@ def link_quantity(name: str, events: Events) -> NDArray[np.int64]:
     CICADA's score is spread over the top nibbles of words 0 to 3, the first being the most significant;
     the zero-degree calorimeters' sums are bits 9..0 of words 1 (minus side) and 2 (plus side).
     """
-    words = events.column("link").astype(np.int64)
+    words: NDArray[np.int64] = events.column("link").astype(np.int64)
     match name:
         case "link:cicada":
             nibbles = words[:4] >> 28 & 0xF
-            return (nibbles[0] << 12 | nibbles[1] << 8 | nibbles[2] << 4 | nibbles[3])[None]
+            score: NDArray[np.int64] = nibbles[0] << 12 | nibbles[1] << 8 | nibbles[2] << 4 | nibbles[3]
+            return score[None]
         case "link:zdcm":
             return words[1:2] & 0x3FF
         case "link:zdcp":

@@ -9,60 +9,80 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, types
+from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from emulator.jit import compiled
+from emulator.jit import kernel
+from emulator.menu.compiled import EXTERNALS
 from emulator.menu.plan import (
+    ALIKE,
     AND,
     ANY,
     BX0,
+    BX1,
     DISTINCT,
     EXTERNAL,
     KIND,
     LEG0,
+    LEG1,
+    LEG2,
     LEGS,
     LOWER,
     NOT,
     OR,
+    ORM_BX,
+    ORM_LEG,
+    PAIR,
     ROW,
     UPPER,
     WIDE,
 )
-from emulator.menu.searches import search
+from emulator.menu.plan_tables import PlanTables
+from emulator.menu.searches import MOST_SLOTS, search
+
+EXTERNAL_WORDS = EXTERNALS // 64
 
 BLOCK = 256
 """Crossings evaluated together."""
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _pointer(_context: Any, address: Any) -> Any:
-    """An integer address as a pointer: any number of columns without a kernel per number of columns."""
+def load(_context: Any, address: Any, index: Any, like: Any) -> Any:
+    """Element ``index`` of the row of ``like``'s type at an address.
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+    Addresses let one kernel serve menus with any number of columns.
+    """
 
-    return types.voidptr(address), generate
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        element = context.get_data_type(like.dtype)
+        pointer = builder.inttoptr(arguments[0], element.as_pointer())
+        return builder.load(builder.gep(pointer, [arguments[1]]))
+
+    return like.dtype(types.int64, types.int64, like), generate
 
 
-@compiled
+@kernel
+def _copy(address: int, first: int, count: int, target: Any) -> None:
+    for index in range(count):
+        target[index] = load(address, first + index, target)
+
+
+@kernel
 def gather(addresses: Any, n: int, start: int, width: int, halo: int, wrap: bool, out: Any) -> None:
     """Copy rows of crossings ``start - halo .. start + width + halo``; outside the data: wrap, or zeros."""
+    first, last = start - halo, start + width + halo
+    inner_first, inner_last = max(first, 0), min(last, n)
     for row in range(addresses.shape[0]):
-        source = carray(_pointer(addresses[row]), n, out.dtype)
-        target = out[row]
-        first, last = start - halo, start + width + halo
-        inner_first, inner_last = max(first, 0), min(last, n)
-        for position in range(inner_first, inner_last):
-            target[position - first] = source[position]
+        address, target = addresses[row], out[row]
+        _copy(address, inner_first, inner_last - inner_first, target[inner_first - first :])
         for position in range(first, inner_first):
-            target[position - first] = source[(position + n) % n] if wrap else 0
+            target[position - first] = load(address, (position + n) % n, target) if wrap else 0
         for position in range(inner_last, last):
-            target[position - first] = source[position % n] if wrap else 0
+            target[position - first] = load(address, position % n, target) if wrap else 0
 
 
-@compiled
+@kernel
 def atom_masks(atoms: Any, windows: Any, block: Any, width: int, masks: Any) -> None:
     """masks[atom, e]: bit s is set if the field of slot s lies in one of the atom's windows."""
     for atom in range(atoms.shape[0]):
@@ -80,7 +100,7 @@ def atom_masks(atoms: Any, windows: Any, block: Any, width: int, masks: Any) -> 
                     mask[e] |= bit if inside else np.uint16(0)
 
 
-@compiled
+@kernel
 def requirement_masks(requirements: Any, members: Any, atom_mask: Any, width: int, masks: Any) -> None:
     """masks[requirement, e]: slots in which all atoms hold."""
     for requirement in range(requirements.shape[0]):
@@ -95,19 +115,19 @@ def requirement_masks(requirements: Any, members: Any, atom_mask: Any, width: in
                 mask[e] = np.uint16(mask[e] & source[e])
 
 
-@compiled
+@kernel
 def _several(union: Any) -> bool:
     """At least two bits set."""
-    return np.uint16(union & np.uint16(union - np.uint16(1))) != np.uint16(0)
+    return bool(np.uint16(union & np.uint16(union - np.uint16(1))) != np.uint16(0))
 
 
-@compiled
+@kernel
 def distinct_two(a: Any, b: Any, width: int, out: Any) -> None:
     for e in range(width):
         out[e] = (a[e] != np.uint16(0)) & (b[e] != np.uint16(0)) & _several(np.uint16(a[e] | b[e]))
 
 
-@compiled
+@kernel
 def distinct_three(a: Any, b: Any, c: Any, width: int, out: Any) -> None:
     for e in range(width):
         ab, ac, bc = np.uint16(a[e] | b[e]), np.uint16(a[e] | c[e]), np.uint16(b[e] | c[e])
@@ -117,51 +137,87 @@ def distinct_three(a: Any, b: Any, c: Any, width: int, out: Any) -> None:
         out[e] = nonzero & _several(ab) & _several(ac) & _several(bc) & _several(without_lowest)
 
 
-@compiled
-def one_condition(
-    condition: Any,
-    block: Any,
-    masks: Any,
-    external: Any,
-    wide: Any,
-    wide_rows: Any,
-    halo: int,
-    width: int,
-    data: Any,
-    out: Any,
-) -> None:
-    """out[e] = 1 where the condition holds."""
-    kind, at = condition[KIND], halo + condition[BX0]
-    if kind == ANY:
-        mask = masks[condition[LEG0]][at:]
+def workspace(rows: int, tables: PlanTables, wide_rows: int, halo: int) -> tuple[NDArray[Any], ...]:
+    """Buffers of one thread for ``run``."""
+    full = BLOCK + 2 * halo
+    conditions, sheets, matrices = len(tables.conditions), len(tables.sheets), len(tables.matrices)
+    return (
+        np.zeros((rows, full), np.int16),
+        np.zeros((EXTERNAL_WORDS, full), np.uint64),
+        np.zeros((wide_rows, full), np.int64),
+        np.zeros((len(tables.atoms), full), np.uint16),
+        np.zeros((len(tables.requirements), full), np.uint16),
+        np.zeros((len(tables.unions), full), np.uint16),
+        np.zeros((conditions + len(tables.gates), BLOCK), np.uint8),
+        np.zeros((sheets, MOST_SLOTS, MOST_SLOTS), np.int64),
+        np.zeros((matrices, MOST_SLOTS), np.int64),
+        np.zeros(sheets, np.int64),
+        np.zeros(matrices, np.int64),
+    )
+
+
+@kernel
+def by_masks(condition: Any) -> bool:
+    """Do masks alone decide this condition of objects?"""
+    return bool(condition[KIND] == ANY or (condition[KIND] == DISTINCT and condition[LEGS] < 4))
+
+
+@kernel
+def mask_condition(condition: Any, masks: Any, halo: int, width: int, out: Any) -> None:
+    """One leg, or two or three distinct objects of one type."""
+    at = halo + condition[BX0]
+    a = masks[condition[LEG0]][at:]
+    if condition[LEGS] == 1:
+        for e in range(width):
+            out[e] = a[e] != np.uint16(0)
+    elif condition[LEGS] == 2:
+        distinct_two(a, masks[condition[LEG1]][at:], width, out)
+    else:
+        distinct_three(a, masks[condition[LEG1]][at:], masks[condition[LEG2]][at:], width, out)
+
+
+@kernel
+def candidates(condition: Any, masks: Any, halo: int, width: int, out: Any) -> None:
+    """out[e] = 1 where the masks allow the condition: every leg has an object, of its own if alike."""
+    if condition[ALIKE]:
+        mask_condition(condition, masks, halo, width, out)
+        first = 3
+    else:
+        mask = masks[condition[LEG0]][halo + condition[BX0] :]
         for e in range(width):
             out[e] = mask[e] != np.uint16(0)
-    elif kind == DISTINCT and condition[LEGS] == 2:
-        distinct_two(masks[condition[LEG0]][at:], masks[condition[LEG0 + 1]][at:], width, out)
-    elif kind == DISTINCT and condition[LEGS] == 3:
-        distinct_three(
-            masks[condition[LEG0]][at:],
-            masks[condition[LEG0 + 1]][at:],
-            masks[condition[LEG0 + 2]][at:],
-            width,
-            out,
-        )
-    elif kind == EXTERNAL:
-        word, bit = external[condition[ROW] >> 6][at:], np.uint64(condition[ROW] & 63)
+        first = 1
+    for leg in range(first, condition[LEGS]):
+        bx = condition[BX1] if condition[KIND] == PAIR else condition[BX0]
+        mask = masks[condition[LEG0 + leg]][halo + bx :]
         for e in range(width):
-            out[e] = (word[e] >> bit) & np.uint64(1)
-    elif kind == WIDE:
-        out[:width] = 0
-        first = wide_rows[condition[ROW], 0]
-        for row in range(first, first + wide_rows[condition[ROW], 1]):
-            values = wide[row][at:]
-            for e in range(width):
-                out[e] |= condition[LOWER] <= values[e] <= condition[UPPER]
-    else:
-        search(condition, masks, block, halo, width, data, out)
+            out[e] &= mask[e] != np.uint16(0)
+    if condition[ORM_LEG] >= 0:
+        mask = masks[condition[ORM_LEG]][halo + condition[ORM_BX] :]
+        for e in range(width):
+            out[e] &= mask[e] != np.uint16(0)
 
 
-@compiled
+@kernel
+def external_condition(condition: Any, external: Any, halo: int, width: int, out: Any) -> None:
+    """The external bit itself."""
+    word, bit = external[condition[ROW] >> 6][halo + condition[BX0] :], np.uint64(condition[ROW] & 63)
+    for e in range(width):
+        out[e] = (word[e] >> bit) & np.uint64(1)
+
+
+@kernel
+def wide_condition(condition: Any, wide: Any, wide_rows: Any, halo: int, width: int, out: Any) -> None:
+    """A score (of any object) within its limits."""
+    out[:width] = 0
+    first, lower, upper = wide_rows[condition[ROW], 0], condition[LOWER], condition[UPPER]
+    for row in range(first, first + wide_rows[condition[ROW], 1]):
+        values = wide[row][halo + condition[BX0] :]
+        for e in range(width):
+            out[e] |= lower <= values[e] <= upper
+
+
+@kernel
 def gate(operator: int, a: Any, b: Any, width: int, out: Any) -> None:
     """Boolean gates on bytes that are 0 or 1."""
     if operator == NOT:
@@ -178,7 +234,7 @@ def gate(operator: int, a: Any, b: Any, width: int, out: Any) -> None:
             out[e] = a[e] ^ b[e]
 
 
-@compiled
+@kernel
 def pack(value: Any, index: int, width: int, words: Any) -> None:
     """Set bit ``index`` of the 512 where ``value`` is 1."""
     word, bit = words[index >> 6], np.uint64(index & 63)
@@ -186,24 +242,40 @@ def pack(value: Any, index: int, width: int, words: Any) -> None:
         word[e] |= np.uint64(value[e]) << bit
 
 
-@compiled
+@kernel
+def union_masks(unions: Any, members: Any, masks: Any, width: int, out: Any) -> None:
+    """out[union, e]: slots that some requirement of the union accepts."""
+    for union in range(unions.shape[0]):
+        target = out[union]
+        target[:width] = 0
+        for index in range(unions[union, 0], unions[union, 0] + unions[union, 1]):
+            source = masks[members[index]]
+            for e in range(width):
+                target[e] = np.uint16(target[e] | source[e])
+
+
+@kernel
 def run(
-    inputs: Any, n: int, start: int, stop: int, halo: int, wrap: bool, arrays: Any, tables: Any, out: Any
+    inputs: Any,
+    n: int,
+    start: int,
+    stop: int,
+    halo: int,
+    wrap: bool,
+    tables: Any,
+    flat: Any,
+    work: Any,
+    out: Any,
 ) -> None:
     """Evaluate crossings ``start .. stop``; ``out`` is (8, stop - start) uint64, all zero.
 
     ``inputs`` are addresses of rows of ``n`` crossings: int16 fields, uint64 externals, int64 wide values.
     """
     addresses, external_addresses, wide_addresses = inputs
-    atoms, windows, requirements, members, objects, conditions, limits, gates, outputs, wide_rows = arrays
-    full = BLOCK + 2 * halo
-    block = np.zeros((max(1, addresses.shape[0]), full), np.int16)
-    external = np.zeros((max(1, external_addresses.shape[0]), full), np.uint64)
-    wide = np.zeros((max(1, wide_addresses.shape[0]), full), np.int64)
-    atom_mask = np.zeros((max(1, atoms.shape[0]), full), np.uint16)
-    masks = np.zeros((max(1, requirements.shape[0]), full), np.uint16)
-    values = np.zeros((conditions.shape[0] + gates.shape[0], BLOCK), np.uint8)
-    data = objects, limits, tables
+    (atoms, windows, requirements, members, unions, union_members, sheets, matrices, chosen) = tables[:9]
+    (conditions, gates, outputs, wide_rows, searched) = tables[9:]
+    block, external, wide, atom_mask, masks, union_mask, values = work[:7]
+    pair_values, good, sheet_stamp, matrix_stamp = work[7:]
     for begin in range(start, stop, BLOCK):
         width = min(BLOCK, stop - begin)
         gather(addresses, n, begin, width, halo, wrap, block)
@@ -211,10 +283,36 @@ def run(
         gather(wide_addresses, n, begin, width, halo, wrap, wide)
         atom_masks(atoms, windows, block, width + 2 * halo, atom_mask)
         requirement_masks(requirements, members, atom_mask, width + 2 * halo, masks)
+        union_masks(unions, union_members, masks, width + 2 * halo, union_mask)
         for index in range(conditions.shape[0]):
-            one_condition(
-                conditions[index], block, masks, external, wide, wide_rows, halo, width, data, values[index]
-            )
+            condition, value = conditions[index], values[index]
+            kind = condition[KIND]
+            if kind == EXTERNAL:
+                external_condition(condition, external, halo, width, value)
+            elif kind == WIDE:
+                wide_condition(condition, wide, wide_rows, halo, width, value)
+            elif by_masks(condition):
+                mask_condition(condition, masks, halo, width, value)
+            else:
+                candidates(condition, masks, halo, width, value)
+        search(
+            searched,
+            conditions,
+            chosen,
+            sheets,
+            matrices,
+            masks,
+            union_mask,
+            block,
+            halo,
+            width,
+            flat,
+            pair_values,
+            good,
+            sheet_stamp,
+            matrix_stamp,
+            values,
+        )
         first = conditions.shape[0]
         for index in range(gates.shape[0]):
             gate(

@@ -1,227 +1,202 @@
-"""Scalar kernels for pairs and triples of objects: the measures of tables.py, and charge rules.
+"""Kernels for pairs of objects: sheets of one measure, and matrices of the pairs within limits.
 
-``block`` holds one row per field and slot, events along the last axis. Every decision is between
-integers.
+All integers; every measure is symmetric in its two objects.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from emulator.jit import compiled
-from emulator.menu.plan import MEASURES
-from emulator.menu.tables import CALO_TO_MUON, Geometry, calo_geometry, muon_geometry, pt_tables
+from emulator.events.objects import CALO_PHI_BINS, MUON_PHI_BINS
+from emulator.jit import kernel
+from emulator.menu.plan import (
+    HIGHEST,
+    MEASURES,
+    NONE,
+    O_BX,
+    O_ETA,
+    O_MUON,
+    O_PHI,
+    O_PT,
+    O_UNION,
+    O_UPT,
+    S_A,
+    S_ALIKE,
+    S_B,
+    S_MEASURE,
+    S_MUONS,
+)
+from emulator.menu.tables import (
+    CALO_DIGITS,
+    CALO_TO_MUON,
+    FLAT_COS,
+    FLAT_COS_PHI,
+    FLAT_COSH,
+    FLAT_DETA,
+    FLAT_DPHI,
+    FLAT_INVERSE,
+    FLAT_SIN_PHI,
+    GEOMETRY_WORDS,
+    MUON_DIGITS,
+)
 
 DETA, DPHI, DR2, MASS, MASS_UPT, MASS_TRANSVERSE, MASS_OVER_DR, MASS3, PT2 = range(len(MEASURES))
-IS_MUON, TRANSVERSE, ETA, PHI, CHARGE_ROW, UPT = range(1, 7)
-LIKE_SIGN, OPPOSITE_SIGN = 1, 2
+CALO_HALF, MUON_HALF = CALO_PHI_BINS // 2, MUON_PHI_BINS // 2
+CALO_UNIT, MUON_UNIT = 10**CALO_DIGITS, 10**MUON_DIGITS
 HALF_BIN = CALO_TO_MUON // 2
+CALO_PT_TABLE, MUON_PT_TABLE, MUON_UPT_TABLE = (2 * GEOMETRY_WORDS + i for i in range(3))
+INFINITE = HIGHEST
+SATURATED = HIGHEST - 1
 
 
-def _geometry(tables: Geometry) -> tuple[Any, ...]:
-    return (
-        tables.half,
-        tables.unit,
-        tables.deta,
-        tables.dphi,
-        tables.cosh,
-        tables.cos,
-        tables.cos_phi,
-        tables.sin_phi,
-        tables.inverse,
-    )
-
-
-def kernel_tables() -> tuple[Any, ...]:
-    """(calorimeter geometry, muon geometry, pt tables) as plain tuples."""
-    pt = pt_tables()
-    return _geometry(calo_geometry()), _geometry(muon_geometry()), (pt.calo, pt.muon, pt.upt)
-
-
-@compiled
+@kernel
 def folded(first: int, second: int, half: int) -> int:
     """|delta phi| in bins, at most ``half``; codes beyond a full turn count on."""
-    difference = abs(first - second) % (2 * half)
+    difference = abs(first - second)
+    if difference >= 2 * half:
+        difference %= 2 * half
     return difference if difference < half else 2 * half - difference
 
 
-@compiled
+@kernel
+def inverse_dr2(muons: int, eta_a: int, phi_a: int, eta_b: int, phi_b: int, flat: Any) -> int:
+    """1/dR^2; the muon table is addressed with halved indices. 0: infinite."""
+    half = CALO_HALF
+    if muons:
+        half = MUON_HALF >> 1
+        eta_a, eta_b, phi_a, phi_b = eta_a >> 1, eta_b >> 1, phi_a >> 1, phi_b >> 1
+    row = abs(eta_a - eta_b) * (half + 1)
+    return int(flat[flat[muons * GEOMETRY_WORDS + FLAT_INVERSE] + row + folded(phi_a, phi_b, half)])
+
+
+@kernel
+def saturated_product(mass: int, inverse: int) -> int:
+    """mass * inverse, which needs more than 63 bits, cut off above every limit that a menu can have."""
+    if inverse == 0:
+        return INFINITE
+    return mass * inverse if mass <= SATURATED // inverse else SATURATED
+
+
+@kernel
+def two_body_pt2(muons: int, pt_a: int, phi_a: int, pt_b: int, phi_b: int, flat: Any) -> int:
+    """pt^2 of the sum of two transverse vectors."""
+    turn, unit = (2 * MUON_HALF, MUON_UNIT) if muons else (2 * CALO_HALF, CALO_UNIT)
+    cosine = flat[muons * GEOMETRY_WORDS + FLAT_COS_PHI]
+    sine = flat[muons * GEOMETRY_WORDS + FLAT_SIN_PHI]
+    phi_a, phi_b = phi_a % turn, phi_b % turn
+    angle = flat[cosine + phi_a] * flat[cosine + phi_b] + flat[sine + phi_a] * flat[sine + phi_b]
+    return int((pt_a * pt_a + pt_b * pt_b) * unit * unit + 2 * pt_a * pt_b * angle)
+
+
+@kernel
 def measure(
     code: int,
-    block: Any,
-    a: Any,
-    slot_a: int,
-    at_a: int,
-    b: Any,
-    slot_b: int,
-    at_b: int,
-    tables: Any,
+    muons: int,
+    pt_a: int,
+    eta_a: int,
+    phi_a: int,
+    pt_b: int,
+    eta_b: int,
+    phi_b: int,
+    flat: Any,
 ) -> int:
-    """One measure of the pair; mass_over_dr is not one number and is handled by ``within``."""
-    muons = a[IS_MUON] == 1 or b[IS_MUON] == 1
-    half, unit, deta_table, dphi_table, cosh, cos, cos_phi, sin_phi, _ = tables[1] if muons else tables[0]
-    phi_a, phi_b = int(block[a[PHI] + slot_a, at_a]), int(block[b[PHI] + slot_b, at_b])
-    if muons and a[IS_MUON] == 0:
-        phi_a = CALO_TO_MUON * phi_a + HALF_BIN
-    if muons and b[IS_MUON] == 0:
-        phi_b = CALO_TO_MUON * phi_b + HALF_BIN
+    """One measure of a pair on common bins (``muons``: muon bins)."""
+    half, unit = (MUON_HALF, MUON_UNIT) if muons else (CALO_HALF, CALO_UNIT)
+    base = muons * GEOMETRY_WORDS
     dphi = folded(phi_a, phi_b, half)
     if code == DPHI:
-        return dphi_table[dphi]
-    if code == PT2 or code == MASS_TRANSVERSE:
-        pt_a, pt_b = transverse(block, a, slot_a, at_a, tables), transverse(block, b, slot_b, at_b, tables)
-        if code == MASS_TRANSVERSE:
-            return pt_a * pt_b * (unit - cos[dphi])
-        phi_a, phi_b = phi_a % (2 * half), phi_b % (2 * half)
-        angle = cos_phi[phi_a] * cos_phi[phi_b] + sin_phi[phi_a] * sin_phi[phi_b]
-        return (pt_a * pt_a + pt_b * pt_b) * unit * unit + 2 * pt_a * pt_b * angle
-    eta_a, eta_b = int(block[a[ETA] + slot_a, at_a]), int(block[b[ETA] + slot_b, at_b])
-    if muons and a[IS_MUON] == 0:
-        eta_a = CALO_TO_MUON * eta_a + HALF_BIN
-    if muons and b[IS_MUON] == 0:
-        eta_b = CALO_TO_MUON * eta_b + HALF_BIN
+        return int(flat[flat[base + FLAT_DPHI] + dphi])
+    if code == MASS_TRANSVERSE:
+        return int(pt_a * pt_b * (unit - flat[flat[base + FLAT_COS] + dphi]))
+    if code == PT2:
+        return two_body_pt2(muons, pt_a, phi_a, pt_b, phi_b, flat)
     deta = abs(eta_a - eta_b)
     if code == DETA:
-        return deta_table[deta]
+        return int(flat[flat[base + FLAT_DETA] + deta])
     if code == DR2:
-        return deta_table[deta] * deta_table[deta] + dphi_table[dphi] * dphi_table[dphi]
-    if code == MASS_UPT:
-        upt = tables[2][2]
-        pt_a, pt_b = upt[block[a[UPT] + slot_a, at_a]], upt[block[b[UPT] + slot_b, at_b]]
-    else:
-        pt_a, pt_b = transverse(block, a, slot_a, at_a, tables), transverse(block, b, slot_b, at_b, tables)
-    return pt_a * pt_b * (cosh[deta] - cos[dphi])
-
-
-@compiled
-def transverse(block: Any, kind: Any, slot: int, at: int, tables: Any) -> int:
-    """Transverse momentum or energy in units of 0.1 GeV."""
-    code = block[kind[TRANSVERSE] + slot, at]
-    return tables[2][1][code] if kind[IS_MUON] == 1 else tables[2][0][code]
-
-
-@compiled
-def triple_mass(block: Any, a: Any, i: int, j: int, k: int, at: int, tables: Any) -> int:
-    """Sum of mass^2/2 over the three pairs of a triple."""
-    first = measure(MASS, block, a, i, at, a, j, at, tables)
-    second = measure(MASS, block, a, i, at, a, k, at, tables)
-    return first + second + measure(MASS, block, a, j, at, a, k, at, tables)
-
-
-@compiled
-def inverse_dr2(
-    block: Any, a: Any, slot_a: int, at_a: int, b: Any, slot_b: int, at_b: int, tables: Any
-) -> int:
-    """1/dR^2 from its table; the muon table is addressed with halved indices. 0: infinite."""
-    muons = a[IS_MUON] == 1 or b[IS_MUON] == 1
-    half, inverse = (tables[1][0], tables[1][8]) if muons else (tables[0][0], tables[0][8])
-    eta_a, eta_b = int(block[a[ETA] + slot_a, at_a]), int(block[b[ETA] + slot_b, at_b])
-    phi_a, phi_b = int(block[a[PHI] + slot_a, at_a]), int(block[b[PHI] + slot_b, at_b])
-    if muons:
-        if a[IS_MUON] == 0:
-            eta_a, phi_a = CALO_TO_MUON * eta_a + HALF_BIN, CALO_TO_MUON * phi_a + HALF_BIN
-        if b[IS_MUON] == 0:
-            eta_b, phi_b = CALO_TO_MUON * eta_b + HALF_BIN, CALO_TO_MUON * phi_b + HALF_BIN
-        eta_a, eta_b, phi_a, phi_b, half = eta_a >> 1, eta_b >> 1, phi_a >> 1, phi_b >> 1, half >> 1
-    return inverse[abs(eta_a - eta_b), folded(phi_a, phi_b, half)]
-
-
-@compiled
-def within(
-    limit: Any, block: Any, a: Any, slot_a: int, at_a: int, b: Any, slot_b: int, at_b: int, tables: Any
-) -> bool:
-    """Does the pair satisfy one limit, both ends inclusive?"""
-    code, lower, upper = limit[0], limit[1], limit[2]
+        in_eta, in_phi = flat[flat[base + FLAT_DETA] + deta], flat[flat[base + FLAT_DPHI] + dphi]
+        return int(in_eta * in_eta + in_phi * in_phi)
+    mass = pt_a * pt_b * (flat[flat[base + FLAT_COSH] + deta] - flat[flat[base + FLAT_COS] + dphi])
     if code == MASS_OVER_DR:
-        inverse = inverse_dr2(block, a, slot_a, at_a, b, slot_b, at_b, tables)
-        if inverse == 0 or lower <= 0:
-            return True
-        # mass * inverse needs more than 64 bits: compare the mass with the quotient, rounded up
-        return measure(MASS, block, a, slot_a, at_a, b, slot_b, at_b, tables) >= -(-lower // inverse)
-    value = measure(code, block, a, slot_a, at_a, b, slot_b, at_b, tables)
-    return lower <= value <= upper
+        return saturated_product(mass, inverse_dr2(muons, eta_a, phi_a, eta_b, phi_b, flat))
+    return int(mass)
 
 
-@compiled
-def overlaps(
-    limits: Any,
-    first: int,
-    count: int,
-    block: Any,
-    a: Any,
-    slot_a: int,
-    at_a: int,
-    b: Any,
-    slot_b: int,
-    at_b: int,
-    tables: Any,
-) -> bool:
-    """Overlap: any of the limits holds."""
-    for index in range(first, first + count):
-        if within(limits[index], block, a, slot_a, at_a, b, slot_b, at_b, tables):
-            return True
-    return False
+@kernel
+def momentum(
+    code: int, muon: int, pt_row: int, upt_row: int, slot: int, at: int, block: Any, flat: Any
+) -> int:
+    """Transverse (for mass_upt: unconstrained) momentum in units of 0.1 GeV."""
+    if code == MASS_UPT:
+        return int(flat[flat[MUON_UPT_TABLE] + block[upt_row + slot, at]])
+    table = flat[MUON_PT_TABLE] if muon else flat[CALO_PT_TABLE]
+    return int(flat[table + block[pt_row + slot, at]])
 
 
-@compiled
-def charge_masks(block: Any, kind: Any, at: int) -> tuple[int, int]:
-    """Slots with a valid positive, and a valid negative charge."""
-    positive = negative = 0
-    for slot in range(kind[0]):
-        code = block[kind[CHARGE_ROW] + slot, at]
-        if code == 2:
-            positive |= 1 << slot
-        elif code == 3:
-            negative |= 1 << slot
-    return positive, negative
-
-
-@compiled
-def bits(mask: int) -> int:
-    """Number of set bits."""
-    count = 0
-    while mask:
-        mask &= mask - 1
-        count += 1
-    return count
-
-
-@compiled
-def distinct(masks: Any, legs: int) -> bool:
-    """Can every leg be given an object of its own? Hall: any k legs together offer at least k objects."""
-    for chosen in range(1, 1 << legs):
-        union = 0
-        for leg in range(legs):
-            if chosen >> leg & 1:
-                union |= masks[leg]
-        if bits(union) < bits(chosen):
-            return False
-    return True
-
-
-@compiled
-def charged(masks: Any, legs: int, rule: int, positive: int, negative: int) -> bool:
-    """Distinct objects with like signs (all valid and equal) or opposite signs (all valid, not all equal)."""
-    signed = np.empty(4, np.int64)
-    last = (1 << legs) - 1
-    for signs in range(last + 1):
-        alike = signs in (0, last)
-        if alike != (rule == LIKE_SIGN):
+@kernel
+def fill_sheet(sheets: Any, sheet: int, block: Any, unions: Any, centre: int, flat: Any, values: Any) -> None:
+    """values[sheet, i, j] for all objects that take part in a pair; a same-type sheet has no diagonal."""
+    code, muons, alike = sheets[sheet, S_MEASURE], sheets[sheet, S_MUONS], sheets[sheet, S_ALIKE]
+    muon_a, muon_b = sheets[sheet, S_A + O_MUON], sheets[sheet, S_B + O_MUON]
+    pt_a, pt_b = sheets[sheet, S_A + O_PT], sheets[sheet, S_B + O_PT]
+    eta_a, eta_b = sheets[sheet, S_A + O_ETA], sheets[sheet, S_B + O_ETA]
+    phi_a, phi_b = sheets[sheet, S_A + O_PHI], sheets[sheet, S_B + O_PHI]
+    upt_a, upt_b = sheets[sheet, S_A + O_UPT], sheets[sheet, S_B + O_UPT]
+    at_a, at_b = centre + sheets[sheet, S_A + O_BX], centre + sheets[sheet, S_B + O_BX]
+    scale_a = CALO_TO_MUON if muons and not muon_a else 1
+    scale_b = CALO_TO_MUON if muons and not muon_b else 1
+    shift_a, shift_b = HALF_BIN if scale_a > 1 else 0, HALF_BIN if scale_b > 1 else 0
+    rest_a = int(unions[sheets[sheet, S_A + O_UNION], at_a])
+    all_b = int(unions[sheets[sheet, S_B + O_UNION], at_b])
+    i = -1
+    while rest_a:
+        i += 1
+        present = rest_a & 1
+        rest_a >>= 1
+        if not present:
             continue
-        for leg in range(legs):
-            signed[leg] = masks[leg] & (positive if signs >> leg & 1 else negative)
-        if distinct(signed, legs):
-            return True
-    return False
+        p_i = momentum(code, muon_a, pt_a, upt_a, i, at_a, block, flat)
+        eta_i = 0 if eta_a == NONE else scale_a * int(block[eta_a + i, at_a]) + shift_a
+        phi_i = scale_a * int(block[phi_a + i, at_a]) + shift_a
+        j = i if alike else -1
+        rest_b = all_b >> (j + 1)
+        while rest_b:
+            j += 1
+            present = rest_b & 1
+            rest_b >>= 1
+            if not present:
+                continue
+            p_j = momentum(code, muon_b, pt_b, upt_b, j, at_b, block, flat)
+            eta_j = 0 if eta_b == NONE else scale_b * int(block[eta_b + j, at_b]) + shift_b
+            phi_j = scale_b * int(block[phi_b + j, at_b]) + shift_b
+            value = measure(code, muons, p_i, eta_i, phi_i, p_j, eta_j, phi_j, flat)
+            values[sheet, i, j] = value
+            if alike:
+                values[sheet, j, i] = value
 
 
-@compiled
-def pair_charge(rule: int, first: int, second: int) -> bool:
-    """Charge rule on the codes of two muons; 2 and 3 are valid."""
-    if rule == 0:
-        return True
-    if first < 2 or second < 2:
-        return False
-    return (first == second) == (rule == LIKE_SIGN)
+@kernel
+def fill_matrix(
+    sheets: Any, matrices: Any, matrix: int, unions: Any, centre: int, values: Any, good: Any
+) -> None:
+    """good[matrix, i]: bit j is set if the pair (i, j) is within the limits, both ends inclusive."""
+    sheet, lower, upper = matrices[matrix, 0], matrices[matrix, 1], matrices[matrix, 2]
+    alike = sheets[sheet, S_ALIKE]
+    rest_a = int(unions[sheets[sheet, S_A + O_UNION], centre + sheets[sheet, S_A + O_BX]])
+    all_b = int(unions[sheets[sheet, S_B + O_UNION], centre + sheets[sheet, S_B + O_BX]])
+    i = -1
+    while rest_a:
+        i += 1
+        present = rest_a & 1
+        rest_a >>= 1
+        if not present:
+            continue
+        row = 0
+        j = -1
+        rest_b = all_b & ~(1 << i) if alike else all_b
+        while rest_b:
+            j += 1
+            if rest_b & 1 and lower <= values[sheet, i, j] <= upper:
+                row |= 1 << j
+            rest_b >>= 1
+        good[matrix, i] = row

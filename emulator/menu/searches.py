@@ -1,207 +1,271 @@
-"""Scalar searches: conditions that need a look at single objects of one crossing.
+"""Decisions about single crossings, for conditions that masks alone cannot decide.
 
-``condition`` is a row of the plan's table; ``data`` is (object table, limit table, look-up tables).
+``condition`` is a row number of the plan's table, ``centre`` the crossing's position in the block.
+Matrices are made when the first condition asks for one, once per crossing.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from emulator.jit import compiled
-from emulator.menu.pairs import (
-    CHARGE_ROW,
-    LIKE_SIGN,
-    charge_masks,
-    charged,
-    distinct,
-    overlaps,
-    pair_charge,
-    triple_mass,
-    within,
-)
+from emulator.events.objects import COLLECTIONS
+from emulator.jit import kernel
+from emulator.menu.pairs import fill_matrix, fill_sheet
 from emulator.menu.plan import (
     BX0,
     BX1,
     CHARGE,
     CHARGED,
+    CHARGES,
     CLEAR,
-    DISTINCT,
     KIND,
     LEG0,
+    LEG1,
+    LEG2,
     LEGS,
-    LIMIT,
-    LIMITS,
-    OBJECT0,
-    OBJECT1,
+    LOWER,
+    MATRICES,
+    MATRIX,
+    NEEDED,
+    NEEDS,
+    NEGATIVES,
+    NONE,
+    ORM_A,
+    ORM_B,
     ORM_BX,
+    ORM_COUNT,
     ORM_LEG,
-    ORM_LIMIT,
-    ORM_LIMITS,
-    ORM_OBJECT,
     PAIR,
+    POSITIVES,
+    SHEET,
     TRIPLE,
+    UPPER,
 )
 
-
-@compiled
-def _clear(condition: Any, leg_masks: Any, masks: Any, block: Any, centre: int, data: Any) -> bool:
-    """comb_orm: distinct legs, and a reference object that overlaps with none of them."""
-    objects, limits, tables = data
-    a, c = objects[condition[OBJECT0]], objects[condition[ORM_OBJECT]]
-    at, at_c = centre + condition[BX0], centre + condition[ORM_BX]
-    candidates = leg_masks[0] | leg_masks[1] | leg_masks[2] | leg_masks[3]
-    left = np.zeros(4, np.int64)
-    for third in range(c[0]):
-        if not masks[condition[ORM_LEG], at_c] >> third & 1:
-            continue
-        clear = 0
-        for slot in range(a[0]):
-            if candidates >> slot & 1 and not overlaps(
-                limits,
-                condition[ORM_LIMIT],
-                condition[ORM_LIMITS],
-                block,
-                a,
-                slot,
-                at,
-                c,
-                third,
-                at_c,
-                tables,
-            ):
-                clear |= 1 << slot
-        for leg in range(condition[LEGS]):
-            left[leg] = leg_masks[leg] & clear
-        if distinct(left, condition[LEGS]):
-            return True
-    return False
+MOST_SLOTS = max(collection.slots for collection in COLLECTIONS.values())
+LIKE_SIGN = CHARGES.index("ls")
 
 
-@compiled
-def _no_overlap(
-    condition: Any, i: int, at_a: int, j: int, at_b: int, masks: Any, block: Any, centre: int, data: Any
-) -> bool:
-    """Of the pair itself, or of some third object with both of them."""
-    objects, limits, tables = data
-    a, b = objects[condition[OBJECT0]], objects[condition[OBJECT1]]
-    first, count = condition[ORM_LIMIT], condition[ORM_LIMITS]
-    if condition[ORM_LEG] < 0:
-        return not overlaps(limits, first, count, block, a, i, at_a, b, j, at_b, tables)
-    c, at_c = objects[condition[ORM_OBJECT]], centre + condition[ORM_BX]
-    for k in range(c[0]):
-        if not masks[condition[ORM_LEG], at_c] >> k & 1:
-            continue
-        if overlaps(limits, first, count, block, a, i, at_a, c, k, at_c, tables):
-            continue
-        if not overlaps(limits, first, count, block, b, j, at_b, c, k, at_c, tables):
-            return True
-    return False
+@kernel
+def bits(mask: int) -> int:
+    """Number of set bits."""
+    count = 0
+    while mask:
+        mask &= mask - 1
+        count += 1
+    return count
 
 
-@compiled
-def _pair(condition: Any, leg_masks: Any, masks: Any, block: Any, centre: int, data: Any) -> bool:
-    """All limits, the charge rule and the absence of overlap on one and the same pair."""
-    objects, limits, tables = data
-    a, b = objects[condition[OBJECT0]], objects[condition[OBJECT1]]
-    at_a, at_b = centre + condition[BX0], centre + condition[BX1]
-    same = condition[OBJECT0] == condition[OBJECT1] and condition[BX0] == condition[BX1]
-    # one mask of each leg, slots in both legs: the order of the two objects does not matter then
-    symmetric = same and leg_masks[0] == leg_masks[1]
-    first, last = condition[LIMIT], condition[LIMIT] + condition[LIMITS]
-    for i in range(a[0]):
-        if not leg_masks[0] >> i & 1:
-            continue
-        for j in range(i + 1 if symmetric else 0, b[0]):
-            if not leg_masks[1] >> j & 1 or (same and i == j):
-                continue
-            if condition[CHARGE] and not pair_charge(
-                condition[CHARGE], block[a[CHARGE_ROW] + i, at_a], block[b[CHARGE_ROW] + j, at_b]
-            ):
-                continue
-            good = True
-            for index in range(first, last):
-                if not within(limits[index], block, a, i, at_a, b, j, at_b, tables):
-                    good = False
-                    break
-            if good and condition[ORM_LIMITS]:
-                good = _no_overlap(condition, i, at_a, j, at_b, masks, block, centre, data)
-            if good:
-                return True
-    return False
-
-
-@compiled
-def _triple_charge(rule: int, block: Any, a: Any, i: int, j: int, k: int, at: int) -> bool:
-    first, second, third = (
-        block[a[CHARGE_ROW] + i, at],
-        block[a[CHARGE_ROW] + j, at],
-        block[a[CHARGE_ROW] + k, at],
-    )
-    if first < 2 or second < 2 or third < 2:
-        return False
-    return (first == second and second == third) == (rule == LIKE_SIGN)
-
-
-@compiled
-def _triple_within(
-    condition: Any, block: Any, a: Any, i: int, j: int, k: int, at: int, limits: Any, tables: Any
-) -> bool:
-    total = triple_mass(block, a, i, j, k, at, tables)
-    for index in range(condition[LIMIT], condition[LIMIT] + condition[LIMITS]):
-        if not limits[index, 1] <= total <= limits[index, 2]:
+@kernel
+def distinct(a: int, b: int, c: int, d: int, legs: int) -> bool:
+    """Can every leg be given an object of its own? Hall: any k legs together offer at least k objects."""
+    for chosen in range(1, 1 << legs):
+        union = a if chosen & 1 else 0
+        union |= b if chosen & 2 else 0
+        union |= c if chosen & 4 else 0
+        union |= d if chosen & 8 else 0
+        if bits(union) < bits(chosen):
             return False
     return True
 
 
-@compiled
-def _triple(condition: Any, leg_masks: Any, block: Any, at: int, data: Any) -> bool:
-    """Three distinct objects; the measure is the sum over the three pairs."""
-    objects, limits, tables = data
-    a = objects[condition[OBJECT0]]
-    for i in range(a[0]):
-        if not leg_masks[0] >> i & 1:
+@kernel
+def charged(a: int, b: int, c: int, d: int, legs: int, rule: int, positive: int, negative: int) -> bool:
+    """Distinct objects with like signs (all valid and equal) or opposite signs (all valid, not all equal)."""
+    last = (1 << legs) - 1
+    for signs in range(last + 1):
+        alike = signs in (0, last)
+        if alike != (rule == LIKE_SIGN):
             continue
-        for j in range(a[0]):
-            if i == j or not leg_masks[1] >> j & 1:
+        if distinct(
+            a & (positive if signs & 1 else negative),
+            b & (positive if signs & 2 else negative),
+            c & (positive if signs & 4 else negative),
+            d & (positive if signs & 8 else negative),
+            legs,
+        ):
+            return True
+    return False
+
+
+@kernel
+def leg_mask(conditions: Any, condition: int, leg: int, masks: Any, at: int) -> int:
+    """Slots of a leg, 0 if the condition has no such leg."""
+    if leg >= conditions[condition, LEGS]:
+        return 0
+    return int(masks[conditions[condition, LEG0 + leg], at])
+
+
+@kernel
+def search_legs(conditions: Any, condition: int, masks: Any, centre: int) -> bool:
+    """Distinct legs, with or without a charge correlation."""
+    at = centre + conditions[condition, BX0]
+    a, b = leg_mask(conditions, condition, 0, masks, at), leg_mask(conditions, condition, 1, masks, at)
+    c, d = leg_mask(conditions, condition, 2, masks, at), leg_mask(conditions, condition, 3, masks, at)
+    legs = conditions[condition, LEGS]
+    if conditions[condition, KIND] != CHARGED:
+        return distinct(a, b, c, d, legs)
+    positive = int(masks[conditions[condition, POSITIVES], at])
+    negative = int(masks[conditions[condition, NEGATIVES], at])
+    return charged(a, b, c, d, legs, conditions[condition, CHARGE], positive, negative)
+
+
+@kernel
+def any_row(chosen: Any, first: int, count: int, slot: int, good: Any) -> int:
+    """OR of one row of several matrices."""
+    row = 0
+    for index in range(first, first + count):
+        row |= good[chosen[index], slot]
+    return row
+
+
+@kernel
+def search_clear(conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, good: Any) -> bool:
+    """comb_orm: distinct legs, and a reference object that overlaps with none of them."""
+    at = centre + conditions[condition, BX0]
+    a, b = leg_mask(conditions, condition, 0, masks, at), leg_mask(conditions, condition, 1, masks, at)
+    c, d = leg_mask(conditions, condition, 2, masks, at), leg_mask(conditions, condition, 3, masks, at)
+    thirds = int(masks[conditions[condition, ORM_LEG], centre + conditions[condition, ORM_BX]])
+    first, count = conditions[condition, ORM_A], conditions[condition, ORM_COUNT]
+    for third in range(MOST_SLOTS):
+        if thirds >> third & 1:
+            clear = ~any_row(chosen, first, count, third, good)
+            if distinct(a & clear, b & clear, c & clear, d & clear, conditions[condition, LEGS]):
+                return True
+    return False
+
+
+@kernel
+def search_pair(conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, good: Any) -> bool:
+    """All limits, the charge rule and the absence of overlap on one and the same pair."""
+    at = centre + conditions[condition, BX0]
+    mask_a = int(masks[conditions[condition, LEG0], at])
+    all_b = int(masks[conditions[condition, LEG1], centre + conditions[condition, BX1]])
+    first = conditions[condition, MATRIX]
+    last = first + conditions[condition, MATRICES]
+    orm, orm_count = conditions[condition, ORM_A], conditions[condition, ORM_COUNT]
+    third = conditions[condition, ORM_LEG]
+    for i in range(MOST_SLOTS):
+        if not mask_a >> i & 1:
+            continue
+        mask_b = all_b
+        for index in range(first, last):
+            mask_b &= good[chosen[index], i]
+        if mask_b and conditions[condition, CHARGE]:
+            mask_b &= _partners(conditions, condition, masks, centre, i)
+        if mask_b and orm_count and third == NONE:
+            mask_b &= ~any_row(chosen, orm, orm_count, i, good)
+        if mask_b and (
+            third == NONE or _clear_third(conditions, condition, chosen, masks, centre, i, mask_b, good)
+        ):
+            return True
+    return False
+
+
+@kernel
+def _partners(conditions: Any, condition: int, masks: Any, centre: int, i: int) -> int:
+    """Slots whose charge goes with that of muon ``i``; both must be valid."""
+    positives, negatives = conditions[condition, POSITIVES], conditions[condition, NEGATIVES]
+    at, other = centre + conditions[condition, BX0], centre + conditions[condition, BX1]
+    like = conditions[condition, CHARGE] == LIKE_SIGN
+    if masks[positives, at] >> i & 1:
+        return int(masks[positives if like else negatives, other])
+    if masks[negatives, at] >> i & 1:
+        return int(masks[negatives if like else positives, other])
+    return 0
+
+
+@kernel
+def _clear_third(
+    conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, i: int, mask_b: int, good: Any
+) -> bool:
+    """Is there a third object that overlaps neither with ``i`` nor with one of ``mask_b``?"""
+    thirds = int(masks[conditions[condition, ORM_LEG], centre + conditions[condition, ORM_BX]])
+    count = conditions[condition, ORM_COUNT]
+    for third in range(MOST_SLOTS):
+        if not thirds >> third & 1:
+            continue
+        if any_row(chosen, conditions[condition, ORM_A], count, third, good) >> i & 1:
+            continue
+        if mask_b & ~any_row(chosen, conditions[condition, ORM_B], count, third, good):
+            return True
+    return False
+
+
+@kernel
+def search_triple(conditions: Any, condition: int, masks: Any, centre: int, values: Any) -> bool:
+    """Three distinct objects with limits on the sum of their pair masses."""
+    at, sheet = centre + conditions[condition, BX0], conditions[condition, SHEET]
+    mask_i, mask_j = int(masks[conditions[condition, LEG0], at]), int(masks[conditions[condition, LEG1], at])
+    mask_k = int(masks[conditions[condition, LEG2], at])
+    rule, positive, negative = conditions[condition, CHARGE], 0, 0
+    if rule:
+        positive = int(masks[conditions[condition, POSITIVES], at])
+        negative = int(masks[conditions[condition, NEGATIVES], at])
+    for i in range(MOST_SLOTS):
+        for j in range(MOST_SLOTS):
+            if i == j or not (mask_i >> i & 1 and mask_j >> j & 1):
                 continue
-            for k in range(a[0]):
-                if k in (i, j) or not leg_masks[2] >> k & 1:
+            for k in range(MOST_SLOTS):
+                if k in (i, j) or not mask_k >> k & 1:
                     continue
-                if condition[CHARGE] and not _triple_charge(condition[CHARGE], block, a, i, j, k, at):
+                if rule and not charged(1 << i, 1 << j, 1 << k, 0, 3, rule, positive, negative):
                     continue
-                if _triple_within(condition, block, a, i, j, k, at, limits, tables):
+                total = values[sheet, i, j] + values[sheet, i, k] + values[sheet, j, k]
+                if conditions[condition, LOWER] <= total <= conditions[condition, UPPER]:
                     return True
     return False
 
 
-@compiled
-def search(condition: Any, masks: Any, block: Any, halo: int, width: int, data: Any, out: Any) -> None:
-    """Conditions that need a look at single objects, for crossings in which every leg has a candidate."""
-    legs, kind = condition[LEGS], condition[KIND]
-    leg_masks = np.zeros(4, np.int64)
-    second_bx = BX1 if kind == PAIR else BX0
+@kernel
+def search(
+    searched: Any,
+    conditions: Any,
+    chosen: Any,
+    sheets: Any,
+    matrices: Any,
+    masks: Any,
+    unions: Any,
+    block: Any,
+    halo: int,
+    width: int,
+    flat: Any,
+    values: Any,
+    good: Any,
+    sheet_stamp: Any,
+    matrix_stamp: Any,
+    out: Any,
+) -> None:
+    """Decide the conditions ``searched`` where out[condition, e] is 1: every leg has a candidate there."""
+    sheet_stamp[:] = NONE
+    matrix_stamp[:] = NONE
     for e in range(width):
-        out[e] = 0
-        at = e + halo + condition[BX0]
-        leg_masks[0] = masks[condition[LEG0], at]
-        if leg_masks[0] == 0:
-            continue
-        missing = False
-        for leg in range(1, legs):
-            leg_masks[leg] = masks[condition[LEG0 + leg], e + halo + condition[second_bx]]
-            missing |= leg_masks[leg] == 0
-        if missing:
-            continue
-        if kind == DISTINCT:
-            out[e] = distinct(leg_masks, legs)
-        elif kind == CHARGED:
-            positive, negative = charge_masks(block, data[0][condition[OBJECT0]], at)
-            out[e] = charged(leg_masks, legs, condition[CHARGE], positive, negative)
-        elif kind == CLEAR:
-            out[e] = _clear(condition, leg_masks, masks, block, e + halo, data)
-        elif kind == PAIR:
-            out[e] = _pair(condition, leg_masks, masks, block, e + halo, data)
-        elif kind == TRIPLE:
-            out[e] = _triple(condition, leg_masks, block, at, data)
+        centre = e + halo
+        for index in range(searched.shape[0]):
+            condition = searched[index]
+            if out[condition, e] == 0:
+                continue
+            kind = conditions[condition, KIND]
+            first = conditions[condition, NEEDS]
+            for need in range(first, first + conditions[condition, NEEDED]):
+                matrix = chosen[need]
+                if matrix_stamp[matrix] == centre:
+                    continue
+                sheet = matrices[matrix, 0]
+                if sheet_stamp[sheet] != centre:
+                    fill_sheet(sheets, sheet, block, unions, centre, flat, values)
+                    sheet_stamp[sheet] = centre
+                fill_matrix(sheets, matrices, matrix, unions, centre, values, good)
+                matrix_stamp[matrix] = centre
+            if kind == PAIR:
+                out[condition, e] = search_pair(conditions, condition, chosen, masks, centre, good)
+            elif kind == CLEAR:
+                out[condition, e] = search_clear(conditions, condition, chosen, masks, centre, good)
+            elif kind == TRIPLE:
+                sheet = conditions[condition, SHEET]
+                if sheet_stamp[sheet] != centre:
+                    fill_sheet(sheets, sheet, block, unions, centre, flat, values)
+                    sheet_stamp[sheet] = centre
+                out[condition, e] = search_triple(conditions, condition, masks, centre, values)
+            else:
+                out[condition, e] = search_legs(conditions, condition, masks, centre)

@@ -89,8 +89,6 @@ def inverse_dr2(eta_step: float, phi_step: float, deta: int, dphi: int) -> int:
 class Geometry:
     """Tables of one angular grid: calorimeter bins, or muon bins once a muon is involved."""
 
-    half: int
-    """Number of phi bins in half a turn."""
     deta: Table
     dphi: Table
     cosh: Table
@@ -99,8 +97,6 @@ class Geometry:
     sin_phi: Table
     inverse: NDArray[np.int64]
     """1/dR^2 by (delta eta, delta phi); muons are looked up with halved indices."""
-    unit: int
-    """cosh and cos are in units of 1 / unit."""
 
 
 CALO_TO_MUON = MUON_PHI_BINS // CALO_PHI_BINS
@@ -128,7 +124,6 @@ def calo_geometry() -> Geometry:
     """Calorimeter with calorimeter."""
     size = _span("jet") + 1
     return Geometry(
-        CALO_PHI_BINS // 2,
         deta_table(CALO_ETA_LSB, size),
         dphi_table(CALO_PHI_BINS),
         cosh_table(CALO_ETA_LSB, size, CALO_DIGITS),
@@ -136,7 +131,6 @@ def calo_geometry() -> Geometry:
         phi_table(CALO_PHI_BINS, CALO_DIGITS, math.cos),
         phi_table(CALO_PHI_BINS, CALO_DIGITS, math.sin),
         _inverse(CALO_ETA_LSB, CALO_PHI_BINS, size),
-        10**CALO_DIGITS,
     )
 
 
@@ -148,7 +142,6 @@ def muon_geometry() -> Geometry:
     highest = max(to_muon_bins(eta.maximum), muon.maximum)
     size = highest - lowest + 1
     return Geometry(
-        MUON_PHI_BINS // 2,
         deta_table(MUON_ETA_LSB, size),
         dphi_table(MUON_PHI_BINS),
         cosh_table(MUON_ETA_LSB, size, MUON_DIGITS),
@@ -156,26 +149,30 @@ def muon_geometry() -> Geometry:
         phi_table(MUON_PHI_BINS, MUON_DIGITS, math.cos),
         phi_table(MUON_PHI_BINS, MUON_DIGITS, math.sin),
         _inverse(2 * MUON_ETA_LSB, MUON_PHI_BINS // 2, size // 2 + 1),
-        10**MUON_DIGITS,
     )
 
 
-@dataclass(frozen=True)
-class PtTables:
-    """Transverse momentum by hardware code, in units of 0.1 GeV."""
-
-    calo: Table
-    muon: Table
-    upt: Table
+HEADER = 16
+"""Words at the start of the flat table that hold offsets: 7 of each geometry, calorimeter pt, muon pt."""
+GEOMETRY_WORDS = 7
+(FLAT_DETA, FLAT_DPHI, FLAT_COSH, FLAT_COS, FLAT_COS_PHI, FLAT_SIN_PHI, FLAT_INVERSE) = range(GEOMETRY_WORDS)
 
 
 @cache
-def pt_tables() -> PtTables:
-    """Tables long enough for every code of every object and sum."""
-    calo = max(COLLECTIONS[name]["et"].maximum for name in ("eg", "jet", "etm")) + 1
+def flat_tables() -> Table:
+    """All tables in one array, for kernels: ``flat[flat[7 * g + k] + index]``.
+
+    g is 0 for calorimeter bins, 1 for muon bins, k one of the FLAT_ constants; inverse dR^2 has rows of
+    half a turn + 1 (of halved bins for muons). Words 14 and 15 hold the offsets of the calorimeter and
+    the muon pt table; the muon upt table follows the muon pt table.
+    """
     muon = COLLECTIONS["mu"]
-    return PtTables(
-        np.array([calo_pt(code) for code in range(calo)], np.int64),
-        np.array([muon_pt(code) for code in range(muon["pt"].maximum + 1)], np.int64),
-        np.array([muon_upt(code) for code in range(muon["upt"].maximum + 1)], np.int64),
-    )
+    calo_codes = max(COLLECTIONS[name]["et"].maximum for name in ("eg", "jet", "etm")) + 1
+    pieces: list[Table] = []
+    for g in (calo_geometry(), muon_geometry()):
+        pieces += [g.deta, g.dphi, g.cosh, g.cos, g.cos_phi, g.sin_phi, g.inverse.ravel()]
+    pieces.append(np.array([calo_pt(code) for code in range(calo_codes)], np.int64))
+    pieces.append(np.array([muon_pt(code) for code in range(muon["pt"].maximum + 1)], np.int64))
+    pieces.append(np.array([muon_upt(code) for code in range(muon["upt"].maximum + 1)], np.int64))
+    offsets = HEADER + np.cumsum([0, *(len(piece) for piece in pieces)])
+    return np.concatenate([offsets[:HEADER], *pieces]).astype(np.int64)

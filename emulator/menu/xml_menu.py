@@ -58,9 +58,9 @@ def _seed(element: Element) -> Seed:
 def _check_object(element: Element) -> None:
     """An object requirement repeats what the expression says: a wrong one means a damaged file."""
     kind = element.find("type")
-    if kind.text.lower() not in (*OBJECTS, *QUANTITIES):
-        if kind.text and not element.text_of("name").startswith(kind.text):
-            raise kind.error("unknown object type", value=kind.text)
+    known = kind.text.lower() in (*OBJECTS, *QUANTITIES) or element.text_of("name").startswith(kind.text)
+    if not known:
+        raise kind.error("unknown object type", value=kind.text)
     operator = element.find("comparison_operator")
     if operator.text not in (".ge.", ".eq."):
         raise operator.error("unknown comparison", value=operator.text, remedy=".ge. or .eq.")
