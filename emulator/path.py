@@ -1,0 +1,186 @@
+"""The trigger path: objects -> model scores -> menu -> prescales -> trigger rules -> level-1 accept."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.events.objects import Events
+from emulator.menu.compiled import CompiledMenu
+from emulator.menu.evaluate import MenuEvaluator
+from emulator.path_report import PathReport
+from emulator.prescale import ALGORITHMS, Prescaler, PrescaleSettings
+from emulator.stream import EMPTY, Block, Recipe
+from emulator.trigger_control import TriggerControl
+
+STAGES = ("stream", "models", "menu", "decision")
+
+
+class ScoreStage(Protocol):
+    """Anything that computes scores from a block's columns; ``name`` and ``columns`` describe it."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    def __call__(self, events: Events) -> dict[str, NDArray[Any]]: ...
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the path decided on one block; all arrays are over its n crossings.
+
+    ``algorithms`` (8, n) uint64 before any prescale, ``fired`` (8, n) behind masks and prescales, ``finor``
+    and ``accept`` (n,) bool.
+    """
+
+    block: Block
+    algorithms: NDArray[np.uint64]
+    fired: NDArray[np.uint64]
+    finor: NDArray[np.bool_]
+    accept: NDArray[np.bool_]
+
+    def events(self) -> Events:
+        """The block's own crossings with ``bx``, ``algo`` and ``finor``, before prescales as test vectors."""
+        halo, n = self.block.halo, self.block.n
+        own = self.block.events.select(slice(halo, halo + n))
+        any_bit = (np.bitwise_or.reduce(self.algorithms, axis=0) != 0).astype(np.uint8)
+        columns = {**own, "bx": self.block.bx[None], "algo": self.algorithms, "finor": any_bit[None]}
+        return Events(columns, n)
+
+
+@dataclass
+class _Worked:
+    block: Block
+    algorithms: NDArray[np.uint64]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class TriggerPath:
+    """One trigger: a menu with its models, prescales and trigger control. Feed it one stream, in order.
+
+    Parameters
+    ----------
+    menu : compiled menu
+    models : stages that give the scores the menu names
+    settings : prescales and masks; default: every algorithm at prescale 1, in the FinOR
+    control : trigger control; default: the four trigger rules
+    threads : blocks worked on at the same time
+    """
+
+    def __init__(
+        self,
+        menu: CompiledMenu,
+        models: Sequence[ScoreStage] = (),
+        settings: PrescaleSettings | None = None,
+        control: TriggerControl | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.menu, self.models, self.threads = menu, tuple(models), threads
+        self.evaluator = MenuEvaluator(menu)
+        indices = [algorithm.index for algorithm in menu.algorithms]
+        self.prescaler = Prescaler(settings or PrescaleSettings.default(indices))
+        self.control = control or TriggerControl()
+        self._accepted = np.zeros(ALGORITHMS, np.int64)
+        self._crossings = self._colliding = self._finor = 0
+        self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._started = 0.0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Event columns that menu and models look at."""
+        names = [*self.evaluator.plan.columns, *(c for model in self.models for c in model.columns)]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def halo(self) -> int:
+        """Neighbouring crossings the menu needs on either side of a block."""
+        return self.evaluator.halo
+
+    def run(self, recipes: Iterable[Recipe]) -> Iterator[Decision]:
+        """Decide block by block, in order; memory: ``threads + 1`` blocks.
+
+        The stream's recipes must have been made with ``halo=self.halo``.
+        """
+        self._started = self._started or time.perf_counter()
+        with ThreadPoolExecutor(self.threads) as pool:
+            waiting: deque[Future[_Worked]] = deque()
+            try:
+                for recipe in recipes:
+                    waiting.append(pool.submit(self._work, recipe))
+                    if len(waiting) > self.threads:
+                        yield self._decide(waiting.popleft().result())
+                while waiting:
+                    yield self._decide(waiting.popleft().result())
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _work(self, recipe: Recipe) -> _Worked:
+        timer = _Timer()
+        block = recipe()
+        timer.lap("stream")
+        scores: dict[str, NDArray[Any]] = {}
+        for model in self.models:
+            scores |= model(block.events)
+        timer.lap("models")
+        words = self.evaluator(block.events, scores, neighbours="halo")
+        timer.lap("menu")
+        return _Worked(block, words, timer.seconds)
+
+    def _decide(self, worked: _Worked) -> Decision:
+        timer = _Timer()
+        block, words = worked.block, worked.algorithms
+        fired, finor = self.prescaler(words, block.bx)
+        colliding = block.origin != EMPTY
+        accept = self.control(finor, colliding)
+        self._accepted += _count_bits(fired[:, accept])
+        self._crossings += block.n
+        self._colliding += int(np.count_nonzero(colliding))
+        self._finor += int(np.count_nonzero(finor))
+        timer.lap("decision")
+        for stage, seconds in (worked.seconds | timer.seconds).items():
+            self._seconds[stage] += seconds
+        return Decision(block, words, fired, finor, accept)
+
+    def report(self) -> PathReport:
+        """Everything counted so far."""
+        return PathReport(
+            menu=self.menu.name,
+            names={algorithm.index: algorithm.name for algorithm in self.menu.algorithms},
+            factors=self.prescaler.settings.factors,
+            before=self.prescaler.before,
+            after=self.prescaler.after,
+            accepted=self._accepted,
+            crossings=self._crossings,
+            colliding=self._colliding,
+            finor=self._finor,
+            accounts=self.control.accounts,
+            seconds=dict(self._seconds),
+            wall=time.perf_counter() - self._started if self._started else 0.0,
+            threads=self.threads,
+        )
+
+
+class _Timer:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
+
+
+def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How often each of the 512 bits is set in (8, n) words."""
+    flags = np.unpackbits(np.ascontiguousarray(words.T).view(np.uint8), axis=1, bitorder="little")
+    counts: NDArray[np.int64] = flags.reshape(-1, ALGORITHMS).sum(axis=0, dtype=np.int64)
+    return counts

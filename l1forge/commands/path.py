@@ -1,0 +1,177 @@
+"""`l1forge path`: stream orbits through the whole trigger path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from emulator.events.objects import Events
+    from emulator.path import Decision, TriggerPath
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"
+MENU = ROOT / "l1forge" / "menus" / "default.yaml"
+PRESCALES = MENU.with_name("default_prescales.csv")
+
+
+@app.command()
+def path(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="[SOURCE]", help="Event file, test vector, pattern file, or - for stdin."),
+    ] = SAMPLE,
+    menu: Annotated[Path | None, typer.Option(help="Menu: YAML, official XML or compiled JSON.")] = None,
+    orbits: Annotated[int, typer.Option("--orbits", "-n", help="LHC orbits to stream, 0 for endless.")] = 100,
+    prescales: Annotated[Path | None, typer.Option(help="CSV of prescale columns.")] = None,
+    column: Annotated[str | None, typer.Option(help="Prescale column, default the first.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="name=graph.json, in place of the model of that name.")
+    ] = None,
+    scheme: Annotated[Path | None, typer.Option(help="Filling scheme, JSON or CSV.")] = None,
+    signal: Annotated[Path | None, typer.Option(help="Signal events to inject.")] = None,
+    cross_section: Annotated[float, typer.Option(help="Cross-section of the signal, pb.")] = 1000.0,
+    luminosity: Annotated[float, typer.Option(help="Instantaneous luminosity, 1/cm²/s.")] = 2e34,
+    noise: Annotated[float, typer.Option(help="Noise jets per crossing without collision.")] = 1e-3,
+    dead_time: Annotated[int, typer.Option(help="Fixed dead time after an accept, BX.")] = 0,
+    buffer: Annotated[
+        str | None, typer.Option(help="De-randomiser as places,service: 128,364 reads 110 kHz.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of signal and noise.")] = 1,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Crossings with our bits: .txt, .emp, .apx, .parquet."),
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Print the cost of every seed.")] = False,
+    json_output: Annotated[Path | None, typer.Option("--json", help="Report as JSON.")] = None,
+) -> None:
+    """Stream bunch crossings through objects → models → menu → prescales → trigger rules → accept.
+
+    Examples:
+
+    `l1forge path` streams 100 LHC orbits of the committed zero-bias sample through the default menu.
+
+    `l1forge path --signal simulation/sample/ttbar.parquet --cross-section 900 --orbits 1000`
+
+    `l1forge path TestVector.txt --orbits 1 --menu menu.xml -o ours.txt`
+
+    `cat orbit.txt | l1forge path - --menu menu.xml`
+    """
+    import os
+
+    from emulator.menu.load import load_menu
+    from rich.console import Console
+
+    from emulator.atomic import write_text
+    from emulator.errors import InputError
+    from emulator.filling import LHC, load_scheme
+    from emulator.injection import Noise
+    from emulator.models_in_path import load_scorers
+    from emulator.path import TriggerPath
+    from emulator.path_profile import seed_costs
+    from emulator.prescale_columns import load_settings
+    from emulator.stream_source import STANDARD_INPUT, open_stream
+    from emulator.trigger_control import RULES, TriggerControl
+    from l1forge.path_tables import model_latencies, print_costs, print_report, watched
+
+    console = Console()
+    compiled = load_menu(menu or MENU)
+    algorithms = {algorithm.name: algorithm.index for algorithm in compiled.algorithms}
+    columns_file = prescales or (None if menu else PRESCALES)
+    settings = load_settings(columns_file, algorithms, column) if columns_file else None
+    if column and not columns_file:
+        raise InputError("needs --prescales", field="--column", value=column)
+    depth, service = _buffer(buffer)
+    trigger = TriggerPath(
+        compiled,
+        load_scorers(compiled.scores, _graphs(model or [])),
+        settings,
+        TriggerControl(RULES, dead_time, depth, service),
+        threads or os.cpu_count() or 1,
+    )
+    filling = load_scheme(scheme) if scheme else LHC
+    wanted = None if output else trigger.columns
+    stream, events = open_stream(
+        source,
+        wanted,
+        filling,
+        seed,
+        _signal(signal, trigger, cross_section, luminosity, filling),
+        Noise(noise) if noise else None,
+    )
+    absent = sorted(set(trigger.columns) - set(events.columns))
+    if absent:
+        console.print(f"[yellow]{source.name} has no {', '.join(absent)}: taken as 0[/]")
+    limit = orbits or None
+    total = None if source == STANDARD_INPUT else limit
+    decisions = watched(trigger, trigger.run(stream.recipes(limit, 8, trigger.halo)), total)
+    if output:
+        _write(output, decisions, compiled.name)
+    else:
+        for _ in decisions:
+            pass
+    report = trigger.report()
+    latencies = model_latencies(sorted({score.partition(".")[0] for score in compiled.scores}))
+    print_report(console, report, events, stream, latencies)
+    document = report.as_json() | {"latency": latencies}
+    if profile:
+        costs = seed_costs(trigger, stream)
+        print_costs(console, costs)
+        document["cost_ns_per_crossing"] = costs
+    if json_output:
+        write_text(json_output, json.dumps(document, indent=1) + "\n")
+
+
+def _buffer(text: str | None) -> tuple[int, int]:
+    from emulator.errors import InputError
+
+    if text is None:
+        return 0, 0
+    depth, _, service = text.partition(",")
+    if not (depth.isdigit() and service.isdigit()):
+        raise InputError("places,service expected, such as 128,364", field="--buffer", value=text)
+    return int(depth), int(service)
+
+
+def _graphs(given: list[str]) -> dict[str, Path]:
+    from emulator.errors import InputError
+    from models import available, graph_path
+
+    graphs = {name: graph_path(name) for name in available()}
+    for text in given:
+        name, separator, file = text.partition("=")
+        if not separator:
+            raise InputError("name=graph.json expected", field="--model", value=text)
+        graphs[name] = graph_path(file)
+    return graphs
+
+
+def _signal(
+    path: Path | None, trigger: TriggerPath, cross_section: float, luminosity: float, filling: Any
+) -> Any:
+    from emulator.events.objects import Events
+    from emulator.events.source import open_events
+    from emulator.injection import Injection, probability
+
+    if path is None:
+        return None
+    source = open_events(path)
+    events = Events.concatenate(list(source.blocks(source.has(trigger.columns))))
+    return Injection(events, probability(cross_section, luminosity, filling))
+
+
+def _write(output: Path, decisions: Iterator[Decision], menu: str) -> None:
+    from emulator.events.sink import format_of, write_any
+
+    def blocks() -> Iterator[Events]:
+        for decision in decisions:
+            yield decision.events()
+
+    write_any(output, blocks(), format_of(output), {"menu": menu})

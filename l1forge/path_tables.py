@@ -1,0 +1,104 @@
+"""What `l1forge path` shows: a live line while it streams, tables at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from emulator.events.source import EventSource
+from emulator.filling import CROSSING_FREQUENCY, ORBIT
+from emulator.path import Decision, TriggerPath
+from emulator.path_report import PathReport
+from emulator.stream import ReplayStream
+from emulator.stream_source import Stream
+
+PROJECTS = Path(__file__).parents[1] / "hls_projects"
+
+
+def watched(path: TriggerPath, decisions: Iterable[Decision], orbits: int | None) -> Iterator[Decision]:
+    """``decisions``, with orbits, crossings/s, its ratio to the LHC, and accept rate on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("streaming", total=orbits * ORBIT if orbits else None)
+        for decision in decisions:
+            yield decision
+            report = path.report()
+            progress.update(
+                task,
+                advance=decision.block.n,
+                description=f"orbit {report.crossings // ORBIT}, {_speed(report)}, "
+                f"accepts {report.accept_rate / 1e3:.1f} kHz",
+            )
+
+
+def _speed(report: PathReport) -> str:
+    return f"{report.speed / 1e6:.2f} M crossings/s = {report.speed / CROSSING_FREQUENCY:.3f} of 40.079 MHz"
+
+
+def print_report(
+    console: Console,
+    report: PathReport,
+    source: EventSource,
+    stream: Stream,
+    latencies: dict[str, dict[str, float]],
+) -> None:
+    """Algorithm rates, accept rate, dead time per reason, latency, speed, and everything that was lost."""
+    table = Table(title=f"{report.menu}: {report.crossings / ORBIT:g} orbits of {source.path.name}")
+    table.add_column("bit", justify="right")
+    table.add_column("algorithm")
+    for heading in ("prescale", "before [kHz]", "±", "after [kHz]", "accepted [kHz]"):
+        table.add_column(heading, justify="right")
+    for row in report.algorithms():
+        values = (f"{value / 1e3:.3f}" for value in (row.before, row.error, row.after, row.accepted))
+        table.add_row(str(row.index), row.name, f"{row.prescale:g}", *values)
+    console.print(table)
+    accounts = report.accounts
+    summary = Table(title="Level-1 accept", show_header=False)
+    summary.add_row("FinOR", f"{report.rate(report.finor) / 1e3:.2f} kHz")
+    counted = f"({accounts.accepts} in {report.simulated:.4f} s)"
+    summary.add_row("accepts", f"{report.accept_rate / 1e3:.2f} kHz {counted}")
+    summary.add_row("dead time", f"{100 * accounts.dead_time:.3f} % of the colliding crossings")
+    for reason, lost in accounts.lost.items():
+        dead = 100 * accounts.dead[reason] / max(accounts.live_crossings, 1)
+        summary.add_row(f"  {reason}", f"{lost} requests lost, {dead:.3f} %")
+    for model, latency in latencies.items():
+        text = f"{latency['clocks']:g} clocks = {latency['ns']:.1f} ns" if latency else "no RTL generated yet"
+        summary.add_row(f"latency of {model}", text)
+    busy = ", ".join(
+        f"{stage} {1e9 * seconds / max(report.crossings, 1):.0f}" for stage, seconds in report.seconds.items()
+    )
+    summary.add_row("time per crossing [ns]", f"{busy} (in {report.threads} threads)")
+    summary.add_row("speed", _speed(report))
+    console.print(summary)
+    for note, count in sorted(source.notes.items()):
+        console.print(f"[yellow]{count}[/] {note}")
+    if isinstance(stream, ReplayStream) and stream.missing:
+        console.print(f"[yellow]the last orbit broke off: {stream.missing} crossings are missing[/]")
+
+
+def print_costs(console: Console, costs: dict[str, float]) -> None:
+    """Cost per seed, dearest first."""
+    table = Table(title="cost of each seed alone")
+    table.add_column("algorithm")
+    table.add_column("ns per crossing", justify="right")
+    for name, cost in sorted(costs.items(), key=lambda item: -item[1]):
+        table.add_row(name, f"{cost:.1f}")
+    console.print(table)
+
+
+def model_latencies(models: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Clocks and ns of each model's generated RTL, from its manifest; empty where none has been generated."""
+    latencies: dict[str, dict[str, float]] = {}
+    for model in models:
+        latencies[model] = {}
+        for manifest in sorted((PROJECTS / model).rglob("manifest.json")):
+            document = json.loads(manifest.read_text(encoding="utf-8"))
+            if document.get("format") == "l1forge-rtl":
+                clocks = float(document["latency"])
+                latencies[model] = {"clocks": clocks, "ns": clocks * float(document["clock_period_ns"])}
+    return latencies
