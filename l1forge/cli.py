@@ -17,7 +17,12 @@ SUBCOMMANDS = {
     "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
     "simulate-muons": "Simulate overlap-region muons as integer stubs.",
     "train": "Train a model from its seed and export its graph.",
+    "synth": "Resources, timing and latency of the generated Verilog.",
     "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
+    "firmware": "Write a model's HLS project and prove it equal to the emulator.",
+    "import-hls": "Read a generated hls4ml project into a graph.",
+    "fuzz": "Compare random networks with hls4ml's compiled C++.",
+    "export-c": "Write a model as a self-contained C++17 header.",
     "convert": "Convert event files: parquet, HDF5, NanoAOD, test vectors, board patterns.",
 }
 """Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""

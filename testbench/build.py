@@ -100,7 +100,7 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
             always=True,
             log_file=log,
         )
-    except (SystemExit, subprocess.CalledProcessError) as error:
+    except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
         raise build_failure("Verilator", log) from error
     (target / "registers.inc").write_text(_registers(project))
     link_library(Simulation(project, target, waves), HARNESS, "harness.so")
@@ -162,5 +162,6 @@ def link_library(simulation: Simulation, source: Path, name: str, options: Seque
 
 
 def build_failure(tool: str, log: Path) -> InputError:
-    tail = " | ".join(log.read_text().splitlines()[-5:]) if log.exists() else "no log"
-    return InputError(f"{tool} failed: {tail}", file=log, remedy="the log has the details")
+    lines = log.read_text().splitlines() if log.exists() else []
+    errors = [line for line in lines if "rror" in line][:3] or lines[-3:] or ["no log"]
+    return InputError(f"{tool} failed: {' | '.join(errors)}", file=log, remedy="the log has the details")

@@ -14,12 +14,26 @@ from firmware.rtl.project import Port
 CONTROL = ("clk", "rst", "in_valid", "out_valid")
 WIDEST = 64  # the simulation drivers move one machine word per port
 ZERO = "0"
-KEYWORDS = frozenset(
-    {"always", "and", "assign", "begin", "buf", "case", "default", "else", "end", "endcase", "endmodule"}
-    | {"event", "for", "function", "if", "initial", "inout", "input", "integer", "module", "nand", "nor"}
-    | {"not", "or", "output", "parameter", "real", "reg", "signed", "table", "task", "time", "tri", "wait"}
-    | {"wand", "while", "wire", "wor", "xnor", "xor"}
-)
+# IEEE 1364-2005 annex B and the words that IEEE 1800 adds
+KEYWORD_TEXT = """
+always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign default
+defparam design disable edge else end endcase endconfig endfunction endgenerate endmodule endprimitive
+endspecify endtable endtask event for force forever fork function generate genvar highz0 highz1 if ifnone
+incdir include initial inout input instance integer join large liblist library localparam macromodule medium
+module nand negedge nmos nor noshowcancelled not notif0 notif1 or output parameter pmos posedge primitive
+pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent rcmos real realtime reg release repeat
+rnmos rpmos rtran rtranif0 rtranif1 scalared showcancelled signed small specify specparam strong0 strong1
+supply0 supply1 table task time tran tranif0 tranif1 tri tri0 tri1 triand trior trireg unsigned use uwire
+vectored wait wand weak0 weak1 while wire wor xnor xor
+alias always_comb always_ff always_latch assert assume before bind bins bit break byte chandle class clocking
+const constraint context continue cover covergroup coverpoint cross dist do endclass endclocking endgroup
+endinterface endpackage endprogram endproperty endsequence enum expect export extends extern final foreach
+iff import inside int interface intersect local logic longint matches modport new null package packed
+priority program property protected pure rand randc ref return sequence shortint shortreal solve static
+string struct super tagged this throughout timeprecision timeunit type typedef union unique var virtual void
+wait_order wildcard with within
+"""
+KEYWORDS = frozenset(KEYWORD_TEXT.split())
 
 Precision = tuple[int, int, int]  # alkaid's (sign, integer, fraction) bits of one packed element
 

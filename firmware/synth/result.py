@@ -1,0 +1,70 @@
+"""What a synthesis run found, in one form for every tool, as table rows and JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator.atomic import write_text
+
+RESULT = "synthesis.json"
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Resources and timing of one design, out of context (no I/O buffers).
+
+    ``delay_ns`` is the longest path between registers. Yosys knows cell delays but no routing: compare such
+    numbers with each other, not with a clock period. ``cells`` counts every primitive of the netlist.
+    """
+
+    name: str
+    digest: str
+    tool: str
+    family: str
+    lut: int
+    ff: int
+    dsp: int
+    bram: int
+    delay_ns: float | None
+    routed: bool
+    latency_clocks: int
+    clock_period_ns: float
+    initiation_interval: int = 1
+    cells: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    netlist: str | None = None
+
+    @property
+    def latency_ns(self) -> float:
+        return self.latency_clocks * self.clock_period_ns
+
+    def rows(self) -> list[tuple[str, str]]:
+        """(quantity, value) for a table."""
+        kind = "routed" if self.routed else "cells only, no routing"
+        return [
+            ("LUT", f"{self.lut:,}"),
+            ("FF", f"{self.ff:,}"),
+            ("DSP", f"{self.dsp:,}"),
+            ("BRAM", f"{self.bram:,}"),
+            ("longest path", "-" if self.delay_ns is None else f"{self.delay_ns:.2f} ns ({kind})"),
+            ("latency", f"{self.latency_clocks} clocks = {self.latency_ns:.1f} ns"),
+            ("clock", f"{1000 / self.clock_period_ns:.1f} MHz asked for"),
+            ("initiation interval", str(self.initiation_interval)),
+            ("tool", f"{self.tool}, {self.family}, {self.seconds:.0f} s"),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "latency_ns": self.latency_ns}
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
+
+    @staticmethod
+    def load(path: Path) -> Synthesis:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        del document["latency_ns"]
+        return Synthesis(**document)
