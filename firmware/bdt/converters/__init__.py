@@ -18,7 +18,7 @@ def convert(model: Any) -> Ensemble:
     ----------
     model
         An estimator of scikit-learn, XGBoost, LightGBM or YDF, or the path of an XGBoost JSON model, of a
-        LightGBM ``dump_model`` JSON, or of a TMVA weight file.
+        LightGBM ``dump_model`` JSON, of a TMVA weight file, or of an ensemble kept by ``firmware.bdt.store``.
 
     Raises
     ------
@@ -47,10 +47,13 @@ def _convert_file(path: Path) -> Ensemble:
 
         return tmva.read(path)
     if path.suffix == ".json":
+        from firmware.bdt import store
         from firmware.bdt.converters import lightgbm_dump, xgboost_json
         from firmware.bdt.converters.document import read_json
 
         document = read_json(path)
+        if document.get("format") == store.FORMAT:
+            return store.from_document(document, str(path))
         if "tree_info" in document:
             return lightgbm_dump.from_document(document, str(path))
         return xgboost_json.from_document(document, str(path))

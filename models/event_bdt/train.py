@@ -1,0 +1,130 @@
+"""Train the event classifier, hand it on as a TMVA weight file, read that back and export the graph.
+
+Zero-bias crossings up to ``simulation.sample.N_TRAIN`` train, the others measure rates; of the signal the
+even crossings train and the odd ones measure efficiency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from emulator.events.objects import Events
+from emulator.events.parquet import read_events
+from emulator.rates import full_rate_khz, threshold_for_rate
+from models import tree_study
+from models.classifiers import Sample, graph_scores, require
+from models.event_bdt.features import EVENT_COLUMNS, NAMES, RAW, SOURCES, features
+from models.event_bdt.seeds import SEEDS
+
+FOLDER = Path(__file__).parent
+SIGNAL = FOLDER / "data" / "vbf_htautau.parquet"
+WEIGHTS = "model.weights.xml"
+TREES, DEPTH, RATE = 60, 4, 0.2
+BACKGROUND_TRAIN = 120_000
+RATES_KHZ = (1.0, 5.0, 14.0)
+LOSS = 0.002
+"""Share of decisions at the working point that quantisation may change."""
+
+
+def load(path: Path, first: int = 0, last: int | None = None) -> Events:
+    """Crossings ``first`` .. ``last`` of an event file, columns of features and seeds only."""
+    blocks, seen = [], 0
+    for block in read_events(require(path, "run `make data`"), columns=list(EVENT_COLUMNS)):
+        stop = block.n if last is None else min(block.n, last - seen)
+        if stop > max(first - seen, 0):
+            blocks.append(block.select(slice(max(first - seen, 0), stop)))
+        seen += block.n
+    return Events.concatenate(blocks)
+
+
+def main(
+    seed: int, output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL, trees: int = TREES
+) -> dict[str, Any]:
+    """Train from ``seed``, write the TMVA file, quantise what is read back, evaluate; returns the report.
+
+    Raises InputError if the data is missing.
+    """
+    import xgboost
+
+    from firmware.bdt.converters import convert
+    from firmware.bdt.converters.tmva_export import write
+    from simulation.sample import FOLDER as SAMPLE
+    from simulation.sample import N_TRAIN
+
+    Console().print(f"seed {seed}")
+    path = zero_bias or SAMPLE / "zerobias.parquet"
+    vbf = load(signal)
+    odd = np.arange(vbf.n) % 2 == 1
+    train = _sample(vbf.select(~odd), load(path, 0, min(BACKGROUND_TRAIN, N_TRAIN)))
+    measured = load(path, N_TRAIN)
+    test = _sample(vbf.select(odd), measured)
+    model = xgboost.XGBClassifier(
+        n_estimators=trees, max_depth=DEPTH, learning_rate=RATE, subsample=0.8, random_state=seed, n_jobs=1
+    )
+    share = float(train.truth.mean())
+    weight = np.where(train.truth, 0.5 / share, 0.5 / (1 - share))
+    model.fit(train.features, train.truth, sample_weight=weight)
+    model.get_booster().feature_names = list(NAMES)
+    output.mkdir(parents=True, exist_ok=True)
+    ranges = np.stack([train.features.min(axis=0), train.features.max(axis=0)], axis=1)
+    write(convert(model), output / WEIGHTS, ranges)
+    ensemble = convert(output / WEIGHTS)
+    efficiency = float(test.cut_based[test.truth].mean())
+    graph = tree_study.quantised(
+        ensemble, "event_bdt", train, efficiency, LOSS, raw=RAW, source=list(SOURCES)
+    )
+    name = "DoubleIsoTau34"
+    report, scores = tree_study.study(ensemble, graph, test, efficiency, name)
+    report = {"seed": seed, "trees": trees, "depth": DEPTH, **report}
+    report["rates"] = rates(ensemble, graph, vbf.select(odd), measured)
+    tree_study.write(ensemble, graph, report, scores, test, name, output)
+    Console().print(_table(report["rates"]))
+    return report
+
+
+def _sample(signal: Events, background: Events) -> Sample:
+    both = [signal, background]
+    truth = np.repeat([True, False], [signal.n, background.n])
+    cut = np.concatenate([SEEDS["DoubleIsoTau"](events) >= 2 * 34 for events in both])
+    rows = np.concatenate([features(events) for events in both])
+    return Sample(rows, truth, cut, np.arange(len(truth)))
+
+
+def rates(ensemble: Any, graph: Any, signal: Events, zero_bias: Events) -> list[dict[str, Any]]:
+    """Signal efficiency of the classifier (float, fixed point) and of each seed at equal zero-bias rates."""
+    scores: dict[str, Callable[[Events], Any]] = {
+        "event_bdt, float": lambda events: ensemble.margin(features(events))[:, 0],
+        "event_bdt, fixed point": lambda events: graph_scores(graph, features(events)),
+        **SEEDS,
+    }
+    rows = []
+    for name, score in scores.items():
+        on_signal, on_background = score(signal), score(zero_bias)
+        for rate in RATES_KHZ:
+            cut = threshold_for_rate(on_background, rate)
+            rows.append(
+                {
+                    "selection": name,
+                    "target_khz": rate,
+                    "threshold": float(cut),
+                    "rate_khz": float((on_background >= cut).mean() * full_rate_khz()),
+                    "efficiency": float((on_signal >= cut).mean()),
+                }
+            )
+    return rows
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="VBF H->tautau efficiency at equal zero-bias rate")
+    table.add_column("selection")
+    for rate in RATES_KHZ:
+        table.add_column(f"{rate:g} kHz", justify="right")
+    for name in dict.fromkeys(row["selection"] for row in rows):
+        table.add_row(name, *(f"{row['efficiency']:.3f}" for row in rows if row["selection"] == name))
+    return table

@@ -1,0 +1,1 @@
+"""Hadronic-tau identification: boosted trees (XGBoost) on calorimeter towers around the candidate."""
