@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import Any
@@ -16,7 +17,8 @@ from firmware.hls.source import Source
 
 def snap(value: float | int, target: FixedType) -> int:
     """The integer that ``ap_fixed(value)`` stores: exact value of the double, then the type's cast."""
-    fraction = Fraction(value)
+    # ap_fixed reads an infinity's exponent as any other: 2^1024
+    fraction = Fraction(2**1024 if value > 0 else -(2**1024)) if math.isinf(value) else Fraction(value)
     bits = fraction.denominator.bit_length() - 1  # a double's denominator is a power of two
     return int(cast(np.array([fraction.numerator], dtype=object), bits, target)[0])
 

@@ -73,7 +73,7 @@ def build(network: Network, name: str, folder: Path) -> tuple[Built, Graph]:
 def difference(
     library: ctypes.CDLL, built: Built, graph: Graph, inputs: list[NDArray[np.int64]]
 ) -> tuple[str | None, int]:
-    """The first difference between graph and C++ (None if there is none), and the number of values compared."""
+    """The first difference between graph and C++ (or None), and the number of values compared."""
     found = run(library, built, inputs)
     fed = dict(zip([node.name for node in graph.inputs], inputs, strict=True))
     expected: dict[str, Any] = evaluate(graph, fed)

@@ -302,7 +302,8 @@ def zero_padding(g: Generator, x: str) -> str:
 
 Maker = Callable[[Generator, str], str]
 _BY_RANK: dict[int, list[Maker]] = {
-    1: [dense, dense, dense, batch_norm, activation, activation, parametrised, hard, softmax, merge, concatenate, dot],
+    1: [dense, dense, dense, batch_norm, activation, activation, parametrised, hard, softmax, merge,
+        concatenate, dot],
     2: [dense, batch_norm, activation, parametrised, merge, concatenate, transpose, flatten, conv1d, conv1d,
         pool1d, global_pool, zero_padding],
     3: [batch_norm, activation, conv2d, pool2d, global_pool, flatten, merge, concatenate, transpose],

@@ -1,0 +1,141 @@
+"""`l1forge firmware MODEL`: write the HLS project of a trained model and prove it equal to the emulator."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+DEFAULT = 20_000
+REFERENCE = 1_000
+
+
+def _hls_model(model: str, folder: Path) -> Any:
+    """The model's ``ModelGraph``; hls4ml's chatter is dropped."""
+    from emulator.errors import InputError
+    from models import available
+
+    if model not in available():
+        raise InputError("is not a model", value=model, remedy=f"models: {', '.join(available())}")
+    name = f"models.{model}.hls"
+    if importlib.util.find_spec(name) is None:
+        raise InputError(
+            "model has no HLS project", value=model, remedy=f"use its Verilog: l1forge cosim {model}"
+        )
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return importlib.import_module(name).hls_model(folder)
+
+
+@app.command()
+def firmware(
+    model: Annotated[str, typer.Argument(help="Model name: vae, muon_pt, ...")],
+    n: Annotated[int, typer.Option("-n", help="Crossings to compare.", min=1)] = DEFAULT,
+    events: Annotated[
+        list[Path] | None, typer.Option("--events", help="Event files for the comparison.")
+    ] = None,
+    compile_: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="Compile the C++ with g++ and compare.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the random crossings.")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Project folder; default hls_projects/MODEL.")
+    ] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="The result as JSON.")] = None,
+) -> None:
+    """Write the Vitis HLS project of MODEL, compile it with g++ and compare it with the emulator: exactly.
+
+    The fixed-point graph is read back from the written C++ and must be the committed one. Crossings are
+    real events, corner vectors and random bits; any difference ends with exit code 1.
+
+    Examples:
+
+    `l1forge firmware vae`
+
+    `l1forge firmware vae -n 100000 --events simulation/sample/zerobias.parquet --json firmware.json`
+
+    `l1forge firmware vae --no-compile -o /tmp/vae_project`
+    """
+    import numpy as np
+
+    from emulator.atomic import write_text
+    from emulator.graph import Graph
+    from emulator.kernel import compile_graph
+    from firmware.hls.compare import compare, compare_with_graph
+    from firmware.hls.compiled import CompiledProject
+    from firmware.hls.export import import_project
+    from models import graph_path
+    from testbench import stimuli
+
+    console = Console()
+    folder = output or Path("hls_projects") / model
+    graph = Graph.load(graph_path(model))
+    with console.status("converting with hls4ml"):
+        hls_model = _hls_model(model, folder)
+        with contextlib.redirect_stdout(io.StringIO()):
+            hls_model.write()
+    same = _same_circuit(graph, import_project(folder))
+    console.print(
+        f"HLS project in {folder}; its C++ {'is' if same else '[red]is not[/red]'} the committed graph"
+    )
+    summary: dict[str, Any] = {"model": model, "project": str(folder), "graph": same, "outputs": {}}
+    if compile_:
+        with console.status("compiling with g++"):
+            project = CompiledProject(folder)
+        rng = np.random.default_rng(seed)
+        files = events or sorted(Path("simulation/sample").glob("*.parquet"))
+        blocks = {
+            "corner": stimuli.corners(graph, max(n // 10, 1), rng),
+            "random": stimuli.random_bits(graph, max(n // 10, 1), rng),
+        }
+        real = list(stimuli.real_events(graph, files, n - n // 5)) if files else []
+        blocks |= {"real": np.concatenate(real)} if real else {}
+        kernel = compile_graph(graph)
+        table = Table(title=f"{model}: HLS C++ against the emulator")
+        for heading in ("output", *(f"{kind} crossings" for kind in blocks), "mismatches"):
+            table.add_column(heading, justify="right")
+        totals = dict.fromkeys(graph.outputs, 0)
+        for block in blocks.values():
+            inputs = stimuli.as_inputs(graph, block)
+            found = project(list(inputs.values()))
+            fast = kernel.run_array(
+                {name: np.ascontiguousarray(x.reshape(len(x), -1).T) for name, x in inputs.items()}
+            )
+            head = [x[:REFERENCE] for x in inputs.values()]
+            slow = compare_with_graph(graph, head, [f[:REFERENCE] for f in found])
+            for name, values, reference in zip(graph.outputs, found, slow, strict=True):
+                outcome = compare(name, np.moveaxis(fast[name], -1, 0), values)
+                totals[name] += outcome.mismatches + reference.mismatches
+                if outcome.first or reference.first:
+                    console.print(f"[red]{name}: {outcome.first or reference.first}[/red]")
+        for name, wrong in totals.items():
+            counts = (f"{len(block):,}" for block in blocks.values())
+            table.add_row(name, *counts, f"[{'red' if wrong else 'green'}]{wrong}[/]")
+            summary["outputs"][name] = wrong
+        console.print(table)
+        summary["crossings"] = {kind: len(block) for kind, block in blocks.items()}
+    if json_output is not None:
+        write_text(json_output, json.dumps(summary, indent=1) + "\n")
+    if not same or any(summary["outputs"].values()):
+        raise typer.Exit(1)
+
+
+def _same_circuit(first: Any, second: Any) -> bool:
+    """Whether two graphs agree in everything but notes and event columns."""
+
+    def bare(graph: Any) -> Any:
+        text = json.loads(graph.to_json())
+        for node in text["nodes"]:
+            node.pop("source", None)
+        return text["nodes"], text["outputs"]
+
+    return bool(bare(first) == bare(second))

@@ -1,0 +1,79 @@
+"""`l1forge fuzz`: random fixed-point networks, emulator against hls4ml's compiled C++."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+def fuzz(
+    n: Annotated[int, typer.Option("-n", help="Networks.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="Network k is drawn from (seed, k).")] = 1,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for shrunk reproducers of failures.")
+    ] = Path("build/fuzz"),
+    batch: Annotated[int, typer.Option(help="Networks in one translation unit.", min=1)] = 25,
+    replay: Annotated[
+        Path | None, typer.Option(help="Check one saved reproducer instead of drawing networks.")
+    ] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")] = None,
+) -> None:
+    """Compare random networks with hls4ml's C++: random layers, types and weights, corner and random inputs.
+
+    A network that differs is shrunk and saved; the exit code is then 1.
+
+    Examples:
+
+    `l1forge fuzz -n 100`
+
+    `l1forge fuzz -n 2000 --seed 7 --json fuzz.json`
+
+    `l1forge fuzz --replay build/fuzz/fuzz_7_123.json`
+    """
+    from emulator.atomic import write_text
+    from firmware.hls.fuzz.campaign import campaign, check_one
+    from firmware.hls.fuzz.network import Network
+
+    console = Console()
+    warnings.simplefilter("ignore")
+    if replay is not None:
+        problem = check_one(Network.load(replay))
+        console.print(f"[red]{problem}[/red]" if problem else "[green]no difference[/green]")
+        raise typer.Exit(1 if problem else 0)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("networks", total=n)
+        summary = campaign(n, seed, output, lambda done: bar.update(task, completed=done), batch)
+    table = Table(title=f"fuzz: seed {seed}")
+    table.add_column("layer")
+    table.add_column("compared", justify="right")
+    for layer, count in summary.layers.most_common():
+        table.add_row(layer, str(count))
+    console.print(table)
+    for reason, count in summary.refused.most_common():
+        console.print(f"refused {count}: {reason}")
+    for failure in summary.failures:
+        console.print(f"[red]network {failure.number}: {failure.network.label}: {failure.problem}[/red]")
+    console.print(
+        f"{len(summary.failures)} networks differ of {summary.networks} compared"
+        f" ({summary.values:,} output values, {sum(summary.refused.values())} refused)"
+    )
+    if json_output is not None:
+        document = {
+            "seed": seed, "networks": summary.networks, "values": summary.values,
+            "layers": dict(summary.layers), "refused": dict(summary.refused),
+            "failures": [{"number": f.number, "problem": f.problem} for f in summary.failures],
+        }  # fmt: skip
+        write_text(json_output, json.dumps(document, indent=1) + "\n")
+    if summary.failures:
+        raise typer.Exit(1)
