@@ -1,0 +1,7 @@
+"""A graph as one self-contained C++17 header with a C ABI: integer arithmetic, the kernel's integers."""
+
+from __future__ import annotations
+
+from emulator.c_export.export import export_c
+
+__all__ = ["export_c"]
