@@ -201,8 +201,17 @@ def _sum(node: Node, inputs: list[Tensor]) -> Integers:
     return cast(total, accum.fraction, node.type)
 
 
+def _same_rank(inputs: list[Tensor]) -> list[Tensor]:
+    """Axes of length one after the event axis, so that broadcasting never touches the event axis."""
+    rank = max(x.values.ndim for x in inputs)
+    return [
+        Tensor(x.values.reshape(len(x.values), *[1] * (rank - x.values.ndim), *x.values.shape[1:]), x.type)
+        for x in inputs
+    ]
+
+
 def _pair(node: Node, inputs: list[Tensor], function: Callable[[Integers, Integers], Integers]) -> Integers:
-    a, b = inputs
+    a, b = _same_rank(inputs)
     x, y, f = align(
         _work(a, b.type, node.type), a.type.fraction, _work(b, a.type, node.type), b.type.fraction
     )
@@ -231,14 +240,14 @@ def _minimum(node: Node, inputs: list[Tensor]) -> Integers:
 
 @operation("greater_equal")
 def _greater_equal(node: Node, inputs: list[Tensor]) -> Integers:
-    a, b = inputs
+    a, b = _same_rank(inputs)
     x, y, _ = align(_work(a, b.type), a.type.fraction, _work(b, a.type), b.type.fraction)
     return cast((x >= y).astype(np.int64), 0, node.type)
 
 
 @operation("multiply")
 def _multiply(node: Node, inputs: list[Tensor]) -> Integers:
-    a, b = inputs
+    a, b = _same_rank(inputs)
     x, y = _work(a, b.type, node.type), _work(b, a.type, node.type)
     return cast(x * y, a.type.fraction + b.type.fraction, node.type)
 
