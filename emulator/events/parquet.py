@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,89 +17,17 @@ from numpy.typing import NDArray
 
 from emulator.atomic import atomic_path
 from emulator.errors import InputError
-from emulator.events import dense
+from emulator.events import compact, dense
 from emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
-from emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events, layout_of
-from emulator.jit import compiled
+from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
 
 Array = NDArray[np.generic]
 Layout = Literal["compact", "dense"]
 KEY = b"l1forge"
+LARGE_GROUP = 1 << 18
+"""Rows; larger row groups of foreign files are read in pieces, so that memory stays bounded."""
+MOST_WORKERS = 4
 FORMAT, VERSION = "l1forge-events", 1
-OBJECT_COLUMNS = tuple(name for name, (slots, _) in COLUMNS.items() if slots > 1)
-
-
-@compiled
-def _mark_present(field: NDArray[Any], present: NDArray[Any]) -> None:
-    """present[e] = 1 + the last slot in which any field seen so far is not zero."""
-    for slot in range(field.shape[0]):
-        for event in range(field.shape[1]):
-            if field[slot, event] != 0 and present[event] < slot + 1:
-                present[event] = slot + 1
-
-
-@compiled
-def _to_lists(field: NDArray[Any], offsets: NDArray[Any], values: NDArray[Any]) -> None:
-    for event in range(field.shape[1]):
-        start = offsets[event]
-        for slot in range(offsets[event + 1] - start):
-            values[start + slot] = field[slot, event]
-
-
-@compiled
-def _from_lists(values: NDArray[Any], offsets: NDArray[Any], field: NDArray[Any]) -> int:
-    """Fill ``field`` (slots, n), already zero; returns the first event with too many objects, or -1."""
-    slots = field.shape[0]
-    for event in range(field.shape[1]):
-        start = offsets[event]
-        length = offsets[event + 1] - start
-        if length > slots:
-            return event
-        for slot in range(length):
-            field[slot, event] = values[start + slot]
-    return -1
-
-
-def _column_type(name: str) -> pa.DataType:
-    if name in OBJECT_COLUMNS:
-        return pa.list_(pa.field("element", pa.int16(), nullable=False))
-    if name in COLUMNS:
-        return pa.int16()
-    slots, dtype = EXTRA_COLUMNS[name]
-    scalar = pa.from_numpy_dtype(dtype)
-    return scalar if slots == 1 else pa.list_(pa.field("element", scalar, nullable=False), slots)
-
-
-def _schema(names: tuple[str, ...]) -> pa.Schema:
-    return pa.schema([pa.field(name, _column_type(name), nullable=False) for name in names])
-
-
-def _arrow_columns(events: Events) -> list[pa.Array]:
-    """The compact layout: object fields as lists cut after the last object that is there."""
-    offsets: dict[str, NDArray[Any]] = {}
-    for collection in COLLECTIONS.values():
-        fields = [name for name in events if name.startswith(f"{collection.name}.")]
-        if collection.slots > 1 and fields:
-            present = np.zeros(events.n, np.int32)
-            for name in fields:
-                _mark_present(events[name], present)
-            offsets[collection.name] = np.concatenate([np.zeros(1, np.int32), np.cumsum(present)]).astype(
-                np.int32
-            )
-    arrays = []
-    for name in events:
-        collection_name = name.partition(".")[0]
-        if collection_name in offsets:
-            ends = offsets[collection_name]
-            values = np.empty(ends[-1], np.int16)
-            _to_lists(events[name], ends, values)
-            arrays.append(pa.ListArray.from_arrays(pa.array(ends), pa.array(values), type=_column_type(name)))
-        elif events[name].shape[0] == 1:
-            arrays.append(pa.array(events[name][0]))
-        else:
-            flat = pa.array(np.ascontiguousarray(events[name].T).ravel())
-            arrays.append(pa.FixedSizeListArray.from_arrays(flat, type=_column_type(name)))
-    return arrays
 
 
 def write_events(
@@ -128,13 +59,13 @@ def write_events(
                 check_ranges(block, path)
                 if writer is None:
                     names = tuple(block)
-                    schema = (dense.schema if layout == "dense" else _schema)(names).with_metadata(
+                    schema = (dense.schema if layout == "dense" else compact.schema)(names).with_metadata(
                         {KEY: json.dumps(header).encode()}
                     )
                     writer = pq.ParquetWriter(temporary, schema, **options)
                 if tuple(block) != names:
                     raise InputError("the columns changed from one block to the next", file=path)
-                arrays = (dense.arrow_columns if layout == "dense" else _arrow_columns)(block)
+                arrays = (dense.arrow_columns if layout == "dense" else compact.arrow_columns)(block)
                 table = pa.Table.from_arrays(arrays, schema=schema)
                 writer.write_table(table, row_group_size=BLOCK_SIZE)
                 count += block.n
@@ -218,10 +149,7 @@ def read_events(
         )
         return
     try:
-        wanted = [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
-        for batch in file.iter_batches(block, columns=wanted):
-            decoded = {name: _read_column(name, batch, is_dense, path) for name in names}
-            events = Events(decoded, batch.num_rows)
+        for events in rechunk(_decoded(path, file, names, is_dense, block), block):
             check_ranges(events, path)
             yield events
     except (OSError, pa.ArrowException) as error:
@@ -230,9 +158,44 @@ def read_events(
         ) from error
 
 
+def _decoded(
+    path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], is_dense: bool, block: int
+) -> Iterator[Events]:
+    """Row groups in order, the next ones being decoded in other threads; large row groups in pieces."""
+    wanted = [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
+
+    def decode(batch: pa.RecordBatch) -> Events:
+        return Events({name: _read_column(name, batch, is_dense, path) for name in names}, batch.num_rows)
+
+    def load(group: int) -> Events:
+        part = pq.ParquetFile(path, memory_map=True, metadata=file.metadata)
+        table = part.read_row_group(group, columns=wanted, use_threads=False)
+        return Events.concatenate([decode(batch) for batch in table.combine_chunks().to_batches()])
+
+    groups = range(file.num_row_groups)
+    sizes = [file.metadata.row_group(i).num_rows for i in groups]
+    if max(sizes, default=0) > LARGE_GROUP or sum(sizes) < 2 * BLOCK_SIZE:
+        for batch in file.iter_batches(min(block, LARGE_GROUP), columns=wanted):
+            yield decode(batch)
+        return
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Events]] = deque()
+        try:
+            for group in groups:
+                waiting.append(pool.submit(load, group))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
 def _read_column(name: str, batch: pa.RecordBatch, is_dense: bool, path: str | Path) -> Array:
     if not is_dense:
-        return _decode(name, batch.column(name), batch.num_rows, path)
+        return compact.from_arrow(name, batch.column(name), batch.num_rows, path)
     columns = [batch.column(slot) for slot in dense.slot_names(name)]
     width = layout_of(name)[1].itemsize
     for column in columns:
@@ -241,43 +204,6 @@ def _read_column(name: str, batch: pa.RecordBatch, is_dense: bool, path: str | P
                 "wrong type", file=path, field=name, value=str(column.type), remedy=f"expected {width} bytes"
             )
     return dense.from_arrow(name, columns, batch.num_rows)
-
-
-def _decode(name: str, column: pa.Array, n: int, path: str | Path) -> Array:
-    """One Arrow column as (slots, n); integers of any width are accepted if the values fit."""
-    slots, dtype = layout_of(name)
-    kind = column.type
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    scalar = kind.value_type if is_list else kind
-    if not pa.types.is_integer(scalar) or is_list != (slots > 1):
-        raise InputError(
-            "wrong type", file=path, field=name, value=str(kind), remedy=f"expected {_column_type(name)}"
-        )
-    flat = column.flatten() if is_list else column
-    if column.null_count or flat.null_count:
-        raise InputError("holds nulls", file=path, field=name, remedy="write 0 for an absent object")
-    try:
-        values = flat.cast(pa.from_numpy_dtype(dtype)).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid as error:
-        raise InputError(_first_line(error), file=path, field=name, remedy=f"must fit {dtype}") from error
-    if slots == 1:
-        return values.reshape(1, n)  # type: ignore[no-any-return]
-    if pa.types.is_fixed_size_list(kind):
-        offsets = np.arange(n + 1, dtype=np.int32) * np.int32(kind.list_size)
-    else:
-        offsets = column.offsets.to_numpy().astype(np.int32, copy=False)
-        offsets = offsets - offsets[0]
-    field = np.zeros((slots, n), dtype)
-    bad = _from_lists(values, offsets, field)
-    if bad >= 0:
-        raise InputError(
-            f"more objects in one crossing than the {slots} hardware slots",
-            file=path,
-            field=name,
-            value=int(offsets[bad + 1] - offsets[bad]),
-            remedy="keep the leading ones",
-        )
-    return field
 
 
 def _first_line(error: BaseException) -> str:
