@@ -12,8 +12,10 @@ from typer.core import TyperGroup
 from emulator.errors import EXIT_BAD_INPUT, InputError
 
 SUBCOMMANDS = {
+    "demo": "The whole path in one go: events, rates, firmware, proof.",
     "emulate": "Score events with a model, bit for bit as the firmware does.",
     "rates": "Rate against threshold of a score, efficiency per signal.",
+    "menu": "Check trigger menus against test vectors, compile them, show them.",
     "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
     "simulate-muons": "Simulate overlap-region muons as integer stubs.",
     "train": "Train a model from its seed and export its graph.",

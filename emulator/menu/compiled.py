@@ -216,7 +216,7 @@ class Algorithm(_Strict):
 
 
 class Known(_Strict):
-    """A documented disagreement with test vectors: ``vectors`` is a file-name pattern."""
+    """A documented disagreement with test vectors; ``algorithm`` and ``vectors`` (file name) are patterns."""
 
     algorithm: str
     reason: str

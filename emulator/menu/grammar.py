@@ -209,7 +209,7 @@ def parse_seed(text: str, place: Place) -> Tree:
         if isinstance(error, UnexpectedCharacters):
             problem, remedy = "unknown object, function or symbol", "see the grammar in docs/menu.md"
         else:
-            expected = sorted(set(getattr(error, "accepts", None) or getattr(error, "expected", ())))
+            expected = sorted(getattr(error, "accepts", None) or getattr(error, "expected", None) or ())
             problem, remedy = "unexpected symbol", f"expected one of {', '.join(expected)}"
         raise place.error(problem, column, value=word, remedy=remedy) from error
     return tree

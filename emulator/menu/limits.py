@@ -79,7 +79,6 @@ def compile_limit(
 
     lower = None if cut.minimum is None else hardware(cut.minimum, False)
     upper = None if cut.maximum is None or measure in LOWER_ONLY else hardware(cut.maximum, True)
-    if cut.minimum is not None and upper is not None and cut.maximum is not None:
-        if cut.minimum > cut.maximum:
-            window_problem(f"{cut.name}: minimum {cut.minimum} is above maximum {cut.maximum}")
+    if None not in (lower, upper) and cut.minimum > cut.maximum:  # type: ignore[operator]
+        window_problem(f"{cut.name}: minimum {cut.minimum} is above maximum {cut.maximum}")
     return Limit(measure=measure, lower=lower, upper=upper)

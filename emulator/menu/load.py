@@ -1,0 +1,33 @@
+"""One door for all menu files: YAML, official XML, compiled JSON; and models for their scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emulator.errors import InputError
+from emulator.menu.compiled import CompiledMenu, Judge, load_compiled
+from emulator.menu.xml_menu import read_xml_menu
+from emulator.menu.yaml_menu import read_yaml_menu
+
+DEFAULT = Path(__file__).with_name("default.yaml")
+
+
+def load_menu(path: str | Path, judge: Judge | None = None) -> CompiledMenu:
+    """Read a menu by its suffix and compile it; ``judge`` overrides the file's.
+
+    Raises
+    ------
+    InputError
+        If the suffix is not known or the file cannot be used; names file, line and column.
+    """
+    match Path(path).suffix.lower():
+        case ".yaml" | ".yml":
+            menu = read_yaml_menu(path)
+        case ".xml":
+            menu = read_xml_menu(path)
+        case ".json":
+            menu = load_compiled(path)
+        case suffix:
+            remedy = "a menu is .yaml, .xml (official) or .json (compiled)"
+            raise InputError("unknown kind of menu file", file=path, value=suffix, remedy=remedy)
+    return menu if judge is None else menu.model_copy(update={"judge": judge})

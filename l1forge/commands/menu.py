@@ -1,0 +1,190 @@
+"""`l1forge menu`: check menus against test vectors, compile them, show them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from emulator.menu.check import CheckResult
+    from emulator.menu.compiled import Condition, Judge, Known
+
+app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
+
+
+class JudgeName(StrEnum):
+    """Whose behaviour counts where the software emulator and the firmware differ."""
+
+    emulator = "emulator"
+    firmware = "firmware"
+
+
+JudgeOption = Annotated[
+    JudgeName | None, typer.Option(help="Where emulator and firmware differ; default: as the menu says.")
+]
+MenuArgument = Annotated[Path, typer.Argument(help="Menu: .yaml, official .xml, or compiled .json.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")]
+
+
+@app.callback()
+def menu() -> None:
+    """Trigger menus: YAML with seeds in the CMS grammar, official menu XML, compiled JSON."""
+
+
+def _judge(judge: JudgeName | None) -> Judge | None:
+    return judge.value if judge else None
+
+
+def _scores(path: Path | None) -> dict[str, Any]:
+    """Scores of a parquet file written by `l1forge emulate`, by column name."""
+    if path is None:
+        return {}
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from emulator.errors import InputError
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read scores: {error}", file=path) from error
+    return {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
+
+
+@app.command()
+def check(
+    menu: MenuArgument,
+    vectors: Annotated[list[Path], typer.Argument(help="Test-vector files.")],
+    allow: Annotated[
+        Path | None, typer.Option(help="YAML list of documented disagreements: algorithm, reason, vectors.")
+    ] = None,
+    scores: Annotated[Path | None, typer.Option(help="Raw model scores (parquet), a row a crossing.")] = None,
+    judge: JudgeOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="List matching algorithms, too.")] = False,
+    json_output: JsonOption = None,
+) -> None:
+    """Compare a menu's decisions with test vectors, bit by bit.
+
+    Exit code 1 on any disagreement that is not documented (in the menu's `known`, or with `--allow`).
+
+    Examples:
+
+    `l1forge menu check menu.xml TestVector.txt`
+
+    `l1forge menu check menu.json data.txt --allow known.yaml --all`
+    """
+    from emulator.atomic import write_text
+    from emulator.menu.check import check_menu
+    from emulator.menu.load import load_menu
+    from emulator.menu.yaml_menu import read_known
+    from emulator.menu.yaml_tree import read_yaml
+
+    compiled = load_menu(menu, _judge(judge))
+    known: tuple[Known, ...] = read_known(read_yaml(allow)) if allow else ()
+    values = _scores(scores)
+    results = [check_menu(compiled, path, known, values) for path in vectors]
+    for result in results:
+        _print_check(result, everything)
+    if json_output:
+        write_text(json_output, json.dumps([asdict(result) for result in results], indent=1) + "\n")
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+def _print_check(result: CheckResult, everything: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from emulator.menu.check import KNOWN, MATCH, MISMATCH, UNSCORED
+
+    console = Console()
+    table = Table(title=f"{result.menu}: {Path(result.vectors).name}, {result.crossings} crossings")
+    for name in ("bit", "algorithm", "expected", "ours", "differences", "status"):
+        justify = "left" if name in ("algorithm", "status") else "right"
+        table.add_column(name, justify=justify)
+    for item in result.algorithms:
+        if item.status == MATCH and not everything:
+            continue
+        style = "red" if item.status == MISMATCH else None
+        status = item.status + (f": {item.reason}" if item.reason else "")
+        if item.status == MISMATCH:
+            status += f" in rows {', '.join(map(str, item.crossings))}"
+        row = (item.index, item.name, item.expected, item.ours, item.differences)
+        table.add_row(*map(str, row), status, style=style)
+    if table.row_count:
+        console.print(table)
+    total = len(result.algorithms)
+    parts = [f"{result.count(MATCH)}/{total} algorithms match"]
+    for status in (KNOWN, UNSCORED, MISMATCH):
+        if result.count(status):
+            parts.append(f"{result.count(status)} {status}")
+    agree = result.crossings - result.finor_differences
+    parts.append(f"FinOR {agree}/{result.crossings}")
+    if result.undefined_bits:
+        parts.append(f"bits set but not in the menu: {', '.join(map(str, result.undefined_bits))}")
+    console.print(("PASS" if result.passed else "FAIL") + ": " + "; ".join(parts), highlight=False)
+
+
+@app.command("compile")
+def compile_(
+    menu: MenuArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Compiled menu, JSON.")],
+    judge: JudgeOption = None,
+) -> None:
+    """Compile a menu to hardware integers (docs/menu.md).
+
+    Example: `l1forge menu compile L1Menu.xml -o L1Menu.json`
+    """
+    from emulator.menu.load import load_menu
+
+    compiled = load_menu(menu, _judge(judge))
+    compiled.save(output)
+    for note in compiled.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{len(compiled.algorithms)} algorithms, {len(compiled.conditions)} conditions -> {output}")
+
+
+@app.command()
+def show(
+    menu: MenuArgument,
+    algorithm: Annotated[str | None, typer.Argument(help="Name or bit of one algorithm.")] = None,
+    json_output: JsonOption = None,
+) -> None:
+    """List the algorithms of a menu; with a name or a bit, the integers of one.
+
+    Examples: `l1forge menu show menu.yaml`, `l1forge menu show menu.xml L1_SingleMu22`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from emulator.atomic import write_text
+    from emulator.errors import InputError
+    from emulator.menu.compiled import condition_names
+    from emulator.menu.load import load_menu
+
+    compiled = load_menu(menu)
+    chosen = [a for a in compiled.algorithms if algorithm in (None, a.name, str(a.index))]
+    if not chosen:
+        raise InputError("the menu has no such algorithm", file=menu, value=algorithm)
+    table = Table(title=f"{compiled.name} (judge: {compiled.judge})")
+    for name in ("bit", "algorithm", "seed"):
+        table.add_column(name, overflow="fold")
+    for item in chosen:
+        table.add_row(str(item.index), item.name, item.grammar.replace("[", "\\["))
+    console = Console()
+    console.print(table)
+    if algorithm is not None:
+        for name in dict.fromkeys(condition_names(chosen[0].expression)):
+            console.print(f"{name}: {_describe(compiled.conditions[name])}", highlight=False, markup=False)
+    if json_output:
+        rows = [item.model_dump(mode="json") for item in chosen]
+        write_text(json_output, json.dumps(rows, indent=1) + "\n")
+
+
+def _describe(condition: Condition) -> str:
+    return json.dumps(condition.model_dump(mode="json", exclude_defaults=True))
