@@ -60,7 +60,7 @@ def model_graph(network: Network, name: str, folder: Path) -> Any:
     config = create_config(
         output_dir=str(folder), project_name=name, backend="Vitis", namespace=name, write_weights_txt=False
     )
-    layers = {
+    layers: dict[str, dict[str, Any]] = {
         layer["name"]: {"Precision": network.precision.get(layer["name"], {})} for layer in network.layers
     }
     for layer in network.layers:
