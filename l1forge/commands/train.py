@@ -32,11 +32,41 @@ def vae(
     Example: `l1forge train vae --seed 7 -o build/vae7`
     """
     import models.vae.train as training
-    from l1forge.export import export_vae
+    from models.vae.hls import export_graph
     from simulation import SAMPLE
 
     folder = output or Path(training.__file__).parent
     options = training.Options()
     training.main(seed, folder, sample or SAMPLE, options.shortened() if quick else options)
-    export_vae(folder / "weights.npz", folder / "graph.json")
+    export_graph(folder / "weights.npz", folder / "graph.json")
     typer.echo(f"wrote {folder}/weights.npz, training.json, graph.json and plots")
+
+
+@app.command("muon_pt")
+def muon_pt(
+    seed: Seed = 31,
+    output: Output = None,
+    quick: Annotated[bool, typer.Option(help="One epoch on few muons: a check, not a result.")] = False,
+) -> None:
+    """Train the muon pT networks (10 x 128 and the small one): float, quantised, calibrated, graphs.
+
+    Example: `l1forge train muon_pt --quick -o build/muon`
+    """
+    import models.muon_pt.train as training
+
+    training.main(seed, output, quick=quick, report=typer.echo)
+
+
+@app.command("muon_patterns")
+def muon_patterns(
+    seed: Seed = 2024,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="npz file to write.")] = None,
+    muons: Annotated[int, typer.Option("--muons", "-n", min=1000)] = 2_000_000,
+) -> None:
+    """Fill the golden-pattern tables from simulated muons (about a minute).
+
+    Example: `l1forge train muon_patterns -o build/patterns.npz`
+    """
+    import models.muon_patterns.train as training
+
+    training.main(seed, output or training.TRAINED, muons)

@@ -1,16 +1,28 @@
-"""The trained autoencoder as an hls4ml model, scores included: what `l1forge firmware vae` writes."""
+"""The trained autoencoder as an hls4ml model, scores included, and as a fixed-point graph."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
+WEIGHTS = Path(__file__).parent / "weights.npz"
 
-def hls_model(folder: Path) -> Any:
-    """The hls4ml ``ModelGraph`` of the committed weights with project folder ``folder``."""
+
+def hls_model(folder: Path, weights: Path = WEIGHTS) -> Any:
+    """The hls4ml ``ModelGraph`` of trained weights with project folder ``folder``."""
     from firmware.hls import vae
     from models.vae.features import INPUT_TYPE
     from models.vae.train import load_encoder
 
-    encoder = load_encoder(Path(__file__).parent / "weights.npz")
-    return vae.build(encoder, folder, input_type=INPUT_TYPE)[1]
+    return vae.build(load_encoder(weights), folder, input_type=INPUT_TYPE)[1]
+
+
+def export_graph(weights: Path, graph_file: Path) -> None:
+    """Write the fixed-point graph of trained weights, its inputs bound to event columns."""
+    from firmware.hls.export import export_graph as export
+    from models.vae.features import SOURCES
+
+    with tempfile.TemporaryDirectory(prefix="l1forge_vae_") as folder:
+        graph = export(hls_model(Path(folder), weights), SOURCES)
+    graph.save(graph_file)

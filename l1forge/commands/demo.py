@@ -1,0 +1,111 @@
+"""`l1forge demo`: the whole path in one go, from committed events to proven firmware."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+MODEL, SCORE = "vae", "mu2_score"
+RATES_KHZ = (1.0, 10.0, 30.0)
+REPEATS = 7
+
+
+@app.command()
+def demo(
+    n: Annotated[int, typer.Option("-n", help="Crossings to co-verify.", min=1000)] = 50_000,
+    seed: Annotated[int, typer.Option(help="Of corner and random stimuli.")] = 1,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for demo.json.")] = Path(
+        "build/demo"
+    ),
+) -> None:
+    """Real events through the trained anomaly trigger, its firmware written, and all of it proven equal.
+
+    Example: `l1forge demo -n 20000`
+    """
+    from emulator.atomic import write_text
+    from emulator.graph import Graph
+    from l1forge.commands.firmware import firmware
+    from models import graph_path
+
+    console = Console()
+    graph = Graph.load(graph_path(MODEL))
+    console.rule("1  events through the emulator")
+    speed, report = _scores(console, graph)
+    console.rule("2  firmware: HLS project, compiled and compared")
+    firmware(MODEL, n=5000, seed=seed)
+    console.rule("3  firmware: Verilog, simulated clock by clock")
+    project, cosim = _cosim(console, graph, n, seed)
+    console.rule("result")
+    table = Table(title=f"{MODEL}: {report['zero_bias_crossings']:,} zero-bias crossings", show_header=False)
+    table.add_row("emulator", f"{speed / 1e6:.1f} M events/s ({1e9 / speed:.0f} ns per event, all cores)")
+    for target in report["targets"]:
+        efficiencies = ", ".join(
+            f"{name} {100 * value['value']:.1f} %" for name, value in target["efficiency"].items()
+        )
+        error = (target["rate_high_khz"] - target["rate_low_khz"]) / 2
+        table.add_row(
+            f"score >= {target['threshold']}", f"{target['rate_khz']:.1f} ± {error:.1f} kHz: {efficiencies}"
+        )
+    table.add_row(
+        "latency",
+        f"{project.latency} clocks at {1000 / project.clock_period_ns:.0f} MHz = {project.latency_ns:.1f} ns,"
+        " one crossing per clock",
+    )
+    table.add_row("co-verification", cosim.verdict)
+    console.print(table)
+    summary = {"events_per_s": speed, "rates": report, "latency_clocks": project.latency}
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(output / "demo.json", json.dumps(summary | {"verdict": cosim.verdict}, indent=1) + "\n")
+    if not cosim.passed:
+        raise typer.Exit(1)
+
+
+def _scores(console: Console, graph: Any) -> tuple[float, dict[str, Any]]:
+    """Events per second with the sample in memory, and the rate study of the score."""
+    from emulator.events.objects import Events
+    from emulator.events.parquet import read_events
+    from emulator.kernel import compile_graph
+    from emulator.rate_report import study
+    from simulation import SAMPLE
+
+    kernel = compile_graph(graph, [SCORE])
+    scores: dict[str, Any] = {}
+    speed = 0.0
+    for path in sorted(SAMPLE.glob("*.parquet")):
+        events = Events.concatenate(list(read_events(path, columns=kernel.columns)))
+        scores[path.stem] = kernel.run(events)[SCORE]
+        if path.stem == "zerobias":
+            times = []
+            for _ in range(REPEATS):
+                start = time.perf_counter()
+                kernel.run(events)
+                times.append(time.perf_counter() - start)
+            speed = events.n / statistics.median(times)
+        console.print(f"{path.stem:>10}: {events.n:,} crossings scored")
+    background = scores.pop("zerobias")[1::2]  # the half that was not trained on
+    return speed, study(background, scores, RATES_KHZ, graph[SCORE].type.lsb)
+
+
+def _cosim(console: Console, graph: Any, n: int, seed: int) -> tuple[Any, Any]:
+    from testbench.flow import hls_implementation, verify
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("building, then crossings", total=n)
+        return verify(
+            graph,
+            n,
+            extra={"hls": hls_implementation(Path("hls_projects") / MODEL, graph)},
+            seed=seed,
+            progress=lambda done: bar.advance(task, done),
+        )
