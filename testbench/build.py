@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +91,8 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
     shell.write_text(shell_verilog(project))
     control.write_text(control_file(project))
     log = target / "build.log"
+    kept = verilator_root() / f"objects-{_digest(VERILATOR_OPTIONS, waves)}"
+    _lend_objects(kept, target)
     simulator = runner(waves)
     try:
         simulator.build(
@@ -102,8 +107,33 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
         )
     except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
         raise build_failure("Verilator", log) from error
+    _keep_objects(kept, target)
     (target / "registers.inc").write_text(_registers(project))
     link_library(Simulation(project, target, waves), HARNESS, "harness.so")
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _lend_objects(kept: Path, target: Path) -> None:
+    """Verilator's own run time, compiled once for all designs: half of a small build."""
+    later = time.time() + 3600  # newer than the headers that make compares it with
+    for file in kept.glob("*.o"):
+        shutil.copy(file, target)
+        os.utime(target / file.name, (later, later))
+
+
+def _keep_objects(kept: Path, target: Path) -> None:
+    if kept.exists():
+        return
+    temporary = Path(tempfile.mkdtemp(dir=kept.parent, prefix=".objects-"))
+    for file in target.glob("verilated*.o"):
+        shutil.copy(file, temporary)
+    try:
+        temporary.rename(kept)
+    except OSError:  # another process was first
+        shutil.rmtree(temporary)
 
 
 def runner(waves: bool) -> Any:

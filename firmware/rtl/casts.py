@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding
+from emulator.fixed import FixedType, Overflow, Rounding, round_shift
+from emulator.fixed import cast as cast_integers
 
 Variable = Any  # alkaid.trace.FVariable
 
@@ -28,7 +31,12 @@ def cast(x: Variable, target: FixedType) -> Variable:
     InputError
         For WRAP with saturation bits and WRAP_SM, which the emulator does not define either.
     """
-    return _overflow(round_to(x, target.fraction, target.rounding), target)
+    if x.low == x.high:  # alkaid 0.8.2 wraps unsigned constants at twice their range
+        numerator, denominator = float(x.low).as_integer_ratio()
+        value = np.array([numerator], object)
+        return _like(x, int(cast_integers(value, denominator.bit_length() - 1, target)[0]), target.fraction)
+    rounded = round_to(x, target.fraction, target.rounding)
+    return cast(rounded, target) if rounded.low == rounded.high else _overflow(rounded, target)
 
 
 def in_range(x: Variable, target: FixedType) -> bool:
@@ -45,8 +53,12 @@ def _truncate(x: Variable, fraction: int) -> Variable:
 
 def round_to(x: Variable, fraction: int, mode: Rounding) -> Variable:
     """``x`` rounded to ``fraction`` fractional bits; no overflow."""
+    if x.low == x.high:
+        numerator, denominator = float(x.low).as_integer_ratio()
+        shift = denominator.bit_length() - 1 - fraction
+        return _like(x, int(round_shift(np.array([numerator], object), shift, mode)[0]), fraction)
     have = fraction_bits(x)
-    if have <= fraction or x.low == x.high == 0:
+    if have <= fraction:
         return x
     lsb, half, fine = 2.0**-fraction, 2.0 ** -(fraction + 1), 2.0**-have
     if mode is Rounding.TRN:
@@ -81,8 +93,7 @@ def _overflow(x: Variable, target: FixedType) -> Variable:
         if x.high > high:
             result = _gate(x, (x - (high + target.lsb)).is_negative(), (low, high))
         if x.low < low:
-            inside = ~((x - low).is_negative())
-            result = _gate(result, inside, (low, high))
+            result = _gate(result, invert((x - low).is_negative()), (low, high))
         return result
     if mode is Overflow.WRAP and target.saturation_bits == 0:
         return x.quantize(int(target.signed), target.integer - target.signed, target.fraction, "WRAP", "TRN")
@@ -91,12 +102,21 @@ def _overflow(x: Variable, target: FixedType) -> Variable:
     )
 
 
-def _gate(x: Variable, condition: Variable, interval: tuple[float, float]) -> Variable:
-    """``x`` where the one-bit ``condition`` is 1, else 0."""
+def _like(x: Variable, integer: int, fraction: int) -> Variable:
     from alkaid.trace import FVariable
 
+    return FVariable.from_const(integer * 2.0**-fraction, hwconf=x.hwconf)
+
+
+def invert(bit: Variable) -> Variable:
+    """1 - bit, for a variable that is 0 or 1 (alkaid's ``~`` needs to know the width of a constant)."""
+    return 1.0 - bit if bit.low == bit.high else ~bit
+
+
+def _gate(x: Variable, condition: Variable, interval: tuple[float, float]) -> Variable:
+    """``x`` where the one-bit ``condition`` is 1, else 0."""
     low, high = min(interval[0], 0.0), max(interval[1], 0.0)
-    zero = FVariable.from_const(0.0, hwconf=x.hwconf)
+    zero = _like(x, 0, 0)
     if condition.low == condition.high:
         return x if condition.low else zero
     return condition.msb_mux(x, zero, qint=(low, high, x.step))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Constant, Graph, Node
-from firmware.rtl.casts import Variable, cast
+from firmware.rtl.casts import Variable, cast, invert
 
 Variables = NDArray[Any]  # object array of alkaid.trace.FVariable, of the node's shape
 
@@ -194,6 +194,13 @@ def _maximum(node: Node, inputs: list[Tensor]) -> Variables:
 @lowering("minimum")
 def _minimum(node: Node, inputs: list[Tensor]) -> Variables:
     return array([cast(a.min_of(b), node.type) for a, b in _pairs(node, inputs)], node.shape)
+
+
+@lowering("greater_equal")
+def _greater_equal(node: Node, inputs: list[Tensor]) -> Variables:
+    return array(
+        [cast(invert((a - b).is_negative()), node.type) for a, b in _pairs(node, inputs)], node.shape
+    )
 
 
 @lowering("concatenate")

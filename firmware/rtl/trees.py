@@ -5,7 +5,7 @@ from __future__ import annotations
 from emulator.graph import Node
 from emulator.tree_ensemble import LEAF
 from firmware.rtl.accumulate import total_of
-from firmware.rtl.casts import Variable, cast
+from firmware.rtl.casts import Variable, cast, invert
 from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
 
 
@@ -26,7 +26,7 @@ class _Trees:
         if key not in self.comparators:
             x = self.x[feature]
             # a single variable minus a constant: its sign is the comparison, exact on the finer LSB
-            below = (x - threshold).is_negative() if self.strict else ~((-x + threshold).is_negative())
+            below = (x - threshold).is_negative() if self.strict else invert((-x + threshold).is_negative())
             self.comparators[key] = below
         return self.comparators[key]
 
