@@ -155,11 +155,12 @@ def plot_loss(rows: Sequence[Mapping[str, Any]], floating: float, path: Path) ->
                 [r for r in rows if r["feature_bits"] == finest_feature],
             ),
         ):
+            keep = sorted(keep, key=lambda row: row[key])
             bits = [row[key] for row in keep]
             axes[0].plot(bits, [max(row["changed"], 1e-6) for row in keep], "o-", label=label)
             axes[1].plot(bits, [row["background"] / floating for row in keep], "o-", label=label)
         axes[0].set(xlabel="bits", ylabel="decisions changed by quantisation", yscale="log")
-        axes[1].set(xlabel="bits", ylabel="background / that of float, same signal efficiency")
+        axes[1].set(xlabel="bits", ylabel="background / that of float, signal efficiency 0.5", yscale="log")
         axes[1].axhline(1.0, color="0.6", linestyle=":")
         for axis in axes:
             axis.legend(fontsize=11)

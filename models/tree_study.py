@@ -30,6 +30,10 @@ CHOICE_EVENTS = 12_000
 """Events on which types are chosen, half of them signal; the report has the loss on all evaluation events."""
 
 
+PLOT_EFFICIENCY = 0.5
+"""Signal efficiency at which loss against bits is shown."""
+
+
 def quantised(
     ensemble: Any,
     name: str,
@@ -97,11 +101,8 @@ def write(
     """Write graph.json, training.json, roc.png and loss_vs_bits.png into ``output``; print the table."""
     output.mkdir(parents=True, exist_ok=True)
     graph.save(output / GRAPH)
-    efficiency = report["signal_efficiency"]
-    step = max(len(test.truth) // (CHOICE_EVENTS), 1)
-    part = test.where(np.arange(len(test.truth)) % step == 0)
-    report["precision"] = loss_table(ensemble, part, efficiency)
-    floating = working_point(ensemble.margin(part.features)[:, 0], part, efficiency)["background"][0]
+    report["precision"] = loss_table(ensemble, test, PLOT_EFFICIENCY)
+    floating = working_point(scores["float"], test, PLOT_EFFICIENCY)["background"][0]
     write_text(output / "training.json", json.dumps(report, indent=1) + "\n")
     with atomic_path(output / "roc.png") as temporary:
         plot_roc({"float": scores["float"], "fixed point": scores["graph"]}, test, cut_name, temporary)

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,19 +18,12 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.graph import Graph
 from firmware.bdt.conifer_model import ConiferModel, conifer_model
+from firmware.bdt.conifer_worker import ANSWER
+from firmware.rtl.ports import identifier
 from firmware.verilator_root import require_tools
 
 Backend = Literal["cpp", "xilinxhls", "vhdl"]
 PART = "xcvu13p-flga2577-2-e"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What conifer's compiled C++ gave: integers in the graph's LSBs, and the time it took."""
-
-    scores: NDArray[np.int64]
-    compile_s: float
-    score_s: float
 
 
 def write_project(
@@ -46,22 +38,21 @@ def write_project(
     InputError
         If conifer cannot hold the graph, or fails.
     """
-    model = conifer_model(graph)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
-        _work(model, Path(place), backend, part, clock_period_ns, None)
+        _request(conifer_model(graph), Path(place), backend, part, clock_period_ns, compiled=False)
+        with _Worker(Path(place), graph.name):
+            pass
         shutil.rmtree(folder, ignore_errors=True)
         (Path(place) / "project").rename(folder)
     return folder
 
 
-def score(graph: Graph, features: NDArray[np.int64], backend: Backend = "cpp") -> Scored:
-    """Compile conifer's C++ for ``graph`` and run it on integers of the tree node's input.
+class CompiledConifer:
+    """conifer's own C++ for a graph's trees, compiled and kept in a process; a context manager.
 
     Parameters
     ----------
-    features
-        Shape (n, n_features), in LSBs of the type that the trees compare.
     backend
         ``cpp`` (10-30 s to compile) or ``xilinxhls`` (up to minutes).
 
@@ -70,29 +61,101 @@ def score(graph: Graph, features: NDArray[np.int64], backend: Backend = "cpp") -
     InputError
         If a compiler or header is missing, or conifer fails.
     """
-    model = conifer_model(graph)
-    low, high = model.features.minimum, model.features.maximum
-    if features.size and (features.min() < low or features.max() > high):
-        raise InputError(f"does not fit {model.features}", field=f"{graph.name}: features")
-    with tempfile.TemporaryDirectory(prefix="conifer-") as place:
-        answer = _work(model, Path(place), backend, PART, 5.0, features)
-        scores = np.load(Path(place) / "scores.npy").astype(np.int64)
-    return Scored(scores[:, : model.n_scores], answer["compile_s"], answer["score_s"])
+
+    def __init__(self, graph: Graph, backend: Backend = "cpp") -> None:
+        require_tools("g++")
+        self.model = conifer_model(graph)
+        self.seconds = 0.0
+        self._folder = tempfile.TemporaryDirectory(prefix="conifer-")
+        place = Path(self._folder.name)
+        _request(self.model, place, backend, PART, 5.0, compiled=True)
+        try:
+            self._worker = _Worker(place, graph.name)
+        except InputError:
+            self._folder.cleanup()
+            raise
+
+    @property
+    def compile_s(self) -> float:
+        """Seconds conifer took to write and compile its C++."""
+        return self._worker.first["compile_s"]
+
+    def __enter__(self) -> CompiledConifer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.close()
+        self._folder.cleanup()
+
+    def __call__(self, features: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Scores (n, n_scores) of features (n, n_features): LSBs of the trees' input and of their sums.
+
+        ``seconds`` adds up what conifer's ``decision_function`` took.
+        """
+        low, high = self.model.features.minimum, self.model.features.maximum
+        if features.size and (features.min() < low or features.max() > high):
+            raise InputError(f"does not fit {self.model.features}", field=f"{self.model.name}: features")
+        file = Path(self._folder.name) / "features.npy"
+        np.save(file, features)
+        self.seconds += self._worker.ask(str(file))["score_s"]
+        scores: NDArray[np.int64] = np.load(file.with_suffix(".scores.npy")).astype(np.int64)
+        return scores[:, : self.model.n_scores]
 
 
-def _work(
-    model: ConiferModel,
-    place: Path,
-    backend: Backend,
-    part: str,
-    clock_period_ns: float,
-    features: NDArray[np.int64] | None,
-) -> dict[str, Any]:
+class _Worker:
+    """A conifer process; ``first`` is its answer when it is ready."""
+
+    def __init__(self, place: Path, name: str) -> None:
+        self.name, self.log = name, place / "worker.log"
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "firmware.bdt.conifer_worker", str(place)],
+                cwd=place,
+                env=conifer_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.first = self._answer()
+
+    def ask(self, line: str) -> dict[str, float]:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, float]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith(ANSWER):
+                values: dict[str, float] = json.loads(line.removeprefix(ANSWER))
+                return values
+        self.close()
+        said = (self.log.read_text().strip().splitlines() or ["no message"])[-1]
+        raise InputError(f"conifer failed: {said[:300]}", field=self.name)
+
+    def close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+        self.process.wait()
+
+    def __enter__(self) -> _Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _request(
+    model: ConiferModel, place: Path, backend: Backend, part: str, clock_period_ns: float, *, compiled: bool
+) -> None:
     inputs = model.width if backend == "vhdl" else model.input_width
     scores = model.width if backend == "vhdl" else model.score_width
-    config = {
+    config: dict[str, Any] = {
         "Backend": backend,
-        "ProjectName": model.name,
+        "ProjectName": identifier(model.name),
         "OutputDir": "project",
         "InputPrecision": f"ap_fixed<{inputs},{inputs}>",
         "ThresholdPrecision": f"ap_fixed<{inputs},{inputs}>",
@@ -100,23 +163,11 @@ def _work(
         "ScorePrecision": f"ap_fixed<{scores},{scores}>",
     }
     if backend != "cpp":
-        config |= {"XilinxPart": part}
+        config["XilinxPart"] = part
     if backend == "xilinxhls":
-        config |= {"ClockPeriod": clock_period_ns}  # type: ignore[dict-item]
-    request = {"ensemble": model.ensemble, "config": config}
+        config["ClockPeriod"] = clock_period_ns
+    request = {"ensemble": model.ensemble, "config": config, "compile": compiled}
     (place / "request.json").write_text(json.dumps(request))
-    if features is not None:
-        require_tools("g++")
-        np.save(place / "features.npy", features)
-    command = [sys.executable, "-m", "firmware.bdt.conifer_worker", str(place)]
-    done = subprocess.run(
-        command, cwd=place, env=conifer_environment(), capture_output=True, text=True, check=False
-    )
-    if done.returncode or not (place / "answer.json").exists():
-        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"conifer failed: {said[:300]}", field=model.name, value=backend)
-    answer: dict[str, Any] = json.loads((place / "answer.json").read_text())
-    return answer
 
 
 def conifer_environment() -> dict[str, str]:

@@ -3,8 +3,9 @@
 conifer changes the working directory, takes headers and Python from the environment, names compiled modules
 by the second and keeps them loaded; a process per project keeps all that away from the caller.
 
-FOLDER holds ``request.json`` (ensemble, config, project) and, to have events scored, ``features.npy``; the
-project is written, compiled where there are features, and ``scores.npy`` and ``answer.json`` are left.
+FOLDER holds ``request.json`` (ensemble, config, compile). The project is written to ``FOLDER/project`` and
+compiled if asked for. Each line of standard input then names an .npy file of features, whose scores are saved
+beside it as ``<name>.scores.npy``. Answers are lines of JSON after ``ANSWER``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+ANSWER = "conifer-worker:"
 
 
 class IntegerConverter:
@@ -32,8 +35,8 @@ class IntegerConverter:
         return float(value)
 
 
-def work(folder: Path) -> dict[str, Any]:
-    """Do what the request asks; returns the seconds spent compiling and scoring."""
+def prepare(folder: Path) -> Any:
+    """Write conifer's project, compile it if asked for; returns the model."""
     import conifer.backends.vhdl.writer as vhdl
     from conifer.backends import get_backend
     from conifer.backends.vhdl import set_simulator
@@ -45,19 +48,32 @@ def work(folder: Path) -> dict[str, Any]:
     defaults = get_backend(request["config"]["Backend"]).auto_config()
     model = make_model(request["ensemble"], {**defaults, **request["config"]})
     model.write()
-    if not (folder / "features.npy").exists():
-        return {}
-    features = np.load(folder / "features.npy").astype(np.float64)
     start = time.perf_counter()
-    model.compile()
-    compiled = time.perf_counter()
+    if request["compile"]:
+        model.compile()
+    answer(compile_s=time.perf_counter() - start)
+    return model
+
+
+def score(model: Any, file: Path) -> None:
+    """Save the scores of the features in ``file``."""
+    features = np.load(file).astype(np.float64)
+    start = time.perf_counter()
     scores = np.asarray(model.decision_function(features)).reshape(len(features), -1)
-    scored = time.perf_counter()
-    np.save(folder / "scores.npy", scores)
-    return {"compile_s": compiled - start, "score_s": scored - compiled}
+    seconds = time.perf_counter() - start
+    np.save(file.with_suffix(".scores.npy"), scores)
+    answer(score_s=seconds)
+
+
+def answer(**values: float) -> None:
+    print(ANSWER, json.dumps(values), flush=True)
+
+
+def main() -> None:
+    model = prepare(Path(sys.argv[1]))
+    for line in sys.stdin:
+        score(model, Path(line.strip()))
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    answer = work(place)
-    (place / "answer.json").write_text(json.dumps(answer))
+    main()

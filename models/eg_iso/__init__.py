@@ -1,0 +1,1 @@
+"""Electron/photon isolation: boosted trees (scikit-learn) on calorimeter sums and towers."""
