@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from firmware.hls.convert import PART
+from firmware.hls.environment import TENSORFLOW_SETTINGS
 
 
 def export_qonnx(network: Any, example: Any, path: str | Path) -> None:
@@ -66,6 +68,7 @@ def convert_onnx(
     InputError
         If the file cannot be read, hls4ml cannot convert a layer, or a type does not parse.
     """
+    os.environ.update(TENSORFLOW_SETTINGS)  # QONNX loads TensorFlow; QKeras may be wanted later
     import hls4ml
 
     kind = FixedType.parse(input_type, field="input_type")

@@ -31,24 +31,25 @@ def use_legacy_keras() -> Any:
     Raises
     ------
     InputError
-        If TensorFlow was imported earlier with Keras 3, or is not installed.
+        If ``tensorflow.keras`` was used earlier as Keras 3, or TensorFlow is not installed.
     """
-    if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
-        raise InputError(
-            "TensorFlow is already loaded with Keras 3",
-            field="TF_USE_LEGACY_KERAS",
-            remedy="convert QKeras models in a fresh process, or set TF_USE_LEGACY_KERAS=1 before the start",
-        )
-    for key, value in TENSORFLOW_SETTINGS.items():
-        os.environ.setdefault(key, value)
+    os.environ.update(TENSORFLOW_SETTINGS)
     try:
-        return importlib.import_module("tf_keras")
+        tensorflow = importlib.import_module("tensorflow")
+        legacy = importlib.import_module("tf_keras")
     except ImportError as error:
         raise InputError(
             f"QKeras models need TensorFlow: {error}",
             field="environment",
             remedy="pip install 'l1forge[train,firmware]'",
         ) from error
+    if tensorflow.keras.layers.Layer is not legacy.layers.Layer:
+        raise InputError(
+            "tensorflow.keras is already Keras 3",
+            field="TF_USE_LEGACY_KERAS",
+            remedy="convert QKeras models in a fresh process, or set TF_USE_LEGACY_KERAS=1 before the start",
+        )
+    return legacy
 
 
 @contextmanager
