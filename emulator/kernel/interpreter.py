@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from emulator.fixed import Overflow, Rounding
 from emulator.jit import compiled
-from emulator.kernel.intervals import Cast, magnitude
+from emulator.kernel.intervals import Cast
+from emulator.kernel.plan import carrier
 from emulator.kernel.program import (
     AnyStep,
     ArgMax,
@@ -37,16 +38,6 @@ OPERATORS = {"add": 0, "subtract": 1, "multiply": 2, "maximum": 3, "minimum": 4,
 CARRIERS = {"float32": 0, "float64": 1, "int64": 2}
 _CAST_WORDS = 7
 _MAP_WORDS = 4 + _CAST_WORDS
-
-
-def carrier(step: Dot) -> str:
-    """The arithmetic of a sum: exact for every partial sum in any order, narrowest first."""
-    if isinstance(step, OrderedDot):
-        return "int64"
-    bits = max(magnitude(step.partial), magnitude(step.source.interval))
-    if bits <= 25:  # 24 bits of magnitude and the sign
-        return "float32"
-    return "float64" if bits <= 54 else "int64"
 
 
 class Encoded:

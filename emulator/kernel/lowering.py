@@ -25,6 +25,7 @@ from emulator.kernel.program import (
     OrderedDot,
     Program,
     Source,
+    Trees,
     Value,
 )
 from emulator.kernel.simplify import simplify
@@ -288,6 +289,9 @@ def _mark_used(program: Program) -> None:
                 used[step.a_row if step.a is value else step.b_row] = True
                 if step.a is step.b:
                     used[step.b_row] = True
+            elif isinstance(step, Trees):
+                for tree in step.trees:
+                    used[tree.feature[tree.feature >= 0]] = True
             else:
                 used[:] = True
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from emulator.fixed import Rounding
 from emulator.kernel.intervals import Cast, exact
+from emulator.kernel.liveness import drop_unread_rows
 from emulator.kernel.program import AnyStep, Binary, Dot, Index, Map, Program, Value
 
 Origin = tuple[Map, int]
@@ -35,17 +36,7 @@ def simplify(program: Program) -> None:
         ):
             made_here = copied[0].number not in {source.value.number for source in program.sources}
             program.outputs[name] = copied[0] if made_here else value
-    _drop_unread(program)
-
-
-def _drop_unread(program: Program) -> None:
-    needed = {value.number for value in program.outputs.values()}
-    kept: list[AnyStep] = []
-    for step in reversed(program.steps):
-        if step.out.number in needed:
-            kept.append(step)
-            needed.update(value.number for value in step.inputs)
-    program.steps = kept[::-1]
+    drop_unread_rows(program)
 
 
 def _normalise(step: Map) -> None:
