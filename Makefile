@@ -22,10 +22,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 	  || { echo "error: $(PYTHON) is not Python 3.11; set PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools==80.9.0 wheel
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check setuptools==80.9.0 wheel
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 	  --only-binary pythia8mc,fastjet,pyosys -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: setup
@@ -68,6 +68,10 @@ cosim: $(READY) ## co-verify 1 M crossings of RTL against emulator and HLS C++
 .PHONY: synth
 synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)
 	@$(L1) synth vae
+
+.PHONY: path
+path: $(READY) ## stream 100 LHC orbits of zero bias through the whole trigger path
+	@$(L1) path --orbits 100
 
 .PHONY: clean
 clean: ## remove what the tools wrote (not .venv)
