@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ def cosim(
         list[Path] | None, typer.Option("--events", help="Event files instead of the committed sample.")
     ] = None,
     hls: Annotated[
-        Path | None, typer.Option("--hls", help="hls4ml project to compare with; default hls_projects/MODEL.")
+        Path | None,
+        typer.Option("--hls", help="hls4ml project to compare with; default: written from MODEL."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of random bits, corners and gaps.")] = 1,
     output: Annotated[
@@ -50,20 +52,26 @@ def cosim(
     from emulator.graph import Graph
     from firmware.folders import build_folder
     from models import graph_path
-    from testbench.flow import hls_implementation, verify, waveform
+    from testbench.conifer import conifer_implementations, has_trees
+    from testbench.flow import hls_implementation, hls_project, verify, waveform
 
     console = Console()
     graph = Graph.load(graph_path(model))
     folder = output or build_folder() / "reports" / graph.name
-    project_folder = hls or Path("hls_projects") / model
     extra = {}
-    if hls is not None or (project_folder / "firmware").is_dir():
-        with console.status("compiling the HLS project"):
-            extra["hls"] = hls_implementation(project_folder, graph)
+    with console.status("HLS project: writing and compiling, once"):
+        hls_folder = hls or hls_project(model, graph, build_folder() / "hls")
+        if hls_folder is not None:
+            extra["hls"] = hls_implementation(hls_folder, graph)
+    extras = ExitStack()
+    if has_trees(graph):
+        with console.status("compiling conifer's C++, simulating its VHDL"):
+            conifer = conifer_implementations(graph, build_folder() / "rtl" / f"{graph.name}_conifer")
+            extra |= extras.enter_context(conifer)
     count = n if n is not None else DEEP if deep else DEFAULT
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     started = time.perf_counter()
-    with Progress(*columns, console=console, transient=True) as bar:
+    with extras, Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("building, then crossings", total=count)
         project, report = verify(
             graph,
