@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -15,7 +20,7 @@ from emulator.graph import Graph
 from firmware.folders import build_folder
 from firmware.rtl import RtlProject, generate
 from testbench import stimuli
-from testbench.build import verilate
+from testbench.build import DONE, locked, verilate
 from testbench.cocotb_driver import CocotbDriver
 from testbench.cosim import Driver, Implementation, Progress, cosimulate
 from testbench.pyverilator_driver import PyVerilatorDriver
@@ -76,6 +81,23 @@ def sample_files(folder: Path = SAMPLE) -> list[Path]:
     return sorted(folder.glob("*.parquet"))
 
 
+def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
+    """The hls4ml project of a model, written on the first call; None if the model has none.
+
+    The folder's name carries the graph's digest, so that a retrained model gets a new project.
+    """
+    name = f"models.{model}.hls"
+    if not model.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    folder = parent / f"{model}-{hashlib.sha256(graph.to_json().encode()).hexdigest()[:12]}"
+    with locked(folder):
+        if not (folder / DONE).exists():
+            with contextlib.redirect_stdout(io.StringIO()):  # hls4ml reports every layer
+                importlib.import_module(name).hls_model(folder).write()
+            (folder / DONE).touch()
+    return folder
+
+
 def hls_implementation(folder: Path, graph: Graph) -> Implementation:
     """The compiled C++ of an hls4ml project whose inputs and outputs are the graph's, in order."""
     from firmware.hls.compiled import CompiledProject
@@ -95,6 +117,7 @@ def verify(
     *,
     extra: Mapping[str, Implementation] | None = None,
     files: list[Path] | None = None,
+    extra_limit: int = CSIM,
     seed: int = 1,
     deep: bool = False,
     folder: Path | None = None,
@@ -103,7 +126,7 @@ def verify(
     """Write the RTL of ``graph`` and co-verify ``n`` crossings with all drivers.
 
     cocotb and pyverilator take the first few (the same stimuli kinds, other seeds), the compiled harness the
-    rest. ``deep``: the compiled harness alone.
+    rest. ``deep``: the compiled harness alone. ``extra_limit``: as in ``cosimulate``, per driver.
 
     Raises
     ------
@@ -132,7 +155,7 @@ def verify(
             graph,
             merged,
             extra=extra,
-            extra_limit=CSIM,
+            extra_limit=extra_limit,
             driver=driver,
             label=label,
             seed=seed,

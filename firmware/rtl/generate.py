@@ -103,7 +103,8 @@ def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_pe
     program = add_surrogate(dead_code_elimin(fuse_ternary_adders(trace(graph))), _skip_op8_cost=True)
     cutoff = None if stages is not None else clock_period_ns
     machine = to_pipeline(program, n_stages=stages, latency_cutoff=cutoff, verbose=False)
-    core = f"{name}_core"
+    base = name.rstrip("_")  # two underscores in a row would be mangled by Verilator
+    core = f"{base}_core"
     codes = fsm_logic_gen(machine, core, timescale=TIMESCALE)
     (word_in,), (word_out,) = machine.inp_signals, machine.out_signals
     stage_count = len(machine.logic)
@@ -113,7 +114,7 @@ def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_pe
     files = {f"{name}.v": top_module(name, core, inputs, out_words, latency)}
     for key, code in codes.items():
         # alkaid calls its stages logic0, logic1, ...: two designs could not be simulated together
-        files[f"{_renamed(key, name)}.v"] = _renamed(code, name)
+        files[f"{_renamed(key, base)}.v"] = _renamed(code, base)
     for file in Path(alkaid.codegen.rtl.__file__).parent.glob("verilog/source/*.v"):
         if any(re.search(rf"\b{file.stem} #\(", code) for code in codes.values()):
             files[file.name] = file.read_text()

@@ -1,0 +1,1 @@
+"""Speed of the emulator against its peers and against the machine, in one run on the same events."""
