@@ -77,6 +77,7 @@ def _scores(console: Console, graph: Any) -> tuple[float, dict[str, Any]]:
     from emulator.kernel import compile_graph
     from emulator.rate_report import study
     from simulation import SAMPLE
+    from simulation.sample import N_TRAIN
 
     kernel = compile_graph(graph, [SCORE])
     scores: dict[str, Any] = {}
@@ -92,7 +93,7 @@ def _scores(console: Console, graph: Any) -> tuple[float, dict[str, Any]]:
                 times.append(time.perf_counter() - start)
             speed = events.n / statistics.median(times)
         console.print(f"{path.stem:>10}: {events.n:,} crossings scored")
-    background = scores.pop("zerobias")[1::2]  # the half that was not trained on
+    background = scores.pop("zerobias")[N_TRAIN:]
     return speed, study(background, scores, RATES_KHZ, graph[SCORE].type.lsb)
 
 

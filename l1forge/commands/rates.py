@@ -27,9 +27,10 @@ def rates(
     rate: Annotated[
         list[float] | None, typer.Option(help="Target rate in kHz, repeatable [1, 10, 30].")
     ] = None,
-    half: Annotated[
-        str, typer.Option(help="Zero-bias events used: odd (not trained on), even or all.")
-    ] = "odd",
+    trained_on: Annotated[
+        bool,
+        typer.Option("--trained-on", help="Also use the sample's zero-bias events that trained the models."),
+    ] = False,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for rates.json and rates.png.")
     ] = Path("build/rates"),
@@ -49,6 +50,7 @@ def rates(
     from emulator.rate_report import plot, study
     from models import graph_path
     from simulation import SAMPLE
+    from simulation.sample import N_TRAIN
 
     console = Console()
     graph = Graph.load(graph_path(model))
@@ -57,8 +59,6 @@ def rates(
         raise InputError(
             "is not a score of this graph", field="--score", value=name, remedy=f"scores: {graph.outputs}"
         )
-    if half not in ("odd", "even", "all"):
-        raise InputError("must be odd, even or all", field="--half", value=half)
     source = zero_bias or SAMPLE / "zerobias.parquet"
     signals = signal or sorted(p for p in SAMPLE.glob("*.parquet") if p.name != "zerobias.parquet")
     kernel = compile_graph(graph, [name])
@@ -67,13 +67,21 @@ def rates(
         path: _score(kernel, name, path) for path in track(files, "scoring", console=console, transient=True)
     }
     background = scores[source]
-    background = {"odd": background[1::2], "even": background[::2], "all": background}[half]
+    if zero_bias is None and not trained_on:
+        background = background[N_TRAIN:]
     if not len(background):
         raise InputError("holds no zero-bias crossing", file=source, remedy="give at least two events")
     lsb = graph[name].type.lsb
     report = study(background, {p.stem: scores[p] for p in signals}, rate or [1.0, 10.0, 30.0], lsb)
     output.mkdir(parents=True, exist_ok=True)
-    report = {"model": graph.name, "score": name, "type": str(graph[name].type), "half": half, **report}
+    report = {
+        "model": graph.name,
+        "score": name,
+        "type": str(graph[name].type),
+        "zero_bias": str(source),
+        "trained_on": trained_on,
+        **report,
+    }
     write_text(output / "rates.json", json.dumps(report, indent=1) + "\n")
     with atomic_path(output / "rates.png") as temporary:
         plot(report, f"{graph.name}: {name}", temporary)

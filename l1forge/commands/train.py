@@ -20,7 +20,7 @@ def train() -> None:
 
 @app.command()
 def vae(
-    seed: Seed = 20260,
+    seed: Seed = 1,
     output: Output = None,
     sample: Annotated[
         Path | None, typer.Option(help="Folder of event files; default: the committed sample.")

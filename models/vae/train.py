@@ -1,7 +1,7 @@
 """Train the VAE: float, then quantisation-aware, then pruned; write weights, report and plots.
 
-Even-numbered zero-bias events train (one in ten of them validates), odd-numbered ones measure rates;
-signals are only ever looked at for efficiencies.
+The zero-bias events before ``simulation.sample.N_TRAIN`` train (one in ten of them validates), the others
+measure rates; signals are only ever looked at for efficiencies.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from emulator.events.parquet import read_events
 from models.vae import evaluation, network
 from models.vae.features import COLUMNS, hardware_features, object_mask
 from models.vae.training import Batches, Schedule, fit
+from simulation.sample import N_TRAIN
 
 SIGNALS = ("ttbar", "zmumu", "htautau", "A4l", "LQ_btau", "h_tautau", "Hp_taunu")
 CLIP = 30.0
@@ -103,7 +104,8 @@ def main(seed: int, output: Path, sample: Path, options: Options) -> dict[str, A
     network.keras().utils.set_random_seed(seed)
     features = load(sample / "zerobias.parquet", options.events)
     signals = {name: load(sample / f"{name}.parquet", options.events) for name in SIGNALS}
-    train, test = features[::2], features[1::2]
+    split = min(N_TRAIN, 2 * len(features) // 3)
+    train, test = features[:split], features[split:]
     norm = normalisation(train)
     fold = np.arange(len(train)) % 10 == 0
     batches, validation = _batches(train[~fold], norm), _batches(train[fold], norm)
