@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -103,12 +103,14 @@ class TriggerPath:
         """Neighbouring crossings the menu needs on either side of a block."""
         return self.evaluator.halo
 
-    def run(self, recipes: Iterable[Recipe]) -> Iterator[Decision]:
+    def run(self, recipes: Iterable[Recipe]) -> Generator[Decision, None, None]:
         """Decide block by block, in order; memory: ``threads + 1`` blocks.
 
-        The stream's recipes must have been made with ``halo=self.halo``.
+        The stream's recipes must have been made with ``halo=self.halo``. On the first call one block is
+        worked on twice, so that compilation does not count as running time.
         """
-        self._started = self._started or time.perf_counter()
+        if not self._started:
+            recipes = self._warm_up(iter(recipes))
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: deque[Future[_Worked]] = deque()
             try:
@@ -121,6 +123,14 @@ class TriggerPath:
             finally:
                 for future in waiting:
                     future.cancel()
+
+    def _warm_up(self, recipes: Iterator[Recipe]) -> Iterator[Recipe]:
+        for first in recipes:
+            self._work(first)
+            self._started = time.perf_counter()
+            yield first
+            break
+        yield from recipes
 
     def _work(self, recipe: Recipe) -> _Worked:
         timer = _Timer()

@@ -72,13 +72,15 @@ Recipe = Callable[[], Block]
 def _place(pool: NDArray[Any], runs: NDArray[np.int64], event: int, out: NDArray[np.int16]) -> None:
     """Events ``event, event + 1 ...`` (modulo the pool's size) into the crossings ``runs`` of ``out``.
 
-    ``runs`` (k, 2): first crossing and end of each train; trains are copied as a whole.
+    ``runs`` (k, 2): first crossing and end of each train; trains are copied as a whole, all else is zeroed.
     """
     size = pool.shape[1]
     for slot in range(out.shape[0]):
-        source, target, k = pool[slot], out[slot], event % size
+        source, target, k, done = pool[slot], out[slot], event % size, 0
         for r in range(runs.shape[0]):
             i, stop = runs[r, 0], runs[r, 1]
+            target[done:i] = 0
+            done = stop
             while i < stop:
                 length = min(stop - i, size - k)
                 target[i : i + length] = source[k : k + length]
@@ -86,6 +88,7 @@ def _place(pool: NDArray[Any], runs: NDArray[np.int64], event: int, out: NDArray
                 k += length
                 if k == size:
                     k = 0
+        target[done:] = 0
 
 
 def _runs(colliding: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -165,7 +168,7 @@ class FilledStream:
         colliding = self.scheme.colliding[(start + np.arange(n)) % ORBIT]
         event, runs = self._collisions_before(start) - offset, _runs(colliding) + missing
         for name in self.columns:
-            out = np.zeros((COLUMNS[name][0], missing + n), np.int16)
+            out = np.empty((COLUMNS[name][0], missing + n), np.int16)
             _place(pool[name], runs, event, out)
             columns[name] = out
         origin = np.full(missing + n, EMPTY, np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -20,13 +20,17 @@ from emulator.stream_source import Stream
 PROJECTS = Path(__file__).parents[1] / "hls_projects"
 
 
-def watched(path: TriggerPath, decisions: Iterable[Decision], orbits: int | None) -> Iterator[Decision]:
-    """``decisions``, with orbits, crossings/s, its ratio to the LHC, and accept rate on standard error."""
+def watched(
+    path: TriggerPath, decisions: Iterable[Decision], orbits: int | None, stopped: Callable[[], bool]
+) -> Iterator[Decision]:
+    """``decisions`` until ``stopped()``; speed, its ratio to the LHC and accept rate on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("streaming", total=orbits * ORBIT if orbits else None)
         for decision in decisions:
             yield decision
+            if stopped():
+                return
             report = path.report()
             progress.update(
                 task,
@@ -50,7 +54,7 @@ def print_report(
     """Algorithm rates, accept rate, dead time per reason, latency, speed, and everything that was lost."""
     table = Table(title=f"{report.menu}: {report.crossings / ORBIT:g} orbits of {source.path.name}")
     table.add_column("bit", justify="right")
-    table.add_column("algorithm")
+    table.add_column("algorithm", overflow="fold")
     for heading in ("prescale", "before [kHz]", "±", "after [kHz]", "accepted [kHz]"):
         table.add_column(heading, justify="right")
     for row in report.algorithms():

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode="markdown")
 
 ROOT = Path(__file__).parents[2]
+EXIT_INTERRUPTED = 130
+TABLE_WIDTH = 130
+"""Characters, where the output is not a terminal."""
 SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"
-MENU = ROOT / "l1forge" / "menus" / "default.yaml"
-PRESCALES = MENU.with_name("default_prescales.csv")
 
 
 @app.command()
@@ -66,27 +67,27 @@ def path(
     """
     import os
 
-    from emulator.menu.load import load_menu
     from rich.console import Console
 
     from emulator.atomic import write_text
     from emulator.errors import InputError
     from emulator.filling import LHC, load_scheme
     from emulator.injection import Noise
+    from emulator.menu.load import DEFAULT, load_menu
     from emulator.models_in_path import load_scorers
     from emulator.path import TriggerPath
     from emulator.path_profile import seed_costs
     from emulator.prescale_columns import load_settings
     from emulator.stream_source import STANDARD_INPUT, open_stream
     from emulator.trigger_control import RULES, TriggerControl
+    from l1forge.interrupt import stoppable
     from l1forge.path_tables import model_latencies, print_costs, print_report, watched
 
-    console = Console()
-    compiled = load_menu(menu or MENU)
+    console = Console() if Console().is_terminal else Console(width=TABLE_WIDTH)
+    compiled = load_menu(menu or DEFAULT)
     algorithms = {algorithm.name: algorithm.index for algorithm in compiled.algorithms}
-    columns_file = prescales or (None if menu else PRESCALES)
-    settings = load_settings(columns_file, algorithms, column) if columns_file else None
-    if column and not columns_file:
+    settings = load_settings(prescales, algorithms, column) if prescales else None
+    if column and not prescales:
         raise InputError("needs --prescales", field="--column", value=column)
     depth, service = _buffer(buffer)
     trigger = TriggerPath(
@@ -111,12 +112,16 @@ def path(
         console.print(f"[yellow]{source.name} has no {', '.join(absent)}: taken as 0[/]")
     limit = orbits or None
     total = None if source == STANDARD_INPUT else limit
-    decisions = watched(trigger, trigger.run(stream.recipes(limit, 8, trigger.halo)), total)
-    if output:
-        _write(output, decisions, compiled.name)
-    else:
-        for _ in decisions:
-            pass
+    with stoppable() as stopped:
+        running = trigger.run(stream.recipes(limit, 8, trigger.halo))
+        decisions = watched(trigger, running, total, stopped)
+        if output:
+            _write(output, decisions, compiled.name)
+        else:
+            for _ in decisions:
+                pass
+        running.close()
+        interrupted = stopped()
     report = trigger.report()
     latencies = model_latencies(sorted({score.partition(".")[0] for score in compiled.scores}))
     print_report(console, report, events, stream, latencies)
@@ -127,6 +132,9 @@ def path(
         document["cost_ns_per_crossing"] = costs
     if json_output:
         write_text(json_output, json.dumps(document, indent=1) + "\n")
+    if interrupted and limit:
+        console.print(f"[yellow]interrupted before orbit {limit}[/]")
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _buffer(text: str | None) -> tuple[int, int]:

@@ -1,0 +1,148 @@
+"""`l1forge path` as users run it: default menu, replay with written bits, prescales, and refused input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator.events.objects import Events
+from emulator.events.parquet import write_events
+from emulator.events.source import open_events
+from emulator.events.test_vectors import write_test_vectors
+from emulator.menu.load import DEFAULT, load_menu
+from l1forge.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+SAMPLE = Path(__file__).parents[2] / "simulation" / "sample"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call the command line in this process; exit code, standard output and standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["l1forge", "path", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        return int(exit_.value.code or 0), *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def menu(tmp_path: Path) -> Path:
+    path = tmp_path / "menu.yaml"
+    path.write_text(
+        "menu: small\nalgorithms:\n"
+        '  - {index: 5, name: L1_SingleJet100, seed: "JET100"}\n'
+        '  - {index: 77, name: L1_DoubleJet50, seed: "comb{JET50,JET50}"}\n'
+    )
+    return path
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(8)
+    et = np.sort(rng.integers(0, 220, (12, 5000), np.int16), axis=0)[::-1].copy()
+    write_events(tmp_path / "zb.parquet", [Events({"jet.et": et}, 5000)])
+    return tmp_path / "zb.parquet"
+
+
+def test_default_menu_on_the_committed_sample(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("--orbits", 20, "--json", tmp_path / "r.json")
+    assert code == 0, err
+    report = json.loads((tmp_path / "r.json").read_text())
+    names = [row["name"] for row in report["algorithms"]]
+    assert names == [algorithm.name for algorithm in load_menu(DEFAULT).algorithms]
+    assert len(names) >= 40
+    assert (report["crossings"], report["colliding"]) == (20 * 3564, 20 * 2748)
+    assert report["accepts"] + sum(report["lost"].values()) == report["finor"]
+    assert 40e3 < report["accept_rate"] < 130e3  # 20 orbits: +- 7 kHz
+    assert set(report["latency"]) >= {"vae"}
+    assert "L1_SingleMu22" in out
+    assert "40.079 MHz" in out
+
+
+def test_prescales_signal_and_trigger_control(run: Run, sample: Path, menu: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("algorithm,low,high\nL1_SingleJet100,1,10\nL1_DoubleJet50,0,2.5\n")
+    options = ["--menu", menu, "--orbits", 3, "--noise", 0]
+    reports = {}
+    for name, extra in {
+        "plain": [],
+        "high": ["--prescales", tmp_path / "p.csv", "--column", "high"],
+        "slow": ["--dead-time", 100, "--buffer", "2,500"],
+        "signal": ["--signal", sample, "--cross-section", 5e8],
+        "profile": ["--profile"],
+    }.items():
+        code, _, err = run(sample, *options, *extra, "--json", tmp_path / "r.json")
+        assert code == 0, err
+        reports[name] = json.loads((tmp_path / "r.json").read_text())
+    before = [row["count_before"] for row in reports["plain"]["algorithms"]]
+    after = [row["count_after"] for row in reports["high"]["algorithms"]]
+    assert after == [before[0] // 10, before[1] * 10 // 25]
+    assert reports["slow"]["lost"]["dead time 100 BX"] > 0
+    assert reports["slow"]["lost"]["buffer full"] > 0
+    assert reports["slow"]["accepts"] < reports["plain"]["accepts"]
+    assert set(reports["profile"]["cost_ns_per_crossing"]) == {"L1_SingleJet100", "L1_DoubleJet50"}
+
+
+def test_replay_writes_our_bits(run: Run, menu: Path, tmp_path: Path) -> None:
+    et = np.zeros((12, 3564), np.int16)
+    et[0] = np.arange(3564) % 300
+    write_test_vectors(tmp_path / "v.txt", [Events({"jet.et": et}, 3564)])
+    code, _, err = run(tmp_path / "v.txt", "--menu", menu, "-n", 1, "-o", tmp_path / "ours.apx")
+    assert code == 0, err
+    (ours,) = open_events(tmp_path / "ours.apx").blocks()
+    np.testing.assert_array_equal(ours["jet.et"], et)
+    np.testing.assert_array_equal(ours["algo"][0] >> np.uint64(5) & np.uint64(1), et[0] >= 200)
+
+
+def test_interrupted_endless_stream_reports_and_keeps_its_file(
+    run: Run, sample: Path, menu: Path, tmp_path: Path
+) -> None:
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    files = ["--json", tmp_path / "r.json", "-o", tmp_path / "out.parquet"]
+    code, out, err = run(sample, "--menu", menu, "--orbits", 0, *files)
+    timer.join()
+    assert code == 0, err
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["crossings"] > 0
+    assert open_events(tmp_path / "out.parquet").n == report["crossings"]
+    assert "dead time" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.parquet"], "No such file"),
+        (["zb.parquet", "--menu", "zb.parquet"], "unknown kind of menu"),
+        (["zb.parquet", "--menu", "menu.yaml", "--buffer", "many"], "places,service expected"),
+        (["zb.parquet", "--menu", "menu.yaml", "--column", "high"], "needs --prescales"),
+        (["zb.parquet", "--menu", "menu.yaml", "--scheme", "menu.yaml"], "header must be"),
+        (["zb.parquet", "--menu", "menu.yaml", "--model", "vae"], "name=graph.json expected"),
+        (["zb.parquet", "--menu", "menu.yaml", "-o", "out.xyz"], "cannot tell what format"),
+        (
+            ["zb.parquet", "--menu", "menu.yaml", "--signal", "zb.parquet", "--cross-section", "1e15"],
+            "more than",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_written(
+    run: Run, sample: Path, menu: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    files = [tmp_path / a if "." in a and not a.startswith("-") else a for a in arguments]
+    code, _, err = run(*files, "--orbits", 1)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
