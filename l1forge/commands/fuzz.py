@@ -66,11 +66,13 @@ def fuzz(
         console.print(f"[red]network {failure.number}: {failure.network.label}: {failure.problem}[/red]")
     console.print(
         f"{len(summary.failures)} networks differ of {summary.networks} compared"
-        f" ({summary.values:,} output values, {sum(summary.refused.values())} refused)"
+        f" ({summary.values:,} output values, outputs vary in {summary.varied} networks,"
+        f" {sum(summary.refused.values())} refused)"
     )
     if json_output is not None:
         document = {
             "seed": seed, "networks": summary.networks, "values": summary.values,
+            "varied": summary.varied,
             "layers": dict(summary.layers), "refused": dict(summary.refused),
             "failures": [{"number": f.number, "problem": f.problem} for f in summary.failures],
         }  # fmt: skip

@@ -40,10 +40,15 @@ class Failure:
 
 @dataclass
 class Summary:
-    """What a campaign did; ``refused`` counts networks that the exporter or hls4ml refuses, by reason."""
+    """What a campaign did.
+
+    ``varied`` counts networks with an output that is not the same for all events (the others prove little);
+    ``refused`` networks that the exporter or hls4ml refuses, by reason.
+    """
 
     networks: int = 0
     values: int = 0
+    varied: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     layers: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
@@ -72,23 +77,27 @@ def build(network: Network, name: str, folder: Path) -> tuple[Built, Graph]:
 
 def difference(
     library: ctypes.CDLL, built: Built, graph: Graph, inputs: list[NDArray[np.int64]]
-) -> tuple[str | None, int]:
-    """The first difference between graph and C++ (or None), and the number of values compared."""
+) -> tuple[str | None, int, bool]:
+    """The first difference between graph and C++ (or None), values compared, whether an output varies."""
     found = run(library, built, inputs)
     fed = dict(zip([node.name for node in graph.inputs], inputs, strict=True))
     expected: dict[str, Any] = evaluate(graph, fed)
-    values = 0
+    values = sum(result.size for result in found)
+    varied = any(len(np.unique(column)) > 1 for result in found for column in result.T)
     for name, result in zip(graph.outputs, found, strict=True):
-        values += result.size
         wrong = np.argwhere(expected[name].reshape(result.shape) != result)
         if len(wrong):
             event, element = (int(i) for i in wrong[0])
             graph_value = expected[name].reshape(result.shape)[event, element]
             return (
-                f"{name}[{element}] of event {event}: graph {graph_value}, C++ {result[event, element]}"
-                f" ({len(wrong)} of {result.size} values differ)"
-            ), values
-    return None, values
+                (
+                    f"{name}[{element}] of event {event}: graph {graph_value}, C++ {result[event, element]}"
+                    f" ({len(wrong)} of {result.size} values differ)"
+                ),
+                values,
+                varied,
+            )
+    return None, values, varied
 
 
 def check_one(network: Network, seed: int = 0, events: int = EVENTS) -> str | None:
@@ -163,9 +172,10 @@ def _batch(numbers: list[int], seed: int, folder: Path, summary: Summary, depth:
         return
     library = ctypes.CDLL(str(compile_together([built for _, _, built, _ in made], folder)))
     for number, network, built, graph in made:
-        problem, values = difference(library, built, graph, _inputs(network, built, number, EVENTS))
+        problem, values, varied = difference(library, built, graph, _inputs(network, built, number, EVENTS))
         summary.networks += 1
         summary.values += values
+        summary.varied += varied
         summary.layers.update(layer["class_name"] for layer in network.layers[1:])
         if problem:
             summary.failures.append(Failure(number, network, problem))

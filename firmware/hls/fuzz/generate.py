@@ -40,7 +40,7 @@ class Generator:
         width = self.integer(low, high)
         if signed is None:
             signed = self.chance(0.75)
-        integer = self.integer(0, width) if self.chance(0.85) else self.integer(-2, width + 2)
+        integer = self.integer(0, width) if self.chance(0.92) else self.integer(-2, width + 2)
         text = f"{'' if signed else 'u'}fixed<{width},{integer}"
         if self.chance(exotic):
             text += f",{self.choice(ROUNDINGS)},{self.choice(OVERFLOWS)}"
@@ -63,18 +63,27 @@ class Generator:
 
     def network(self, depth: int) -> Network:
         """A chain of ``depth`` layers with side branches for the merges."""
-        if self.chance(0.2):
-            self.strategy = "Resource"
+        if self.chance(0.25):
+            self.strategy, self.reuse = "Resource", self.integer(1, 8)
         start: list[Shape] = [(self.integer(2, 8),), (self.integer(3, 6), self.integer(1, 3))]
         shape = start[0] if self.chance(0.7) else start[1]
         if self.chance(0.1):
             shape = (self.integer(3, 5), self.integer(3, 5), self.integer(1, 2))
-        name = self.add("InputLayer", shape, ["input"], {"result": self.type(2, 12, 0.2)})
+        words = self.chance(0.05) and len(shape) == 1
+        kind = f"uint<{self.integer(2, 4)}>" if words else self.type(2, 12, 0.2)
+        name = self.add("InputLayer", shape, ["input"], {"result": kind})
         self.layers[-1]["input_shape"] = list(shape)
+        if words:
+            name = embedding(self, name)
         for _ in range(depth):
             name = self.choice(_BY_RANK[len(self.shapes[name])])(self, name)
         label = " ".join(layer["class_name"] for layer in self.layers)
-        return Network(self.layers, self.precision, [name], self.strategy, self.reuse, label)
+        outputs = [name]
+        if self.chance(0.2):  # a second output, which other layers may read too
+            other = self.choice(self.layers)
+            if other["class_name"] in ("Dense", "Merge", "Activation", "BatchNormalization"):
+                outputs += [other["name"]] if other["name"] != name else []
+        return Network(self.layers, self.precision, outputs, self.strategy, self.reuse, label)
 
 
 def _accumulated(g: Generator) -> dict[str, str]:
@@ -92,6 +101,87 @@ def dense(g: Generator, x: str) -> str:
         "Dense", (*g.shapes[x][:-1], n_out), [x], _accumulated(g),
         n_in=n_in, n_out=n_out, weight_data=g.weights((n_in, n_out)), bias_data=g.weights((n_out,)),
         weight_quantizer=None, bias_quantizer=None, data_format="channels_last",
+    )  # fmt: skip
+
+
+def binary_dense(g: Generator, x: str) -> str:
+    """Weights of one or two bits on any input; sometimes a whole binary block with merged batch norm."""
+    quantizer = g.choice(["binary", "ternary"])
+    n_in, n_out = g.shapes[x][-1], g.integer(1, 6)
+    block = g.chance(0.6)
+    if block:
+        tanh, marks = g.choice([("binary_tanh", "xnor"), ("ternary_tanh", None)])
+        fields = {"quantizer_precision": marks} if marks else {}
+        types = {} if marks else {"result": "fixed<2,2>"}
+        x = g.add("Activation", g.shapes[x], [x], types, n_in=n_in, activation=tanh, **fields)
+    types = {"bias": g.type(2, 4, 0), "accum": "fixed<16,10>", "result": g.type(6, 12, 0.3)}
+    y = g.add(
+        "Dense", (n_out,), [x], types,
+        n_in=n_in, n_out=n_out, weight_data=g.weights((n_in, n_out)), bias_data=g.weights((n_out,)),
+        weight_quantizer=quantizer, bias_quantizer=None, data_format="channels_last",
+    )  # fmt: skip
+    if block and g.chance(0.7):
+        y = batch_norm(g, y)
+        y = g.add(
+            "Activation", (n_out,), [y], {"result": "fixed<2,2>"}, n_in=n_out,
+            activation=g.choice(["binary_tanh", "ternary_tanh"]),
+        )  # fmt: skip
+    return y
+
+
+def embedding(g: Generator, x: str) -> str:
+    words = 1 << int(g.precision[x]["result"][5:-1])
+    n_in, n_out = g.shapes[x][0], g.integer(1, 3)
+    types = {"embeddings": g.type(3, 8, 0.3), "result": g.type(3, 10)}
+    return g.add(
+        "Embedding", (n_in, n_out), [x], types, n_in=n_in, n_out=n_out, vocab_size=words,
+        embeddings_data=g.weights((words, n_out)),
+    )  # fmt: skip
+
+
+def einsum_dense(g: Generator, x: str) -> str:
+    if g.strategy != "Latency":  # hls4ml has no other for it
+        return dense(g, x)
+    a, b = g.shapes[x]
+    c = g.integer(1, 3)
+    sizes = {"a": a, "b": b, "c": c}
+    kernel, out = g.choice([("bc", "ac"), ("ac", "bc"), ("abc", "ac"), ("abc", "bc"), ("ac", "cb")])
+    shapes = [tuple(sizes[letter] for letter in word) for word in (kernel, out)]
+    types = _accumulated(g)
+    return g.add(
+        "EinsumDense", shapes[1], [x], types, equation=f"ab,{kernel}->{out}",
+        weight_data=g.weights(shapes[0]), bias_data=g.weights(shapes[1]),
+        inp_shape=[a, b], out_shape=list(shapes[1]),
+    )  # fmt: skip
+
+
+def einsum(g: Generator, x: str) -> str:
+    if g.strategy != "Latency":  # hls4ml has no other for it
+        return dense(g, x)
+    a, b = g.shapes[x]
+    other = _partner(g, x)
+    out, second = g.choice([("ac", "cb"), ("a", "ab"), ("ab", "ab"), ("ca", "cb")])
+    sizes = {"a": a, "b": b, "c": a}
+    shape = tuple(sizes[letter] for letter in out)
+    types = {"result": g.type(3, 14), "accum": f"fixed<{g.integer(8, 20)},{g.integer(3, 8)}>"}
+    return g.add(
+        "Einsum", shape, [x, other], types, equation=f"ab,{second}->{out}", inp0_shape=[a, b],
+        inp1_shape=[a, b], out_shape=list(shape),
+    )  # fmt: skip
+
+
+def depthwise1d(g: Generator, x: str) -> str:
+    if g.strategy != "Latency":  # hls4ml has no other for it
+        return dense(g, x)
+    width, channels = g.shapes[x]
+    window = g.integer(1, min(3, width))
+    count, left, right = _spatial(g, width, window, 1)
+    return g.add(
+        "DepthwiseConv1D", (count, channels), [x], _accumulated(g), in_width=width, out_width=count,
+        n_chan=channels, n_filt=channels, depth_multiplier=1, filt_width=window, stride_width=1,
+        pad_left=left, pad_right=right, data_format="channels_last", dilation=1,
+        depthwise_data=g.weights((window, channels, 1)), bias_data=g.weights((channels,)),
+        depthwise_quantizer=None, bias_quantizer=None,
     )  # fmt: skip
 
 
@@ -303,8 +393,8 @@ def zero_padding(g: Generator, x: str) -> str:
 Maker = Callable[[Generator, str], str]
 _BY_RANK: dict[int, list[Maker]] = {
     1: [dense, dense, dense, batch_norm, activation, activation, parametrised, hard, softmax, merge,
-        concatenate, dot],
+        concatenate, dot, binary_dense],
     2: [dense, batch_norm, activation, parametrised, merge, concatenate, transpose, flatten, conv1d, conv1d,
-        pool1d, global_pool, zero_padding],
+        pool1d, global_pool, zero_padding, einsum_dense, einsum, depthwise1d],
     3: [batch_norm, activation, conv2d, pool2d, global_pool, flatten, merge, concatenate, transpose],
 }  # fmt: skip

@@ -74,15 +74,25 @@ def model_graph(network: Network, name: str, folder: Path) -> Any:
         "Model": {"Precision": "fixed<16,6>", "ReuseFactor": network.reuse, "Strategy": network.strategy},
         "LayerName": layers,
     }
-    description = []
-    for layer in network.layers:
-        copy = {
-            key: np.array(value, dtype=np.float32) if key.endswith("_data") and value is not None else value
-            for key, value in layer.items()
-        }
-        description.append(copy)
+    description = [{key: _value(key, value) for key, value in layer.items()} for layer in network.layers]
     inputs = [layer["name"] for layer in network.layers if layer["class_name"] == "InputLayer"]
     return hls4ml.model.ModelGraph.from_layer_list(config, description, inputs, list(network.outputs))
+
+
+def _value(key: str, value: Any) -> Any:
+    """A field of a layer as hls4ml wants it: arrays, quantiser objects."""
+    from hls4ml.model.quantizers import BinaryQuantizer, TernaryQuantizer
+    from hls4ml.model.types import XnorPrecisionType
+
+    if key.endswith("_data") and value is not None:
+        return np.array(value, dtype=np.float32)
+    if key.endswith("_quantizer") and value is not None:
+        return TernaryQuantizer() if value == "ternary" else BinaryQuantizer(bits=1)
+    if key == "quantizer_precision" and value is not None:
+        return XnorPrecisionType()
+    if key in ("inp_shape", "inp0_shape", "inp1_shape", "out_shape"):
+        return tuple(value)
+    return value
 
 
 def write_slim(model: Any) -> None:

@@ -20,11 +20,12 @@ def bits_to_signs(builder: Builder, node: Node) -> Node:
 
 
 def _signs(weight: Constant) -> Constant:
+    """Weights 0, 1 as -1, +1."""
     return Constant(PLUS_MINUS, 2 * weight.data - 1)
 
 
-def _input_order(builder: Builder, config: Config, n_in: int) -> list[int]:
-    """The order in which the kernel adds the products of one output."""
+def _input_order(builder: Builder, config: Config, n_in: int, accum: FixedType) -> list[int]:
+    """The order in which the kernel adds the products of one output (any, if the accumulator wraps)."""
     kernel = config.templates.get("kernel", "nnet::DenseLatency").split("::")[-1]
     if kernel == "DenseLatency":
         return list(range(n_in))
@@ -32,6 +33,8 @@ def _input_order(builder: Builder, config: Config, n_in: int) -> list[int]:
         reuse = builder.source.integer(config, "reuse_factor")
         return [i for start in range(reuse) for i in range(start, n_in, reuse)]
     if kernel == "DenseResource_rf_gt_nin_rem0" or kernel.startswith("dense_resource_unrolled"):
+        return list(range(n_in))
+    if kernel == "DenseResource_rf_gt_nin" and accum.overflow is Overflow.WRAP:
         return list(range(n_in))
     raise builder.refuse("dense kernel is not supported", kernel, "use Strategy: Latency or Resource")
 
@@ -58,9 +61,13 @@ def dense_nodes(
         x = bits_to_signs(builder, x)
     elif product == "weight_binary":
         weight = _signs(weight)
-    elif product not in ("mult", "weight_ternary"):
+    elif product == "weight_ternary":  # neither 0 nor -1 counts as +1
+        weight = Constant(PLUS_MINUS, np.where(weight.data == 0, 0, np.where(weight.data == -1, -1, 1)))
+    elif x_type.is_binary and weight.type == FixedType(1, 1, False):
+        raise builder.refuse("one-bit unsigned weights on a one-bit input are ambiguous", str(weight.type))
+    elif product != "mult":
         raise builder.refuse("product is not supported", product, "quantise weights with quantized_bits")
-    order = _input_order(builder, config, n_in)
+    order = _input_order(builder, config, n_in, accum)
     if order != list(range(n_in)) and accum.overflow is not Overflow.WRAP:
         rows = np.arange(x.size).reshape(-1, n_in)[:, order]
         x = builder.take(x, rows.ravel().tolist(), x.shape)
