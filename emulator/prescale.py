@@ -54,14 +54,21 @@ def _apply(
     words: NDArray[np.uint64],
     bx: NDArray[np.int16],
     closed: NDArray[np.uint64],
+    chosen: NDArray[np.uint64],
     factors: NDArray[np.int64],
     counters: NDArray[np.int64],
     before: NDArray[np.int64],
     after: NDArray[np.int64],
     fired: NDArray[np.uint64],
+    decided: NDArray[np.uint8],
 ) -> None:
-    for i in range(words.shape[1]):
-        for w in range(words.shape[0]):
+    """Bits behind mask and prescale; ``decided`` gets bit 0 from the FinOR algorithms, bit 1 from vetoes.
+
+    ``chosen`` (2, words): FinOR and veto masks. Word by word: an algorithm's counter sees its own
+    crossings in order.
+    """
+    for w in range(words.shape[0]):
+        for i in range(words.shape[1]):
             rest = words[w, i]
             if rest == 0:
                 continue
@@ -81,6 +88,10 @@ def _apply(
                     after[algorithm] += 1
                     out |= bit
             fired[w, i] = out
+            if out & chosen[0, w]:
+                decided[i] |= 1
+            if out & chosen[1, w]:
+                decided[i] |= 2
 
 
 @dataclass(frozen=True)
@@ -120,27 +131,26 @@ class Prescaler:
         self.before = np.zeros(ALGORITHMS, np.int64)
         self.after = np.zeros(ALGORITHMS, np.int64)
         self._closed = _words(settings.closed)
-        self._finor = _words(settings.finor[:, None])
-        self._veto = _words(settings.veto[:, None])
+        self._chosen = np.stack([_words(flags[:, None])[:, 0] for flags in (settings.finor, settings.veto)])
 
     def __call__(
         self, words: NDArray[np.uint64], bx: NDArray[np.int16]
     ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """(bits after prescale (8, n), FinOR (n,)) for algorithm bits (8, n) of the next n crossings."""
-        fired = np.zeros_like(words)
+        fired, decided = np.zeros_like(words), np.zeros(words.shape[1], np.uint8)
         _apply(
             np.ascontiguousarray(words),
             np.ascontiguousarray(bx),
             self._closed,
+            self._chosen,
             self.settings.factors,
             self.counters,
             self.before,
             self.after,
             fired,
+            decided,
         )
-        chosen = np.bitwise_or.reduce(fired & self._finor, axis=0) != 0
-        vetoed = np.bitwise_or.reduce(fired & self._veto, axis=0) != 0
-        return fired, chosen & ~vetoed
+        return fired, decided == 1
 
 
 def _words(flags: NDArray[np.bool_]) -> NDArray[np.uint64]:
