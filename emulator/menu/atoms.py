@@ -70,12 +70,12 @@ def lut_windows(lut: int, codes: int) -> tuple[Window, ...]:
     return tuple(result)
 
 
-def value_window(value: compiled.Value, judge: Judge) -> Window:
+def value_windows(value: compiled.Value, judge: Judge) -> tuple[Window, ...]:
     """Codes of a sum or count that pass; the firmware never fires a tower count of threshold 0."""
     maximum = QUANTITIES[value.quantity].maximum
     if value.quantity == "towercount" and value.threshold == 0 and judge == "firmware":
-        return 1, 0
-    return value.threshold, value.threshold if value.equal else maximum
+        return ()
+    return ((value.threshold, value.threshold if value.equal else maximum),)
 
 
 def requirement_atoms(requirement: Requirement, judge: Judge) -> tuple[Atom, ...]:

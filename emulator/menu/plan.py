@@ -27,7 +27,7 @@ from emulator.menu.atoms import (
     phi_windows,
     requirement_atoms,
     signal_atom,
-    value_window,
+    value_windows,
 )
 from emulator.menu.compiled import CompiledMenu, Expression, Limit, Requirement
 from emulator.menu.quantities import OBJECTS, QUANTITIES
@@ -230,11 +230,11 @@ def _wide(plan: Plan, row: list[int], name: str, bx: int, lower: int | None, upp
 
 def _value(plan: Plan, row: list[int], condition: compiled.Value) -> None:
     quantity = QUANTITIES[condition.quantity]
-    window = value_window(condition, plan.menu.judge)
+    windows = value_windows(condition, plan.menu.judge)
     if quantity.source.startswith("link:"):
-        _wide(plan, row, quantity.source, condition.bx, *window)
+        _wide(plan, row, quantity.source, condition.bx, *windows[0])
         return
-    atoms = [Atom(quantity.source, (window,))]
+    atoms = [Atom(quantity.source, windows)]
     if condition.phi:
         collection = quantity.source.split(".")[0]
         maximum = COLLECTIONS[collection]["phi"].maximum

@@ -152,8 +152,8 @@ def muon_geometry() -> Geometry:
     )
 
 
-HEADER = 16
-"""Words at the start of the flat table that hold offsets: 7 of each geometry, calorimeter pt, muon pt."""
+HEADER = 17
+"""Words at the start of the flat table that hold offsets: 7 of each geometry, then calorimeter pt, muon pt and upt."""
 GEOMETRY_WORDS = 7
 (FLAT_DETA, FLAT_DPHI, FLAT_COSH, FLAT_COS, FLAT_COS_PHI, FLAT_SIN_PHI, FLAT_INVERSE) = range(GEOMETRY_WORDS)
 
@@ -163,8 +163,7 @@ def flat_tables() -> Table:
     """All tables in one array, for kernels: ``flat[flat[7 * g + k] + index]``.
 
     g is 0 for calorimeter bins, 1 for muon bins, k one of the FLAT_ constants; inverse dR^2 has rows of
-    half a turn + 1 (of halved bins for muons). Words 14 and 15 hold the offsets of the calorimeter and
-    the muon pt table; the muon upt table follows the muon pt table.
+    half a turn + 1 (of halved bins for muons). Words 14 to 16 hold the offsets of the pt tables.
     """
     muon = COLLECTIONS["mu"]
     calo_codes = max(COLLECTIONS[name]["et"].maximum for name in ("eg", "jet", "etm")) + 1
