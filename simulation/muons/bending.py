@@ -1,0 +1,60 @@
+"""Simulated bending against reference values: the figure that says the simulation can be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import mplhep
+import numpy as np
+from matplotlib import pyplot as plt
+
+from emulator.atomic import atomic_path
+from simulation.muons.generate import MuonSettings, generate
+from simulation.muons.layers import BENDING, NAMES, NO_STUB
+
+PT = np.array([3, 4, 5, 7, 10, 14, 20, 30, 50.0])
+REFERENCE = {
+    "MB2": ((10, -16), (20, -8)),
+    "ME1/3": ((10, -22),),
+    "MB1b": ((10, -65),),
+}
+"""Layer: (pT, value) of full simulation for positive muons: azimuth relative to MB1, or bending angle."""
+
+
+def median_bending(pt: float, muons: int, seed: int) -> dict[str, float]:
+    """Median per layer of REFERENCE for positive muons of ``pt`` GeV, in bins (MB1b: 1/512 rad)."""
+    settings = MuonSettings(0.99 * pt, 1.01 * pt, noise=0.0, punch_through=0.0, secondaries=False)
+    sample = generate(muons, seed, settings)
+    value = sample.value[sample.charge > 0, :, 0].astype(float)
+    value[value == NO_STUB] = np.nan
+    out = {}
+    for name in REFERENCE:
+        layer = NAMES.index(name)
+        origin = 0.0 if BENDING[layer] else value[:, 0]
+        out[name] = float(np.nanmedian(value[:, layer] - origin))
+    return out
+
+
+def draw_bending(path: str | Path, muons: int = 10_000, seed: int = 1) -> dict[str, list[float]]:
+    """Draw the comparison into ``path`` (PNG); returns layer -> medians at PT."""
+    table = [median_bending(pt, muons, seed) for pt in PT]
+    curves = {name: [row[name] for row in table] for name in REFERENCE}
+    mpl.use("Agg")
+    with plt.style.context(mplhep.style.CMS):
+        plt.rcParams.update({"font.size": 13, "legend.fontsize": 11})
+        canvas, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+        for name, values in curves.items():
+            what = "bending angle [1/512 rad]" if name.endswith("b") else "phi - phi(MB1) [2 pi / 5400]"
+            (line,) = axes.plot(PT, -np.array(values), marker=".", label=f"{name}: {what}")
+            pt, reference = zip(*REFERENCE[name], strict=True)
+            axes.plot(pt, -np.array(reference), "s", markersize=11, fillstyle="none", color=line.get_color())
+        axes.plot([], [], "ks", fillstyle="none", markersize=11, label="CMS full simulation")
+        axes.set(xscale="log", yscale="log", xlabel="pT [GeV]", ylabel="- median, positive muons")
+        axes.set_xticks([3, 5, 10, 20, 50], ["3", "5", "10", "20", "50"])
+        axes.set_xticks([], minor=True)
+        axes.legend()
+        with atomic_path(path) as temporary:
+            canvas.savefig(temporary, dpi=90)
+        plt.close(canvas)
+    return curves
