@@ -35,6 +35,7 @@ def demo(
     from emulator.atomic import write_text
     from emulator.graph import Graph
     from l1forge.commands.firmware import firmware
+    from l1forge.commands.rates import rates_table
     from models import graph_path
 
     console = Console()
@@ -46,16 +47,9 @@ def demo(
     console.rule("3  firmware: Verilog, simulated clock by clock")
     project, cosim = _cosim(console, graph, n, seed)
     console.rule("result")
-    table = Table(title=f"{MODEL}: {report['zero_bias_crossings']:,} zero-bias crossings", show_header=False)
+    console.print(rates_table({"model": MODEL, "score": SCORE, **report}))
+    table = Table(show_header=False)
     table.add_row("emulator", f"{speed / 1e6:.1f} M events/s ({1e9 / speed:.0f} ns per event, all cores)")
-    for target in report["targets"]:
-        efficiencies = ", ".join(
-            f"{name} {100 * value['value']:.1f} %" for name, value in target["efficiency"].items()
-        )
-        error = (target["rate_high_khz"] - target["rate_low_khz"]) / 2
-        table.add_row(
-            f"score >= {target['threshold']}", f"{target['rate_khz']:.1f} ± {error:.1f} kHz: {efficiencies}"
-        )
     table.add_row(
         "latency",
         f"{project.latency} clocks at {1000 / project.clock_period_ns:.0f} MHz = {project.latency_ns:.1f} ns,"

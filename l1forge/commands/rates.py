@@ -100,21 +100,23 @@ def _score(kernel: Any, name: str, path: Path) -> Any:
 
 
 def rates_table(report: dict[str, Any]) -> Table:
-    """One row per target rate: threshold, measured rate, efficiency of every signal in percent."""
+    """One column per target rate: threshold, measured rate, efficiency of every signal in percent."""
     crossings = report["zero_bias_crossings"]
-    table = Table(title=f"{report['model']} {report['score']}, {crossings} zero-bias crossings")
-    names = list(report["targets"][0]["efficiency"]) if report["targets"] else []
-    for heading in ("target [kHz]", "score >=", "rate [kHz]", *(f"{n} [%]" for n in names)):
-        table.add_column(heading, justify="right")
-    for row in report["targets"]:
+    table = Table(title=f"{report['model']} {report['score']}, {crossings:,} zero-bias crossings")
+    targets = report["targets"]
+    table.add_column("target rate")
+    for target in targets:
+        table.add_column(f"{target['target_khz']:g} kHz", justify="right")
+    table.add_row("score >=", *(str(target["threshold"]) for target in targets))
+    rates_found = []
+    for row in targets:
         up, down = row["rate_high_khz"] - row["rate_khz"], row["rate_khz"] - row["rate_low_khz"]
-        cells = [
-            f"{row['target_khz']:g}",
-            str(row["threshold"]),
-            f"{row['rate_khz']:.2f} +{up:.2f} -{down:.2f}",
-        ]
-        for name in names:
-            e = row["efficiency"][name]
-            cells.append(f"{100 * e['value']:.1f} ±{50 * (e['high'] - e['low']):.1f}")
-        table.add_row(*cells)
+        rates_found.append(f"{row['rate_khz']:.2f} +{up:.2f} -{down:.2f}")
+    table.add_row("rate in kHz", *rates_found, end_section=True)
+    for name in targets[0]["efficiency"] if targets else []:
+        values = [target["efficiency"][name] for target in targets]
+        table.add_row(
+            f"{name} in %",
+            *(f"{100 * v['value']:.1f} ± {50 * (v['high'] - v['low']):.1f}" for v in values),
+        )
     return table

@@ -85,10 +85,11 @@ def plot_scores(zero_bias: Any, signals: Mapping[str, Any], path: Path) -> None:
         figure, axis = plt.subplots(figsize=(8, 6))
         counts, _ = np.histogram(zero_bias, edges)
         axis.stairs(counts / len(zero_bias), edges, fill=True, color="0.8", label="zero bias")
-        for name, values in signals.items():
+        for i, (name, values) in enumerate(signals.items()):
             counts, _ = np.histogram(values, edges)
-            axis.stairs(counts / len(values), edges, label=name)
+            style = ("-", "--")[i // 5]
+            axis.stairs(counts / len(values), edges, label=name, color=f"C{i % 5}", linestyle=style, lw=1.5)
         axis.set(xlabel="score", ylabel="fraction of crossings", xscale="log", yscale="log")
-        axis.legend(fontsize=12)
+        axis.legend(fontsize=12, loc="upper left", bbox_to_anchor=(1, 1))
         figure.savefig(path, dpi=80, bbox_inches="tight")
         plt.close(figure)
