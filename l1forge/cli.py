@@ -14,6 +14,7 @@ from emulator.errors import EXIT_BAD_INPUT, InputError
 SUBCOMMANDS = {
     "demo": "The whole path in one go: events, rates, firmware, proof.",
     "emulate": "Score events with a model, bit for bit as the firmware does.",
+    "path": "The whole trigger path: stream, models, menu, prescales, trigger rules, accept.",
     "rates": "Rate against threshold of a score, efficiency per signal.",
     "menu": "Check trigger menus against test vectors, compile them, show them.",
     "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
@@ -23,7 +24,9 @@ SUBCOMMANDS = {
     "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
     "firmware": "Write a model's HLS project and prove it equal to the emulator.",
     "import-hls": "Read a generated hls4ml project into a graph.",
+    "import-bdt": "Read a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",
     "fuzz": "Compare random networks with hls4ml's compiled C++.",
+    "bench": "Speed of the emulator against its peers and the machine.",
     "export-c": "Write a model as a self-contained C++17 header.",
     "convert": "Convert event files: parquet, HDF5, NanoAOD, test vectors, board patterns.",
 }

@@ -79,6 +79,9 @@ def firmware(
     console = Console()
     folder = output or Path("hls_projects") / model
     graph = Graph.load(graph_path(model))
+    if [graph[name].op for name in graph.outputs] == ["tree_ensemble"]:
+        _conifer(graph, folder, n if compile_ else 0, events, seed, json_output, console)
+        return
     with console.status("converting with hls4ml"):
         hls_model = _hls_model(model, folder)
         with contextlib.redirect_stdout(io.StringIO()):
@@ -126,6 +129,42 @@ def firmware(
     if json_output is not None:
         write_text(json_output, json.dumps(summary, indent=1) + "\n")
     if not same or any(summary["outputs"].values()):
+        raise typer.Exit(1)
+
+
+def _conifer(
+    graph: Any,
+    folder: Path,
+    n: int,
+    events: list[Path] | None,
+    seed: int,
+    json_output: Path | None,
+    console: Console,
+) -> None:
+    """Trees: conifer's HLS, VHDL and C++ projects; the C++ compiled and compared."""
+    from emulator.atomic import write_text
+    from firmware.bdt.flow import compare, write_projects
+    from testbench.conifer import tree_inputs
+    from testbench.flow import Plan, sample_files
+
+    with console.status("writing conifer projects"):
+        written = write_projects(graph, folder)
+    for backend, place in written.items():
+        console.print(f"conifer {backend} project in {place}")
+    summary: dict[str, Any] = {"model": graph.name, "projects": {k: str(v) for k, v in written.items()}}
+    if n:
+        prepare = tree_inputs(graph)
+        kinds = Plan(n).stimuli(graph, events or sample_files(), seed)
+        with console.status("compiling conifer's C++ with g++ and comparing"):
+            result = compare(graph, (prepare(block) for blocks in kinds.values() for block in blocks))
+        summary["compared"] = result.to_dict()
+        colour = "red" if result.mismatches else "green"
+        console.print(f"conifer C++: [{colour}]{result.mismatches} mismatches in {result.events:,} events[/]")
+        if result.first:
+            console.print(f"[red]{result.first}[/red]")
+    if json_output is not None:
+        write_text(json_output, json.dumps(summary, indent=1) + "\n")
+    if summary.get("compared", {}).get("mismatches"):
         raise typer.Exit(1)
 
 

@@ -70,3 +70,50 @@ def muon_patterns(
     import models.muon_patterns.train as training
 
     training.main(seed, output or training.TRAINED, muons)
+
+
+Trees = Annotated[int, typer.Option("--trees", min=1, help="Boosting rounds.")]
+Candidates = Annotated[
+    Path | None, typer.Option("--data", help="Candidate file; default: the committed one.")
+]
+
+
+@app.command("tau_id")
+def tau_id(seed: Seed = 1, output: Output = None, data: Candidates = None, trees: Trees = 60) -> None:
+    """Train the hadronic-tau identification (XGBoost), choose its types, evaluate, write graph and plots.
+
+    Example: `l1forge train tau_id --trees 100 -o build/tau_id`
+    """
+    import models.tau_id.train as training
+
+    training.main(seed, output or training.FOLDER, data or training.DATA, trees)
+
+
+@app.command("eg_iso")
+def eg_iso(seed: Seed = 1, output: Output = None, data: Candidates = None, trees: Trees = 50) -> None:
+    """Train the e/gamma isolation (scikit-learn), choose its types, evaluate, write graph and plots.
+
+    Example: `l1forge train eg_iso --seed 3 -o build/eg_iso`
+    """
+    import models.eg_iso.train as training
+
+    training.main(seed, output or training.FOLDER, data or training.DATA, trees)
+
+
+@app.command("event_bdt")
+def event_bdt(
+    seed: Seed = 1,
+    output: Output = None,
+    zero_bias: Annotated[
+        Path | None, typer.Option(help="Zero-bias events; default: the committed sample.")
+    ] = None,
+    signal: Annotated[Path | None, typer.Option(help="Signal events; default: the committed VBF.")] = None,
+    trees: Trees = 60,
+) -> None:
+    """Train the VBF H->tautau classifier, write it as a TMVA file, read that back, quantise and evaluate.
+
+    Example: `l1forge train event_bdt -o build/event_bdt`
+    """
+    import models.event_bdt.train as training
+
+    training.main(seed, output or training.FOLDER, zero_bias, signal or training.SIGNAL, trees)

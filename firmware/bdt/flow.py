@@ -1,0 +1,59 @@
+"""`l1forge firmware` for trees: conifer's projects written, its C++ compared with the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.graph import Graph
+from emulator.kernel import compile_graph
+from firmware.bdt.conifer_model import trees_of
+from firmware.bdt.conifer_project import Backend, CompiledConifer, write_project
+
+PROJECTS: tuple[Backend, ...] = ("xilinxhls", "vhdl", "cpp")
+
+
+@dataclass
+class Comparison:
+    """conifer's C++ against the emulator: integers, every score of every event."""
+
+    backend: str
+    events: int = 0
+    mismatches: int = 0
+    first: str | None = None
+    compile_s: float = 0.0
+    conifer_s: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def write_projects(graph: Graph, folder: Path) -> dict[str, Path]:
+    """conifer's HLS, VHDL and C++ projects of ``graph`` as ``folder/xilinxhls``, ``vhdl`` and ``cpp``."""
+    return {backend: write_project(graph, folder / backend, backend) for backend in PROJECTS}
+
+
+def compare(graph: Graph, blocks: Iterable[NDArray[np.int64]], backend: Backend = "cpp") -> Comparison:
+    """Compile conifer's C++ and compare it on blocks of rows of the trees' input."""
+    alone = trees_of(graph)
+    kernel = compile_graph(alone)
+    with CompiledConifer(graph, backend) as conifer:
+        result = Comparison(backend, compile_s=conifer.compile_s)
+        for block in blocks:
+            expected = kernel.run_rows({alone.inputs[0].name: block})[alone.outputs[0]]
+            got = conifer(block)
+            wrong = np.flatnonzero((got != expected).any(axis=1))
+            if len(wrong) and result.first is None:
+                result.first = (
+                    f"event {result.events + int(wrong[0])}: {got[wrong[0]].tolist()},"
+                    f" not {expected[wrong[0]].tolist()}"
+                )
+            result.mismatches += len(wrong)
+            result.events += len(block)
+        result.conifer_s = conifer.seconds
+    return result

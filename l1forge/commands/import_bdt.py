@@ -1,0 +1,85 @@
+"""`l1forge import-bdt MODEL`: a trained ensemble file to a fixed-point graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+def import_bdt(
+    model: Annotated[
+        Path, typer.Argument(help="TMVA .weights.xml, XGBoost .json or LightGBM dump_model .json.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
+    features: Annotated[
+        list[str] | None,
+        typer.Option("--feature", "-f", help="Type of every feature, once for all or one each."),
+    ] = None,
+    score: Annotated[str, typer.Option(help="Type of leaves and start values.")] = "fixed<16,6>",
+    threshold: Annotated[
+        str | None, typer.Option(help="Type of thresholds; default: the features' own grid.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Parquet with one column per feature: choose the narrowest types from it."),
+    ] = None,
+    cut: Annotated[
+        float, typer.Option(help="With --data: cut on the raw score whose decisions count.")
+    ] = 0.0,
+    loss: Annotated[float, typer.Option(help="With --data: share of decisions that may change.")] = 0.001,
+) -> None:
+    """Read a BDT of another program and write the graph that emulator, Verilog and conifer share.
+
+    Examples:
+
+    `l1forge import-bdt jets.weights.xml -f 'fixed<18,12>' --score 'fixed<16,4>' -o jets.json`
+
+    `l1forge import-bdt model.json --data train.parquet --cut 1.5 --loss 0.002 -o model.graph.json`
+    """
+    from emulator.errors import InputError
+    from emulator.fixed import FixedType
+    from firmware.bdt.choose import choose
+    from firmware.bdt.converters import convert
+    from firmware.bdt.to_graph import Precision, to_graph
+
+    ensemble = convert(model)
+    if data is not None:
+        best = choose(ensemble, _columns(data, ensemble.feature_names), cut, loss)
+        precision = best.precision
+        Console().print(f"{100 * best.loss:.3f} % of decisions changed by the chosen types")
+    else:
+        if not features:
+            raise InputError("types are not given", field="--feature", remedy="give --feature or --data")
+        texts = features * ensemble.n_features if len(features) == 1 else features
+        types = tuple(FixedType.parse(text, field="--feature") for text in texts)
+        limit = FixedType.parse(threshold, field="--threshold") if threshold else None
+        precision = Precision(types, FixedType.parse(score, field="--score"), limit)
+    graph = to_graph(ensemble, precision, model.name.split(".")[0])
+    graph.save(output)
+    Console().print(
+        f"{output}: {len(ensemble.trees)} trees of depth {ensemble.depth} ({ensemble.library}),"
+        f" input {graph.inputs[0].type}, score {graph['score'].type}"
+    )
+
+
+def _columns(path: Path, names: tuple[str, ...]) -> object:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from emulator.errors import InputError
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"cannot read: {error}", file=path, remedy="give a parquet file") from error
+    for name in names:
+        if name not in table.column_names:
+            raise InputError("column is missing", file=path, field=name, remedy="one column per feature")
+    return np.stack([np.asarray(table[name], np.float64) for name in names], axis=1)
