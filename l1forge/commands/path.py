@@ -74,7 +74,6 @@ def path(
     from emulator.filling import LHC, load_scheme
     from emulator.injection import Noise
     from emulator.menu.load import DEFAULT, load_menu
-    from emulator.models_in_path import load_scorers
     from emulator.path import TriggerPath
     from emulator.path_profile import seed_costs
     from emulator.prescale_columns import load_settings
@@ -92,7 +91,7 @@ def path(
     depth, service = _buffer(buffer)
     trigger = TriggerPath(
         compiled,
-        load_scorers(compiled.scores, _graphs(model or [])),
+        _stages(compiled.scores, model or []),
         settings,
         TriggerControl(RULES, dead_time, depth, service),
         threads or os.cpu_count() or 1,
@@ -146,6 +145,22 @@ def _buffer(text: str | None) -> tuple[int, int]:
     if not (depth.isdigit() and service.isdigit()):
         raise InputError("places,service expected, such as 128,364", field="--buffer", value=text)
     return int(depth), int(service)
+
+
+def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:
+    """What computes the menu's scores: the muon network runs on stubs, all other models on event columns."""
+    from emulator.models_in_path import load_scorers
+    from models import graph_path
+
+    graphs = _graphs(given)
+    muon = tuple(score for score in scores if score.startswith("muon_pt."))
+    stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs))
+    if muon:
+        from l1forge.muon_stage import MuonStage
+        from models.muon_pt.path import MuonNetwork
+
+        stages.append(MuonStage(MuonNetwork(graph_path("muon_pt").parent), muon))
+    return stages
 
 
 def _graphs(given: list[str]) -> dict[str, Path]:

@@ -1,0 +1,64 @@
+"""The overlap-muon network inside `l1forge path`: stubs for the stream's muons, momentum from the network.
+
+Event files hold muons, not the stubs they came from. Each muon in the overlap region therefore takes the
+stubs of a simulated muon whose true pT lies in the bin of its own pT code, chosen by its direction, so that
+the network sees what it would see and the result does not depend on threads or block size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emulator.events.objects import COLUMNS, MUON_ETA_LSB, Events
+from models.muon_pt.features import muon_features
+from models.muon_pt.momentum import muons_from_logits
+from models.muon_pt.path import MuonNetwork
+from simulation.muons.generate import ETA_RANGE, MuonSettings, generate
+
+NAME = "muon_pt"
+POOL = 20_000
+SEED = 1
+OVERLAP = (int(ETA_RANGE[0] / MUON_ETA_LSB) + 1, int(ETA_RANGE[1] / MUON_ETA_LSB))
+"""abs(eta) codes of the overlap region, both included."""
+
+
+class MuonStage:
+    """Scores ``muon_pt.pt`` (code, 0 outside the overlap region), ``.charge``, ``.quality``: (8, n) int16."""
+
+    columns = ("mu.pt", "mu.eta", "mu.phi")
+
+    def __init__(self, network: MuonNetwork, scores: tuple[str, ...]) -> None:
+        self._network, self._scores = network, scores
+        settings = MuonSettings()
+        sample = generate(POOL, SEED, settings)
+        order = np.argsort(sample.pt, kind="stable")
+        self._features, self._layers = muon_features(
+            sample.value[order], sample.eta[order], sample.quality[order]
+        )
+        lsb = COLUMNS["mu.pt"][1].lsb
+        codes = np.floor(sample.pt[order] / lsb).astype(np.int64) + 1
+        every = np.arange(COLUMNS["mu.pt"][1].maximum + 2)
+        self._first = np.minimum(np.searchsorted(codes, every), POOL - 1)
+
+    def __call__(self, events: Events) -> dict[str, np.ndarray]:
+        """Network results for every overlap muon of the block."""
+        pt, eta, phi = (events[name] for name in self.columns)
+        slot, event = np.nonzero(pt)
+        size = np.abs(eta[slot, event])
+        inside = (size >= OVERLAP[0]) & (size <= OVERLAP[1])
+        slot, event = slot[inside], event[inside]
+        chosen = self._stubs(pt[slot, event], eta[slot, event], phi[slot, event])
+        muons = muons_from_logits(
+            self._network.logits(self._features[chosen]), self._layers[chosen], self._network.calibration
+        )
+        results = {}
+        for score in self._scores:
+            out = np.zeros(pt.shape, np.int16)
+            out[slot, event] = getattr(muons, score.partition(".")[2])
+            results[score] = out
+        return results
+
+    def _stubs(self, pt: np.ndarray, eta: np.ndarray, phi: np.ndarray) -> np.ndarray:
+        first, last = self._first[pt], self._first[pt.astype(np.int64) + 1]
+        mixed = phi.astype(np.int64) * 2654435761 + eta.astype(np.int64) * 40503
+        return first + mixed % np.maximum(last - first, 1)
