@@ -60,6 +60,7 @@ def cosimulate(
     extra_limit: int = sys.maxsize,
     driver: Driver | None = None,
     label: str = "harness",
+    threads: int = 1,
     seed: int = 1,
     watch: int = 100_000,
     progress: Progress | None = None,
@@ -74,6 +75,8 @@ def cosimulate(
         Each extra implementation is run on so many crossings at most (csim is a hundred times slower).
     driver, label
         How to simulate, and its name; the compiled harness with random gaps if not given.
+    threads
+        Instances of the compiled harness that share every block.
     watch
         Toggle coverage is counted on the first so many crossings (it slows the simulation).
     progress
@@ -89,7 +92,7 @@ def cosimulate(
     emulate = emulator_of(graph)
     report = Report(project.name, project.digest, label, project.latency, project.clock_period_ns)
     seconds: dict[str, float] = defaultdict(float)
-    with opened(verilate(project), seed) if driver is None else nullcontext(driver) as bench:
+    with opened(verilate(project), seed, threads) if driver is None else nullcontext(driver) as bench:
         for kind, blocks in stimuli.items():
             for block in blocks:
                 if not len(block):

@@ -7,7 +7,8 @@ import hashlib
 import importlib
 import importlib.util
 import io
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -51,8 +52,8 @@ class Plan:
         corner = int(self.n * self.corner)
         return {
             "real": _repeated(graph, files, real),
-            "corner": _made(stimuli.corners, graph, corner, generator),
-            "random": _made(stimuli.random_bits, graph, self.n - real - corner, generator),
+            "corner": _corners(graph, corner, generator),
+            "random": _random(graph, self.n - real - corner, generator),
         }
 
 
@@ -66,14 +67,15 @@ def _repeated(graph: Graph, files: list[Path], n: int) -> Iterator[Block]:
             raise InputError("holds no events", file=files[0])
 
 
-def _made(
-    make: Callable[[Graph, int, np.random.Generator], Block],
-    graph: Graph,
-    n: int,
-    generator: np.random.Generator,
-) -> Iterator[Block]:
+def _corners(graph: Graph, n: int, generator: np.random.Generator) -> Iterator[Block]:
+    values = stimuli.corner_values(graph) if n else []
     for first in range(0, n, BLOCK):
-        yield make(graph, min(BLOCK, n - first), generator)
+        yield stimuli.corners(graph, min(BLOCK, n - first), generator, values)
+
+
+def _random(graph: Graph, n: int, generator: np.random.Generator) -> Iterator[Block]:
+    for first in range(0, n, BLOCK):
+        yield stimuli.random_bits(graph, min(BLOCK, n - first), generator)
 
 
 def sample_files(folder: Path = SAMPLE) -> list[Path]:
@@ -92,7 +94,9 @@ def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
     folder = parent / f"{model}-{hashlib.sha256(graph.to_json().encode()).hexdigest()[:12]}"
     with locked(folder):
         if not (folder / DONE).exists():
-            with contextlib.redirect_stdout(io.StringIO()):  # hls4ml reports every layer
+            # hls4ml reports every layer; TensorFlow, QKeras and hls4ml warn about each other
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 importlib.import_module(name).hls_model(folder).write()
             (folder / DONE).touch()
     return folder
@@ -120,6 +124,7 @@ def verify(
     extra_limit: int = CSIM,
     seed: int = 1,
     deep: bool = False,
+    threads: int = 1,
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[RtlProject, Report]:
@@ -158,6 +163,7 @@ def verify(
             extra_limit=extra_limit,
             driver=driver,
             label=label,
+            threads=threads if driver is None else 1,
             seed=seed,
             progress=progress,
         )

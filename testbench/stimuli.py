@@ -43,15 +43,18 @@ def random_bits(graph: Graph, n: int, generator: np.random.Generator) -> Block:
     return generator.integers(low, high, size=(n, len(low)), endpoint=True)
 
 
-def corners(graph: Graph, n: int, generator: np.random.Generator) -> Block:
+def corners(
+    graph: Graph, n: int, generator: np.random.Generator, values: list[NDArray[np.int64]] | None = None
+) -> Block:
     """``n`` events from the edges: all-minimum, all-maximum, zero, then every input at its corner values.
 
     The corner values of an input are its ends, zero, and the neighbourhood (-1, 0, +1 LSB) of every point
     where rounding, saturation, wrapping or a comparison next to the input changes its result. Half of the
     events move one input through them with the rest at random, half draw every input from them.
+    ``values``: the result of ``corner_values``, to find it only once.
     """
     low, high = limits(graph)
-    values = corner_values(graph)
+    values = values or corner_values(graph)
     whole = np.array([low, high, np.clip(0, low, high), np.where(np.arange(len(low)) % 2, low, high)])
     single = random_bits(graph, max(n - len(whole), 0) // 2, generator)
     for i in range(len(single)):

@@ -34,6 +34,7 @@ def cosim(
         typer.Option("--hls", help="hls4ml project to compare with; default: written from MODEL."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of random bits, corners and gaps.")] = 1,
+    threads: Annotated[int, typer.Option(help="Simulated instances side by side.", min=1)] = 1,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of report and waveform.")
     ] = None,
@@ -80,6 +81,7 @@ def cosim(
             files=events,
             seed=seed,
             deep=deep,
+            threads=threads,
             progress=lambda done: bar.advance(task, done),
         )
     seconds = time.perf_counter() - started
