@@ -23,6 +23,7 @@ REFERENCE = 1_000
 def _hls_model(model: str, folder: Path) -> Any:
     """The model's ``ModelGraph``; hls4ml's chatter is dropped."""
     from emulator.errors import InputError
+    from l1forge.quiet import quiet_stderr
     from models import available
 
     if model not in available():
@@ -32,7 +33,7 @@ def _hls_model(model: str, folder: Path) -> Any:
         raise InputError(
             "model has no HLS project", value=model, remedy=f"use its Verilog: l1forge cosim {model}"
         )
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with quiet_stderr(), contextlib.redirect_stdout(io.StringIO()):
         return importlib.import_module(name).hls_model(folder)
 
 

@@ -32,13 +32,16 @@ def vae(
     Example: `l1forge train vae --seed 7 -o build/vae7`
     """
     import models.vae.train as training
+    from l1forge.quiet import import_tensorflow, quiet_stderr
     from models.vae.hls import export_graph
     from simulation import SAMPLE
 
     folder = output or Path(training.__file__).parent
     options = training.Options()
+    import_tensorflow()
     training.main(seed, folder, sample or SAMPLE, options.shortened() if quick else options)
-    export_graph(folder / "weights.npz", folder / "graph.json")
+    with quiet_stderr():
+        export_graph(folder / "weights.npz", folder / "graph.json")
     typer.echo(f"wrote {folder}/weights.npz, training.json, graph.json and plots")
 
 

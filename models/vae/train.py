@@ -201,19 +201,23 @@ def load_encoder(weights: Path) -> Any:
 
 
 def table(result: Mapping[str, Any]) -> Table:
-    """Efficiency in percent per signal: rows are version, score and rate."""
-    grid = Table(title="signal efficiency in % (68 % interval)")
-    for heading in ("version", "score", "rate [kHz]", *SIGNALS):
+    """Efficiency in percent: a row per score, rate and signal, a column per version of the network."""
+    versions = result["versions"]
+    checks = ", ".join(f"{name} {v['over_training']['p_value']:.2f}" for name, v in versions.items())
+    grid = Table(
+        title="signal efficiency in % (68 % interval)",
+        caption=f"over-training check, p of KS test of mu2 between train and test: {checks}",
+    )
+    for heading in ("score", "rate in kHz", "signal", *versions):
         grid.add_column(heading, justify="right")
-    for version, report in result["versions"].items():
-        rows: dict[tuple[str, float], list[str]] = {}
-        for row in report["efficiencies"]:
-            value, low, high = (100 * x for x in row["efficiency"])
-            cell = f"{value:.1f}±{(high - low) / 2:.1f}"
-            rows.setdefault((row["score"], row["target_khz"]), []).append(cell)
-        for (score, rate), cells in rows.items():
-            grid.add_row(version, score, f"{rate:g}", *cells)
-        check = report["over_training"]
-        grid.add_section()
-        grid.caption = f"over-training check (KS of mu2, train vs test): p = {check['p_value']:.3f}"
+    rows = zip(*(version["efficiencies"] for version in versions.values()), strict=True)
+    previous = None
+    for cells in rows:
+        score, rate, signal = (cells[0][key] for key in ("score", "target_khz", "signal"))
+        if previous is not None and previous != (score, rate):
+            grid.add_section()
+        previous = (score, rate)
+        values = ([100 * x for x in cell["efficiency"]] for cell in cells)
+        texts = (f"{value:.1f} ± {(high - low) / 2:.1f}" for value, low, high in values)
+        grid.add_row(score, f"{rate:g}", signal, *texts)
     return grid
