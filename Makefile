@@ -80,3 +80,7 @@ clean: ## remove what the tools wrote (not .venv)
 .PHONY: simulation-report
 simulation-report: $(READY) ## rates of the committed sample against published ones: table and plots
 	@$(BIN)/python -m simulation.report
+
+.PHONY: bench
+bench: $(READY) ## speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
+	@$(L1) bench

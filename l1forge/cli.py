@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from emulator.errors import EXIT_BAD_INPUT, InputError
 
@@ -20,6 +20,7 @@ SUBCOMMANDS = {
     "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
     "simulate-muons": "Simulate overlap-region muons as integer stubs.",
     "train": "Train a model from its seed and export its graph.",
+    "report": "One page about the firmware of a model.",
     "synth": "Resources, timing and latency of the generated Verilog.",
     "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
     "firmware": "Write a model's HLS project and prove it equal to the emulator.",
@@ -36,23 +37,24 @@ SUBCOMMANDS = {
 class LazyGroup(TyperGroup):
     """Lists subcommands from the table above and imports one when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(SUBCOMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in with the one-line help: all that the list of subcommands shows."""
         if cmd_name not in SUBCOMMANDS:
             return None
-        if ctx.resilient_parsing or not _is_called(cmd_name):
-            return typer.core.TyperCommand(cmd_name, help=SUBCOMMANDS[cmd_name], rich_markup_mode="rich")
-        module = importlib.import_module(f"l1forge.commands.{cmd_name.replace('-', '_')}")
+        return TyperCommand(cmd_name, help=SUBCOMMANDS[cmd_name], rich_markup_mode="rich")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The subcommand that is about to run, imported now."""
+        name = args[0]
+        if name not in SUBCOMMANDS:
+            return super().resolve_command(ctx, args)
+        module = importlib.import_module(f"l1forge.commands.{name.replace('-', '_')}")
         command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        return command
-
-
-def _is_called(name: str) -> bool:
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    return bool(words) and words[0] == name
+        command.name = name
+        return name, command, args[1:]
 
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")

@@ -45,9 +45,9 @@ def network(seed: int = 0, sizes: tuple[int, ...] = (57, 32, 16, 3), density: fl
             "bias": Constant(parse("fixed<8,1>"), rng.integers(-128, 128, n_out)),
         }
         last = layer == len(sizes) - 2
-        type_ = parse("fixed<10,8,RND_CONV,SAT>" if last else "fixed<28,18>")
+        type_ = parse("fixed<10,8,RND_CONV,SAT>" if last else "fixed<32,20>")
         dense = Node(
-            f"dense{layer}", "dense", (nodes[-1].name,), (n_out,), type_, {"accum": "fixed<28,18>"}, constants
+            f"dense{layer}", "dense", (nodes[-1].name,), (n_out,), type_, {"accum": "fixed<32,20>"}, constants
         )
         nodes.append(dense)
         if not last:

@@ -21,7 +21,8 @@ def _loop(kind: str, operation: str, declarations: str) -> str:
     )
     steps = "\n".join(f" %b{k} = {operation.format(a=f'%a{k}')}" for k in range(CHAINS))
     stores = "\n".join(
-        f" %p{k} = getelementptr i8, ptr %scratch, i64 {64 * k + 64}\n store {kind} %b{k}, ptr %p{k}, align 64"
+        f" %p{k} = getelementptr i8, ptr %scratch, i64 {64 * k + 64}\n"
+        f" store {kind} %b{k}, ptr %p{k}, align 64"
         for k in range(CHAINS)
     )
     return f"""{declarations}

@@ -83,7 +83,8 @@ def _onnx_model(graph: Graph) -> bytes:
         elif node.op == "square":
             nodes.append(helper.make_node("Mul", [last, last], [name]))
         elif node.op == "sum":
-            nodes.append(helper.make_node("ReduceSum", [last], [name]))
+            weights.append(numpy_helper.from_array(np.array([1], np.int64), f"{name}_axes"))
+            nodes.append(helper.make_node("ReduceSum", [last, f"{name}_axes"], [name]))
         elif node.op == "argmax":
             nodes.append(helper.make_node("ArgMax", [last], [name], axis=1))
         else:
@@ -94,7 +95,7 @@ def _onnx_model(graph: Graph) -> bytes:
         nodes,
         "peer",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", graph.inputs[0].size])],
-        [helper.make_tensor_value_info(last, result, None)],
+        [helper.make_tensor_value_info(last, result, ["n", program.nodes[-1].size])],
         weights,
     )
     model = helper.make_model(text, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -51,7 +51,8 @@ def signature(target: Target) -> str:
     return f"{llvm.get_host_cpu_name()} {features} {llvm.llvm_version_info} {target}"
 
 
-def _compile(text: str) -> bytes:
+def compile_object(text: str) -> bytes:
+    """Object code of IR text for this CPU, with full-width vectors."""
     _initialise()
     module = llvm.parse_assembly(text)
     module.verify()
@@ -96,7 +97,7 @@ def load_or_compile(key: str, source: Any) -> tuple[Machine, bool]:
             return Machine(body), True
     except OSError:
         pass
-    body = _compile(source())
+    body = compile_object(source())
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_path(path) as temporary:

@@ -54,13 +54,20 @@ class Runner:
         if tiles:
             good = self._parallel(_addresses(inputs), _addresses(outputs), tiles, threads)
         if rest:
-            padded = [np.zeros(TILE, row.dtype) for row in inputs]
-            for buffer, row in zip(padded, inputs, strict=True):
-                buffer[:rest] = row[count - rest : count]
-            finished = [np.empty(TILE, row.dtype) for row in outputs]
-            good &= not self._call(_addresses(padded), _addresses(finished), 0, 1)
-            for row, buffer in zip(outputs, finished, strict=True):
-                row[count - rest :] = buffer[:rest]
+            padded = [
+                np.zeros((len(value), TILE), dtype)
+                for value, dtype in zip(rows, self.input_types, strict=True)
+            ]
+            for buffer, value in zip(padded, rows, strict=True):
+                for r, row in enumerate(value):
+                    buffer[r, :rest] = row[count - rest : count]
+            finished = [np.empty((len(array), TILE), array.dtype) for array in results]
+            given, taken = (
+                _addresses([row for block in blocks for row in block]) for blocks in (padded, finished)
+            )
+            good &= not self._call(given, taken, 0, 1)
+            for array, buffer in zip(results, finished, strict=True):
+                array[:, count - rest :] = buffer[:, :rest]
         return good
 
     def _call(self, inputs: Array, outputs: Array, first: int, last: int) -> int:
@@ -79,4 +86,4 @@ class Runner:
 
 
 def _addresses(rows: list[Array]) -> Array:
-    return np.array([row.ctypes.data for row in rows], np.uint64)
+    return np.array([row.__array_interface__["data"][0] for row in rows], np.uint64)

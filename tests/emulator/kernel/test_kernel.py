@@ -17,7 +17,7 @@ from emulator.graph import Constant, Graph
 from emulator.kernel import compile_graph
 from emulator.kernel.native.machine import cache_directory
 from emulator.reference import evaluate
-from tests.emulator.kernel.models import forest, network
+from testbench.bench.graphs import forest, network
 from tests.emulator.kernel.random_graphs import corner_inputs
 
 BACKENDS = ["vector", "portable", "interpreter", "reference"]
@@ -177,7 +177,7 @@ def accumulating(accum: str) -> str:
 @pytest.mark.parametrize(
     ("accum", "expected"),
     [
-        ("fixed<28,18>", "Dot float32"),
+        ("fixed<32,20>", "Dot float32"),
         ("fixed<12,8>", "OrderedDot int64"),  # products lose bits
         ("fixed<16,5>", "Dot float32"),  # wraps: any order, one wrap at the end
         ("fixed<16,5,TRN,SAT>", "OrderedDot int64"),  # saturates on the way

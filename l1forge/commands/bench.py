@@ -1,0 +1,41 @@
+"""`l1forge bench`: the emulator against its peers and the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+def bench(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where page, plot and JSON go.")
+    ] = Path("docs"),
+    seconds: Annotated[float, typer.Option(help="Time for each measurement.")] = 1.0,
+    events: Annotated[int, typer.Option("-n", help="Events in memory.")] = 1 << 20,
+) -> None:
+    """Measure speed on this machine: ours, hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy, roofline.
+
+    About two minutes, most of it compiling and importing the peers.
+
+    Examples:
+
+    `l1forge bench`
+
+    `l1forge bench -o build/bench --seconds 0.3`
+    """
+    from testbench.bench import report, suite
+
+    console = Console()
+    output.mkdir(parents=True, exist_ok=True)
+    with console.status("starting") as status:
+        result = suite.run(seconds, status.update, events)
+    console.print(report.table(result))
+    console.print(report.roofline(result))
+    for path in report.write(result, output):
+        console.print(f"wrote {path}")

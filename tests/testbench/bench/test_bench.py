@@ -1,0 +1,83 @@
+"""The benchmark's parts: peers compute what we compute, limits are measured, the page is rewritten."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from emulator.reference import evaluate
+from testbench.bench import machine, peers, report
+from testbench.bench.graphs import network
+from testbench.bench.latency import single_event_ns
+from testbench.bench.suite import Result, Row
+from testbench.bench.timing import measure
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return network(5, (12, 8, 3))
+
+
+def rows(graph, n=1024):
+    return np.random.default_rng(0).integers(-4096, 4096, (n, graph.inputs[0].size))
+
+
+def test_numpy_peer_is_exact(graph):
+    x = rows(graph)
+    np.testing.assert_array_equal(peers.numpy_int64(graph)(x), evaluate(graph, x)["score"])
+
+
+def test_onnx_peer_computes_the_float_network(graph):
+    x = rows(graph)
+    scale, bias = (graph["scaled"].constants[key] for key in ("scale", "bias"))
+    value = x * scale.data * scale.type.lsb + bias.data * bias.type.lsb
+    for i in range(2):
+        weight, bias = (graph[f"dense{i}"].constants[key] for key in ("weight", "bias"))
+        value = value @ (weight.data * weight.type.lsb) + bias.data * bias.type.lsb
+        value = np.maximum(value, 0) if i == 0 else value
+    expected = (value**2).sum(axis=1, keepdims=True)
+    answer = peers.onnx_float32(graph)(x.astype(np.float32))
+    assert np.abs(answer - expected).max() < 1e-4 * np.abs(expected).max()  # float32 peer, not a proof
+
+
+def test_alkaid_peer_is_exact(graph):
+    x = rows(graph)
+    found = peers.alkaid_interpreter(graph)(x.astype(np.float64)) / graph["score"].type.lsb
+    np.testing.assert_array_equal(found.reshape(-1), evaluate(graph, x)["score"][:, 0])
+
+
+def test_measure_counts_events():
+    timing = measure(lambda: None, 10, seconds=0.0, least=3)
+    assert timing.repeats == 3
+    assert 0 <= timing.best <= timing.wall
+
+
+def test_latency_and_limits_are_measured(graph):
+    assert 0 < single_event_ns(graph, rows(graph)) < 1e6
+    assert machine.float_madds_per_s() > 1e8
+    limit = machine.byte_madds_per_s()
+    assert limit is None or limit > 1e8
+
+
+def test_page_is_replaced_between_its_markers(tmp_path):
+    limits = {
+        "cpu": "test", "threads": 1, "load": 0.0, "float32_madds_per_s": 1e9, "int8_madds_per_s": 4e9,
+        "memory_bytes_per_s_1": 1e9,
+    }  # fmt: skip
+    result = Result(
+        limits,
+        [Row("vae", "l1forge", 1, 10, 10.0, 9.0, 9.5), Row("vae", "peer", 1, 10, 1000.0, 900.0, 950.0)],
+        [{"kind": "threads", "value": 1, "ns": 10.0, "cpu_ns": 10.0}],
+    )
+    page = tmp_path / "performance.md"
+    page.write_text(f"# Head\n{report.BEGIN}\nold\n{report.END}\ntail\n")
+    report.write(result, tmp_path)
+    text = page.read_text()
+    assert text.startswith("# Head\n")
+    assert text.endswith("tail\n")
+    assert "old" not in text
+    assert "| vae | peer | 1 | 1,000.0 | 900.0 | 950.0 | 1.000 | 100.00 |" in text
+    assert json.loads((tmp_path / "performance.json").read_text())["rows"][0]["events_per_s"] == 1e8
+    assert (tmp_path / "figures" / "bench.png").stat().st_size > 1000
