@@ -34,6 +34,10 @@ SUBCOMMANDS = {
 """Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""
 
 
+COMPLETION = ("install_completion", "show_completion")
+"""Options that typer adds to every application, and that belong to none of ours."""
+
+
 class LazyGroup(TyperGroup):
     """Lists subcommands from the table above and imports one when it is asked for."""
 
@@ -54,6 +58,7 @@ class LazyGroup(TyperGroup):
         module = importlib.import_module(f"l1forge.commands.{name.replace('-', '_')}")
         command = typer.main.get_command(module.app)
         command.name = name
+        command.params = [option for option in command.params if option.name not in COMPLETION]
         return name, command, args[1:]
 
 
@@ -76,9 +81,11 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        typer.echo(f"error: {error.filename or 'input or output'}: {error.strerror}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
 
 
 if __name__ == "__main__":

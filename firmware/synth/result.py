@@ -18,10 +18,12 @@ class Synthesis:
 
     ``delay_ns`` is the longest path between registers. Yosys knows cell delays but no routing: compare such
     numbers with each other, not with a clock period. ``cells`` counts every primitive of the netlist.
+    ``digest`` identifies the run, ``design`` the RTL project.
     """
 
     name: str
     digest: str
+    design: str
     tool: str
     family: str
     lut: int

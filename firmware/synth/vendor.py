@@ -67,6 +67,7 @@ def synthesise(project: RtlProject, folder: Path, *, part: str = PART) -> Synthe
     result = Synthesis(
         name=project.name,
         digest=project.digest,
+        design=project.digest,
         tool="Vivado",
         family=part,
         lut=used["lut"],

@@ -29,11 +29,17 @@ Progress = Callable[[str], None]
 
 
 def synthesise(
-    project: RtlProject, folder: Path, *, family: str = FAMILY, progress: Progress | None = None
+    project: RtlProject,
+    folder: Path,
+    *,
+    family: str = FAMILY,
+    dsp: bool = True,
+    progress: Progress | None = None,
 ) -> Synthesis:
     """Synthesise ``project`` out of context; found again in ``folder`` if nothing changed.
 
     Leaves the netlist, the same netlist as plain logic for simulation, the log and ``synthesis.json``.
+    Without ``dsp`` multipliers are made of LUTs.
 
     Raises
     ------
@@ -45,20 +51,20 @@ def synthesise(
             "Python package is not installed", field="pyosys", remedy="pip install 'l1forge[firmware]'"
         )
     version = importlib.metadata.version("pyosys")
-    state = hashlib.sha256(f"{version} {family} {Path(__file__).read_text()}".encode())
+    state = hashlib.sha256(f"{version} {family} {_script(project, family, dsp)}".encode())
     for source in project.sources:
         state.update(source.read_bytes())
     digest = state.hexdigest()
     if (folder / RESULT).exists():
         known = Synthesis.load(folder / RESULT)
         if known.digest == digest:
-            return known
+            return replace(known, design=project.digest)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         temporary.chmod(0o755)
         start = time.perf_counter()
-        _run(_script(project, family), temporary, progress)
+        _run(_script(project, family, dsp), temporary, progress)
         result = _result(project, temporary, digest, family, version, time.perf_counter() - start)
         result.save(temporary / RESULT)
         shutil.rmtree(folder, ignore_errors=True)
@@ -68,12 +74,13 @@ def synthesise(
     return result
 
 
-def _script(project: RtlProject, family: str) -> str:
+def _script(project: RtlProject, family: str, dsp: bool) -> str:
     files = " ".join(str(source) for source in project.sources)
+    options = f"-family {family} -flatten -noiopad {'' if dsp else '-nodsp'}"
     return f"""\
 read_verilog -defer {files}
 hierarchy -check -top {project.name}
-synth_xilinx -family {family} -flatten -noiopad -top {project.name} -run begin:check
+synth_xilinx {options} -top {project.name} -run begin:check
 delete t:$scopeinfo
 tee -q -o stat.json stat -json -tech xilinx
 write_verilog -noattr {NETLIST}
@@ -137,6 +144,7 @@ def _result(
     return Synthesis(
         name=project.name,
         digest=digest,
+        design=project.digest,
         tool=f"Yosys {version}",
         family=family,
         lut=count(r"LUT\d") + count(r"SRL.*") + count(r"RAM(32|64|128|256).*"),
@@ -157,8 +165,20 @@ def netlist_project(project: RtlProject, folder: Path) -> RtlProject:
     """The synthesised netlist of ``folder`` with the ports of ``project``, for the same co-verification.
 
     Yosys' models of the primitives are flattened into it, so that it simulates like any other Verilog.
+
+    Raises
+    ------
+    InputError
+        If the netlist has DSP blocks, of which Yosys has no model.
     """
     result = Synthesis.load(folder / RESULT)
+    if result.dsp:
+        raise InputError(
+            "netlist with DSP blocks cannot be simulated: Yosys has no model of them",
+            file=folder,
+            value=f"{result.dsp} DSP",
+            remedy="synthesise with --no-dsp",
+        )
     return replace(
         project, folder=folder, files=(FUNCTIONAL,), digest=f"netlist {result.digest}", registers=(), core=""
     )

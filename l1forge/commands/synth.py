@@ -20,6 +20,9 @@ def synth(
     ] = None,
     period: Annotated[float | None, typer.Option(help="Clock period in ns; default 240 MHz.")] = None,
     tool: Annotated[str, typer.Option(help="auto, yosys or vivado.")] = "auto",
+    dsp: Annotated[
+        bool, typer.Option("--dsp/--no-dsp", help="Multipliers in DSP blocks, or in LUTs.")
+    ] = True,
     netlist: Annotated[int, typer.Option(help="Also simulate the netlist on so many crossings.")] = 0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of netlist and log.")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="Result as JSON.")] = None,
@@ -44,6 +47,7 @@ def synth(
     console = Console()
     graph = Graph.load(graph_path(model))
     custom = "" if stages is None and period is None else f"-{stages or 'auto'}-{period or 'default'}"
+    variant = custom if dsp else f"{custom}-nodsp"
     build = build_folder()
     project = generate(
         graph,
@@ -51,14 +55,14 @@ def synth(
         stages=stages,
         clock_period_ns=period or CLOCK_PERIOD_NS,
     )
-    folder = output or build / "synth" / f"{graph.name}{custom}"
+    folder = output or build / "synth" / f"{graph.name}{variant}"
     if tool == "vivado" or (tool == "auto" and vendor.available()):
         with console.status("Vivado: synthesis, placement, routing"):
             result = vendor.synthesise(project, folder)
     else:
         with console.status("Yosys") as status:
             result = yosys.synthesise(
-                project, folder, progress=lambda name: status.update(f"Yosys: {name.lower()}")
+                project, folder, dsp=dsp, progress=lambda name: status.update(f"Yosys: {name.lower()}")
             )
     table = Table(title=f"{graph.name}: synthesis", show_header=False)
     for row in result.rows():

@@ -1,0 +1,121 @@
+"""One page about a model's firmware, from what other steps left: design, co-verification, synthesis.
+
+Nothing is run. A step whose result is missing, or is that of another version of the design, is said so.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import InputError
+from firmware.rtl import RtlProject
+from firmware.rtl.project import MANIFEST
+from firmware.synth.result import Synthesis
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and its (quantity, value) rows; ``note`` says what is missing or stale."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...] = ()
+    note: str | None = None
+
+
+def collect(name: str, rtl: Path, reports: Path) -> list[Section]:
+    """The sections for the model ``name``: its RTL project folder and its folder of JSON results.
+
+    Raises
+    ------
+    InputError
+        If a result file is there but cannot be read.
+    """
+    if not (rtl / MANIFEST).exists():
+        return [Section("Design", note=f"not written yet: run `l1forge cosim {name}`")]
+    project = RtlProject.load(rtl)
+    return [
+        Section("Design", tuple(_design(project))),
+        _section("Co-verification", reports / "cosim.json", f"l1forge cosim {name}", project, _cosim),
+        _section("Synthesis", reports / "synthesis.json", f"l1forge synth {name}", project, _synthesis),
+    ]
+
+
+def _section(title: str, file: Path, command: str, project: RtlProject, rows: Any) -> Section:
+    if not file.exists():
+        return Section(title, note=f"not run yet: `{command}`")
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        design, found = rows(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"is not a result of {command}: {error}", file=file, remedy="run it again"
+        ) from error
+    stale = None if design == project.digest else f"of another version of the design: run `{command}` again"
+    return Section(title, tuple(found), stale)
+
+
+def _design(project: RtlProject) -> list[tuple[str, str]]:
+    words = ", ".join(f"{port.name} {port.type}" for port in project.outputs)
+    return [
+        ("top module", project.name),
+        ("input words", f"{len(project.inputs)} ({sum(port.width for port in project.inputs)} bits)"),
+        ("outputs", words),
+        ("operations", f"{project.operations:,}"),
+        ("pipeline registers", f"{sum(register.width for register in project.registers):,} bits"),
+        ("latency", f"{project.latency} clocks = {project.latency_ns:.1f} ns"),
+        ("clock", f"{1000 / project.clock_period_ns:.0f} MHz"),
+        ("initiation interval", "1"),
+    ]
+
+
+def _cosim(document: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    checked = ", ".join(f"{name} {count:,}" for name, count in document["checked"].items())
+    coverage = document["coverage"]
+    rows = [
+        ("verdict", ("" if document["passed"] else "FAILED: ") + document["verdict"]),
+        ("compared with the emulator", checked),
+        ("stimuli", ", ".join(f"{count:,} {kind}" for kind, count in document["stimuli"].items())),
+        ("drivers", document["driver"]),
+        ("toggle coverage", "-" if coverage is None else f"{100 * coverage:.2f} %"),
+    ]
+    return document["digest"], rows
+
+
+def _synthesis(document: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    document.pop("latency_ns")
+    result = Synthesis(**document)
+    return result.design, result.rows()
+
+
+def to_markdown(name: str, sections: list[Section]) -> str:
+    """The report as Markdown."""
+    lines = [f"# {name}", ""]
+    for section in sections:
+        lines += [f"## {section.title}", ""]
+        if section.note:
+            lines += [f"*{section.note}*", ""]
+        if section.rows:
+            lines += ["| quantity | value |", "|---|---|"]
+            lines += [f"| {key} | {value} |" for key, value in section.rows] + [""]
+    return "\n".join(lines)
+
+
+def to_html(name: str, sections: list[Section]) -> str:
+    """The report as one HTML page without scripts or external files."""
+    parts = [
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(name)}</title>",
+        "<style>body{font:16px sans-serif;margin:2em}",
+        "td{padding:.2em 1em;border-bottom:1px solid #ccc}</style>",
+        f"<h1>{html.escape(name)}</h1>",
+    ]
+    for section in sections:
+        parts.append(f"<h2>{html.escape(section.title)}</h2>")
+        if section.note:
+            parts.append(f"<p><em>{html.escape(section.note)}</em></p>")
+        cells = (f"<tr><td>{html.escape(k)}</td><td>{html.escape(v)}</td></tr>" for k, v in section.rows)
+        parts.append(f"<table>{''.join(cells)}</table>")
+    return "\n".join([*parts, "</html>", ""])

@@ -1,0 +1,49 @@
+"""`l1forge report MODEL`: one page about a model's firmware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+def report(
+    model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it: .md or .html by the name.")
+    ] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="The same as JSON.")] = None,
+) -> None:
+    """Collect design, co-verification and synthesis of MODEL; what has not been run is said so.
+
+    Examples:
+
+    `l1forge report vae`
+
+    `l1forge report vae -o vae.html --json vae.json`
+    """
+    import json
+    from dataclasses import asdict
+
+    from emulator.atomic import write_text
+    from emulator.graph import Graph
+    from firmware.folders import build_folder
+    from firmware.report import collect, to_html, to_markdown
+    from models import graph_path
+
+    graph = Graph.load(graph_path(model))
+    build = build_folder()
+    sections = collect(model, build / "rtl" / graph.name, build / "reports" / graph.name)
+    if output is None:
+        Console().print(Markdown(to_markdown(graph.name, sections)))
+    else:
+        page = to_html if output.suffix == ".html" else to_markdown
+        write_text(output, page(graph.name, sections))
+    if json_output is not None:
+        write_text(json_output, json.dumps([asdict(section) for section in sections], indent=1) + "\n")

@@ -1,0 +1,143 @@
+"""Synthesis: Yosys on a small design, its netlist simulated; the vendor flow with a stand-in for Vivado."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType
+from emulator.graph import Constant, Graph, Node
+from firmware.report import collect, to_html, to_markdown
+from firmware.rtl import RtlProject, generate
+from firmware.synth import Synthesis, vendor, yosys
+from testbench import stimuli
+from testbench.cosim import cosimulate
+
+pytestmark = pytest.mark.xdist_group("rtl")
+
+VIVADO = """#!/bin/sh
+test "$1 $2" = "-mode batch" || exit 7
+cat > utilization.rpt <<END
+| Site Type      | Used | Fixed |
+| CLB LUTs*      | 1234 |     0 |
+| CLB Registers  |  567 |     0 |
+| Block RAM Tile |  0.5 |     0 |
+| DSPs           |    3 |     0 |
+END
+cat > timing.rpt <<END
+    WNS(ns)      TNS(ns)
+    -------      -------
+      1.100        0.000
+END
+"""
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    def kind(text: str) -> FixedType:
+        return FixedType.parse(text)
+
+    weight = Constant(kind("fixed<4,1>"), np.array([[3, -5], [-8, 7], [0, 1]]))
+    dense = {"weight": weight, "bias": Constant(kind("fixed<4,1>"), np.array([1, -2]))}
+    nodes = [
+        Node("x", "input", (), (3,), kind("fixed<6,3>")),
+        Node("d", "dense", ("x",), (2,), kind("fixed<7,3,RND_CONV,SAT>"), {"accum": "fixed<16,8>"}, dense),
+        Node("m", "multiply", ("d", "d"), (2,), kind("ufixed<12,5>")),
+    ]
+    return Graph("tiny", nodes, ["m"])
+
+
+@pytest.fixture(scope="module")
+def project(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> RtlProject:
+    return generate(graph, tmp_path_factory.mktemp("rtl") / "tiny", stages=2)
+
+
+def test_yosys_and_its_netlist(graph, project, tmp_path: Path) -> None:
+    passes: list[str] = []
+    result = yosys.synthesise(project, tmp_path / "s", dsp=False, progress=passes.append)
+    assert len(passes) > 10
+    assert 20 < result.lut < 1000
+    assert 30 < result.ff < 200
+    assert (result.dsp, result.bram, result.latency_clocks, result.initiation_interval) == (0, 0, 3, 1)
+    assert 0.5 < result.delay_ns < 20
+    assert Synthesis.load(tmp_path / "s" / "synthesis.json") == result
+    again: list[str] = []
+    assert yosys.synthesise(project, tmp_path / "s", dsp=False, progress=again.append) == result
+    assert not again
+
+    block = stimuli.random_bits(graph, 3000, np.random.default_rng(1))
+    netlist = yosys.netlist_project(project, tmp_path / "s")
+    assert cosimulate(netlist, graph, {"random": [block]}).passed
+
+
+def test_dsp_blocks_are_counted_but_not_simulated(project, tmp_path: Path) -> None:
+    assert yosys.synthesise(project, tmp_path / "s").dsp == 2
+    with pytest.raises(InputError, match="netlist with DSP blocks cannot be simulated"):
+        yosys.netlist_project(project, tmp_path / "s")
+
+
+def test_yosys_error_is_one_line(project, tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    for name in project.files:
+        text = (project.folder / name).read_text()
+        (tmp_path / "p" / name).write_text(text.replace("endmodule", "end module", 1))
+    broken = RtlProject(**{**vars(project), "folder": tmp_path / "p"})
+    with pytest.raises(InputError, match=r"Yosys failed: .*ERROR"):
+        yosys.synthesise(broken, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.fixture
+def fake_vivado(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    program = tmp_path / "bin" / "vivado"
+    program.parent.mkdir()
+    program.write_text(VIVADO)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return program
+
+
+def test_vendor_flow_is_launched_and_read(project, tmp_path: Path, fake_vivado: Path) -> None:
+    assert vendor.available() == str(fake_vivado)
+    result = vendor.synthesise(project, tmp_path / "v")
+    assert (result.lut, result.ff, result.dsp, result.bram, result.routed) == (1234, 567, 3, 0, True)
+    assert result.delay_ns == project.clock_period_ns - 1.1
+    script = (tmp_path / "v" / "synth.tcl").read_text()
+    assert f"synth_design -top {project.name} -part xcvu13p" in script
+    assert all(str(source) in script for source in project.sources)
+
+
+def test_vendor_failure_is_an_error(project, tmp_path: Path, fake_vivado: Path) -> None:
+    fake_vivado.write_text("#!/bin/sh\nexit 3\n")
+    with pytest.raises(InputError, match=r"Vivado failed \(got 3\)"):
+        vendor.synthesise(project, tmp_path / "v")
+    fake_vivado.write_text("#!/bin/sh\ntouch timing.rpt utilization.rpt\n")
+    with pytest.raises(InputError, match=r"utilization.rpt: report lacks a row \(got 'CLB LUTs"):
+        vendor.synthesise(project, tmp_path / "v")
+    fake_vivado.unlink()
+    with pytest.raises(InputError, match="program is not installed"):
+        vendor.synthesise(project, tmp_path / "v")
+
+
+def test_report_says_what_was_run_and_what_is_stale(
+    graph, project, tmp_path: Path, fake_vivado: Path
+) -> None:
+    reports = tmp_path / "reports"
+    assert collect("tiny", tmp_path / "none", reports)[0].note == "not written yet: run `l1forge cosim tiny`"
+    sections = collect("tiny", project.folder, reports)
+    assert [s.note for s in sections[1:]] == [
+        "not run yet: `l1forge cosim tiny`",
+        "not run yet: `l1forge synth tiny`",
+    ]
+    vendor.synthesise(project, tmp_path / "v").save(reports / "synthesis.json")
+    sections = collect("tiny", project.folder, reports)
+    assert sections[2].note is None
+    assert ("LUT", "1,234") in sections[2].rows
+    other = generate(graph, tmp_path / "other", stages=1)
+    assert "of another version" in str(collect("tiny", other.folder, reports)[2].note)
+    assert "| latency | 3 clocks = 12.5 ns |" in to_markdown("tiny", sections)
+    assert "<td>1,234</td>" in to_html("tiny", sections)
+    (reports / "cosim.json").write_text("{}")
+    with pytest.raises(InputError, match=r"cosim.json: is not a result of l1forge cosim tiny"):
+        collect("tiny", project.folder, reports)
