@@ -9,6 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
+OTHER_MODELS := tau_id eg_iso event_bdt muon_pt_small
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -62,8 +63,18 @@ firmware: $(READY) ## write and check the HLS and Verilog projects of the VAE
 	@$(L1) firmware vae
 
 .PHONY: cosim
-cosim: $(READY) ## co-verify 1 M crossings of RTL against emulator and HLS C++
+cosim: firmware ## co-verify every model: 1 M crossings of the VAE, 100 k of each other one
 	@$(L1) cosim vae -n 1000000
+	@set -e; for model in $(OTHER_MODELS); do $(L1) cosim $$model -n 100000; done
+
+.PHONY: cosim-deep
+cosim-deep: $(READY) ## 50 M crossings of the VAE through the compiled Verilog
+	@$(L1) cosim vae --deep
+
+.PHONY: fuzz
+N ?= 200
+fuzz: $(READY) ## N random networks against hls4ml's compiled C++ (N=2000 for the full run)
+	@$(L1) fuzz -n $(N)
 
 .PHONY: synth
 synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)
