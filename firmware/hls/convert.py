@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def convert_keras(
     part: str = PART,
     clock_ns: float = 2.5,
 ) -> Any:
-    """Convert a QKeras / Keras 2 model (``tf_keras``) to an hls4ml ``ModelGraph`` for Vitis HLS.
+    """Convert a QKeras / Keras 2 (``tf_keras``) or Keras 3 model to an hls4ml ``ModelGraph`` for Vitis HLS.
 
     Parameters
     ----------
@@ -51,7 +52,8 @@ def convert_keras(
     InputError
         If hls4ml cannot convert a layer, or a type does not parse.
     """
-    with legacy_keras():
+    legacy = type(model).__module__.split(".")[0] == "tf_keras"
+    with legacy_keras() if legacy else nullcontext():
         import hls4ml
 
         register_scores()
@@ -60,7 +62,7 @@ def convert_keras(
             _set_input_types(config, input_type)
             _keep_quantisers(model, config)
             _exact_normalisation(model, config)
-            _apply(config, precision or {})
+            apply_precision(config, precision or {})
             config["Model"] |= {"Strategy": strategy, "ReuseFactor": reuse_factor}
             for layer in config["LayerName"].values():
                 if "ReuseFactor" in layer:
@@ -97,7 +99,14 @@ def _set_input_types(config: dict[str, Any], input_type: str | Mapping[str, str]
         layers[layer].setdefault("Precision", {})["result"] = str(kind)
 
 
-def _apply(config: dict[str, Any], precision: Mapping[str, Mapping[str, str]]) -> None:
+def apply_precision(config: dict[str, Any], precision: Mapping[str, Mapping[str, str]]) -> None:
+    """Put ``{layer: {tensor: type}}`` into an hls4ml configuration.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer, or a type does not parse.
+    """
     for layer, types in precision.items():
         if layer not in config["LayerName"]:
             raise InputError(

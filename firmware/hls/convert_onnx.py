@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
-from firmware.hls.convert import PART
+from firmware.hls.convert import PART, apply_precision
 from firmware.hls.environment import TENSORFLOW_SETTINGS
 
 
@@ -75,14 +75,8 @@ def convert_onnx(
     model = clean_qonnx(path)
     try:
         config = hls4ml.utils.config_from_onnx_model(model, granularity="name", backend="Vitis")
-        layers = config["LayerName"]
-        layers[model.graph.input[0].name]["Precision"]["result"] = str(kind)
-        for layer, types in (precision or {}).items():
-            if layer not in layers:
-                raise InputError(
-                    "no such layer", field="precision", value=layer, remedy=f"layers: {', '.join(layers)}"
-                )
-            layers[layer]["Precision"] |= dict(types)
+        kinds = {model.graph.input[0].name: {"result": str(kind)}}
+        apply_precision(config, kinds | dict(precision or {}))
         config["Model"] |= {"Strategy": strategy, "ReuseFactor": reuse_factor}
         return hls4ml.converters.convert_from_onnx_model(
             model,

@@ -8,11 +8,11 @@ Only the forms that hls4ml's writers produce are understood; anything else is re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
+from emulator.fixed import FixedType, Rounding
 from firmware.hls.expressions import evaluate
 
 Scalar = int | float | str
@@ -101,7 +101,10 @@ class Source:
             raise self.error(
                 "floating point is not a fixed-point type", where, text, "give the layer a precision"
             )
-        return CppType(FixedType.parse(text, file=self.file, field=where), text)
+        kind = FixedType.parse(text, file=self.file, field=where)
+        if text.startswith(("ap_int", "ap_uint")):  # assigned from ap_fixed, these truncate towards zero
+            kind = replace(kind, rounding=Rounding.TRN_ZERO)
+        return CppType(kind, text)
 
     def value(self, config: Config, key: str, default: Scalar | None = None) -> Scalar:
         """The constant ``key`` of a config struct."""

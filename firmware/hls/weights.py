@@ -27,7 +27,8 @@ def constant(values: Any, target: FixedType, shape: tuple[int, ...] | None = Non
     """A graph constant from numbers, snapped as C++ snaps them."""
     flat = [snap(v, target) for v in np.asarray(values, dtype=object).ravel()]
     data: NDArray[Any] = np.array(flat, dtype=object if target.width > 62 else np.int64)
-    return Constant(target, data.reshape(shape if shape is not None else np.shape(values)))
+    plain = FixedType(target.width, target.integer, target.signed)  # its modes have done their work
+    return Constant(plain, data.reshape(shape if shape is not None else np.shape(values)))
 
 
 def read_weight(source: Source, name: str, target: FixedType, size: int) -> Constant:
@@ -56,4 +57,10 @@ def read_weight(source: Source, name: str, target: FixedType, size: int) -> Cons
         values = [float(word) for word in words]
     except ValueError as error:
         raise source.error(f"not a number in {file.name}", f"weight {name}", str(error)) from error
+    if not np.isfinite(values).all():
+        raise source.error(
+            f"a weight in {file.name} is not finite",
+            f"weight {name}",
+            remedy="check the layer's scale for zeros",
+        )
     return constant(values, target, (size,))

@@ -38,6 +38,8 @@ class Generator:
     def type(self, low: int = 2, high: int = 14, exotic: float = 0.5, signed: bool | None = None) -> str:
         """A random type; binary points may lie outside the word."""
         width = self.integer(low, high)
+        if self.chance(0.05):
+            return f"{'' if signed or signed is None else 'u'}int<{width}>"
         if signed is None:
             signed = self.chance(0.75)
         integer = self.integer(0, width) if self.chance(0.92) else self.integer(-2, width + 2)

@@ -30,6 +30,12 @@ def _convolve(
     multiplier = builder.source.member(config, "mult_config")
     strategy = str(builder.source.value(multiplier, "strategy", "latency"))
     n_in = taps * channels
+    reuse = get(config, "reuse_factor")
+    if strategy != "latency" and (reuse > n_in or -(-n_in * filters // reuse) % filters):
+        raise builder.refuse(
+            f"reuse factor {reuse} does not fit {n_in} products: the C++ stops at an assertion or drops some",
+            remedy=f"choose a reuse factor that divides {n_in}",
+        )
     biases = builder.weight(bias, "bias_t", config, filters)
     if depthwise:
         if filters != channels or strategy != "latency":

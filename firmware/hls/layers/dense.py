@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.fixed import FixedType, Overflow
+from emulator.fixed import FixedType, Overflow, Rounding
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, config_of
 from firmware.hls.layers.registry import translator
@@ -63,7 +63,7 @@ def dense_nodes(
         weight = _signs(weight)
     elif product == "weight_ternary":  # neither 0 nor -1 counts as +1
         weight = Constant(PLUS_MINUS, np.where(weight.data == 0, 0, np.where(weight.data == -1, -1, 1)))
-    elif x_type.is_binary and weight.type == FixedType(1, 1, False):
+    elif x_type.is_binary and builder.source.type("weight_t", config).is_binary:
         raise builder.refuse("one-bit unsigned weights on a one-bit input are ambiguous", str(weight.type))
     elif product != "mult":
         raise builder.refuse("product is not supported", product, "quantise weights with quantized_bits")
@@ -103,7 +103,8 @@ def _xnor(
     bits = (n_in - 1).bit_length() + 2
     two = Constant(FixedType(2, 2, False), np.array([2]))
     minus = Constant(FixedType.integers(-n_in, 0), np.array([-n_in]))
-    value = builder.scaled(count, two, minus, FixedType(bits, bits))
+    # C++ converts to ap_int here, which drops fractions towards zero
+    value = builder.scaled(count, two, minus, FixedType(bits, bits, rounding=Rounding.TRN_ZERO))
     return builder.cast(value, result.fixed, name)
 
 
