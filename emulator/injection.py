@@ -11,7 +11,8 @@ from emulator.errors import InputError
 from emulator.events.objects import CALO_PHI_BINS, COLUMNS, Events
 from emulator.filling import FillingScheme
 
-Columns = dict[str, NDArray[np.generic]]
+ETA_CODES = 115
+"""Jets lie at abs(eta) < 5."""
 
 
 def random_of_orbit(seed: int, orbit: int) -> np.random.Generator:
@@ -42,22 +43,14 @@ class Injection:
     events: Events
     probability: float
 
-    def fill(
-        self,
-        columns: Columns,
-        scheme: FillingScheme,
-        rng: np.random.Generator,
-        inside: slice,
-        place: slice,
-    ) -> NDArray[np.int64]:
-        """Draw for a whole orbit, put what is ``inside`` at ``place``; positions within ``place`` filled."""
+    def draw(
+        self, scheme: FillingScheme, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Crossings of one orbit that get signal, and the number of the event for each."""
         chosen = (rng.random(scheme.colliding.size) < self.probability) & scheme.colliding
         which = rng.integers(self.events.n, size=scheme.colliding.size)
-        found = np.flatnonzero(chosen[inside])
-        for name, array in columns.items():
-            if name in COLUMNS and found.size:
-                array[:, place.start + found] = self.events.column(name)[:, which[inside][found]]
-        return found
+        at = np.flatnonzero(chosen)
+        return at, which[at]
 
 
 @dataclass(frozen=True)
@@ -71,23 +64,15 @@ class Noise:
     probability: float = 1e-3
     mean: float = 10.0
 
-    def fill(
-        self,
-        columns: Columns,
-        scheme: FillingScheme,
-        rng: np.random.Generator,
-        inside: slice,
-        place: slice,
-    ) -> None:
-        """Draw for a whole orbit, put what is ``inside`` at ``place``."""
+    def draw(
+        self, scheme: FillingScheme, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int16]]]:
+        """Crossings of one orbit that get noise, and the leading jet's columns there."""
         size = scheme.colliding.size
-        chosen = (rng.random(size) < self.probability) & ~scheme.colliding
+        at = np.flatnonzero((rng.random(size) < self.probability) & ~scheme.colliding)
         values = {
             "jet.et": np.minimum(1 + rng.exponential(self.mean, size), COLUMNS["jet.et"][1].maximum),
-            "jet.eta": rng.integers(-115, 115, size),
+            "jet.eta": rng.integers(-ETA_CODES, ETA_CODES, size),
             "jet.phi": rng.integers(0, CALO_PHI_BINS, size),
         }
-        found = np.flatnonzero(chosen[inside])
-        for name, drawn in values.items():
-            if name in columns:
-                columns[name][0, place.start + found] = drawn[inside][found].astype(np.int16)
+        return at, {name: value[at].astype(np.int16) for name, value in values.items()}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.events.objects import Events
+from emulator.jit import compiled
 from emulator.menu.compiled import CompiledMenu
 from emulator.menu.evaluate import MenuEvaluator
 from emulator.path_report import PathReport
@@ -48,6 +49,8 @@ class Decision:
 
     def events(self) -> Events:
         """The block's own crossings with ``bx``, ``algo`` and ``finor``, before prescales as test vectors."""
+        if self.block.filled is not None:
+            raise ValueError("a sparse block does not hold every crossing")
         halo, n = self.block.halo, self.block.n
         own = self.block.events.select(slice(halo, halo + n))
         any_bit = (np.bitwise_or.reduce(self.algorithms, axis=0) != 0).astype(np.uint8)
@@ -91,6 +94,7 @@ class TriggerPath:
         self._crossings = self._colliding = self._finor = 0
         self._seconds = dict.fromkeys(STAGES, 0.0)
         self._started = 0.0
+        self._empty: NDArray[np.uint64] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -140,9 +144,21 @@ class TriggerPath:
         for model in self.models:
             scores |= model(block.events)
         timer.lap("models")
-        words = self.evaluator(block.events, scores, neighbours="halo")
+        if block.filled is None:
+            words = self.evaluator(block.events, scores, neighbours="halo")
+        else:
+            words = np.repeat(self._empty_words(block.events), block.n, axis=1)
+            _scatter(self.evaluator(block.events, scores), block.filled, words)
         timer.lap("menu")
         return _Worked(block, words, timer.seconds)
+
+    def _empty_words(self, like: Events) -> NDArray[np.uint64]:
+        """Algorithm bits of a crossing without objects, shape (8, 1)."""
+        if self._empty is None:
+            empty = Events({name: np.zeros_like(like[name][:, :1]) for name in like}, 1)
+            scores = {name: array for model in self.models for name, array in model(empty).items()}
+            self._empty = self.evaluator(empty, scores)
+        return self._empty
 
     def _decide(self, worked: _Worked) -> Decision:
         timer = _Timer()
@@ -187,6 +203,13 @@ class _Timer:
         now = time.perf_counter()
         self.seconds[name] = now - self._last
         self._last = now
+
+
+@compiled
+def _scatter(words: NDArray[np.uint64], places: NDArray[np.int64], out: NDArray[np.uint64]) -> None:
+    for w in range(words.shape[0]):
+        for i in range(places.size):
+            out[w, places[i]] = words[w, i]
 
 
 def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:

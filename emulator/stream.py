@@ -10,21 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
-from emulator.events.blocks import choose_columns, rechunk
-from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
-from emulator.events.source import EventSource
-from emulator.filling import LHC, ORBIT, ORBITS_PER_LUMINOSITY_SECTION, FillingScheme
-from emulator.injection import Injection, Noise, random_of_orbit
-from emulator.jit import compiled
-
-POOL = 1 << 20
-"""Crossings of a source in memory at a time."""
+from emulator.events.blocks import rechunk
+from emulator.events.objects import Events, layout_of
+from emulator.filling import ORBIT, ORBITS_PER_LUMINOSITY_SECTION
 
 EMPTY, COLLISION, SIGNAL = 0, 1, 2
 """Origins of a crossing."""
@@ -34,13 +27,15 @@ EMPTY, COLLISION, SIGNAL = 0, 1, 2
 class Block:
     """Crossings ``first .. first + n - 1`` of a stream, with ``halo`` more on either side in ``events``.
 
-    ``origin`` (n,) uint8: EMPTY, COLLISION or SIGNAL.
+    ``origin`` (n,) uint8: EMPTY, COLLISION or SIGNAL. ``filled`` None: ``events`` holds every crossing;
+    else it holds those at the positions ``filled`` of the block, all others being empty, and halo is 0.
     """
 
     events: Events
     first: int
     halo: int
     origin: NDArray[np.uint8]
+    filled: NDArray[np.int64] | None = None
 
     @property
     def n(self) -> int:
@@ -66,125 +61,6 @@ class Block:
 
 Recipe = Callable[[], Block]
 """Makes a block; recipes of one stream may run in any order and in several threads."""
-
-
-@compiled
-def _place(pool: NDArray[Any], runs: NDArray[np.int64], event: int, out: NDArray[np.int16]) -> None:
-    """Events ``event, event + 1 ...`` (modulo the pool's size) into the crossings ``runs`` of ``out``.
-
-    ``runs`` (k, 2): first crossing and end of each train; trains are copied as a whole, all else is zeroed.
-    """
-    size = pool.shape[1]
-    for slot in range(out.shape[0]):
-        source, target, k, done = pool[slot], out[slot], event % size, 0
-        for r in range(runs.shape[0]):
-            i, stop = runs[r, 0], runs[r, 1]
-            target[done:i] = 0
-            done = stop
-            while i < stop:
-                length = min(stop - i, size - k)
-                target[i : i + length] = source[k : k + length]
-                i += length
-                k += length
-                if k == size:
-                    k = 0
-        target[done:] = 0
-
-
-def _runs(colliding: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """First crossing and end of every run of True, shape (k, 2)."""
-    edges = np.flatnonzero(np.diff(colliding.astype(np.int8), prepend=0, append=0))
-    return edges.reshape(-1, 2)
-
-
-class FilledStream:
-    """Colliding crossings filled from a zero-bias sample, in its order and from its start again at its end.
-
-    Parameters
-    ----------
-    source : zero-bias events; larger files than ``POOL`` crossings are read piece by piece
-    columns : columns to carry
-    scheme : which crossings collide
-    seed : of the random choices (signal, noise)
-    signal : events to put in place of a zero-bias event at a given cross-section
-    noise : objects in the crossings that do not collide
-    """
-
-    def __init__(
-        self,
-        source: EventSource,
-        columns: Iterable[str] | None = None,
-        scheme: FillingScheme = LHC,
-        seed: int = 0,
-        signal: Injection | None = None,
-        noise: Noise | None = None,
-        pool: int = POOL,
-    ) -> None:
-        if source.n == 0:
-            raise InputError("holds no events", file=source.path)
-        self.source, self.scheme, self.seed = source, scheme, seed
-        self.columns = choose_columns(
-            columns, [c for c in source.columns if c not in EXTRA_COLUMNS], source.path
-        )
-        self.signal, self.noise = signal, noise
-        self._pool = pool
-
-    def recipes(self, orbits: int | None, per_block: int = 16, halo: int = 2) -> Iterator[Recipe]:
-        """Recipes for blocks of ``per_block`` orbits, ``orbits`` in all (None: endless)."""
-        pieces = self._pieces(per_block)
-        pool, offset = next(pieces), 0
-        whole = self.source.n is not None and self.source.n <= pool.n
-        orbit = 0
-        while orbits is None or orbit < orbits:
-            count = per_block if orbits is None else min(per_block, orbits - orbit)
-            last = (orbit + count + 1) * self.scheme.count
-            if not whole and last - offset > pool.n:
-                tail = max(orbit * self.scheme.count - self.scheme.count - offset, 0)
-                pool = Events.concatenate([pool.select(slice(tail, pool.n)), next(pieces)])
-                offset += tail
-                continue
-            yield partial(self._make, pool, offset, orbit * ORBIT, count * ORBIT, halo)
-            orbit += count
-
-    def _pieces(self, per_block: int) -> Iterator[Events]:
-        size = max(self._pool, (per_block + 2) * self.scheme.count)
-        while True:
-            empty = True
-            for piece in rechunk(self.source.blocks(self.columns), size):
-                empty = False
-                yield piece
-            if empty:
-                raise InputError("holds no events", file=self.source.path)
-
-    def _collisions_before(self, crossing: int) -> int:
-        return crossing // ORBIT * self.scheme.count + int(self.scheme.before[crossing % ORBIT])
-
-    def _make(self, pool: Events, offset: int, first: int, count: int, halo: int) -> Block:
-        start, stop = first - halo, first + count + halo
-        missing = max(-start, 0)  # before the first crossing of the stream there is nothing
-        start += missing
-        n = stop - start
-        columns: dict[str, NDArray[np.generic]] = {}
-        colliding = self.scheme.colliding[(start + np.arange(n)) % ORBIT]
-        event, runs = self._collisions_before(start) - offset, _runs(colliding) + missing
-        for name in self.columns:
-            out = np.empty((COLUMNS[name][0], missing + n), np.int16)
-            _place(pool[name], runs, event, out)
-            columns[name] = out
-        origin = np.full(missing + n, EMPTY, np.uint8)
-        origin[missing:][colliding] = COLLISION
-        for orbit in range(start // ORBIT, -(-stop // ORBIT)) if self.signal or self.noise else ():
-            rng = random_of_orbit(self.seed, orbit)
-            low, high = max(orbit * ORBIT, start), min((orbit + 1) * ORBIT, stop)
-            inside = slice(low - orbit * ORBIT, high - orbit * ORBIT)
-            place = slice(low - start + missing, high - start + missing)
-            if self.signal:
-                chosen = self.signal.fill(columns, self.scheme, rng, inside, place)
-                origin[place][chosen] = SIGNAL
-            if self.noise:
-                self.noise.fill(columns, self.scheme, rng, inside, place)
-        columns["bx"] = ((start - missing + np.arange(missing + n)) % ORBIT).astype(np.int16)[None]
-        return Block(Events(columns, missing + n), first, halo, origin[halo : halo + count])
 
 
 class ReplayStream:

@@ -15,9 +15,10 @@ from emulator.errors import InputError
 from emulator.events.objects import Events
 from emulator.events.source import EventSource, open_events
 from emulator.events.test_vectors import FULL, column_names, parse_stream
+from emulator.filled_stream import FilledStream
 from emulator.filling import LHC, ORBIT, FillingScheme
 from emulator.injection import Injection, Noise
-from emulator.stream import FilledStream, ReplayStream
+from emulator.stream import ReplayStream
 
 STANDARD_INPUT = Path("-")
 Stream = FilledStream | ReplayStream

@@ -12,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     from emulator.events.objects import Events
     from emulator.path import Decision, TriggerPath
+    from emulator.stream import Recipe
+    from emulator.stream_source import Stream
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -112,7 +114,7 @@ def path(
     limit = orbits or None
     total = None if source == STANDARD_INPUT else limit
     with stoppable() as stopped:
-        running = trigger.run(stream.recipes(limit, 8, trigger.halo))
+        running = trigger.run(_recipes(stream, limit, trigger.halo, output is not None))
         decisions = watched(trigger, running, total, stopped)
         if output:
             _write(output, decisions, compiled.name)
@@ -145,6 +147,15 @@ def _buffer(text: str | None) -> tuple[int, int]:
     if not (depth.isdigit() and service.isdigit()):
         raise InputError("places,service expected, such as 128,364", field="--buffer", value=text)
     return int(depth), int(service)
+
+
+def _recipes(stream: Stream, orbits: int | None, halo: int, everything: bool) -> Iterator[Recipe]:
+    """Blocks of the crossings that are not empty, unless neighbours matter or all are to be written."""
+    from emulator.stream import ReplayStream
+
+    if isinstance(stream, ReplayStream):
+        return stream.recipes(orbits, 8, halo)
+    return stream.recipes(orbits, 8, halo, sparse=not (halo or everything))
 
 
 def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:

@@ -13,11 +13,12 @@ from emulator.events.objects import Events
 from emulator.events.parquet import write_events
 from emulator.events.source import open_events
 from emulator.events.test_vectors import write_test_vectors
+from emulator.filled_stream import FilledStream
 from emulator.filling import LHC, ORBIT
+from emulator.injection import Injection, Noise
 from emulator.menu.compiled import Algorithm, Combination, CompiledMenu, Requirement, Score
 from emulator.path import Decision, TriggerPath
 from emulator.prescale import PrescaleSettings, factor
-from emulator.stream import FilledStream
 from emulator.stream_source import open_stream
 from emulator.trigger_control import TriggerControl
 
@@ -54,6 +55,22 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("path") / "zb.parquet"
     write_events(path, [Events({"jet.et": et}, 9000)])
     return path
+
+
+ONE_CROSSING = CompiledMenu(
+    name="no neighbours",
+    judge="emulator",
+    conditions={
+        "now": MENU.conditions["now"],
+        "score": MENU.conditions["score"],
+        "any jet": Combination(legs=(Requirement(type="jet", threshold=1),)),
+    },
+    algorithms=(
+        Algorithm(index=0, name="L1_Jet", expression="now"),
+        Algorithm(index=200, name="L1_NoJet", expression=["not", "any jet"]),
+        Algorithm(index=511, name="L1_Score", expression="score"),
+    ),
+)
 
 
 def decide(sample: Path, orbits: int, threads: int, per_block: int) -> tuple[list[Decision], TriggerPath]:
@@ -113,6 +130,31 @@ def test_threads_and_block_size_change_nothing(sample: Path, threads: int, per_b
         left = np.concatenate([getattr(d, name) for d in decisions], axis=-1)
         right = np.concatenate([getattr(d, name) for d in reference], axis=-1)
         np.testing.assert_array_equal(left, right)
+
+
+def test_leaving_out_empty_crossings_changes_nothing(sample: Path) -> None:
+    """Signal, noise and a seed that fires on empty crossings included."""
+    (events,) = open_events(sample).blocks()
+    results = []
+    for sparse in (False, True):
+        path = TriggerPath(ONE_CROSSING, [SumOfJets()], threads=2)
+        stream = FilledStream(
+            open_events(sample), path.columns, seed=4, signal=Injection(events, 0.1), noise=Noise(0.05, 2000)
+        )
+        assert path.halo == 0
+        decisions = list(path.run(stream.recipes(5, 2, 0, sparse)))
+        assert all((d.block.filled is not None) == sparse for d in decisions)
+        results.append(
+            [
+                np.concatenate([array(d) for d in decisions], axis=-1)
+                for array in (lambda d: d.algorithms, lambda d: d.accept, lambda d: d.block.origin)
+            ]
+        )
+    for full, sparse_result in zip(*results, strict=True):
+        np.testing.assert_array_equal(full, sparse_result)
+    assert {0, 1, 2} == set(results[0][2].tolist())
+    noisy = (results[0][0][0, :] & np.uint64(1)).astype(bool) & (results[0][2] == 0)
+    assert noisy.any()
 
 
 def test_a_score_that_nobody_computes(sample: Path) -> None:

@@ -14,9 +14,10 @@ from emulator.errors import InputError
 from emulator.events.objects import Events
 from emulator.events.parquet import write_events
 from emulator.events.source import EventSource, open_events
+from emulator.filled_stream import FilledStream
 from emulator.filling import CROSSING_FREQUENCY, LHC, ORBIT, FillingScheme, from_trains, load_scheme
 from emulator.injection import Injection, Noise, probability
-from emulator.stream import COLLISION, EMPTY, SIGNAL, Block, FilledStream, ReplayStream
+from emulator.stream import COLLISION, EMPTY, SIGNAL, Block, ReplayStream
 
 
 def numbered(n: int, first: int = 1) -> Events:

@@ -1,0 +1,186 @@
+"""Streams whose colliding crossings are filled from an event file, with signal and noise on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from emulator.events.blocks import choose_columns, rechunk
+from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
+from emulator.events.source import EventSource
+from emulator.filling import LHC, ORBIT, FillingScheme
+from emulator.injection import Injection, Noise, random_of_orbit
+from emulator.jit import compiled
+from emulator.stream import COLLISION, EMPTY, SIGNAL, Block, Recipe
+
+POOL = 1 << 20
+"""Crossings of a source in memory at a time."""
+
+
+@compiled
+def _place(pool: NDArray[Any], runs: NDArray[np.int64], event: int, out: NDArray[np.int16]) -> None:
+    """Events ``event, event + 1 ...`` (modulo the pool's size) into the crossings ``runs`` of ``out``.
+
+    ``runs`` (k, 2): first crossing and end of each train; trains are copied as a whole, all else is zeroed.
+    """
+    size = pool.shape[1]
+    for slot in range(out.shape[0]):
+        source, target, k, done = pool[slot], out[slot], event % size, 0
+        for r in range(runs.shape[0]):
+            i, stop = runs[r, 0], runs[r, 1]
+            target[done:i] = 0
+            done = stop
+            while i < stop:
+                length = min(stop - i, size - k)
+                target[i : i + length] = source[k : k + length]
+                i += length
+                k += length
+                if k == size:
+                    k = 0
+        target[done:] = 0
+
+
+def _runs(colliding: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First crossing and end of every run of True, shape (k, 2)."""
+    edges = np.flatnonzero(np.diff(colliding.astype(np.int8), prepend=0, append=0))
+    return edges.reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class _Added:
+    """Crossings that get signal, and which event; crossings that get noise, and its columns."""
+
+    signal_at: NDArray[np.int64]
+    signal: NDArray[np.int64]
+    noise_at: NDArray[np.int64]
+    noise: dict[str, NDArray[np.int16]]
+
+
+class FilledStream:
+    """Colliding crossings filled from a zero-bias sample, in its order and from its start again at its end.
+
+    Parameters
+    ----------
+    source : zero-bias events; larger files than ``POOL`` crossings are read piece by piece
+    columns : columns to carry
+    scheme : which crossings collide
+    seed : of the random choices (signal, noise)
+    signal : events to put in place of a zero-bias event at a given cross-section
+    noise : objects in the crossings that do not collide
+    """
+
+    def __init__(
+        self,
+        source: EventSource,
+        columns: Iterable[str] | None = None,
+        scheme: FillingScheme = LHC,
+        seed: int = 0,
+        signal: Injection | None = None,
+        noise: Noise | None = None,
+        pool: int = POOL,
+    ) -> None:
+        if source.n == 0:
+            raise InputError("holds no events", file=source.path)
+        self.source, self.scheme, self.seed = source, scheme, seed
+        self.columns = choose_columns(
+            columns, [c for c in source.columns if c not in EXTRA_COLUMNS], source.path
+        )
+        self.signal, self.noise = signal, noise
+        self._pool = pool
+
+    def recipes(
+        self, orbits: int | None, per_block: int = 16, halo: int = 2, sparse: bool = False
+    ) -> Iterator[Recipe]:
+        """Recipes for blocks of ``per_block`` orbits, ``orbits`` in all (None: endless).
+
+        ``sparse``: blocks hold the crossings that are not empty, see ``Block.filled``; without halo only.
+        """
+        if sparse and halo:
+            raise ValueError("sparse blocks have no neighbours")
+        pieces = self._pieces(per_block)
+        pool, offset = next(pieces), 0
+        whole = self.source.n is not None and self.source.n <= pool.n
+        orbit = 0
+        while orbits is None or orbit < orbits:
+            count = per_block if orbits is None else min(per_block, orbits - orbit)
+            last = (orbit + count + 1) * self.scheme.count
+            if not whole and last - offset > pool.n:
+                tail = max(orbit * self.scheme.count - self.scheme.count - offset, 0)
+                pool = Events.concatenate([pool.select(slice(tail, pool.n)), next(pieces)])
+                offset += tail
+                continue
+            yield partial(self._make, pool, offset, orbit * ORBIT, count * ORBIT, halo, sparse)
+            orbit += count
+
+    def _pieces(self, per_block: int) -> Iterator[Events]:
+        size = max(self._pool, (per_block + 2) * self.scheme.count)
+        while True:
+            empty = True
+            for piece in rechunk(self.source.blocks(self.columns), size):
+                empty = False
+                yield piece
+            if empty:
+                raise InputError("holds no events", file=self.source.path)
+
+    def _collisions_before(self, crossing: int) -> int:
+        return crossing // ORBIT * self.scheme.count + int(self.scheme.before[crossing % ORBIT])
+
+    def _make(self, pool: Events, offset: int, first: int, count: int, halo: int, sparse: bool) -> Block:
+        start, stop = max(first - halo, 0), first + count + halo
+        missing = start - (first - halo)  # before the first crossing of the stream there is nothing
+        colliding = self.scheme.colliding[np.arange(start, stop) % ORBIT]
+        added = self._draw(start, stop)
+        event = self._collisions_before(start) - offset
+        if sparse:
+            k = int(np.count_nonzero(colliding))
+            size, runs = k + added.noise_at.size, np.array([[0, k]])
+            signal_at = (np.cumsum(colliding) - 1)[added.signal_at]
+            noise_at = k + np.arange(added.noise_at.size)
+            filled = np.concatenate([np.flatnonzero(colliding), added.noise_at])
+        else:
+            size, runs, filled = missing + stop - start, _runs(colliding) + missing, None
+            signal_at, noise_at = added.signal_at + missing, added.noise_at + missing
+        columns: dict[str, NDArray[np.generic]] = {}
+        for name in self.columns:
+            out = np.empty((COLUMNS[name][0], size), np.int16)
+            _place(pool[name], runs, event, out)
+            if self.signal and signal_at.size:
+                out[:, signal_at] = self.signal.events.column(name)[:, added.signal]
+            if name in added.noise:
+                out[0, noise_at] = added.noise[name]
+            columns[name] = out
+        origin = np.full(missing + stop - start, EMPTY, np.uint8)
+        origin[missing:][colliding] = COLLISION
+        origin[missing + added.signal_at] = SIGNAL
+        if filled is None:
+            columns["bx"] = (np.arange(start - missing, stop) % ORBIT).astype(np.int16)[None]
+        return Block(Events(columns, size), first, halo, origin[halo : halo + count], filled)
+
+    def _draw(self, start: int, stop: int) -> _Added:
+        """Signal and noise of crossings ``start .. stop - 1``, positions counted from ``start``."""
+        signals, noises = [], []
+        for orbit in range(start // ORBIT, -(-stop // ORBIT)) if self.signal or self.noise else ():
+            rng = random_of_orbit(self.seed, orbit)
+            shift = orbit * ORBIT - start
+            if self.signal:
+                at, which = self.signal.draw(self.scheme, rng)
+                keep = (at + shift >= 0) & (at + shift < stop - start)
+                signals.append((at[keep] + shift, which[keep]))
+            if self.noise:
+                at, values = self.noise.draw(self.scheme, rng)
+                keep = (at + shift >= 0) & (at + shift < stop - start)
+                noises.append((at[keep] + shift, {name: value[keep] for name, value in values.items()}))
+        none = np.empty(0, np.int64)
+        names = noises[0][1] if noises else {}
+        return _Added(
+            np.concatenate([none, *(at for at, _ in signals)]),
+            np.concatenate([none, *(which for _, which in signals)]),
+            np.concatenate([none, *(at for at, _ in noises)]),
+            {name: np.concatenate([values[name] for _, values in noises]) for name in names},
+        )
