@@ -95,3 +95,7 @@ simulation-report: $(READY) ## rates of the committed sample against published o
 .PHONY: bench
 bench: $(READY) ## speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
 	@$(L1) bench
+
+.PHONY: ghdl
+ghdl: $(READY) ## fetch GHDL into .cache where it is not installed (no root needed)
+	@$(BIN)/python -m firmware.ghdl

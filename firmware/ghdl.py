@@ -1,4 +1,4 @@
-"""GHDL, found on PATH or unpacked from Debian's packages into the cache without root.
+"""`python -m firmware.ghdl`: GHDL from PATH, or unpacked from Debian's packages into the cache without root.
 
 GHDL's synthesis turns VHDL into Verilog, which the open simulators and Yosys read.
 """
@@ -111,3 +111,7 @@ def _missing(reason: str) -> InputError:
         value="ghdl",
         remedy="install ghdl (Debian: apt install ghdl)",
     )
+
+
+if __name__ == "__main__":
+    print(find_ghdl().program)
