@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.kernel.native.rows import map_row, signed_width
 from emulator.kernel.native.vectors import Row, Target, splat, vector
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 TILE_ROWS = 6
 """Results computed together: 6 x 4 accumulators and 4 inputs fit the 32 vector registers."""
+
+SPARSE = 0.8
+"""Share of groups with a non-zero weight up to which the zero ones are skipped in straight code."""
+MOST_GROUPED = 512
+"""Source rows up to which a good grouping is searched."""
+UNROLLED = 700
+"""Groups of weights in straight code; more would not fit the instruction cache."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def _multiply(generator: Generator, step: Dot, width: int) -> None:
 def _grouped(generator: Generator, step: Dot, path: Path) -> None:
     """Interleave the inputs in groups of ``path.group`` rows, then tiles of result rows."""
     writer, group = generator.writer, path.group
-    used = np.unique(step.row)
+    used = grouping(step, group)
     position = {int(row): p for p, row in enumerate(used)}
     groups = -(-len(used) // group)
     area = generator.reserve(groups * 4 * 64)
@@ -125,11 +133,14 @@ def _grouped(generator: Generator, step: Dot, path: Path) -> None:
         start = start - path.offset * weights.sum(axis=1).astype(object)
     start = np.array([_wrapped(int(s)) for s in start], dtype=object)
     words = _packed(weights, group)
+    filled = np.count_nonzero(words)
+    sparse = filled <= SPARSE * words.size and filled <= UNROLLED
     tiles = -(-step.out.rows // TILE_ROWS)
     edges = np.linspace(0, step.out.rows, tiles + 1).astype(int)
     for first, last in itertools.pairwise(edges):
         rows_here = range(int(first), int(last))
-        totals = _tile(generator, area, words[first:last], [int(s) for s in start[first:last]], group)
+        tile = words[first:last], [int(s) for s in start[first:last]], group
+        totals = _sparse_tile(generator, area, *tile) if sparse else _tile(generator, area, *tile)
         for j, total in zip(rows_here, totals, strict=True):
             if path.scale:
                 total = [writer.binary("shl", 32, t, splat(32, path.scale)) for t in total]
@@ -138,25 +149,48 @@ def _grouped(generator: Generator, step: Dot, path: Path) -> None:
             generator.produced(step.out, j, total, 32)
 
 
+def grouping(step: Dot, group: int) -> NDArray[np.int64]:
+    """The source rows in use, ordered so that rows with zeros in the same sums share a group."""
+    used = np.unique(step.row)
+    position = np.zeros(step.source.rows, np.int64)
+    position[used] = np.arange(len(used))
+    pattern = np.zeros((len(used), step.out.rows), np.int32)
+    pattern[position[step.row], step.target] = 1
+    if len(used) > MOST_GROUPED or pattern.mean() > SPARSE:
+        return used
+    left = set(range(len(used)))
+    order: list[int] = []
+    while left:
+        first = max(left, key=lambda row: (int(pattern[row].sum()), -row))
+        covered = pattern[first].copy()
+        left.remove(first)
+        order.append(first)
+        for _ in range(min(group - 1, len(left))):
+            candidates = sorted(left)
+            added = (pattern[candidates] & ~covered & 1).sum(axis=1)
+            best = candidates[int(np.lexsort((-pattern[candidates].sum(axis=1), added))[0])]
+            covered |= pattern[best]
+            left.remove(best)
+            order.append(best)
+    grouped: NDArray[np.int64] = used[order]
+    return grouped
+
+
 def _wrapped(value: int) -> int:
     return (value + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
-def _packed(
-    weights: np.ndarray[tuple[int, ...], np.dtype[np.int64]], group: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+def _packed(weights: NDArray[np.int64], group: int) -> NDArray[np.int32]:
     """(rows, groups) 32-bit words that hold ``group`` weights each."""
     narrow = weights.astype(np.int8 if group == 4 else np.dtype("<i2"))
-    packed: np.ndarray[tuple[int, ...], np.dtype[np.int32]] = np.ascontiguousarray(narrow).view(
-        np.dtype("<i4")
-    )
+    packed: NDArray[np.int32] = np.ascontiguousarray(narrow).view(np.dtype("<i4"))
     return packed
 
 
 def _tile(
     generator: Generator,
     area: str,
-    words: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
+    words: NDArray[np.int32],
     start: list[int],
     group: int,
 ) -> list[Row]:
@@ -177,24 +211,12 @@ def _tile(
     for total, result, first in zip(totals, results, start, strict=True):
         for t, s in zip(total, result, strict=True):
             writer.effect(f"{t} = phi {vector(32)} [ {splat(32, first)}, %{before} ], [ {s}, %{tag} ]")
-    inputs = []
-    base = writer.address(area, writer.do(f"shl i64 {index}, 8"))
-    for k in range(4):
-        inputs.append(writer.load(32, writer.address(base, 64 * k) if k else base, 64))
-    cast = 8 if group == 4 else 16
-    inputs = [writer.bitcast(32, v, cast) for v in inputs]
+    inputs = _inputs(generator, writer.address(area, writer.do(f"shl i64 {index}, 8")), group)
     weight_base = writer.address(table, writer.do(f"mul i64 {index}, {4 * rows}"))
     for r in range(rows):
-        word = writer.do(f"load i32, ptr {writer.address(weight_base, 4 * r)}")
-        one = writer.do(f"insertelement {vector(32)} poison, i32 {word}, i64 0")
-        same = writer.do(f"shufflevector {vector(32)} {one}, {vector(32)} poison, <16 x i32> zeroinitializer")
-        weight = writer.bitcast(32, same, cast)
+        weight = _weight(generator, writer.address(weight_base, 4 * r), group)
         for k in range(4):
-            made = (
-                writer.dot_bytes(totals[r][k], inputs[k], weight)
-                if group == 4
-                else writer.dot_words(totals[r][k], inputs[k], weight)
-            )
+            made = _multiply_add(generator, totals[r][k], inputs[k], weight, group)
             writer.effect(f"{results[r][k]} = bitcast {vector(32)} {made} to {vector(32)}")
     writer.effect(f"{following} = add i64 {index}, 1")
     more = writer.do(f"icmp slt i64 {following}, {groups}")
@@ -202,6 +224,54 @@ def _tile(
     writer.effect(f"br i1 {more}, label %{tag}, label %{after}")
     writer.label(after)
     return results
+
+
+def _sparse_tile(
+    generator: Generator,
+    area: str,
+    words: NDArray[np.int32],
+    start: list[int],
+    group: int,
+) -> list[Row]:
+    """Straight code for the groups that have a non-zero weight."""
+    writer = generator.writer
+    rows, groups = words.shape
+    filled = [(g, r) for g in range(groups) for r in range(rows) if words[r, g]]
+    table = generator.table(32, [int(words[r, g]) for g, r in filled] or [0])
+    # an address the compiler cannot see through: weights stay memory operands instead of spilled registers
+    base = writer.do(f'call ptr asm "", "=r,0"(ptr {table})')
+    totals = [[splat(32, s)] * 4 for s in start]
+    inputs: Row = []
+    last = -1
+    for number, (g, r) in enumerate(filled):
+        if g != last:
+            inputs, last = _inputs(generator, writer.address(area, 256 * g), group), g
+        weight = _weight(generator, writer.address(base, 4 * number), group)
+        totals[r] = [
+            _multiply_add(generator, t, x, weight, group) for t, x in zip(totals[r], inputs, strict=True)
+        ]
+    return [[writer.binary("add", 32, t, "zeroinitializer") for t in total] for total in totals]
+
+
+def _inputs(generator: Generator, base: str, group: int) -> Row:
+    """The four vectors of one group of rows."""
+    writer = generator.writer
+    loaded = [writer.load(32, writer.address(base, 64 * k), 64) for k in range(4)]
+    return [writer.bitcast(32, v, 8 if group == 4 else 16) for v in loaded]
+
+
+def _weight(generator: Generator, pointer: str, group: int) -> str:
+    """One group of weights in every 32-bit lane."""
+    writer = generator.writer
+    word = writer.do(f"load i32, ptr {pointer}")
+    one = writer.do(f"insertelement {vector(32)} poison, i32 {word}, i64 0")
+    same = writer.do(f"shufflevector {vector(32)} {one}, {vector(32)} poison, <16 x i32> zeroinitializer")
+    return writer.bitcast(32, same, 8 if group == 4 else 16)
+
+
+def _multiply_add(generator: Generator, total: str, x: str, weight: str, group: int) -> str:
+    writer = generator.writer
+    return writer.dot_bytes(total, x, weight) if group == 4 else writer.dot_words(total, x, weight)
 
 
 def ordered(generator: Generator, step: OrderedDot) -> None:
