@@ -132,7 +132,7 @@ def map_row(
         low,
         high,
         *before,
-        multiplier if low != high else 0,
+        multiplier,
         offset,
         low * multiplier,
         high * multiplier,

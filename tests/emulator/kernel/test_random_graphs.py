@@ -39,3 +39,12 @@ def test_chains(backend, seed, length, widest):
 def test_types_beyond_64_bits():
     graph = random_graph(3, 2, "square", widest=80)
     assert_equal_to_reference(graph, "vector", n=70)
+
+
+@pytest.mark.parametrize("seed", [5287])
+def test_found_before(seed):
+    """Seeds of graphs on which a back end was once wrong (5287: a scale wider than a row of zeros)."""
+    rng = np.random.default_rng(seed)
+    graph = random_graph(seed, int(rng.integers(0, 5)), OPERATIONS[seed % len(OPERATIONS)], 26)
+    for backend in ("vector", "portable", "interpreter"):
+        assert_equal_to_reference(graph, backend)
