@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "menu": "Check trigger menus against test vectors, compile them, show them.",
     "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
     "simulate-muons": "Simulate overlap-region muons as integer stubs.",
+    "evaluate": "What an algorithm is worth: efficiencies, rates, figures.",
     "train": "Train a model from its seed and export its graph.",
     "report": "One page about the firmware of a model.",
     "synth": "Resources, timing and latency of the generated Verilog.",

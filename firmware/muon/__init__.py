@@ -1,0 +1,1 @@
+"""Firmware that no graph describes: the golden patterns, and networks folded in time."""

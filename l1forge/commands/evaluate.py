@@ -1,0 +1,67 @@
+"""`l1forge evaluate MODEL`: what an algorithm is worth, as a table, JSON and figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Evaluate a model: efficiencies, rates and figures."""
+
+
+@app.command("muon_pt")
+def muon_pt(
+    muons: Annotated[int, typer.Option("--muons", "-n", min=20_000)] = 1_500_000,
+    seed: Annotated[
+        int, typer.Option(help="Of the evaluation sample; differs from every training seed.")
+    ] = 777,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for muon_pt.json and the figures.")
+    ] = Path("build/muon_pt"),
+    docs: Annotated[
+        Path | None, typer.Option(help="Also refresh the tables of this page (docs/muon.md).")
+    ] = None,
+    stubs: Annotated[
+        Path | None,
+        typer.Option(help="Stubs of another simulation (npz, parquet; docs/muon.md): pT of each."),
+    ] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="The table as JSON.")] = None,
+) -> None:
+    """Muon pT: golden patterns, float, quantised and small network, perfect pT at equal efficiency.
+
+    Examples:
+
+    `l1forge evaluate muon_pt -o build/muon_pt`
+
+    `l1forge evaluate muon_pt --stubs full_simulation.parquet -o build/muons`
+    """
+    console = Console()
+    output.mkdir(parents=True, exist_ok=True)
+    if stubs is not None:
+        from models.muon_pt.foreign import evaluate_stubs
+
+        evaluate_stubs(stubs, output / "muons.parquet", console.print)
+        return
+    from emulator.atomic import write_text
+    from models.muon_pt import plots, report
+    from models.muon_pt.evaluation import evaluate as compare
+    from simulation.muons.bending import draw_bending
+
+    with console.status(f"{muons} muons through all algorithms (about a minute per million)"):
+        result = compare(muons, seed)
+        plots.draw_all(result, output)
+        draw_bending(output / "muon_bending.png")
+    write_text(output / "muon_pt.json", json.dumps(report.rounded(result), indent=1) + "\n")
+    console.print(report.rich_table(result))
+    if json_output is not None:
+        write_text(json_output, json.dumps(report.rounded(result["table"]), indent=1) + "\n")
+    if docs is not None:
+        report.refresh(docs, result)
