@@ -100,6 +100,7 @@ class Kernel:
             if source.columns is None:
                 raise InputError(
                     "input has no event columns",
+                    file=self.graph.file,
                     field=f"node {source.node.name}: source",
                     remedy="use run_array, or export the graph with its sources",
                 )
@@ -112,6 +113,7 @@ class Kernel:
                 if name not in events or slot >= len(events[name]):
                     raise InputError(
                         "events lack this column",
+                        file=self.graph.file,
                         field=f"node {source.node.name}: source",
                         value=f"{name}[{slot}]",
                     )

@@ -23,7 +23,8 @@ def drop_unread_rows(program: Program) -> None:
         if not needed[step.out.number].any() and step.out.rows:
             continue
         _mark(step, needed)
-        kept.append(step)
+        if not (isinstance(step, Map) and not step.casts):
+            kept.append(step)
     program.steps = kept[::-1]
     fixed = {source.value.number for source in program.sources}
     for value in program.values:

@@ -225,7 +225,7 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
         sources = [produced[name] for name in node.inputs]
         if node.op == "input":
             value = program.value(node.name, node.type.fraction, Interval.of_type(node.type, node.size))
-            program.sources.append(Source(value, node, np.zeros(node.size, bool), _columns(node)))
+            program.sources.append(Source(value, node, np.zeros(node.size, bool), _columns(node, graph.file)))
         else:
             mark = len(program.steps), len(program.values)
             try:
@@ -245,13 +245,16 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
     return program
 
 
-def _columns(node: Node) -> list[tuple[str, int] | None] | None:
+def _columns(node: Node, file: str | None) -> list[tuple[str, int] | None] | None:
     texts = node.attributes.get("source")
     if texts is None:
         return None
     if len(texts) != node.size:
         raise InputError(
-            f"needs one entry per element ({node.size})", field=f"node {node.name}: source", value=len(texts)
+            f"needs one entry per element ({node.size})",
+            file=file,
+            field=f"node {node.name}: source",
+            value=len(texts),
         )
     columns: list[tuple[str, int] | None] = []
     for text in texts:
@@ -263,6 +266,7 @@ def _columns(node: Node) -> list[tuple[str, int] | None] | None:
         else:
             raise InputError(
                 "is not a column",
+                file=file,
                 field=f"node {node.name}: source",
                 value=text,
                 remedy='write "mu.pt[0]" or "0"',
