@@ -1,0 +1,72 @@
+"""The command lines around co-verification: exit codes, files, one clear line for bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from emulator.errors import InputError
+from emulator.graph import Graph
+from l1forge.commands.cosim import app as cosim
+from l1forge.commands.report import app as report
+from l1forge.commands.synth import app as synth
+
+pytestmark = pytest.mark.xdist_group("rtl")
+
+
+@pytest.fixture
+def graph_file(design: Graph, tmp_path: Path) -> str:
+    design.save(tmp_path / "trigger.json")
+    return str(tmp_path / "trigger.json")
+
+
+def test_cosim_passes_and_leaves_its_report(graph_file: str, tmp_path: Path) -> None:
+    json_file = tmp_path / "cosim.json"
+    result = CliRunner().invoke(cosim, [graph_file, "-n", "2000", "--seed", "3", "--json", str(json_file)])
+    assert result.exit_code == 0, result.output
+    assert "0 mismatches in 2,000 crossings × 2 implementations" in result.output
+    saved = json.loads(json_file.read_text())
+    assert saved["passed"]
+    assert saved["crossings"] == saved["checked"]["rtl"] == 2000
+
+
+def test_cosim_of_different_circuits_fails(graph_file: str, tmp_path: Path, monkeypatch) -> None:
+    import testbench.cosim
+
+    honest = testbench.cosim.emulator_of
+
+    def dishonest(graph: Graph):
+        run = honest(graph)
+        return lambda block: run(block) + 1
+
+    monkeypatch.setattr(testbench.cosim, "emulator_of", dishonest)
+    result = CliRunner().invoke(cosim, [graph_file, "-n", "100", "--deep", "-o", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "300 mismatches in 100 crossings" in result.output
+    assert not json.loads((tmp_path / "cosim.json").read_text())["passed"]
+
+
+def test_report_shows_the_verdict(graph_file: str, tmp_path: Path) -> None:
+    assert CliRunner().invoke(cosim, [graph_file, "-n", "1000", "--deep"]).exit_code == 0
+    page = tmp_path / "page.html"
+    result = CliRunner().invoke(report, [graph_file, "-o", str(page)])
+    assert result.exit_code == 0, result.output
+    assert "0 mismatches in 1,000 crossings" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("app", "arguments", "message"),
+    [
+        (cosim, ["nothing"], "neither a model nor a graph file"),
+        (cosim, ["GRAPH", "-n", "0"], "nothing to verify"),
+        (cosim, ["GRAPH", "--hls", "nowhere"], "nowhere"),
+        (synth, ["GRAPH", "--tool", "quartus"], "--tool: unknown tool"),
+        (synth, ["GRAPH", "--stages", "0"], "stages: must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_error(graph_file: str, app, arguments: list[str], message: str) -> None:
+    words = [graph_file if word == "GRAPH" else word for word in arguments]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
