@@ -18,9 +18,11 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If the folder does not exist or cannot be written to.
+        If ``target`` is a folder, or its folder does not exist or cannot be written to.
     """
     target = Path(target)
+    if target.is_dir():
+        raise InputError("is a folder", file=target, remedy="name a file to write")
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
     except OSError as error:

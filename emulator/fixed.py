@@ -42,7 +42,10 @@ class Overflow(StrEnum):
     WRAP_SM = "WRAP_SM"
 
 
-_PATTERN = re.compile(r"(?:ap_)?(u?)(fixed|int)<([^<>]*)>")
+_PATTERN = re.compile(r"(?:ap_)?(u?)(fixed|int)<([-A-Z0-9_,]*)>")
+_NUMBER = re.compile(r"-?[0-9]+")
+FARTHEST = 1024
+"""Largest distance of the binary point from the bits of a type."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class FixedType:
         Raises
         ------
         InputError
-            If the text is not such a type or its width is not in 1 .. 256.
+            If the text is not such a type, its width is not in 1 .. 256 or its integer bits are beyond 1024.
         """
         place = {"file": str(file) if file is not None else None, "field": field, "value": text}
         remedy = "write a type such as fixed<16,6>, ufixed<8,4,RND_CONV,SAT> or uint<9>"
@@ -103,13 +106,13 @@ class FixedType:
         unsigned, kind, arguments = match.groups()
         words = [word.removeprefix("AP_") for word in arguments.split(",")]
         try:
-            width = int(words[0])
-            integer = int(words[1]) if kind == "fixed" else width
+            width = _number(words[0])
+            integer = _number(words[1]) if kind == "fixed" else width
             rest = words[2:] if kind == "fixed" else words[1:]
             rounding = Rounding(rest[0]) if rest else Rounding.TRN
             overflow = Overflow(rest[1]) if len(rest) > 1 else Overflow.WRAP
-            bits = int(rest[2]) if len(rest) > 2 else 0
-            if len(rest) > 3 or not 1 <= width <= 256 or not 0 <= bits <= width:
+            bits = _number(rest[2]) if len(rest) > 2 else 0
+            if len(rest) > 3 or not 1 <= width <= 256 or not 0 <= bits <= width or abs(integer) > FARTHEST:
                 raise ValueError(text)
             if unsigned and overflow is Overflow.WRAP_SM:  # the ap_fixed headers stop at this
                 raise ValueError(text)
@@ -123,6 +126,12 @@ class FixedType:
         signed = minimum < 0
         width = max(maximum.bit_length(), (-minimum - 1).bit_length() if signed else 0) + signed
         return FixedType(max(width, 1), max(width, 1), signed)
+
+
+def _number(word: str) -> int:
+    if not _NUMBER.fullmatch(word):  # int() would also take 1_6 and digits of other scripts
+        raise ValueError(word)
+    return int(word)
 
 
 def round_shift(values: Integers, shift: int, rounding: Rounding) -> Integers:

@@ -8,6 +8,7 @@ lists the operations, ``emulator.reference`` evaluates them slowly and literally
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from emulator.ops import OPERATIONS, check_node
 
 FORMAT = "l1forge-graph"
 VERSION = 1
+_NAME = re.compile(r"\w[-\w.]*", re.ASCII)
+"""Names of graphs become names of folders and modules."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,22 @@ class Graph:
         for name in self.outputs:
             if name not in seen:
                 raise InputError("output is not a node", file=self.file, field="outputs", value=name)
+        twice = [name for name in self.outputs if self.outputs.count(name) > 1]
+        if twice:
+            raise InputError("output is listed twice", file=self.file, field="outputs", value=twice[0])
 
     def subgraph(self, outputs: Iterable[str]) -> Graph:
         """The part that the given outputs need (inputs keep their full shape)."""
         wanted = list(outputs)
         needed = set(wanted)
+        for name in needed - {node.name for node in self.nodes}:
+            raise InputError(
+                "the graph has no such output",
+                file=self.file,
+                field="outputs",
+                value=name,
+                remedy=f"it has {', '.join(self.outputs)}",
+            )
         for node in reversed(self.nodes):
             if node.name in needed:
                 needed.update(node.inputs)
@@ -163,8 +177,12 @@ class Graph:
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(
-                f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", file=file
+                f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}",
+                file=file,
+                remedy="export the model again",
             ) from error
+        except RecursionError as error:
+            raise InputError("is nested too deeply for a graph", file=file) from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError("is not a graph file", file=file, field="format", remedy=f'expected "{FORMAT}"')
         if document.get("version") != VERSION:
@@ -181,7 +199,14 @@ class Graph:
         outputs = _get(document, "outputs", list, "graph", file)
         if not all(isinstance(name, str) for name in outputs):
             raise InputError("outputs must be node names", file=file, field="outputs", value=outputs)
-        return Graph(str(document.get("name", "")), nodes, outputs, document.get("meta") or {}, file)
+        name, meta = _get(document, "name", str, "graph", file), document.get("meta") or {}
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                "is not a name", file=file, field="name", value=name, remedy="letters, digits, _, - and ."
+            )
+        if not isinstance(meta, dict):
+            raise InputError("notes must be an object", file=file, field="meta", value=meta)
+        return Graph(name, nodes, outputs, meta, file)
 
 
 def _node_text(node: Node) -> str:

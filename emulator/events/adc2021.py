@@ -45,7 +45,11 @@ def open_dataset(path: str | Path) -> Iterator[h5py.Dataset]:
             raise InputError("no such dataset", file=path, field=DATASET, remedy=f"it has {', '.join(file)}")
         if dataset.ndim != 3 or dataset.shape[1:] != (PARTICLES, 4):
             raise InputError(
-                f"shape (N, {PARTICLES}, 4) expected", file=path, field=DATASET, value=dataset.shape
+                f"shape (N, {PARTICLES}, 4) expected",
+                file=path,
+                field=DATASET,
+                value=dataset.shape,
+                remedy="the layout is in docs/formats.md",
             )
         if dataset.dtype.kind != "f":
             raise InputError(

@@ -82,16 +82,22 @@ def open_tree(path: str | Path) -> Iterator[Any]:
 
     try:
         file = uproot.open(path)
+        names = file.keys(cycle=False)
     except Exception as error:
         raise InputError(
             f"not a readable ROOT file: {type(error).__name__}", file=path, remedy="it may be truncated"
         ) from error
     with file:
+        if TREE not in names:
+            raise InputError(
+                "no such tree", file=path, field=TREE, remedy=f"it has {', '.join(names) or 'nothing'}"
+            )
         try:
             tree = file[TREE]
         except Exception as error:
-            names = ", ".join(file.keys(cycle=False)) or "nothing"
-            raise InputError("no such tree", file=path, field=TREE, remedy=f"it has {names}") from error
+            raise InputError(
+                f"damaged ROOT data: {type(error).__name__}", file=path, field=TREE, remedy="copy it again"
+            ) from error
         yield tree
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -80,13 +80,17 @@ def write_events(
 def open_parquet(path: str | Path) -> pq.ParquetFile:
     """The open file; InputError if it is not a whole parquet file."""
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        file = pq.ParquetFile(path, memory_map=True)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"not a readable parquet file: {_first_line(error)}",
             file=path,
             remedy="it may be truncated; write it again",
         ) from error
+    twice = [name for name, count in Counter(file.schema_arrow.names).items() if count > 1]
+    if twice:
+        raise InputError("two columns of this name", file=path, field=twice[0], remedy="rename one")
+    return file
 
 
 def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ def open_events(path: str | Path, bx: int = 0) -> EventSource:
         raise InputError(f"cannot be read: {error.strerror}", file=path, remedy="check the name") from error
     if not head:
         raise InputError("is empty", file=path, remedy="write or copy it again")
+    if head.startswith(b"\x1f\x8b"):
+        raise InputError("is compressed with gzip", file=path, remedy="gunzip it first")
     if head.startswith(b"PAR1"):
         return _parquet(path)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):

@@ -29,7 +29,7 @@ def convert(
     ] = "compact",
     columns: Annotated[int, typer.Option(help="Test vectors: 60 columns, or 48 (2015, 2016).")] = 60,
     bx: Annotated[int, typer.Option(help="NanoAOD: bunch crossing to take, 0 is the triggered one.")] = 0,
-    limit: Annotated[int | None, typer.Option("-n", help="Only the first crossings.")] = None,
+    limit: Annotated[int | None, typer.Option("-n", help="Only the first crossings.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Convert an event file; integers stay what they are, and everything that did not fit is counted.
@@ -46,10 +46,12 @@ def convert(
     from emulator.events.blocks import first_crossings
     from emulator.events.sink import format_of, write_any
     from emulator.events.source import open_events
+    from l1forge.outputs import check_outputs
     from l1forge.progress import tracked
 
     if layout not in ("compact", "dense"):
         raise InputError("compact or dense", field="--layout", value=layout)
+    check_outputs(output, inputs=[source])
     format_name = format_of(output, to)
     events = open_events(source, bx)
     total = events.n if limit is None or events.n is None else min(limit, events.n)

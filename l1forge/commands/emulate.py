@@ -29,8 +29,8 @@ def emulate(
     outputs: Annotated[
         list[str] | None, typer.Option("--score", help="Only these outputs of the graph.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
-    block: Annotated[int, typer.Option(help="Crossings in memory at a time.")] = 1 << 18,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,
+    block: Annotated[int, typer.Option(help="Crossings in memory at a time.", min=1)] = 1 << 18,
     plan: Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")] = False,
     json_output: Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")] = None,
 ) -> None:
@@ -47,9 +47,11 @@ def emulate(
     from emulator.graph import Graph
     from emulator.kernel import compile_graph
     from emulator.scores import Distribution, open_writer
+    from l1forge.outputs import check_outputs
     from models import graph_path
 
     console = Console()
+    check_outputs(output, json_output, inputs=[source])
     path = graph_path(model)
     graph = Graph.load(path)
     events = open_events(source)

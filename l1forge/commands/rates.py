@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +62,13 @@ def rates(
         )
     source = zero_bias or SAMPLE / "zerobias.parquet"
     signals = signal or sorted(p for p in SAMPLE.glob("*.parquet") if p.name != "zerobias.parquet")
+    for target in rate or []:
+        if not 0 < target < math.inf:
+            raise InputError("is not a rate in kHz", field="--rate", value=target, remedy="such as 10")
+    if len({path.stem for path in signals}) < len(signals):
+        raise InputError(
+            "two signals have one name", field="--signal", remedy="tables list them by file name: rename one"
+        )
     kernel = compile_graph(graph, [name])
     files = [source, *signals]
     scores = {
@@ -71,6 +79,9 @@ def rates(
         background = background[N_TRAIN:]
     if not len(background):
         raise InputError("holds no zero-bias crossing", file=source, remedy="give at least two events")
+    for path in signals:
+        if not len(scores[path]):
+            raise InputError("holds no crossing", file=path, remedy="leave it out")
     lsb = graph[name].type.lsb
     report = study(background, {p.stem: scores[p] for p in signals}, rate or [1.0, 10.0, 30.0], lsb)
     output.mkdir(parents=True, exist_ok=True)
