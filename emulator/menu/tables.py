@@ -114,9 +114,13 @@ def _span(collection: str) -> int:
 
 
 def _inverse(eta_step: float, bins: int, etas: int) -> NDArray[np.int64]:
+    """``inverse_dr2`` of every (delta eta, delta phi): the same double-precision steps, all at once."""
     phi_step = 2 * math.pi / bins
-    rows = range(etas), range(bins // 2 + 1)
-    return np.array([[inverse_dr2(eta_step, phi_step, i, j) for j in rows[1]] for i in rows[0]], np.int64)
+    deta = (np.arange(etas) * eta_step)[:, None]
+    dphi = (np.arange(bins // 2 + 1) * phi_step)[None]
+    squared = deta * deta + dphi * dphi
+    squared[0, 0] = np.inf
+    return np.floor(10**INVERSE_DIGITS / squared + 0.5).astype(np.int64)
 
 
 @cache
@@ -153,7 +157,7 @@ def muon_geometry() -> Geometry:
 
 
 HEADER = 17
-"""Words at the start of the flat table that hold offsets: 7 of each geometry, then calorimeter pt, muon pt and upt."""
+"""Words at its start that hold offsets: 7 of each geometry, calorimeter pt, muon pt, muon upt."""
 GEOMETRY_WORDS = 7
 (FLAT_DETA, FLAT_DPHI, FLAT_COSH, FLAT_COS, FLAT_COS_PHI, FLAT_SIN_PHI, FLAT_INVERSE) = range(GEOMETRY_WORDS)
 

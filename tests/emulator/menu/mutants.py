@@ -1,0 +1,83 @@
+"""The menu package with one rule changed: sources edited in memory, kernels run as plain Python.
+
+``mutated(module, old, new)`` imports a fresh copy of ``emulator.menu`` in which ``old`` (which must occur
+exactly once) reads ``new``, and puts the real package back afterwards.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import emulator.jit
+import emulator.menu
+
+FOLDER = Path(emulator.menu.__file__).parent
+PREFIX = "emulator.menu"
+
+
+class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the modules of the package from texts."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name in self.texts:
+            file = FOLDER / f"{name.rpartition('.')[2]}.py"
+            return importlib.util.spec_from_file_location(name, file, loader=self)
+        return None
+
+    def create_module(self, spec: Any) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self.texts[module.__name__], module.__file__ or "", "exec"), module.__dict__)  # noqa: S102
+
+
+def _load(address: int, index: int, like: Any) -> Any:
+    size = like.dtype.itemsize
+    return np.frombuffer(ctypes.string_at(int(address) + int(index) * size, size), like.dtype)[0]
+
+
+def _texts() -> dict[str, str]:
+    return {
+        f"{PREFIX}.{file.stem}": file.read_text() for file in FOLDER.glob("*.py") if file.stem != "__init__"
+    }
+
+
+@contextmanager
+def mutated(module: str, old: str, new: str) -> Iterator[None]:
+    """A world in which the menu package's ``module`` reads ``new`` where it reads ``old``."""
+    texts = _texts()
+    name = f"{PREFIX}.{module}"
+    assert texts[name].count(old) == 1, f"{module}: {old!r} occurs {texts[name].count(old)} times"
+    texts[name] = texts[name].replace(old, new)
+    finder = _Source(texts)
+    real = {key: value for key, value in sys.modules.items() if key.startswith(f"{PREFIX}.")}
+    real_kernel, package = emulator.jit.kernel, dict(vars(emulator.menu))
+    try:
+        for key in real:
+            del sys.modules[key]
+        sys.meta_path.insert(0, finder)
+        emulator.jit.kernel = lambda function: function  # type: ignore[assignment]
+        importlib.import_module(f"{PREFIX}.kernels").load = _load  # type: ignore[attr-defined]
+        with np.errstate(over="ignore"):
+            yield
+    finally:
+        sys.meta_path.remove(finder)
+        emulator.jit.kernel = real_kernel
+        for key in [key for key in sys.modules if key.startswith(f"{PREFIX}.")]:
+            del sys.modules[key]
+        sys.modules.update(real)
+        vars(emulator.menu).update(package)
