@@ -71,6 +71,8 @@ class Report:
             f"{self.mismatches:,} mismatches in {self.crossings:,} crossings"
             f" × {1 + len(self.checked)} implementations"
         )
+        fewer = [f"{name}: {n:,}" for name, n in self.checked.items() if n < self.crossings]
+        text += f" ({', '.join(fewer)})" if fewer else ""
         if self.missing:
             text += f"; {self.missing:,} results missing or too many"
         if self.misplaced:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from emulator.errors import InputError
 from emulator.fixed import FixedType, Overflow, Rounding, round_shift
 from emulator.fixed import cast as cast_integers
+from firmware.rtl.wrapping import wrap_keeping
 
 Variable = Any  # alkaid.trace.FVariable
 
@@ -24,19 +24,19 @@ def fraction_bits(x: Variable) -> int:
 
 
 def cast(x: Variable, target: FixedType) -> Variable:
-    """``x`` cast to ``target``: round, then overflow, exactly as docs/graph.md states.
-
-    Raises
-    ------
-    InputError
-        For WRAP with saturation bits and WRAP_SM, which the emulator does not define either.
-    """
+    """``x`` cast to ``target``: round, then overflow, exactly as docs/graph.md states."""
     if x.low == x.high:  # alkaid 0.8.2 wraps unsigned constants at twice their range
         numerator, denominator = float(x.low).as_integer_ratio()
         value = np.array([numerator], object)
         return _like(x, int(cast_integers(value, denominator.bit_length() - 1, target)[0]), target.fraction)
     rounded = round_to(x, target.fraction, target.rounding)
-    return cast(rounded, target) if rounded.low == rounded.high else _overflow(rounded, target)
+    if rounded.low == rounded.high:
+        return cast(rounded, target)
+    if in_range(rounded, target):
+        return rounded
+    if target.overflow is Overflow.WRAP_SM or (target.overflow is Overflow.WRAP and target.saturation_bits):
+        return wrap_keeping(rounded, round_to(x, target.fraction, Rounding.TRN), target)
+    return _overflow(rounded, target)
 
 
 def in_range(x: Variable, target: FixedType) -> bool:
@@ -82,8 +82,6 @@ def round_to(x: Variable, fraction: int, mode: Rounding) -> Variable:
 
 
 def _overflow(x: Variable, target: FixedType) -> Variable:
-    if in_range(x, target):
-        return x
     low, high = target.minimum * target.lsb, target.maximum * target.lsb
     mode = target.overflow
     if mode in (Overflow.SAT, Overflow.SAT_SYM):
@@ -95,11 +93,7 @@ def _overflow(x: Variable, target: FixedType) -> Variable:
         if x.low < low:
             result = _gate(result, invert((x - low).is_negative()), (low, high))
         return result
-    if mode is Overflow.WRAP and target.saturation_bits == 0:
-        return x.quantize(int(target.signed), target.integer - target.signed, target.fraction, "WRAP", "TRN")
-    raise InputError(
-        "overflow mode has no logic yet", field="type", value=str(target), remedy="use WRAP, SAT or SAT_SYM"
-    )
+    return x.quantize(int(target.signed), target.integer - target.signed, target.fraction, "WRAP", "TRN")
 
 
 def _like(x: Variable, integer: int, fraction: int) -> Variable:

@@ -25,7 +25,7 @@ def vae() -> Graph:
 def test_three_implementations_agree(vae: Graph, tmp_path: Path) -> None:
     hls = hls_implementation(hls_project("vae", vae, build_folder() / "hls"), vae)
     project, report = verify(vae, CROSSINGS, extra={"hls": hls}, extra_limit=CSIM)
-    assert report.verdict == "0 mismatches in 100,000 crossings × 3 implementations"
+    assert report.verdict.startswith("0 mismatches in 100,000 crossings × 3 implementations (hls: ")
     assert report.passed
     assert report.checked["rtl"] == CROSSINGS
     assert report.checked["hls"] >= CSIM

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from alkaid.trace import FVariable, HWConfig, trace
 
-from emulator.errors import InputError
 from emulator.fixed import FixedType, Overflow, Rounding
 from emulator.fixed import cast as cast_integers
 from firmware.rtl.casts import cast
@@ -14,14 +13,22 @@ SOURCES = [FixedType(7, 3), FixedType(7, 3, False), FixedType(6, -2), FixedType(
 TARGETS = [(4, 3, 1), (4, 3, 0), (5, 1, 1), (3, 4, 1), (9, 4, 0), (2, 3, 1), (1, 1, 0), (4, -1, 1), (3, 9, 1)]
 
 
-@pytest.mark.parametrize("overflow", [Overflow.WRAP, Overflow.SAT, Overflow.SAT_SYM, Overflow.SAT_ZERO])
+MODES = [
+    *((mode, 0) for mode in Overflow),
+    *((mode, n) for mode in (Overflow.WRAP, Overflow.WRAP_SM) for n in (1, 2, 3)),
+]
+
+
+@pytest.mark.parametrize(("overflow", "bits"), MODES)
 @pytest.mark.parametrize("rounding", Rounding)
-def test_cast_equals_the_contract(rounding: Rounding, overflow: Overflow) -> None:
+def test_cast_equals_the_contract(rounding: Rounding, overflow: Overflow, bits: int) -> None:
     inputs, outputs, expected, values = [], [], [], []
     for source in SOURCES:
         integers = np.arange(1 << 7) % (1 << source.width) + source.minimum
         for width, integer, signed in TARGETS:
-            target = FixedType(width, integer, bool(signed), rounding, overflow)
+            if bits > width or (overflow is Overflow.WRAP_SM and not signed):
+                continue  # not a type
+            target = FixedType(width, integer, bool(signed), rounding, overflow, bits)
             x = FVariable.from_kif(
                 int(source.signed),
                 source.integer - source.signed,
@@ -35,9 +42,3 @@ def test_cast_equals_the_contract(rounding: Rounding, overflow: Overflow) -> Non
             expected.append(result.astype(np.float64) * target.lsb)
     found = trace(inputs, outputs).predict(np.stack(values, axis=1), n_threads=1)
     np.testing.assert_array_equal(found, np.stack(expected, axis=1))
-
-
-def test_mode_without_logic_is_refused() -> None:
-    x = FVariable.from_kif(1, 6, 0, hwconf=HWConfig(*HARDWARE))
-    with pytest.raises(InputError, match=r"fixed<4,4,TRN,WRAP,2>"):
-        cast(x, FixedType(4, 4, saturation_bits=2))
