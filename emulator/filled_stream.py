@@ -17,7 +17,7 @@ from emulator.events.source import EventSource
 from emulator.filling import LHC, ORBIT, FillingScheme
 from emulator.injection import Injection, Noise, random_of_orbit
 from emulator.jit import compiled
-from emulator.stream import COLLISION, EMPTY, SIGNAL, Block, Recipe
+from emulator.stream import COLLISION, EMPTY, SIGNAL, Block, Part, Recipe, orbit_slice
 
 POOL = 1 << 20
 """Crossings of a source in memory at a time."""
@@ -62,6 +62,17 @@ class _Added:
     noise: dict[str, NDArray[np.int16]]
 
 
+def _views(pool: Events, event: int, places: NDArray[np.int64]) -> tuple[Part, ...]:
+    """The pool's events ``event, event + 1 ...`` (modulo its size), uncopied, for ``places``."""
+    parts, done = [], 0
+    while done < places.size:
+        start = (event + done) % pool.n
+        size = min(places.size - done, pool.n - start)
+        parts.append(Part(pool.rows(start, start + size), places[done : done + size]))
+        done += size
+    return tuple(parts)
+
+
 class FilledStream:
     """Colliding crossings filled from a zero-bias sample, in its order and from its start again at its end.
 
@@ -99,7 +110,8 @@ class FilledStream:
     ) -> Iterator[Recipe]:
         """Recipes for blocks of ``per_block`` orbits, ``orbits`` in all (None: endless).
 
-        ``sparse``: blocks hold the crossings that are not empty, see ``Block.filled``; without halo only.
+        ``sparse``: blocks hold the crossings that are not empty, uncopied, as ``Block.parts``; without
+        halo only.
         """
         if sparse and halo:
             raise ValueError("sparse blocks have no neighbours")
@@ -134,33 +146,41 @@ class FilledStream:
     def _make(self, pool: Events, offset: int, first: int, count: int, halo: int, sparse: bool) -> Block:
         start, stop = max(first - halo, 0), first + count + halo
         missing = start - (first - halo)  # before the first crossing of the stream there is nothing
-        colliding = self.scheme.colliding[np.arange(start, stop) % ORBIT]
+        colliding = orbit_slice(self.scheme.colliding, start, stop - start)
         added = self._draw(start, stop)
         event = self._collisions_before(start) - offset
-        if sparse:
-            k = int(np.count_nonzero(colliding))
-            size, runs = k + added.noise_at.size, np.array([[0, k]])
-            signal_at = (np.cumsum(colliding) - 1)[added.signal_at]
-            noise_at = k + np.arange(added.noise_at.size)
-            filled = np.concatenate([np.flatnonzero(colliding), added.noise_at])
-        else:
-            size, runs, filled = missing + stop - start, _runs(colliding) + missing, None
-            signal_at, noise_at = added.signal_at + missing, added.noise_at + missing
-        columns: dict[str, NDArray[np.generic]] = {}
-        for name in self.columns:
-            out = np.empty((COLUMNS[name][0], size), np.int16)
-            _place(pool[name], runs, event, out)
-            if self.signal and signal_at.size:
-                out[:, signal_at] = self.signal.events.column(name)[:, added.signal]
-            if name in added.noise:
-                out[0, noise_at] = added.noise[name]
-            columns[name] = out
         origin = np.full(missing + stop - start, EMPTY, np.uint8)
         origin[missing:][colliding] = COLLISION
         origin[missing + added.signal_at] = SIGNAL
-        if filled is None:
-            columns["bx"] = (np.arange(start - missing, stop) % ORBIT).astype(np.int16)[None]
-        return Block(Events(columns, size), first, halo, origin[halo : halo + count], filled)
+        origin = origin[halo : halo + count]
+        if sparse:
+            parts = (*_views(pool, event, np.flatnonzero(colliding)), *self._added_part(added))
+            return Block(Events({}, 0), first, 0, origin, parts)
+        columns: dict[str, NDArray[np.generic]] = {}
+        for name in self.columns:
+            out = np.empty((COLUMNS[name][0], missing + stop - start), np.int16)
+            _place(pool[name], _runs(colliding) + missing, event, out)
+            if self.signal and added.signal.size:
+                out[:, missing + added.signal_at] = self.signal.events.column(name)[:, added.signal]
+            if name in added.noise:
+                out[0, missing + added.noise_at] = added.noise[name]
+            columns[name] = out
+        columns["bx"] = (np.arange(start - missing, stop) % ORBIT).astype(np.int16)[None]
+        return Block(Events(columns, missing + stop - start), first, halo, origin)
+
+    def _added_part(self, added: _Added) -> tuple[Part, ...]:
+        places = np.concatenate([added.signal_at, added.noise_at])
+        if not places.size:
+            return ()
+        columns: dict[str, NDArray[np.generic]] = {}
+        for name in self.columns:
+            out = np.zeros((COLUMNS[name][0], places.size), np.int16)
+            if self.signal:
+                out[:, : added.signal.size] = self.signal.events.column(name)[:, added.signal]
+            if name in added.noise:
+                out[0, added.signal.size :] = added.noise[name]
+            columns[name] = out
+        return (Part(Events(columns, places.size), places),)
 
     def _draw(self, start: int, stop: int) -> _Added:
         """Signal and noise of crossings ``start .. stop - 1``, positions counted from ``start``."""

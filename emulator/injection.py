@@ -48,9 +48,8 @@ class Injection:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Crossings of one orbit that get signal, and the number of the event for each."""
         chosen = (rng.random(scheme.colliding.size) < self.probability) & scheme.colliding
-        which = rng.integers(self.events.n, size=scheme.colliding.size)
         at = np.flatnonzero(chosen)
-        return at, which[at]
+        return at, rng.integers(self.events.n, size=at.size)
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,10 @@ class Noise:
         self, scheme: FillingScheme, rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int16]]]:
         """Crossings of one orbit that get noise, and the leading jet's columns there."""
-        size = scheme.colliding.size
-        at = np.flatnonzero((rng.random(size) < self.probability) & ~scheme.colliding)
+        at = np.flatnonzero((rng.random(scheme.colliding.size) < self.probability) & ~scheme.colliding)
         values = {
-            "jet.et": np.minimum(1 + rng.exponential(self.mean, size), COLUMNS["jet.et"][1].maximum),
-            "jet.eta": rng.integers(-ETA_CODES, ETA_CODES, size),
-            "jet.phi": rng.integers(0, CALO_PHI_BINS, size),
+            "jet.et": np.minimum(1 + rng.exponential(self.mean, at.size), COLUMNS["jet.et"][1].maximum),
+            "jet.eta": rng.integers(-ETA_CODES, ETA_CODES, at.size),
+            "jet.phi": rng.integers(0, CALO_PHI_BINS, at.size),
         }
-        return at, {name: value[at].astype(np.int16) for name, value in values.items()}
+        return at, {name: value.astype(np.int16) for name, value in values.items()}

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import Events
+from emulator.events.objects import Events, layout_of
 from emulator.jit import compiled
 from emulator.menu.compiled import CompiledMenu
 from emulator.menu.evaluate import MenuEvaluator
 from emulator.path_report import PathReport
-from emulator.prescale import ALGORITHMS, Prescaler, PrescaleSettings
+from emulator.prescale import ALGORITHMS, WORDS, Prescaler, PrescaleSettings
 from emulator.stream import EMPTY, Block, Recipe
 from emulator.trigger_control import TriggerControl
 
@@ -49,7 +49,7 @@ class Decision:
 
     def events(self) -> Events:
         """The block's own crossings with ``bx``, ``algo`` and ``finor``, before prescales as test vectors."""
-        if self.block.filled is not None:
+        if self.block.parts is not None:
             raise ValueError("a sparse block does not hold every crossing")
         halo, n = self.block.halo, self.block.n
         own = self.block.events.select(slice(halo, halo + n))
@@ -140,24 +140,33 @@ class TriggerPath:
         timer = _Timer()
         block = recipe()
         timer.lap("stream")
-        scores: dict[str, NDArray[Any]] = {}
-        for model in self.models:
-            scores |= model(block.events)
-        timer.lap("models")
-        if block.filled is None:
+        if block.parts is None:
+            scores = self._scores(block.events)
+            timer.lap("models")
             words = self.evaluator(block.events, scores, neighbours="halo")
-        else:
-            words = np.repeat(self._empty_words(block.events), block.n, axis=1)
-            _scatter(self.evaluator(block.events, scores), block.filled, words)
-        timer.lap("menu")
+            timer.lap("menu")
+            return _Worked(block, words, timer.seconds)
+        words = np.empty((WORDS, block.n), np.uint64)
+        words[:] = self._empty_words()
+        for part in block.parts:
+            scores = self._scores(part.events)
+            timer.lap("models")
+            _scatter(self.evaluator(part.events, scores), part.places, words)
+            timer.lap("menu")
         return _Worked(block, words, timer.seconds)
 
-    def _empty_words(self, like: Events) -> NDArray[np.uint64]:
+    def _scores(self, events: Events) -> dict[str, NDArray[Any]]:
+        scores: dict[str, NDArray[Any]] = {}
+        for model in self.models:
+            scores |= model(events)
+        return scores
+
+    def _empty_words(self) -> NDArray[np.uint64]:
         """Algorithm bits of a crossing without objects, shape (8, 1)."""
         if self._empty is None:
-            empty = Events({name: np.zeros_like(like[name][:, :1]) for name in like}, 1)
-            scores = {name: array for model in self.models for name, array in model(empty).items()}
-            self._empty = self.evaluator(empty, scores)
+            columns = {name: layout_of(name) for name in self.columns}
+            empty = Events({name: np.zeros((slots, 1), dtype) for name, (slots, dtype) in columns.items()}, 1)
+            self._empty = self.evaluator(empty, self._scores(empty))
         return self._empty
 
     def _decide(self, worked: _Worked) -> Decision:
@@ -201,7 +210,7 @@ class _Timer:
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.seconds[name] = now - self._last
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now
 
 

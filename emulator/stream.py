@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +25,27 @@ EMPTY, COLLISION, SIGNAL = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Block:
-    """Crossings ``first .. first + n - 1`` of a stream, with ``halo`` more on either side in ``events``.
+class Part:
+    """Events of the crossings at positions ``places`` (k,) of a block; rows of the columns may be strided."""
 
-    ``origin`` (n,) uint8: EMPTY, COLLISION or SIGNAL. ``filled`` None: ``events`` holds every crossing;
-    else it holds those at the positions ``filled`` of the block, all others being empty, and halo is 0.
+    events: Events
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Crossings ``first .. first + n - 1`` of a stream.
+
+    ``origin`` (n,) uint8: EMPTY, COLLISION or SIGNAL. ``events`` holds all of them and ``halo`` more on
+    either side; or, in a sparse block, it has none and ``parts`` hold the crossings that are not empty, a
+    later part taking the place of an earlier one.
     """
 
     events: Events
     first: int
     halo: int
     origin: NDArray[np.uint8]
-    filled: NDArray[np.int64] | None = None
+    parts: tuple[Part, ...] | None = None
 
     @property
     def n(self) -> int:
@@ -48,7 +58,7 @@ class Block:
 
     @property
     def bx(self) -> NDArray[np.int16]:
-        return (self.crossing % ORBIT).astype(np.int16)
+        return orbit_slice(np.arange(ORBIT, dtype=np.int16), self.first, self.n)
 
     @property
     def orbit(self) -> NDArray[np.int64]:
@@ -57,6 +67,12 @@ class Block:
     @property
     def luminosity_section(self) -> NDArray[np.int64]:
         return self.orbit // ORBITS_PER_LUMINOSITY_SECTION
+
+
+def orbit_slice(pattern: NDArray[Any], first: int, n: int) -> NDArray[Any]:
+    """``pattern`` (3564,), repeated orbit after orbit, for the crossings ``first .. first + n - 1``."""
+    phase = first % ORBIT
+    return np.tile(pattern, -(-(phase + n) // ORBIT))[phase : phase + n]
 
 
 Recipe = Callable[[], Block]

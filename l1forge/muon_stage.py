@@ -10,20 +10,46 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.events.objects import COLUMNS, MUON_ETA_LSB, Events
+from emulator.jit import compiled
 from models.muon_pt.features import muon_features
 from models.muon_pt.momentum import muons_from_logits
 from models.muon_pt.path import MuonNetwork
 from simulation.muons.generate import ETA_RANGE, MuonSettings, generate
 
 NAME = "muon_pt"
+MINIMUM_ROWS = 2
+"""More than two overlap muons are rare; a constant number lets the menu keep its plan."""
 POOL = 20_000
 SEED = 1
 OVERLAP = (int(ETA_RANGE[0] / MUON_ETA_LSB) + 1, int(ETA_RANGE[1] / MUON_ETA_LSB))
 """abs(eta) codes of the overlap region, both included."""
 
 
+@compiled
+def _overlap(pt: np.ndarray, eta: np.ndarray, low: int, high: int) -> tuple[np.ndarray, ...]:
+    """Slot, event and place (counted within the event) of every muon with ``low <= abs(eta) <= high``."""
+    slots, events = pt.shape
+    found = np.zeros(events, np.int64)
+    total = 0
+    for slot in range(slots):
+        for event in range(events):
+            total += pt[slot, event] != 0
+    muons = np.empty((3, total), np.int64)
+    k = 0
+    for slot in range(slots):
+        for event in range(events):
+            if pt[slot, event] != 0 and low <= abs(eta[slot, event]) <= high:
+                muons[0, k], muons[1, k], muons[2, k] = slot, event, found[event]
+                found[event] += 1
+                k += 1
+    return muons[0, :k], muons[1, :k], muons[2, :k]
+
+
 class MuonStage:
-    """Scores ``muon_pt.pt`` (code, 0 outside the overlap region), ``.charge``, ``.quality``: (8, n) int16."""
+    """Scores ``muon_pt.pt`` (code), ``.charge`` and ``.quality`` of the overlap muons of each crossing.
+
+    int16, one row per muon; rows beyond the muons that a crossing has are 0.
+    """
 
     columns = ("mu.pt", "mu.eta", "mu.phi")
 
@@ -43,18 +69,16 @@ class MuonStage:
     def __call__(self, events: Events) -> dict[str, np.ndarray]:
         """Network results for every overlap muon of the block."""
         pt, eta, phi = (events[name] for name in self.columns)
-        slot, event = np.nonzero(pt)
-        size = np.abs(eta[slot, event])
-        inside = (size >= OVERLAP[0]) & (size <= OVERLAP[1])
-        slot, event = slot[inside], event[inside]
+        slot, event, place = _overlap(pt, eta, *OVERLAP)
+        rows = max(MINIMUM_ROWS, int(place.max(initial=0)) + 1)
         chosen = self._stubs(pt[slot, event], eta[slot, event], phi[slot, event])
         muons = muons_from_logits(
             self._network.logits(self._features[chosen]), self._layers[chosen], self._network.calibration
         )
         results = {}
         for score in self._scores:
-            out = np.zeros(pt.shape, np.int16)
-            out[slot, event] = getattr(muons, score.partition(".")[2])
+            out = np.zeros((rows, events.n), np.int16)
+            out[place, event] = getattr(muons, score.partition(".")[2])
             results[score] = out
         return results
 

@@ -188,6 +188,12 @@ class Events(Mapping[str, NDArray[np.generic]]):
         n = next(iter(columns.values())).shape[1] if columns else len(np.arange(self.n)[index])
         return Events(columns, n)
 
+    def rows(self, start: int, stop: int) -> Events:
+        """Crossings ``start .. stop - 1`` without copying: each slot's row is contiguous, columns are not."""
+        part = Events({}, stop - start)
+        part._columns = {name: array[:, start:stop] for name, array in self._columns.items()}
+        return part
+
     @staticmethod
     def concatenate(blocks: list[Events]) -> Events:
         """All crossings of ``blocks`` in order; columns that any block lacks are dropped."""

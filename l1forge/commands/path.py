@@ -155,7 +155,8 @@ def _recipes(stream: Stream, orbits: int | None, halo: int, everything: bool) ->
 
     if isinstance(stream, ReplayStream):
         return stream.recipes(orbits, 8, halo)
-    return stream.recipes(orbits, 8, halo, sparse=not (halo or everything))
+    sparse = not (halo or everything)
+    return stream.recipes(orbits, 16 if sparse else 8, halo, sparse)
 
 
 def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:

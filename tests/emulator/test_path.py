@@ -143,7 +143,7 @@ def test_leaving_out_empty_crossings_changes_nothing(sample: Path) -> None:
         )
         assert path.halo == 0
         decisions = list(path.run(stream.recipes(5, 2, 0, sparse)))
-        assert all((d.block.filled is not None) == sparse for d in decisions)
+        assert all((d.block.parts is not None) == sparse for d in decisions)
         results.append(
             [
                 np.concatenate([array(d) for d in decisions], axis=-1)
