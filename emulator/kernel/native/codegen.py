@@ -28,7 +28,8 @@ from emulator.kernel.program import (
 INPUT_WIDTH = 16
 """Inputs are read as int16 rows where their type allows, else as int64 rows."""
 
-INSTRUCTION_LIMIT = 400_000
+INSTRUCTION_LIMIT = 200_000
+"""More would take minutes to compile."""
 
 
 class NotVectorised(Exception):

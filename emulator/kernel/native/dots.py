@@ -6,7 +6,7 @@ Dot-product instructions add modulo 2^32, so that only the complete sums need to
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,8 @@ SPARSE = 0.8
 """Share of groups with a non-zero weight up to which the zero ones are skipped in straight code."""
 MOST_GROUPED = 512
 """Source rows up to which a good grouping is searched."""
+SCATTERED = 0.25
+"""Share of non-zero weights below which independent sums are looked for."""
 UNROLLED = 700
 """Groups of weights in straight code; more would not fit the instruction cache."""
 
@@ -73,7 +75,39 @@ def dot(generator: Generator, step: Dot) -> None:
     if path.group == 1:
         _multiply(generator, step, path.width)
     else:
-        _grouped(generator, step, path)
+        for targets, part in independent(step):
+            _grouped(generator, part, targets, path)
+
+
+def independent(step: Dot) -> list[tuple[list[int], Dot]]:
+    """Sums that share no inputs with others, such as the positions of a convolution, apart.
+
+    Returns
+    -------
+    (result rows, the sums of these rows) for each part; one part where sums share most of their inputs.
+    """
+    count = len(step.start)
+    terms = np.split(np.arange(len(step.row)), np.searchsorted(step.target, np.arange(1, count)))
+    parts: dict[bytes, list[int]] = {}
+    for j, own in enumerate(terms):
+        parts.setdefault(step.row[own].tobytes(), []).append(j)
+    if len(step.row) > SCATTERED * count * len(np.unique(step.row)) or 2 * len(parts) > count:
+        return [(list(range(count)), step)]
+    result = []
+    for rows in parts.values():
+        own = np.concatenate([terms[j] for j in rows])
+        target = np.repeat(np.arange(len(rows)), [len(terms[j]) for j in rows])
+        partial = step.partial.take(np.array(rows, np.int64))
+        part = replace(
+            step,
+            row=step.row[own],
+            target=target,
+            weight=step.weight[own],
+            start=step.start[rows],
+            partial=partial,
+        )
+        result.append((rows, part))
+    return result
 
 
 def _terms(step: Dot) -> list[list[tuple[int, int]]]:
@@ -100,9 +134,9 @@ def _multiply(generator: Generator, step: Dot, width: int) -> None:
         generator.produced(step.out, j, total, width)
 
 
-def _grouped(generator: Generator, step: Dot, path: Path) -> None:
+def _grouped(generator: Generator, step: Dot, targets: list[int], path: Path) -> None:
     """Interleave the inputs in groups of ``path.group`` rows, then tiles of result rows."""
-    writer, group = generator.writer, path.group
+    writer, group, count = generator.writer, path.group, len(step.start)
     used = grouping(step, group)
     position = {int(row): p for p, row in enumerate(used)}
     groups = -(-len(used) // group)
@@ -124,7 +158,7 @@ def _grouped(generator: Generator, step: Dot, path: Path) -> None:
             vectors = [writer.bitcast(16, v, 32) for v in writer.interleave_words(*pairs)]
         for k, v in enumerate(vectors):
             writer.store(32, v, writer.address(area, (4 * g + k) * 64), 64)
-    weights = np.zeros((step.out.rows, groups * group), np.int64)
+    weights = np.zeros((count, groups * group), np.int64)
     start = np.array([int(s) >> path.scale for s in step.start], dtype=object)
     rest = [int(s) - ((int(s) >> path.scale) << path.scale) for s in step.start]
     for j, i, w in zip(step.target, step.row, step.weight, strict=True):
@@ -135,8 +169,8 @@ def _grouped(generator: Generator, step: Dot, path: Path) -> None:
     words = _packed(weights, group)
     filled = np.count_nonzero(words)
     sparse = filled <= SPARSE * words.size and filled <= UNROLLED
-    tiles = -(-step.out.rows // TILE_ROWS)
-    edges = np.linspace(0, step.out.rows, tiles + 1).astype(int)
+    tiles = -(-count // TILE_ROWS)
+    edges = np.linspace(0, count, tiles + 1).astype(int)
     for first, last in itertools.pairwise(edges):
         rows_here = range(int(first), int(last))
         tile = words[first:last], [int(s) for s in start[first:last]], group
@@ -146,7 +180,7 @@ def _grouped(generator: Generator, step: Dot, path: Path) -> None:
                 total = [writer.binary("shl", 32, t, splat(32, path.scale)) for t in total]
                 if rest[j]:
                     total = [writer.binary("add", 32, t, splat(32, rest[j])) for t in total]
-            generator.produced(step.out, j, total, 32)
+            generator.produced(step.out, targets[j], total, 32)
 
 
 def grouping(step: Dot, group: int) -> NDArray[np.int64]:
@@ -154,9 +188,9 @@ def grouping(step: Dot, group: int) -> NDArray[np.int64]:
     used = np.unique(step.row)
     position = np.zeros(step.source.rows, np.int64)
     position[used] = np.arange(len(used))
-    pattern = np.zeros((len(used), step.out.rows), np.int32)
+    pattern = np.zeros((len(used), len(step.start)), np.int32)
     pattern[position[step.row], step.target] = 1
-    if len(used) > MOST_GROUPED or pattern.mean() > SPARSE:
+    if not len(used) or len(used) > MOST_GROUPED or pattern.mean() > SPARSE:
         return used
     left = set(range(len(used)))
     order: list[int] = []

@@ -43,7 +43,7 @@ def test_types_beyond_64_bits():
 
 @pytest.mark.parametrize("seed", [5287, 5396])
 def test_found_before(seed):
-    """Seeds of graphs on which a back end was once wrong (5287: a scale wider than a row of zeros; 5396: trees nobody reads)."""
+    """Back ends were once wrong here: 5287, a scale wider than a row of zeros; 5396, trees nobody reads."""
     rng = np.random.default_rng(seed)
     graph = random_graph(
         seed, int(rng.integers(0, 5)), OPERATIONS[seed % len(OPERATIONS)], int(rng.choice([8, 12, 18, 26]))
