@@ -31,7 +31,10 @@ def probability(cross_section: float, luminosity: float, scheme: FillingScheme) 
     value = cross_section * 1e-36 * luminosity / scheme.collision_rate
     if not 0 <= value <= 1:
         raise InputError(
-            "more than one signal event per crossing", field="cross-section", value=f"{cross_section:g} pb"
+            "must give 0 to 1 signal events per crossing",
+            field="cross-section",
+            value=f"{cross_section:g} pb at {luminosity:g} /cm2/s",
+            remedy=f"it gives {value:g}",
         )
     return value
 

@@ -31,7 +31,9 @@ def path(
         typer.Argument(metavar="[SOURCE]", help="Event file, test vector, pattern file, or - for stdin."),
     ] = SAMPLE,
     menu: Annotated[Path | None, typer.Option(help="Menu: YAML, official XML or compiled JSON.")] = None,
-    orbits: Annotated[int, typer.Option("--orbits", "-n", help="LHC orbits to stream, 0 for endless.")] = 100,
+    orbits: Annotated[
+        int, typer.Option("--orbits", "-n", help="LHC orbits to stream, 0 for endless.", min=0)
+    ] = 100,
     prescales: Annotated[Path | None, typer.Option(help="CSV of prescale columns.")] = None,
     column: Annotated[str | None, typer.Option(help="Prescale column, default the first.")] = None,
     model: Annotated[
@@ -41,12 +43,14 @@ def path(
     signal: Annotated[Path | None, typer.Option(help="Signal events to inject.")] = None,
     cross_section: Annotated[float, typer.Option(help="Cross-section of the signal, pb.")] = 1000.0,
     luminosity: Annotated[float, typer.Option(help="Instantaneous luminosity, 1/cm²/s.")] = 2e34,
-    noise: Annotated[float, typer.Option(help="Noise jets per crossing without collision.")] = 1e-3,
-    dead_time: Annotated[int, typer.Option(help="Fixed dead time after an accept, BX.")] = 0,
+    noise: Annotated[
+        float, typer.Option(help="Noise jets per crossing without collision.", min=0, max=1)
+    ] = 1e-3,
+    dead_time: Annotated[int, typer.Option(help="Fixed dead time after an accept, BX.", min=0)] = 0,
     buffer: Annotated[
         str | None, typer.Option(help="De-randomiser as places,service: 128,364 reads 110 kHz.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed of signal and noise.")] = 1,
     output: Annotated[
         Path | None,
@@ -82,9 +86,11 @@ def path(
     from emulator.stream_source import STANDARD_INPUT, open_stream
     from emulator.trigger_control import RULES, TriggerControl
     from l1forge.interrupt import stoppable
+    from l1forge.outputs import check_outputs
     from l1forge.path_tables import model_latencies, print_costs, print_report, watched
 
     console = Console() if Console().is_terminal else Console(width=TABLE_WIDTH)
+    check_outputs(output, json_output, inputs=[source, *([signal] if signal else [])])
     compiled = load_menu(menu or DEFAULT)
     algorithms = {algorithm.name: algorithm.index for algorithm in compiled.algorithms}
     settings = load_settings(prescales, algorithms, column) if prescales else None
@@ -164,7 +170,7 @@ def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:
     from emulator.models_in_path import load_scorers
     from models import graph_path
 
-    graphs = _graphs(given)
+    graphs = _graphs(given, {score.partition(".")[0] for score in scores})
     muon = tuple(score for score in scores if score.startswith("muon_pt."))
     stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs))
     if muon:
@@ -175,7 +181,7 @@ def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:
     return stages
 
 
-def _graphs(given: list[str]) -> dict[str, Path]:
+def _graphs(given: list[str], used: set[str]) -> dict[str, Path]:
     from emulator.errors import InputError
     from models import available, graph_path
 
@@ -184,6 +190,13 @@ def _graphs(given: list[str]) -> dict[str, Path]:
         name, separator, file = text.partition("=")
         if not separator:
             raise InputError("name=graph.json expected", field="--model", value=text)
+        if name not in used:
+            raise InputError(
+                "the menu does not use this model",
+                field="--model",
+                value=name,
+                remedy=f"it uses {', '.join(sorted(used)) or 'none'}",
+            )
         graphs[name] = graph_path(file)
     return graphs
 
@@ -191,6 +204,7 @@ def _graphs(given: list[str]) -> dict[str, Path]:
 def _signal(
     path: Path | None, trigger: TriggerPath, cross_section: float, luminosity: float, filling: Any
 ) -> Any:
+    from emulator.errors import InputError
     from emulator.events.objects import Events
     from emulator.events.source import open_events
     from emulator.injection import Injection, probability
@@ -199,6 +213,8 @@ def _signal(
         return None
     source = open_events(path)
     events = Events.concatenate(list(source.blocks(source.has(trigger.columns))))
+    if not events.n:
+        raise InputError("holds no events", file=path, remedy="leave --signal out")
     return Injection(events, probability(cross_section, luminosity, filling))
 
 
