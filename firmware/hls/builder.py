@@ -12,7 +12,7 @@ from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Constant, Node
 from firmware.hls.source import Call, Config, CppType, Source
-from firmware.hls.weights import read_weight
+from firmware.hls.weights import read_exponents, read_weight
 
 
 def holding(minimum: int, maximum: int, fraction: int) -> FixedType:
@@ -96,6 +96,8 @@ class Builder:
 
     def weight(self, name: str, kind: str, config: Config, size: int) -> Constant:
         """A weight array of the project in the type that ``config`` calls ``kind``."""
+        if self.source.exponent_width(kind, config) is not None:
+            return read_exponents(self.source, name, size)
         return read_weight(self.source, name, self.source.type(kind, config).fixed, size)
 
     def constant(self, value: Constant) -> Node:

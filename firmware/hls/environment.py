@@ -57,16 +57,25 @@ def legacy_keras() -> Iterator[Any]:
     """Within the block ``import keras`` gives ``tf_keras`` and ``numpy.product`` exists."""
     legacy = use_legacy_keras()
     earlier = sys.modules.get("keras")
-    lacks_product = not hasattr(np, "product")
     sys.modules["keras"] = legacy
-    if lacks_product:
-        vars(np)["product"] = np.prod
     try:
-        yield legacy
+        with numpy_product():
+            yield legacy
     finally:
-        if lacks_product:
-            del vars(np)["product"]
         if earlier is None:
             del sys.modules["keras"]
         else:
             sys.modules["keras"] = earlier
+
+
+@contextmanager
+def numpy_product() -> Iterator[None]:
+    """Within the block ``numpy.product`` exists, which hls4ml 1.3 calls for power-of-two scales."""
+    lacks = "product" not in vars(np)
+    if lacks:
+        vars(np)["product"] = np.prod
+    try:
+        yield
+    finally:
+        if lacks:
+            del vars(np)["product"]

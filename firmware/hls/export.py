@@ -10,6 +10,7 @@ from typing import Any
 from emulator.errors import InputError
 from emulator.graph import Graph
 from firmware.hls.builder import Builder
+from firmware.hls.environment import numpy_product
 from firmware.hls.layers import TRANSLATORS
 from firmware.hls.source import Source, read_source
 
@@ -48,13 +49,14 @@ def export_graph(hls_model: Any, sources: Mapping[str, Sequence[str]] | Sequence
     return graph
 
 
-def write_project(hls_model: Any, folder: str | Path) -> None:
-    """Write the model's HLS project into ``folder`` without changing where it belongs."""
+def write_project(hls_model: Any, folder: str | Path | None = None) -> None:
+    """Write the model's HLS project into ``folder`` (default: its own), without changing where it belongs."""
     section = hls_model.config.config
     earlier = section["OutputDir"]
-    section["OutputDir"] = str(folder)
+    section["OutputDir"] = str(folder) if folder is not None else earlier
     try:
-        hls_model.write()
+        with numpy_product():
+            hls_model.write()
     finally:
         section["OutputDir"] = earlier
 

@@ -106,6 +106,14 @@ class Source:
             kind = replace(kind, rounding=Rounding.TRN_ZERO)
         return CppType(kind, text)
 
+    def exponent_width(self, text: str, config: Config) -> int | None:
+        """Bits of the exponent if the type is a power of two with a sign, else None."""
+        for _ in range(20):
+            text = config.types.get(text, self.typedefs.get(text, text))
+            if match := re.fullmatch(r"struct \w+ \{ ?ap_uint<1> sign; ?ap_int<(\d+)> weight; ?\}", text):
+                return int(match.group(1))
+        return None
+
     def value(self, config: Config, key: str, default: Scalar | None = None) -> Scalar:
         """The constant ``key`` of a config struct."""
         if key not in config.values:
@@ -257,12 +265,11 @@ def _number(source: Source, name: str) -> Scalar:
 def _read_top(source: Source, text: str) -> None:
     for name, file in re.findall(r"load_weights_from_txt<[^()]*>\((\w+),\s*\"([^\"]+)\"\)", text):
         source.weight_files[name] = file
-    if "load_compressed_weights_from_txt" in text or "load_exponent_weights_from_txt" in text:
-        kind = "compressed" if "load_compressed" in text else "power-of-two (exponent)"
+    for name, file in re.findall(r"load_exponent_weights_from_txt<[^()]*>\((\w+),\s*\"([^\"]+)\"\)", text):
+        source.weight_files[name] = file
+    if "load_compressed_weights_from_txt" in text:
         raise source.error(
-            f"{kind} weights are not supported",
-            "weights",
-            remedy="convert without compression / with quantized_bits",
+            "compressed weights are not supported", "weights", remedy="convert without Compression"
         )
     layers = _strip_blocks(text)
     match = re.search(rf"void\s+{re.escape(source.name)}\s*\((.*?)\)\s*\{{(.*)\}}", layers, flags=re.S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,32 @@ def read_weight(source: Source, name: str, target: FixedType, size: int) -> Cons
     InputError
         If the file is missing or does not hold ``size`` numbers.
     """
+    text, file = _read(source, name)
+    words = [word for word in text.replace("\n", " ").split(",") if word.strip()]
+    values = _numbers(source, name, file, words, size)
+    if not np.isfinite(values).all():
+        raise source.error(
+            f"a weight in {file.name} is not finite",
+            f"weight {name}",
+            remedy="check the layer's scale for zeros",
+        )
+    return constant(values, target, (size,))
+
+
+def read_exponents(source: Source, name: str, size: int) -> Constant:
+    """Weights ±2^e, stored as ``{sign, e}`` with sign 1 for plus, as exact fixed-point numbers."""
+    text, file = _read(source, name)
+    words = [word for word in re.split(r"[{},\s]+", text) if word]
+    numbers = [int(v) for v in _numbers(source, name, file, words, 2 * size)]
+    signs, exponents = numbers[::2], numbers[1::2]
+    fraction = max(0, -min(exponents))
+    data = [(1 if s == 1 else -1) << (e + fraction) for s, e in zip(signs, exponents, strict=True)]
+    width = FixedType.integers(min(*data, -1), max(data))
+    kind = FixedType(width.width, width.width - fraction)
+    return Constant(kind, np.array(data, dtype=object if kind.width > 62 else np.int64))
+
+
+def _read(source: Source, name: str) -> tuple[str, Path]:
     folder = source.folder / "firmware" / "weights"
     file = folder / source.weight_files.get(name, f"{name}.h")
     try:
@@ -50,17 +77,13 @@ def read_weight(source: Source, name: str, target: FixedType, size: int) -> Cons
         if match is None:
             raise source.error("header holds no initial values", f"weight {name}", str(file))
         text = match.group(1)
-    words = [word for word in text.replace("\n", " ").split(",") if word.strip()]
+    return text, file
+
+
+def _numbers(source: Source, name: str, file: Path, words: list[str], size: int) -> list[float]:
     if len(words) != size:
         raise source.error(f"expected {size} numbers in {file.name}", f"weight {name}", len(words))
     try:
-        values = [float(word) for word in words]
+        return [float(word) for word in words]
     except ValueError as error:
         raise source.error(f"not a number in {file.name}", f"weight {name}", str(error)) from error
-    if not np.isfinite(values).all():
-        raise source.error(
-            f"a weight in {file.name} is not finite",
-            f"weight {name}",
-            remedy="check the layer's scale for zeros",
-        )
-    return constant(values, target, (size,))

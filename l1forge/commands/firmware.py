@@ -73,7 +73,7 @@ def firmware(
     from emulator.kernel import compile_graph
     from firmware.hls.compare import compare, compare_with_graph
     from firmware.hls.compiled import CompiledProject
-    from firmware.hls.export import import_project
+    from firmware.hls.export import import_project, write_project
     from models import graph_path
     from testbench import stimuli
 
@@ -86,7 +86,7 @@ def firmware(
     with console.status("converting with hls4ml"):
         hls_model = _hls_model(model, folder)
         with contextlib.redirect_stdout(io.StringIO()):
-            hls_model.write()
+            write_project(hls_model)
     same = _same_circuit(graph, import_project(folder))
     console.print(
         f"HLS project in {folder}; its C++ {'is' if same else '[red]is not[/red]'} the committed graph"

@@ -24,6 +24,37 @@ def _signs(weight: Constant) -> Constant:
     return Constant(PLUS_MINUS, 2 * weight.data - 1)
 
 
+def multiplicands(
+    builder: Builder, x: Node, weight: Constant, config: Config, name: str
+) -> tuple[Node, Constant]:
+    """What nnet::product multiplies: bits stand for ±1, two-bit weights for -1, 0, +1.
+
+    ``name`` is the weight's type in ``config``.
+    """
+    product = config.templates.get("product", "nnet::product::mult").split("::")[-1]
+    if product == "mult":
+        return x, weight
+    if product == "weight_exponential":
+        _check_shift(builder, x, weight, builder.source.exponent_width(name, config))
+        return x, weight
+    if product == "data_binary":
+        return bits_to_signs(builder, x), weight
+    if product == "weight_binary":
+        return x, _signs(weight)
+    if product == "weight_ternary":  # whatever is neither 0 nor -1 counts as +1
+        return x, Constant(PLUS_MINUS, np.where(weight.data == 0, 0, np.where(weight.data == -1, -1, 1)))
+    raise builder.refuse("product is not supported", product, "quantise weights with quantized_bits")
+
+
+def _check_shift(builder: Builder, x: Node, weight: Constant, width: int | None) -> None:
+    """The C++ shifts in a type of twice (exponent bits + input bits), half of them fractional."""
+    half = (width or 0) + x.type.width
+    fraction = x.type.fraction + weight.type.fraction
+    largest = max(abs(x.type.minimum), x.type.maximum) * max(abs(int(v)) for v in weight.data.ravel())
+    if width is None or fraction > half or largest >> fraction >= 1 << (half - 1):
+        raise builder.refuse("power-of-two weights lose bits in the C++", str(x.type), "use quantized_bits")
+
+
 def _input_order(builder: Builder, config: Config, n_in: int, accum: FixedType) -> list[int]:
     """The order in which the kernel adds the products of one output (any, if the accumulator wraps)."""
     kernel = config.templates.get("kernel", "nnet::DenseLatency").split("::")[-1]
@@ -57,16 +88,9 @@ def dense_nodes(
 
     if product == "both_binary":
         return _xnor(builder, x, weight, bias, accum, result, shape, name)
-    if product == "data_binary":
-        x = bits_to_signs(builder, x)
-    elif product == "weight_binary":
-        weight = _signs(weight)
-    elif product == "weight_ternary":  # neither 0 nor -1 counts as +1
-        weight = Constant(PLUS_MINUS, np.where(weight.data == 0, 0, np.where(weight.data == -1, -1, 1)))
-    elif x_type.is_binary and builder.source.type("weight_t", config).is_binary:
+    x, weight = multiplicands(builder, x, weight, config, "weight_t")
+    if x_type.is_binary and builder.source.type("weight_t", config).is_binary:
         raise builder.refuse("one-bit unsigned weights on a one-bit input are ambiguous", str(weight.type))
-    elif product != "mult":
-        raise builder.refuse("product is not supported", product, "quantise weights with quantized_bits")
     order = _input_order(builder, config, n_in, accum)
     if order != list(range(n_in)) and accum.overflow is not Overflow.WRAP:
         rows = np.arange(x.size).reshape(-1, n_in)[:, order]
@@ -145,13 +169,7 @@ def normalize(builder: Builder, call: Call) -> None:
     scale = builder.weight(scale_name, "scale_t", config, count)
     bias = builder.weight(bias_name, "bias_t", config, count)
     x = builder.value(source).node
-    product = config.templates.get("product", "nnet::product::mult").split("::")[-1]
-    if product == "both_binary":
-        raise builder.refuse("binary input with binary scale is not supported", product)
-    if product == "data_binary":
-        x = bits_to_signs(builder, x)
-    elif product == "weight_binary":
-        scale = _signs(scale)
+    x, scale = multiplicands(builder, x, scale, config, "scale_t")
     repeated = [Constant(c.type, np.resize(c.data, size) if count != size else c.data) for c in (scale, bias)]
     node = builder.scaled(x, repeated[0], repeated[1], builder.declared(result).fixed, builder.layer)
     builder.store(result, node)

@@ -17,7 +17,7 @@ from firmware.hls.fuzz.harness import compile_together
 from firmware.hls.fuzz.network import Network
 from firmware.hls.fuzz.shrink import shrink
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def small_network() -> Network:

@@ -19,7 +19,7 @@ from firmware.hls.score import attach_scores, divergence_table, quantizer_type
 
 from .conftest import Encoder, small_encoder
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_graph_and_compiled_cpp_agree(encoder: Encoder, crossings: Any) -> None:

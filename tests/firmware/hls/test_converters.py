@@ -1,0 +1,163 @@
+"""One small network per training framework: the graph equals the compiled C++ (and a quantised framework)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emulator.errors import InputError
+from firmware.hls.compare import compare, compare_with_graph
+from firmware.hls.compiled import QUICK, CompiledProject
+from firmware.hls.convert import convert_keras, exact_type
+from firmware.hls.environment import use_legacy_keras
+from firmware.hls.export import import_project, write_project
+
+EVENTS = 1000
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # frameworks warn about themselves and each other
+        yield
+
+
+def _check(hls_model: Any, folder: Path, inputs: Any) -> list[Any]:
+    """Write, compile, compare with the graph; the C++ results."""
+    write_project(hls_model)
+    graph = import_project(folder)
+    found = CompiledProject(folder, QUICK)(inputs)
+    assert [r.first for r in compare_with_graph(graph, inputs, found)] == [None] * len(graph.outputs)
+    assert all(len(np.unique(values)) > 20 for values in found)
+    return found
+
+
+def _integers(low: int, high: int, size: int) -> Any:
+    rng = np.random.default_rng(2)
+    return np.concatenate(
+        [np.full((1, size), low), np.full((1, size), high - 1), rng.integers(low, high, (EVENTS, size))]
+    )
+
+
+def test_qkeras_binary_and_ternary_with_scales(tmp_path: Path) -> None:
+    """alpha='auto_po2' and 'auto' become ApplyAlpha scales; batch norm follows."""
+    keras = use_legacy_keras()
+    from qkeras import QActivation, QDense, binary, quantized_bits, quantized_relu, ternary
+
+    keras.utils.set_random_seed(3)
+    x = inputs = keras.layers.Input((6,), name="x")
+    x = QActivation(quantized_bits(8, 3, alpha=1), name="q")(x)
+    x = QDense(
+        5, kernel_quantizer=ternary(alpha="auto"), bias_quantizer=quantized_bits(6, 2, alpha=1), name="t"
+    )(x)
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    x = QActivation(quantized_relu(6, 3), name="r")(x)
+    x = QDense(4, kernel_quantizer=binary(alpha=1), bias_quantizer=quantized_bits(6, 2, alpha=1), name="b")(x)
+    x = QActivation("binary_tanh", name="sign")(x)
+    outputs = QDense(3, kernel_quantizer=quantized_bits(6, 1, alpha="auto_po2"), use_bias=False, name="o")(x)
+    model = keras.Model(inputs, outputs)
+    rng = np.random.default_rng(4)
+    for name in ("t", "b", "o"):
+        layer = model.get_layer(name)
+        layer.set_weights([rng.normal(0, 0.8, w.shape) for w in layer.get_weights()])
+    types = {"o": {"result": "fixed<14,6>"}}
+    hls = convert_keras(model, "binary", tmp_path, "fixed<10,5>", types)
+    write_project(hls)
+    graph = import_project(tmp_path)
+    inputs_ = _integers(-512, 512, 6)
+    found = CompiledProject(tmp_path, QUICK)(inputs_)
+    assert [r.first for r in compare_with_graph(graph, inputs_, found)] == [None]
+    assert len(np.unique(found[0])) >= 4
+
+
+def test_brevitas_through_qonnx(tmp_path: Path) -> None:
+    import brevitas.nn as qnn
+    import torch
+    from brevitas.quant import (
+        Int8ActPerTensorFixedPoint,
+        Int8BiasPerTensorFixedPointInternalScaling,
+        Int8WeightPerTensorFixedPoint,
+        Uint8ActPerTensorFixedPoint,
+    )
+    from torch import nn
+
+    from firmware.hls.convert_onnx import convert_onnx, export_qonnx
+
+    def linear(n_in: int, n_out: int) -> Any:
+        return qnn.QuantLinear(
+            n_in, n_out, bias=True, weight_quant=Int8WeightPerTensorFixedPoint, weight_bit_width=8,
+            bias_quant=Int8BiasPerTensorFixedPointInternalScaling,
+        )  # fmt: skip
+
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        qnn.QuantIdentity(act_quant=Int8ActPerTensorFixedPoint, bit_width=8, return_quant_tensor=True),
+        linear(6, 7),
+        qnn.QuantReLU(act_quant=Uint8ActPerTensorFixedPoint, bit_width=8, return_quant_tensor=True),
+        linear(7, 3),
+    )
+    integers = _integers(-2048, 2048, 6)
+    values = torch.tensor((integers / 512).astype(np.float32))
+    network.train()(values)
+    network.eval()
+    expected = network(values).detach().numpy()
+    export_qonnx(network, values[:1], tmp_path / "net.onnx")
+    hls = convert_onnx(tmp_path / "net.onnx", "net", tmp_path / "hls", "fixed<12,3>")
+    found = _check(hls, tmp_path / "hls", integers)
+    fraction = import_project(tmp_path / "hls").nodes[-1].type.fraction
+    assert compare("brevitas", np.ldexp(expected.astype(np.float64), fraction), found[0]).first is None
+
+
+def test_pytorch_with_stable_softmax(tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    from firmware.hls.convert_torch import convert_torch
+
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Linear(5, 6), nn.LeakyReLU(0.2), nn.Linear(6, 3), nn.Softmax(dim=-1)).eval()
+    types = {"_2": {"result": "fixed<9,4,RND,SAT>"}}
+    hls = convert_torch(network, (5,), "net", tmp_path, "fixed<10,4>", types)
+    _check(hls, tmp_path, _integers(-512, 512, 5))
+
+
+def test_keras_3_einsum_and_pooling(tmp_path: Path) -> None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras
+
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.layers.Input((4, 3), name="x")
+    x = keras.layers.EinsumDense("bij,jk->bik", output_shape=(4, 3), bias_axes="k", name="e")(x)
+    x = keras.layers.Activation("relu", name="r")(x)
+    x = keras.layers.GlobalAveragePooling1D(name="p")(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, name="o")(x))
+    types = {
+        "e": {"result": "fixed<14,6>", "weight": "fixed<8,2>", "bias": "fixed<8,2>"},
+        "r": {"result": "ufixed<8,4,RND_CONV,SAT>"},
+        "o": {"weight": "fixed<8,2>", "bias": "fixed<8,2>", "result": "fixed<12,4,RND_ZERO,SAT_SYM>"},
+    }
+    _check(convert_keras(model, "net", tmp_path, "fixed<10,4>", types), tmp_path, _integers(-512, 512, 12))
+
+
+def test_unknown_layer_names_are_refused(tmp_path: Path) -> None:
+    keras = use_legacy_keras()
+    inputs = keras.layers.Input((3,), name="x")
+    model = keras.Model(inputs, keras.layers.Dense(2, name="d")(inputs))
+    with pytest.raises(InputError, match="no such layer"):
+        convert_keras(model, "net", tmp_path, "fixed<10,4>", {"e": {"result": "fixed<8,3>"}})
+    with pytest.raises(InputError, match="fixed-point type"):
+        convert_keras(model, "net", tmp_path, "fixed<10,4>", {"d": {"result": "float"}})
+
+
+def test_exact_type_of_scales() -> None:
+    assert str(exact_type(np.array([0.5, 0.125, 4]))) == "ufixed<6,3>"
+    assert str(exact_type(np.array([-1.5, 2]))) == "fixed<4,3>"
+    assert exact_type(np.array([0.1])) is None
