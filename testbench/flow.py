@@ -83,13 +83,21 @@ def sample_files(folder: Path = SAMPLE) -> list[Path]:
     return sorted(folder.glob("*.parquet"))
 
 
+def has_hls(model: str) -> bool:
+    """True if ``model`` names a model that can be written as an hls4ml project."""
+    return (
+        model.isidentifier()
+        and importlib.util.find_spec(f"models.{model}") is not None
+        and (importlib.util.find_spec(f"models.{model}.hls") is not None)
+    )
+
+
 def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
     """The hls4ml project of a model, written on the first call; None if the model has none.
 
     The folder's name carries the graph's digest, so that a retrained model gets a new project.
     """
-    name = f"models.{model}.hls"
-    if not model.isidentifier() or importlib.util.find_spec(name) is None:
+    if not has_hls(model):
         return None
     folder = parent / f"{model}-{hashlib.sha256(graph.to_json().encode()).hexdigest()[:12]}"
     with locked(folder):
@@ -97,7 +105,7 @@ def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
             # hls4ml reports every layer; TensorFlow, QKeras and hls4ml warn about each other
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                importlib.import_module(name).hls_model(folder).write()
+                importlib.import_module(f"models.{model}.hls").hls_model(folder).write()
             (folder / DONE).touch()
     return folder
 

@@ -19,7 +19,7 @@ def synth(
         int | None, typer.Option(help="Pipeline stages; default: as many as the clock needs.")
     ] = None,
     period: Annotated[float | None, typer.Option(help="Clock period in ns; default 240 MHz.")] = None,
-    tool: Annotated[str, typer.Option(help="auto, yosys or vivado.")] = "auto",
+    tool: Annotated[str, typer.Option(help="auto, yosys, vivado (Verilog) or vitis (HLS).")] = "auto",
     dsp: Annotated[
         bool, typer.Option("--dsp/--no-dsp", help="Multipliers in DSP blocks, or in LUTs.")
     ] = True,
@@ -27,7 +27,9 @@ def synth(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of netlist and log.")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="Result as JSON.")] = None,
 ) -> None:
-    """Synthesise MODEL for UltraScale+ with Yosys, or with Vivado where that is on PATH.
+    """Synthesise MODEL for UltraScale+ with Yosys, or with the vendor's tool where that is on PATH.
+
+    `auto` takes Vivado on the Verilog, else Vitis on the HLS project of a model that has one, else Yosys.
 
     Examples:
 
@@ -39,11 +41,12 @@ def synth(
     from emulator.graph import Graph
     from firmware.folders import build_folder
     from firmware.rtl import CLOCK_PERIOD_NS, generate
-    from firmware.synth import vendor, yosys
+    from firmware.synth import vendor, vitis, yosys
     from models import graph_path
+    from testbench.flow import has_hls, hls_project
 
-    if tool not in ("auto", "yosys", "vivado"):
-        raise InputError("unknown tool", field="--tool", value=tool, remedy="auto, yosys or vivado")
+    if tool not in ("auto", "yosys", "vivado", "vitis"):
+        raise InputError("unknown tool", field="--tool", value=tool, remedy="auto, yosys, vivado or vitis")
     console = Console()
     graph = Graph.load(graph_path(model))
     custom = "" if stages is None and period is None else f"-{stages or 'auto'}-{period or 'default'}"
@@ -59,6 +62,10 @@ def synth(
     if tool == "vivado" or (tool == "auto" and vendor.available()):
         with console.status("Vivado: synthesis, placement, routing"):
             result = vendor.synthesise(project, folder)
+    elif tool == "vitis" or (tool == "auto" and vitis.available() and has_hls(model)):
+        with console.status("Vitis HLS"):
+            hls = hls_project(model, graph, build / "hls") or Path("hls_projects") / model
+            result = vitis.synthesise(hls, folder, name=graph.name, design=project.digest)
     else:
         with console.status("Yosys") as status:
             result = yosys.synthesise(

@@ -10,7 +10,7 @@ from emulator.fixed import FixedType
 from emulator.graph import Constant, Graph, Node
 from firmware.report import collect, to_html, to_markdown
 from firmware.rtl import RtlProject, generate
-from firmware.synth import Synthesis, vendor, yosys
+from firmware.synth import Synthesis, vendor, vitis, yosys
 from testbench import stimuli
 from testbench.cosim import cosimulate
 
@@ -118,6 +118,42 @@ def test_vendor_failure_is_an_error(project, tmp_path: Path, fake_vivado: Path) 
     fake_vivado.unlink()
     with pytest.raises(InputError, match="program is not installed"):
         vendor.synthesise(project, tmp_path / "v")
+
+
+CSYNTH = """<?xml version="1.0"?>
+<profile>
+<UserAssignments><Part>xcvu13p</Part><TargetClockPeriod>2.50</TargetClockPeriod></UserAssignments>
+<PerformanceEstimates>
+<SummaryOfTimingAnalysis><EstimatedClockPeriod>1.800</EstimatedClockPeriod></SummaryOfTimingAnalysis>
+<SummaryOfOverallLatency><Worst-caseLatency>9</Worst-caseLatency><Interval-max>1</Interval-max>
+</SummaryOfOverallLatency></PerformanceEstimates>
+<AreaEstimates><Resources><LUT>5000</LUT><FF>800</FF><DSP>2</DSP>
+<BRAM_18K>1</BRAM_18K></Resources></AreaEstimates>
+</profile>
+"""
+
+
+def test_vitis_is_launched_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hls").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(InputError, match="program is not installed"):
+        vitis.synthesise(tmp_path / "hls", tmp_path / "s", name="n", design="d")
+    program = tmp_path / "vitis_hls"
+    program.write_text(
+        "#!/bin/sh\ngrep -q 'synth 1' build_opt.tcl && grep -q 'csim 0' build_opt.tcl || exit 8\n"
+        "mkdir -p n_prj/solution1/syn/report\n"
+        f"cat > n_prj/solution1/syn/report/n_csynth.xml <<'END'\n{CSYNTH}END\n"
+    )
+    program.chmod(0o755)
+    with pytest.raises(InputError, match="is not an hls4ml project"):
+        vitis.synthesise(tmp_path / "hls", tmp_path / "s", name="n", design="d")
+    (tmp_path / "hls" / "build_prj.tcl").touch()
+    result = vitis.synthesise(tmp_path / "hls", tmp_path / "s", name="n", design="d")
+    assert (result.lut, result.ff, result.dsp, result.bram) == (5000, 800, 2, 1)
+    assert (result.latency_ns, result.delay_ns, result.initiation_interval) == (22.5, 1.8, 1)
+    program.write_text("#!/bin/sh\nexit 4\n")
+    with pytest.raises(InputError, match=r"Vitis HLS failed \(got 4\)"):
+        vitis.synthesise(tmp_path / "hls", tmp_path / "s", name="n", design="d")
 
 
 def test_report_says_what_was_run_and_what_is_stale(
