@@ -130,7 +130,10 @@ class TriggerPath:
 
     def _warm_up(self, recipes: Iterator[Recipe]) -> Iterator[Recipe]:
         for first in recipes:
-            self._work(first)
+            block = self._work(first).block
+            nothing = np.zeros((WORDS, 0), np.uint64)
+            Prescaler(self.prescaler.settings)(nothing, block.bx[:0])
+            TriggerControl()(np.zeros(0, bool))
             self._started = time.perf_counter()
             yield first
             break

@@ -82,7 +82,8 @@ Recipe = Callable[[], Block]
 class ReplayStream:
     """Crossings exactly as a file or pipe has them, one after the other (test vectors, board captures).
 
-    Before the first crossing there is nothing. ``repeat`` starts the source again at its end.
+    ``repeat``: the source starts again at its end, and its last crossings precede its first, as a test vector
+    is one turn of an endless orbit. Otherwise there is nothing before the first and after the last crossing.
 
     Attributes
     ----------
@@ -95,9 +96,10 @@ class ReplayStream:
 
     def recipes(self, orbits: int | None, per_block: int = 16, halo: int = 2) -> Iterator[Recipe]:
         """As ``FilledStream.recipes``; ends with the source unless it repeats."""
-        held: Events | None = None
+        held = self._last(halo) if self._repeat and halo else None
+        after = halo if self._repeat else 0  # crossings of the next turn that the last block looks at
         first = 0
-        for events in self._limited(orbits, per_block * ORBIT):
+        for events in self._limited(None if orbits is None else orbits * ORBIT + after, per_block * ORBIT):
             if held is None:
                 held = _empty_like(events, halo)
             held = Events.concatenate([held, events])
@@ -108,15 +110,23 @@ class ReplayStream:
                 held = held.select(slice(held.n - 2 * halo, held.n))
         if held is None:
             raise InputError("the stream holds no crossings")
-        held = Events.concatenate([held, _empty_like(held, halo)])
+        held = Events.concatenate([held, _empty_like(held, halo - after)])
         ready = held.n - 2 * halo
         if ready > 0:
             yield partial(_replay, held, first, ready, halo)
             first += ready
         self.missing = -first % ORBIT
 
-    def _limited(self, orbits: int | None, size: int) -> Iterator[Events]:
-        left = None if orbits is None else orbits * ORBIT
+    def _last(self, count: int) -> Events:
+        last = Events({}, 0)
+        for events in self._blocks():
+            joined = Events.concatenate([last, events]) if last.n else events
+            last = joined.select(slice(max(joined.n - count, 0), joined.n))
+        if last.n < count:
+            raise InputError("the stream holds too few crossings", value=last.n)
+        return last
+
+    def _limited(self, left: int | None, size: int) -> Iterator[Events]:
         while left is None or left > 0:
             for events in self._blocks():
                 if left is not None:

@@ -105,7 +105,7 @@ def test_signal_and_noise_stay_in_their_crossings(sample: EventSource) -> None:
 
 def test_probability_from_cross_section() -> None:
     assert probability(900, 2e34, LHC) == pytest.approx(900e-36 * 2e34 / (2748 * 11245.5))
-    with pytest.raises(InputError, match="more than one signal event"):
+    with pytest.raises(InputError, match="must give 0 to 1 signal events"):
         probability(1e12, 2e34, LHC)
 
 
@@ -135,6 +135,9 @@ def test_replay_repeats_and_stops() -> None:
     blocks = run(stream, 3, per_block=2)
     np.testing.assert_array_equal(joined(blocks, "jet.et"), np.tile(events["jet.et"], 3))
     assert stream.missing == 0
+    before, after = blocks[0].events["jet.et"][0, :2], blocks[-1].events["jet.et"][0, -2:]
+    assert before.tolist() == events["jet.et"][0, -2:].tolist()  # one turn of an endless orbit
+    assert after.tolist() == events["jet.et"][0, :2].tolist()
     with pytest.raises(InputError, match="no crossings"):
         run(ReplayStream(lambda: []), 1)
 
