@@ -10,8 +10,9 @@ from emulator.atomic import write_text
 from emulator.c_export.steps import StepWriter, storage
 from emulator.errors import InputError
 from emulator.graph import Graph
+from emulator.kernel.builder import LIMIT
 from emulator.kernel.intervals import magnitude
-from emulator.kernel.lowering import LIMIT, lower
+from emulator.kernel.lowering import lower
 from emulator.kernel.program import Program
 
 HEADER = """\

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import emulator.kernel.ensembles  # noqa: F401  (registers its lowering)
 from emulator.graph import Graph
 from emulator.kernel.kernel import Backend, Kernel
 

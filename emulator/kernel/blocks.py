@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.graph import Graph
+from emulator.kernel.encoding import Encoded
 from emulator.kernel.inputs import check_row
-from emulator.kernel.interpreter import Encoded, run_block
+from emulator.kernel.interpreter import run_block
 from emulator.kernel.program import AnyStep, Evaluated, Program
 from emulator.reference import EVALUATORS, Tensor, evaluate
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from emulator.fixed import FixedType, Overflow, cast
 from emulator.graph import Node
+from emulator.kernel.builder import LIMIT, Builder, NotLowered, lowers
 from emulator.kernel.intervals import Exact, Interval, exact, magnitude
-from emulator.kernel.lowering import LIMIT, Builder, NotLowered, lowers
 from emulator.kernel.program import Tree, Trees, Value
 from emulator.tree_ensemble import LEAF
 

@@ -1,8 +1,8 @@
 """The portable back end: a program run by Numba over blocks of events, one compiled function for all graphs.
 
-A program is encoded as integers (one row of ``code`` per step, parameters in one array), so nothing is
-compiled per graph and no text of a graph ever becomes source. Rows live in one int64 pool (rows, block);
-sums use the carrier that the interval proof chose.
+A program is encoded as integers (``emulator.kernel.encoding``), so nothing is compiled per graph and no text
+of a graph ever becomes source. Rows live in one int64 pool (rows, block); sums use the carrier that the
+interval proof chose.
 """
 
 from __future__ import annotations
@@ -12,172 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import Overflow, Rounding
 from emulator.jit import compiled
-from emulator.kernel.intervals import Cast
-from emulator.kernel.plan import carrier
-from emulator.kernel.program import (
-    AnyStep,
-    ArgMax,
-    Binary,
-    Dot,
-    Lookup,
-    Map,
-    OrderedDot,
-    Program,
-    Trees,
-    Value,
-)
 
 Array = NDArray[Any]
-
-MAP, DOT, ORDERED, LOOKUP, BINARY, ARGMAX, TREES = range(7)
-ROUNDINGS = {mode: number for number, mode in enumerate(Rounding)}
-OVERFLOWS: dict[Overflow | None, int] = {None: 0, Overflow.WRAP: 1, Overflow.SAT: 2, Overflow.SAT_ZERO: 3}
-OPERATORS = {"add": 0, "subtract": 1, "multiply": 2, "maximum": 3, "minimum": 4, "greater_equal": 5}
-CARRIERS = {"float32": 0, "float64": 1, "int64": 2}
-_CAST_WORDS = 7
-_MAP_WORDS = 4 + _CAST_WORDS
-
-
-class Encoded:
-    """``program.steps[first:last]`` as integers for ``run_block``."""
-
-    def __init__(self, program: Program, steps: list[AnyStep]) -> None:
-        self._words: list[int] = []
-        self.kept = _kept(program, steps)
-        self.base, self.rows = _allocate(program, steps, self.kept)
-        code = [self._step(step) for step in steps]
-        self.code: Array = np.array(code, np.int64).reshape(len(code), 10)
-        self.words: Array = np.array(self._words, np.int64)
-        self.widest = max([s.source.rows for s in steps if isinstance(s, Dot)] + [1])
-
-    def _put(self, words: Any) -> int:
-        at = len(self._words)
-        self._words.extend(int(w) for w in words)
-        return at
-
-    def _at(self, value: Value) -> int:
-        return self.base[value.number]
-
-    def _step(self, step: AnyStep) -> list[int]:
-        out = self._at(step.out)
-        if isinstance(step, Map):
-            words = [
-                w
-                for r, cast in enumerate(step.casts)
-                for w in (
-                    step.out_row[r],
-                    step.source_row[r],
-                    step.multiplier[r],
-                    step.offset[r],
-                    *_cast_words(cast),
-                )
-            ]
-            return [MAP, out, self._at(step.source), len(step.casts), self._put(words), step.relu, 0, 0, 0, 0]
-        if isinstance(step, Dot):
-            count = (
-                np.bincount(step.target, minlength=step.out.rows)
-                if len(step.target)
-                else np.zeros(step.out.rows)
-            )
-            ends = self._put(np.concatenate([[0], np.cumsum(count)]))
-            terms, start = self._put(step.row), self._put(step.start)
-            weights, used = self._put(step.weight), np.unique(step.row)
-            touched, number = self._put(used), len(used)
-            if isinstance(step, OrderedDot):
-                assert step.product is not None
-                assert step.accumulate is not None
-                casts = self._put([*_cast_words(step.product), *_cast_words(step.accumulate)])
-                return [
-                    ORDERED,
-                    out,
-                    self._at(step.source),
-                    step.out.rows,
-                    ends,
-                    terms,
-                    weights,
-                    start,
-                    casts,
-                    0,
-                ]
-            kind = CARRIERS[carrier(step)]
-            source = self._at(step.source)
-            return [DOT, out, source, step.out.rows, ends, terms, weights, start, touched, number * 3 + kind]
-        if isinstance(step, Lookup):
-            table = self._put(step.table)
-            more = self._put(
-                [step.multiplier, step.shift, ROUNDINGS[step.rounding], step.offset, len(step.table)]
-            )
-            return [LOOKUP, out, self._at(step.source), step.out.rows, table, more, 0, 0, 0, 0]
-        if isinstance(step, Binary):
-            a, b = self._put(step.a_row), self._put(step.b_row)
-            number = OPERATORS[step.operator]
-            return [
-                BINARY,
-                out,
-                self._at(step.a),
-                step.out.rows,
-                a,
-                b,
-                self._at(step.b),
-                step.a_shift,
-                step.b_shift,
-                number,
-            ]
-        if isinstance(step, ArgMax):
-            return [ARGMAX, out, self._at(step.source), step.source.rows, 0, 0, 0, 0, 0, 0]
-        if isinstance(step, Trees):
-            roots = self._put([0] * len(step.trees))
-            for t, tree in enumerate(step.trees):
-                nodes = np.stack([tree.feature, tree.below, tree.left, tree.right, tree.value], axis=1)
-                self._words[roots + t] = self._put(nodes.reshape(-1))
-            scores, start = self._put([tree.score for tree in step.trees]), self._put(step.start)
-            source = self._at(step.source)
-            return [TREES, out, source, step.out.rows, roots, scores, start, len(step.trees), 0, 0]
-        raise TypeError(f"{type(step).__name__} is not run by the interpreter")
-
-
-def _kept(program: Program, steps: list[AnyStep]) -> set[int]:
-    """Values that outlive these steps: inputs, outputs and what other steps read."""
-    kept = {value.number for value in program.outputs.values()} | {s.value.number for s in program.sources}
-    here = set(map(id, steps))
-    return kept | {value.number for step in program.steps if id(step) not in here for value in step.inputs}
-
-
-def _allocate(program: Program, steps: list[AnyStep], kept: set[int]) -> tuple[dict[int, int], int]:
-    """First pool row of every value; rows of a value that no later step reads are used again."""
-    last: dict[int, int] = {}
-    for at, step in enumerate(steps):
-        for value in (step.out, *step.inputs):
-            last[value.number] = len(steps) if value.number in kept else at
-    base: dict[int, int] = {}
-    rows = 0
-    for source in program.sources:
-        base[source.value.number] = rows
-        rows += source.value.rows
-    free: list[tuple[int, int]] = []
-    for at, step in enumerate(steps):
-        for value in (*step.inputs, step.out):
-            if value.number in base:
-                continue
-            place = next((hole for hole in free if hole[1] >= value.rows), None)
-            if place is None:
-                base[value.number] = rows
-                rows += value.rows
-            else:
-                free.remove(place)
-                base[value.number] = place[0]
-                free.append((place[0] + value.rows, place[1] - value.rows))
-        for value in {value.number: value for value in (*step.inputs, step.out)}.values():
-            if last[value.number] == at:
-                free.append((base[value.number], value.rows))
-    return base, rows
-
-
-def _cast_words(cast: Cast) -> list[int]:
-    mode = OVERFLOWS[cast.overflow]
-    return [cast.shift, ROUNDINGS[cast.rounding], mode, cast.low, cast.high, cast.width, cast.post]
 
 
 @compiled

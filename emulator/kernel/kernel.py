@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from emulator.graph import Graph
+from emulator.kernel.builder import LIMIT
 from emulator.kernel.inputs import as_type, check_row
 from emulator.kernel.intervals import magnitude
-from emulator.kernel.lowering import LIMIT, lower, needed
+from emulator.kernel.lowering import lower, needed
 from emulator.kernel.native.codegen import NotVectorised
 from emulator.kernel.native.machine import host_target
 from emulator.kernel.native.runner import Runner

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.kernel.intervals import Cast
-from emulator.kernel.native import dots, trees
+from emulator.kernel.native import dots, elementwise, trees
 from emulator.kernel.native.rows import map_row, signed_width, width_for
 from emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
 from emulator.kernel.program import (
@@ -156,12 +155,12 @@ class Generator:
                 self._fused_step(step, row, vectors, width)
         if self._stored(value):
             stored, signed = self.storage[value.number]
-            vectors = self._resize(value, row, vectors, width, stored, signed)
+            vectors = self.resize(value, row, vectors, width, stored, signed)
             base = self.row_address(value, row)
             for k, v in enumerate(vectors):
                 self.writer.store(stored, v, self.writer.address(base, 64 * k) if k else base, 64)
 
-    def _resize(
+    def resize(
         self, value: Value, row: int, vectors: Row, width: int, target: int, signed: bool = True
     ) -> Row:
         if width < target:
@@ -171,7 +170,7 @@ class Generator:
     def _write_output(self, value: Value, row: int, vectors: Row, width: int) -> None:
         low, high = int(min(value.interval.low)), int(max(value.interval.high))
         target = signed_width(low, high, 32)
-        vectors = self.writer.natural_order(self._resize(value, row, vectors, width, target), target)
+        vectors = self.writer.natural_order(self.resize(value, row, vectors, width, target), target)
         slot = self.writer.address("%outputs", 8 * (self.output_base[value.number] + row))
         pointer = self.writer.do(f"load ptr, ptr {slot}")
         offset = self.writer.do(f"mul i64 %tile, {TILE * target // 8}")
@@ -189,7 +188,7 @@ class Generator:
                 work = max(signed_width(low, high), 16)
                 own = self.bounds(step.a, row)
                 work = max(work, signed_width(*own))
-                same = self._resize(step.a, row, vectors, width, work)
+                same = self.resize(step.a, row, vectors, width, work)
                 squares = [self.writer.binary("mul", work, v, v) for v in same]
                 self.produced(step.out, int(r), squares, work)
 
@@ -268,11 +267,11 @@ class Generator:
                     vectors, width = self.load_row(step.source, int(step.source_row[r]))
                     self._map_row(step, r, vectors, width)
             elif isinstance(step, Binary):
-                self._binary(step)
+                elementwise.binary(self, step)
             elif isinstance(step, Lookup):
-                self._lookup(step)
+                elementwise.lookup(self, step)
             elif isinstance(step, ArgMax):
-                self._argmax(step)
+                elementwise.argmax(self, step)
             elif isinstance(step, Trees):
                 reason = trees.refusal(step) if self.target.dot_products else "trees need AVX-512"
                 if reason:
@@ -282,92 +281,6 @@ class Generator:
                 raise NotVectorised(f"{step.node}: {type(step).__name__}")
             if len(self.writer.lines) > INSTRUCTION_LIMIT:
                 raise NotVectorised(f"more than {INSTRUCTION_LIMIT} instructions")
-
-    def _binary(self, step: Binary) -> None:
-        writer = self.writer
-        low, high = int(min(step.out.interval.low)), int(max(step.out.interval.high))
-        ends = (int(min(step.aligned.low)), int(max(step.aligned.high)))
-        work = max(signed_width(low, high), signed_width(*ends))
-        for r in range(len(step.a_row)):
-            operands = []
-            for value, row, shift in (
-                (step.a, int(step.a_row[r]), step.a_shift),
-                (step.b, int(step.b_row[r]), step.b_shift),
-            ):
-                vectors, width = self.load_row(value, row, work)
-                vectors = self._resize(value, row, vectors, width, work)
-                if shift:
-                    vectors = [writer.binary("shl", work, v, splat(work, shift)) for v in vectors]
-                operands.append(vectors)
-            result = [self._pair(step.operator, work, a, b) for a, b in zip(*operands, strict=True)]
-            self.produced(step.out, r, result, work)
-
-    def _pair(self, operator: str, width: int, a: str, b: str) -> str:
-        names = {"add": "add", "subtract": "sub", "multiply": "mul"}
-        if operator in names:
-            return self.writer.binary(names[operator], width, a, b)
-        if operator == "greater_equal":
-            larger = self.writer.do(f"icmp sge {vector(width)} {a}, {b}")
-            return self.writer.do(f"zext <{512 // width} x i1> {larger} to {vector(width)}")
-        return self.writer.intrinsic("smax" if operator == "maximum" else "smin", width, a, b)
-
-    def _argmax(self, step: ArgMax) -> None:
-        writer, source = self.writer, step.source
-        low, high = int(min(source.interval.low)), int(max(source.interval.high))
-        work = max(signed_width(low, high), signed_width(0, source.rows))
-        best: Row = []
-        number: Row = ["zeroinitializer"] * (work // 8)
-        for r in range(source.rows):
-            vectors, width = self.load_row(source, r, work)
-            vectors = writer.narrow(vectors, width, work)
-            if not r:
-                best = vectors
-                continue
-            kind, mask = vector(work), f"<{512 // work} x i1>"
-            for k, v in enumerate(vectors):
-                larger = writer.do(f"icmp sgt {kind} {v}, {best[k]}")
-                number[k] = writer.do(f"select {mask} {larger}, {kind} {splat(work, r)}, {kind} {number[k]}")
-                best[k] = writer.intrinsic("smax", work, best[k], v)
-        self.produced(step.out, 0, number, work)
-
-    def _lookup(self, step: Lookup) -> None:
-        """Index arithmetic in vectors, entries by gather."""
-
-        writer, entries = self.writer, [int(v) for v in step.table]
-        low, high = min(entries), max(entries)
-        width = signed_width(low, high, 32)
-        table = self.table(width, entries)
-        cast = Cast(step.shift, step.rounding, None, 0, 0, 64, True)
-        for r in range(step.out.rows):
-            vectors, stored = self.load_row(step.source, r)
-            bounds = self.bounds(step.source, r)
-            index, work, reach = map_row(
-                writer, vectors, stored, bounds, step.multiplier, 0, False, cast, signed=bounds[0] < 0
-            )
-            target = max(signed_width(reach[0] + step.offset, reach[1] + step.offset, 32), width)
-            target = max(target, signed_width(step.offset, len(entries), 32))
-            index = writer.widen(index, work, target) if work < target else index
-            target = max(work, target)
-            picked = []
-            for v in index:
-                if step.offset:
-                    v = writer.binary("add", target, v, splat(target, step.offset))
-                v = writer.intrinsic("smin", target, v, splat(target, len(entries) - 1))
-                v = writer.intrinsic("smax", target, v, "zeroinitializer")
-                picked.append(self._gather(table, width, v, target))
-            result = picked if width == target else writer.narrow(picked, target, width)
-            self.produced(step.out, r, result, width)
-
-    def _gather(self, table: str, width: int, index: str, index_width: int) -> str:
-        """Entries of ``width`` bits for every index, widened to ``index_width``."""
-        writer, lanes = self.writer, 512 // index_width
-        pointers = writer.do(f"getelementptr i{width}, ptr {table}, {vector(index_width)} {index}")
-        kind, mask = f"<{lanes} x i{width}>", f"<{lanes} x i1>"
-        text = f"llvm.masked.gather.v{lanes}i{width}.v{lanes}p0"
-        writer.declarations.add(f"declare {kind} @{text}(<{lanes} x ptr>, {mask}, {kind})")
-        arguments = f"<{lanes} x ptr> align {width // 8} {pointers}, {mask} splat (i1 true), {kind} poison"
-        got = writer.do(f"call {kind} @{text}({arguments})")
-        return got if width == index_width else writer.do(f"sext {kind} {got} to {vector(index_width)}")
 
 
 def generate(program: Program, target: Target) -> tuple[str, int]:
