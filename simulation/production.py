@@ -72,8 +72,9 @@ class Run:
         for name, low, high in (
             ("n", 1, 10**9),
             ("seed", 0, 2**32),
+            ("pool_seed", 0, 2**32),
             ("pileup", 0, 400),
-            ("pool_scale", 0, 100),
+            ("pool_scale", 0.001, 100),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

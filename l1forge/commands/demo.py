@@ -23,7 +23,7 @@ REPEATS = 7
 @app.command()
 def demo(
     n: Annotated[int, typer.Option("-n", help="Crossings to co-verify.", min=1000)] = 50_000,
-    seed: Annotated[int, typer.Option(help="Of corner and random stimuli.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of corner and random stimuli.", min=0)] = 1,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for demo.json.")] = Path(
         "build/demo"
     ),

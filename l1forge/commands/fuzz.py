@@ -18,7 +18,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 def fuzz(
     n: Annotated[int, typer.Option("-n", help="Networks.", min=1)] = 100,
-    seed: Annotated[int, typer.Option(help="Network k is drawn from (seed, k).")] = 1,
+    seed: Annotated[int, typer.Option(help="Network k is drawn from (seed, k).", min=0)] = 1,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for shrunk reproducers of failures.")
     ] = Path("build/fuzz"),

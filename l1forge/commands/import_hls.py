@@ -24,7 +24,7 @@ def import_hls(
     sources: Annotated[
         Path | None, typer.Option(help="Text file: one event column per input element, e.g. mu.pt[0].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the random events.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the random events.", min=0)] = 1,
     json_output: Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")] = None,
 ) -> None:
     """Read the C++ that hls4ml wrote (parameters.h, defines.h, weights) into a graph: no Keras file needed.

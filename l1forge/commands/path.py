@@ -51,7 +51,7 @@ def path(
         str | None, typer.Option(help="De-randomiser as places,service: 128,364 reads 110 kHz.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of signal and noise.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of signal and noise.", min=0)] = 1,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Crossings with our bits: .txt, .emp, .apx, .parquet."),

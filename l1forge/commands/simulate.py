@@ -15,14 +15,16 @@ app = typer.Typer(rich_markup_mode="rich")
 def simulate(
     process: Annotated[str, typer.Option(help="zerobias or a signal (see --list).")] = "zerobias",
     n: Annotated[int, typer.Option("-n", "--events", help="Bunch crossings.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of everything but the pile-up pools.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of everything but the pile-up pools.", min=0)] = 1,
     pileup: Annotated[float, typer.Option(help="Mean number of inelastic collisions per crossing.")] = 52.0,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", help="Processes; the events do not depend on it.")] = 1,
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", help="Processes; the events do not depend on it.", min=1)
+    ] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Parquet file to write.")] = None,
     pool_scale: Annotated[
         float, typer.Option(help="Size of the pile-up pools: 1 is right for rates, 0.1 for a first look.")
     ] = 1.0,
-    pool_seed: Annotated[int, typer.Option(help="Seed of the pile-up pools.")] = 1,
+    pool_seed: Annotated[int, typer.Option(help="Seed of the pile-up pools.", min=0)] = 1,
     cache: Annotated[
         Path | None, typer.Option(help="Pools and unfinished work; default $L1FORGE_CACHE or .cache")
     ] = None,
@@ -68,11 +70,10 @@ def simulate(
 def _with_progress(run, path: Path, jobs: int, console) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from emulator.errors import InputError
+    from l1forge.outputs import check_outputs
     from simulation import production
 
-    if not path.resolve().parent.is_dir():
-        raise InputError("the folder does not exist", file=path, field="--output", remedy="create it first")
+    check_outputs(path)
     columns = (
         *(TextColumn("{task.description:28s}"), BarColumn(), MofNCompleteColumn()),
         TimeRemainingColumn(elapsed_when_finished=True),

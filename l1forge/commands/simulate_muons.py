@@ -8,20 +8,20 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command()
 def simulate_muons(
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
-    muons: Annotated[int, typer.Option("--muons", "-n", min=1)] = 100_000,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal files, for any --processes.")] = 1,
+    muons: Annotated[int, typer.Option("--muons", "-n", help="How many.", min=1)] = 100_000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal files, for any --processes.", min=0)] = 1,
     pt_min: Annotated[float, typer.Option(help="GeV; pT is flat in its logarithm.")] = 1.0,
     pt_max: Annotated[float, typer.Option(help="GeV.")] = 200.0,
     displacement: Annotated[float, typer.Option(help="Largest transverse impact parameter, cm.")] = 0.0,
     noise: Annotated[float, typer.Option(help="Chance of a noise stub per end-cap layer.")] = 0.02,
     punch_through: Annotated[float, typer.Option(help="Chance of a hadron leaking into station 1.")] = 0.01,
-    processes: Annotated[int, typer.Option("--processes", "-j", min=1)] = 1,
+    processes: Annotated[int, typer.Option("--processes", "-j", help="Processes.", min=1)] = 1,
 ) -> None:
     """Simulate muons in the 18 logic layers of the overlap region.
 
@@ -29,9 +29,11 @@ def simulate_muons(
     l1forge simulate-muons -n 100000 --seed 1 -o muons.parquet
     l1forge simulate-muons --displacement 100 -o displaced.parquet
     """
+    from l1forge.outputs import check_outputs
     from simulation.muons import MuonSettings, generate
     from simulation.muons.stubs import write_stubs
 
+    check_outputs(output)
     settings = MuonSettings(pt_min, pt_max, displacement, noise, punch_through)
     with Progress() as progress:
         task = progress.add_task("muons", total=muons)

@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
-Seed = Annotated[int, typer.Option(help="Seed of everything random; printed and stored.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random; printed and stored.", min=0)]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default: the model's own.")]
 
 

@@ -18,6 +18,7 @@ CHUNK = 10_000
 """Muons per random stream: part of the definition of a sample, like the seed."""
 ETA_RANGE = (0.83, 1.24)
 VERTEX_Z_SPREAD = 4.5  # cm, luminous region
+HIGHEST_PT = 7000.0  # GeV, the beam energy
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class MuonSettings:
     secondaries: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.pt_min < self.pt_max:
+        if not 0 < self.pt_min < self.pt_max < HIGHEST_PT:
             raise InputError("empty pT range", field="pt_min, pt_max", value=(self.pt_min, self.pt_max),
-                             remedy="give 0 < pt_min < pt_max in GeV")  # fmt: skip
+                             remedy=f"give 0 < pt_min < pt_max < {HIGHEST_PT:g} in GeV")  # fmt: skip
         if not 0 <= self.displacement <= 300:
             raise InputError("displacement out of range", field="displacement", value=self.displacement,
                              remedy="give 0..300 cm (the coil begins at 295)")  # fmt: skip
