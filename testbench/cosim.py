@@ -93,26 +93,25 @@ def cosimulate(
     report = Report(project.name, project.digest, label, project.latency, project.clock_period_ns)
     seconds: dict[str, float] = defaultdict(float)
     with opened(verilate(project), seed, threads) if driver is None else nullcontext(driver) as bench:
-        for kind, blocks in stimuli.items():
-            for block in blocks:
-                if not len(block):
-                    continue
-                expected = _timed(seconds, "emulator", partial(emulate, block))
-                watching = report.crossings < watch
-                got = _timed(seconds, "rtl", partial(bench.stream, block, watch=watching))
-                report.clocks += got.clocks
-                report.misplaced += got.misplaced
-                report.missing += abs(got.results - len(block))
-                _compare(report, "rtl", expected, got.outputs)
-                for name, implementation in (extra or {}).items():
-                    part = block[: max(extra_limit - report.checked.get(name, 0), 0)]
-                    if len(part):
-                        values = _timed(seconds, name, partial(implementation, part))
-                        _compare(report, name, expected[: len(part)], values)
-                report.crossings += len(block)
-                report.stimuli[kind] = report.stimuli.get(kind, 0) + len(block)
-                if progress is not None:
-                    progress(len(block))
+        try:
+            for kind, blocks in stimuli.items():
+                for block in blocks:
+                    if not len(block):
+                        continue
+                    expected = _timed(seconds, "emulator", partial(emulate, block))
+                    watching = report.crossings < watch
+                    got = _timed(seconds, "rtl", partial(bench.stream, block, watch=watching))
+                    results, asked = {"rtl": got.outputs}, {"rtl": len(block)}
+                    for name, implementation in (extra or {}).items():
+                        part = block[: max(extra_limit - report.checked.get(name, 0), 0)]
+                        if len(part):
+                            asked[name] = len(part)
+                            results[name] = _timed(seconds, name, partial(implementation, part))
+                    _count(report, kind, expected, got, results, asked)
+                    if progress is not None:
+                        progress(len(block))
+        except KeyboardInterrupt:  # what was compared so far is reported
+            report.interrupted = True
         report.toggles = bench.toggles()
     report.seconds = dict(seconds)
     report.examples = [replace(e, port=project.outputs[int(e.port)].name) for e in report.examples]
@@ -124,6 +123,24 @@ def _timed(seconds: dict[str, float], name: str, action: Callable[[], Result]) -
     result = action()
     seconds[name] += time.perf_counter() - start
     return result
+
+
+def _count(
+    report: Report,
+    kind: str,
+    expected: Block,
+    got: Stream,
+    results: Mapping[str, NDArray[np.int64]],
+    asked: Mapping[str, int],
+) -> None:
+    """Enter one block into the report; ``asked``: how many of its crossings each implementation was given."""
+    report.clocks += got.clocks
+    report.misplaced += got.misplaced
+    report.missing += abs(got.results - len(expected))
+    for name, values in results.items():
+        _compare(report, name, expected[: asked[name]], values)
+    report.crossings += len(expected)
+    report.stimuli[kind] = report.stimuli.get(kind, 0) + len(expected)
 
 
 def _compare(report: Report, name: str, expected: NDArray[np.int64], got: NDArray[np.int64]) -> None:

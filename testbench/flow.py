@@ -180,6 +180,8 @@ def verify(
         else:
             total.merge(report)
             total.driver += f" + {label}"
+        if total.interrupted:
+            break
     if total is None:
         raise InputError("nothing to verify", field="-n", value=n, remedy="give a positive number")
     return project, total

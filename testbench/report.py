@@ -51,6 +51,7 @@ class Report:
     misplaced: int = 0
     missing: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    interrupted: bool = False
     examples: list[Mismatch] = field(default_factory=list)
     toggles: list[Toggles] = field(default_factory=list)
 
@@ -77,7 +78,7 @@ class Report:
             text += f"; {self.missing:,} results missing or too many"
         if self.misplaced:
             text += f"; {self.misplaced:,} clocks off the latency of {self.latency}"
-        return text
+        return f"{text}; interrupted" if self.interrupted else text
 
     def merge(self, other: Report) -> None:
         """Add the outcome of another run on the same design."""
@@ -90,6 +91,7 @@ class Report:
         ):
             for key, value in theirs.items():
                 mine[key] = mine.get(key, 0) + value  # type: ignore[operator, assignment]
+        self.interrupted |= other.interrupted
         self.examples = (self.examples + other.examples)[:SHOWN]
         self.toggles = self.toggles or other.toggles
 

@@ -33,7 +33,7 @@ def cosim(
         Path | None,
         typer.Option("--hls", help="hls4ml project to compare with; default: written from MODEL."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of random bits, corners and gaps.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of random bits, corners and gaps.", min=0)] = 1,
     threads: Annotated[int, typer.Option(help="Simulated instances side by side.", min=1)] = 1,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of report and waveform.")
@@ -41,6 +41,8 @@ def cosim(
     json_output: Annotated[Path | None, typer.Option("--json", help="Report as JSON.")] = None,
 ) -> None:
     """Prove the Verilog of MODEL equal to its emulator, crossing by crossing; any difference fails.
+
+    Ctrl-C ends a long run early: what was compared until then is reported and saved.
 
     Examples:
 
@@ -108,3 +110,5 @@ def cosim(
     console.print(f"[{'green' if report.passed else 'red'}]{report.verdict}[/]")
     if not report.passed:
         raise typer.Exit(1)
+    if report.interrupted:
+        raise typer.Exit(130)

@@ -99,6 +99,22 @@ def test_wrong_other_implementation_is_found(design, project, simulation, block)
     assert report.examples[0].port == "m_1"
 
 
+def test_an_implementation_that_gives_too_little_is_found(design, project, simulation, block) -> None:
+    emulate = emulator_of(design)
+    report = cosimulate(project, design, {"all": [block]}, extra={"hls": lambda rows: emulate(rows)[:-1]})
+    assert report.missing == 1
+    assert not report.passed
+
+
+def test_interrupt_reports_what_was_compared(design, project, simulation, block) -> None:
+    def stop(done: int) -> None:
+        raise KeyboardInterrupt
+
+    report = cosimulate(project, design, {"all": [block[:700], block]}, progress=stop)
+    assert (report.crossings, report.interrupted, report.passed) == (700, True, True)
+    assert report.verdict.endswith("; interrupted")
+
+
 def faulty(project: RtlProject, folder: Path, edit: Callable[[str, str], str]) -> RtlProject:
     """A copy of the project whose Verilog files went through ``edit(name, text)``."""
     shutil.copytree(project.folder, folder)
