@@ -9,10 +9,14 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from emulator.fixed import FixedType
+from emulator.graph import Graph
+from models import GRAPH, tree_study
 from models.classifiers import Sample, require
 
 SCALARS = ("et", "cluster", "em", "had", "ring", "towers", "ntt")
 WINDOW = (5, 9)  # eta by phi
+CUT = "isolation bit"
+HARD = 60  # 30 GeV: where candidates matter to a trigger
 RAW = FixedType(12, 12, False)
 """Type of every feature at the input: sums of a few towers of 9 bits."""
 
@@ -38,3 +42,29 @@ def sample(columns: dict[str, np.ndarray[Any, Any]], features: np.ndarray[Any, A
         columns["iso"] > 0,
         columns["event"].astype(np.int64),
     )
+
+
+def evaluate(ensemble: Any, graph: Graph, test: Sample, output: Path, head: dict[str, Any]) -> dict[str, Any]:
+    """Report at the isolation bit's efficiency, of all candidates and above 30 GeV; writes it with plots."""
+    report, scores = tree_study.study(ensemble, graph, test, _efficiency(test), CUT)
+    hard = test.where(test.features[:, 0] >= HARD)
+    report["et >= 30 GeV"], _ = tree_study.study(ensemble, graph, hard, _efficiency(hard), CUT)
+    report = {**head, **report}
+    tree_study.write(ensemble, graph, report, scores, test, CUT, output)
+    return report
+
+
+def evaluate_committed(folder: Path, test: Sample, output: Path) -> dict[str, Any]:
+    """``evaluate`` of the artefact and graph in a model's folder."""
+    from firmware.bdt.converters import convert
+
+    return evaluate(convert(folder / "model.json"), Graph.load(folder / GRAPH), test, output, {})
+
+
+def quantised(ensemble: Any, name: str, train: Sample, test: Sample, loss: float) -> Graph:
+    """The graph with the narrowest types for the isolation bit's efficiency."""
+    return tree_study.quantised(ensemble, name, train, _efficiency(test), loss, raw=RAW)
+
+
+def _efficiency(sample: Sample) -> float:
+    return float(sample.cut_based[sample.truth].mean())

@@ -21,7 +21,7 @@ def evaluate() -> None:
 def muon_pt(
     muons: Annotated[int, typer.Option("--muons", "-n", min=20_000)] = 1_500_000,
     seed: Annotated[
-        int, typer.Option(help="Of the evaluation sample; differs from every training seed.")
+        int, typer.Option(help="Of the evaluation sample; differs from every training seed.", min=0)
     ] = 777,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for muon_pt.json and the figures.")
@@ -65,3 +65,45 @@ def muon_pt(
         write_text(json_output, json.dumps(report.rounded(result["table"]), indent=1) + "\n")
     if docs is not None:
         report.refresh(docs, result)
+
+
+TreeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default build/MODEL.")]
+JsonOutput = Annotated[Path | None, typer.Option("--json", help="The report as JSON.")]
+
+
+def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
+    import importlib
+
+    from emulator.atomic import write_text
+    from firmware.folders import build_folder
+
+    report = importlib.import_module(f"models.{model}.train").evaluate(output or build_folder() / model)
+    if json_output is not None:
+        write_text(json_output, json.dumps(report, indent=1) + "\n")
+
+
+@app.command("tau_id")
+def tau_id(output: TreeOutput = None, json_output: JsonOutput = None) -> None:
+    """Tau identification: ROC, background at the isolation bit's efficiency, loss against bits.
+
+    Example: `l1forge evaluate tau_id -o build/tau_id`
+    """
+    _trees("tau_id", output, json_output)
+
+
+@app.command("eg_iso")
+def eg_iso(output: TreeOutput = None, json_output: JsonOutput = None) -> None:
+    """e/gamma isolation: ROC, background at the isolation bit's efficiency, loss against bits.
+
+    Example: `l1forge evaluate eg_iso --json build/eg_iso.json`
+    """
+    _trees("eg_iso", output, json_output)
+
+
+@app.command("event_bdt")
+def event_bdt(output: TreeOutput = None, json_output: JsonOutput = None) -> None:
+    """VBF H->tautau classifier: efficiency at equal rate against cut-based seeds, loss against bits.
+
+    Example: `l1forge evaluate event_bdt -o build/event_bdt`
+    """
+    _trees("event_bdt", output, json_output)

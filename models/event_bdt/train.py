@@ -16,8 +16,9 @@ from rich.table import Table
 
 from emulator.events.objects import Events
 from emulator.events.parquet import read_events
+from emulator.graph import Graph
 from emulator.rates import full_rate_khz, threshold_for_rate
-from models import tree_study
+from models import GRAPH, tree_study
 from models.classifiers import Sample, graph_scores, require
 from models.event_bdt.features import EVENT_COLUMNS, NAMES, RAW, SOURCES, features
 from models.event_bdt.seeds import SEEDS
@@ -25,6 +26,7 @@ from models.event_bdt.seeds import SEEDS
 FOLDER = Path(__file__).parent
 SIGNAL = FOLDER / "data" / "vbf_htautau.parquet"
 WEIGHTS = "model.weights.xml"
+CUT = "DoubleIsoTau34"
 TREES, DEPTH, RATE = 60, 4, 0.2
 BACKGROUND_TRAIN = 120_000
 RATES_KHZ = (1.0, 5.0, 14.0)
@@ -60,10 +62,9 @@ def main(
     Console().print(f"seed {seed}")
     path = zero_bias or SAMPLE / "zerobias.parquet"
     vbf = load(signal)
-    odd = np.arange(vbf.n) % 2 == 1
-    train = _sample(vbf.select(~odd), load(path, 0, min(BACKGROUND_TRAIN, N_TRAIN)))
-    measured = load(path, N_TRAIN)
-    test = _sample(vbf.select(odd), measured)
+    train = _sample(vbf.select(slice(0, None, 2)), load(path, 0, min(BACKGROUND_TRAIN, N_TRAIN)))
+    measured = vbf.select(slice(1, None, 2)), load(path, N_TRAIN)
+    test = _sample(*measured)
     model = xgboost.XGBClassifier(
         n_estimators=trees, max_depth=DEPTH, learning_rate=RATE, subsample=0.8, random_state=seed, n_jobs=1
     )
@@ -79,11 +80,33 @@ def main(
     graph = tree_study.quantised(
         ensemble, "event_bdt", train, efficiency, LOSS, raw=RAW, source=list(SOURCES)
     )
-    name = "DoubleIsoTau34"
-    report, scores = tree_study.study(ensemble, graph, test, efficiency, name)
-    report = {"seed": seed, "trees": trees, "depth": DEPTH, **report}
-    report["rates"] = rates(ensemble, graph, vbf.select(odd), measured)
-    tree_study.write(ensemble, graph, report, scores, test, name, output)
+    head = {"seed": seed, "trees": trees, "depth": DEPTH}
+    return _report(ensemble, graph, test, measured, output, head)
+
+
+def evaluate(output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL) -> dict[str, Any]:
+    """Evaluate the committed model on the crossings it was not trained on; returns the report."""
+    from firmware.bdt.converters import convert
+    from simulation.sample import FOLDER as SAMPLE
+    from simulation.sample import N_TRAIN
+
+    measured = load(signal).select(slice(1, None, 2)), load(zero_bias or SAMPLE / "zerobias.parquet", N_TRAIN)
+    graph = Graph.load(FOLDER / GRAPH)
+    return _report(convert(FOLDER / WEIGHTS), graph, _sample(*measured), measured, output, {})
+
+
+def _report(
+    ensemble: Any,
+    graph: Graph,
+    test: Sample,
+    measured: tuple[Events, Events],
+    output: Path,
+    head: dict[str, Any],
+) -> dict[str, Any]:
+    efficiency = float(test.cut_based[test.truth].mean())
+    report, scores = tree_study.study(ensemble, graph, test, efficiency, CUT)
+    report = {**head, **report, "rates": rates(ensemble, graph, *measured)}
+    tree_study.write(ensemble, graph, report, scores, test, CUT, output)
     Console().print(_table(report["rates"]))
     return report
 

@@ -9,12 +9,12 @@ from rich.console import Console
 
 from emulator.atomic import atomic_path
 from models import candidates, tree_study
+from models.classifiers import Sample
 from models.tau_id.features import NAMES, features
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / "data" / "candidates.parquet"
 TREES, DEPTH, RATE = 60, 4, 0.2
-HARD = 60  # 30 GeV
 LOSS = 0.002
 """Share of decisions at the working point that quantisation may change."""
 
@@ -29,8 +29,7 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
     from firmware.bdt.converters import convert
 
     Console().print(f"seed {seed}")
-    columns = candidates.read(data)
-    sample = candidates.sample(columns, features(columns))
+    sample = load(data)
     train, test = sample.part(True), sample.part(False)
     model = xgboost.XGBClassifier(
         n_estimators=trees, max_depth=DEPTH, learning_rate=RATE, subsample=0.8, random_state=seed, n_jobs=1
@@ -45,14 +44,17 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
     with atomic_path(output / "model.json") as temporary:
         model.get_booster().save_model(temporary)
     ensemble = convert(output / "model.json")
-    efficiency = float(test.cut_based[test.truth].mean())
-    graph = tree_study.quantised(ensemble, "tau_id", train, efficiency, LOSS, raw=candidates.RAW)
-    report, scores = tree_study.study(ensemble, graph, test, efficiency, "isolation bit")
-    hard = test.where(test.features[:, 0] >= HARD)
-    at_least, _ = tree_study.study(
-        ensemble, graph, hard, float(hard.cut_based[hard.truth].mean()), "isolation bit"
-    )
-    report["et >= 30 GeV"] = at_least
-    report = {"seed": seed, "trees": trees, "depth": DEPTH, **report}
-    tree_study.write(ensemble, graph, report, scores, test, "isolation bit", output)
-    return report
+    graph = candidates.quantised(ensemble, "tau_id", train, test, LOSS)
+    head = {"seed": seed, "trees": trees, "depth": DEPTH}
+    return candidates.evaluate(ensemble, graph, test, output, head)
+
+
+def evaluate(output: Path, data: Path = DATA) -> dict[str, Any]:
+    """Evaluate the committed model on the collisions it was not trained on; returns the report."""
+    return candidates.evaluate_committed(FOLDER, load(data).part(False), output)
+
+
+def load(data: Path) -> Sample:
+    """All candidates of a file with their features."""
+    columns = candidates.read(data)
+    return candidates.sample(columns, features(columns))
