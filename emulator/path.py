@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emulator.events.objects import Events, layout_of
 from emulator.jit import compiled
-from emulator.menu.compiled import CompiledMenu
+from emulator.menu.compiled import CompiledMenu, External
 from emulator.menu.evaluate import MenuEvaluator
 from emulator.path_report import PathReport
 from emulator.prescale import ALGORITHMS, WORDS, Prescaler, PrescaleSettings
@@ -100,6 +100,10 @@ class TriggerPath:
     def columns(self) -> tuple[str, ...]:
         """Event columns that menu and models look at."""
         names = [*self.evaluator.plan.columns, *(c for model in self.models for c in model.columns)]
+        if any(isinstance(condition, External) for condition in self.menu.conditions.values()):
+            names.append("ext")
+        if any(name.startswith("link:") for name in self.evaluator.plan.wide):
+            names.append("link")
         return tuple(dict.fromkeys(names))
 
     @property
@@ -209,10 +213,10 @@ class TriggerPath:
 class _Timer:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
+        self._last = time.thread_time()
 
     def lap(self, name: str) -> None:
-        now = time.perf_counter()
+        now = time.thread_time()
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now
 

@@ -76,7 +76,7 @@ def print_report(
     busy = ", ".join(
         f"{stage} {1e9 * seconds / max(report.crossings, 1):.0f}" for stage, seconds in report.seconds.items()
     )
-    summary.add_row("time per crossing [ns]", f"{busy} (in {report.threads} threads)")
+    summary.add_row("CPU time per crossing", f"{busy} ns; {report.threads} threads")
     summary.add_row("speed", _speed(report))
     console.print(summary)
     for note, count in sorted(source.notes.items()):

@@ -17,11 +17,13 @@ from emulator.filled_stream import FilledStream
 from emulator.filling import LHC, ORBIT
 from emulator.injection import Injection, Noise
 from emulator.menu.compiled import Algorithm, Combination, CompiledMenu, Requirement, Score
+from emulator.menu.load import load_menu
 from emulator.path import Decision, TriggerPath
 from emulator.prescale import PrescaleSettings, factor
 from emulator.stream_source import open_stream
 from emulator.trigger_control import TriggerControl
 
+OFFICIAL = sorted(Path("/work/shared/data/ugt").glob("collisions2016*.txt"))
 MENU = CompiledMenu(
     name="small",
     judge="emulator",
@@ -202,3 +204,15 @@ def test_standard_input_keeps_whole_crossings(tmp_path: Path, monkeypatch: pytes
     assert sum(d.block.n for d in decisions) == 39
     assert source.notes == {"rows broken off, dropped": 1}
     assert stream.missing == ORBIT - 39
+
+
+@pytest.mark.parametrize("vectors", OFFICIAL, ids=lambda path: path.stem)
+def test_official_vectors_come_back_through_the_stream(vectors: Path) -> None:
+    """A complete experiment's menu, replayed for two orbits: every algorithm bit of the file, twice."""
+    path = TriggerPath(load_menu(vectors.with_suffix(".menu.xml")))
+    stream, source = open_stream(vectors, path.columns)
+    decisions = list(path.run(stream.recipes(2, 1, path.halo)))
+    (expected,) = source.blocks(["algo", "finor"])
+    ours = np.concatenate([decision.algorithms for decision in decisions], axis=1)
+    np.testing.assert_array_equal(ours, np.tile(expected["algo"], 2))
+    assert len(path.menu.algorithms) == 247
