@@ -31,7 +31,8 @@ class AlgorithmRate:
 class PathReport:
     """Counts are per algorithm index, shape (512,), where they are arrays.
 
-    ``wall``: seconds of running; ``seconds``: CPU time by stage. ``before``: accepts behind the bunch-crossing mask. ``after``: behind the prescale. ``accepted``: in
+    ``wall``: seconds of running; ``seconds``: CPU time by stage. ``before``: accepts behind the
+    bunch-crossing mask. ``after``: behind the prescale. ``accepted``: in
     crossings that trigger control let through.
     """
 
