@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
+from emulator.kernel import compile_graph
 from emulator.reference import evaluate
 from firmware.bdt.encode import encode
 from firmware.bdt.ensemble import Ensemble, Split, TreeBuilder
@@ -42,6 +43,7 @@ def disagreements(graph: Graph, ensemble: Ensemble, precision: Precision, seed: 
     entry = graph.inputs[0].type
     x = edge_inputs(ensemble, list(precision.features), entry.fraction, 200, seed)
     got = evaluate(graph, x)["score"]
+    np.testing.assert_array_equal(compile_graph(graph).run_rows(x)["score"], got)
     return int((got != expected(ensemble, precision, x, entry.fraction)).any(axis=1).sum())
 
 
