@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
+from emulator.fixed import FixedType, Rounding
 from emulator.graph import Constant, Node
 from firmware.hls.source import Call, Config, CppType, Source
 from firmware.hls.weights import read_exponents, read_weight
@@ -81,10 +81,39 @@ class Builder:
         **attributes: Any,
     ) -> Node:
         """Append a node; without a name it is an intermediate of the present layer."""
+        self._check_integers(op, [n.type for n in inputs], kind, constants or {}, attributes.get("accum"))
         name = self._unique(name or f"{self.layer}.{op}")
         node = Node(name, op, tuple(n.name for n in inputs), shape, kind, attributes, constants or {})
         self.nodes.append(node)
         return node
+
+    def _check_integers(
+        self, op: str, types: list[FixedType], kind: FixedType, constants: dict[str, Constant], accum: Any
+    ) -> None:
+        """Refuse what ap_fixed converts wrongly to ap_int.
+
+        It truncates towards zero, but a negative value whose type has no integer bits becomes -1.
+        """
+        steps = []
+        if op == "dense":
+            total = FixedType.parse(accum)
+            product = types[0].integer + constants["weight"].type.integer
+            steps = [(product, total), (constants["bias"].type.integer, total), (total.integer, kind)]
+        elif op == "scale_bias":
+            product = types[0].integer + constants["scale"].type.integer
+            steps = [(max(product, constants["bias"].type.integer) + 1, kind)]
+        elif op in ("cast", "concatenate", "maximum", "minimum"):
+            steps = [(t.integer, kind) for t in types if t.signed and t.fraction > 0]
+        elif op in ("add", "subtract", "multiply"):
+            first, second = (t.integer for t in types)
+            steps = [(first + second if op == "multiply" else max(first, second) + 1, kind)]
+        for integer_bits, target in steps:
+            if integer_bits <= 0 and target.rounding is Rounding.TRN_ZERO and target.fraction == 0:
+                raise self.refuse(
+                    "values below one do not convert to ap_int as they should: its headers give -1",
+                    str(target),
+                    f"write ap_fixed<{target.width},{target.width}> instead of ap_int<{target.width}>",
+                )
 
     def _unique(self, name: str) -> str:
         candidate, count = name, 1
