@@ -76,10 +76,15 @@ def gather(addresses: Any, n: int, start: int, width: int, halo: int, wrap: bool
     for row in range(addresses.shape[0]):
         address, target = addresses[row], out[row]
         _copy(address, inner_first, inner_last - inner_first, target[inner_first - first :])
+        # no conditional expression: uint64 and a literal would meet as float64
         for position in range(first, inner_first):
-            target[position - first] = load(address, (position + n) % n, target) if wrap else 0
+            target[position - first] = 0
+            if wrap:
+                target[position - first] = load(address, (position + n) % n, target)
         for position in range(inner_last, last):
-            target[position - first] = load(address, position % n, target) if wrap else 0
+            target[position - first] = 0
+            if wrap:
+                target[position - first] = load(address, position % n, target)
 
 
 @kernel

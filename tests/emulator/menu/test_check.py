@@ -1,0 +1,119 @@
+"""`l1forge menu`: what it prints, and that it fails when it must."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from emulator.events.test_vectors import write_test_vectors
+from emulator.menu.check import KNOWN, MISMATCH, UNSCORED, check_menu
+from emulator.menu.compiled import Known, load_compiled
+from emulator.menu.evaluate import MenuEvaluator, finor
+from emulator.menu.load import load_menu
+from l1forge.commands.menu import app
+from tests.emulator.menu.crossings import block
+
+SEEDS = """
+menu: small
+algorithms:
+  - {index: 3, name: L1_SingleJet30, seed: JET30}
+  - {index: 200, name: L1_DoubleMu, seed: "comb{MU5[MU-QLTY_SNGL],MU3}"}
+  - {index: 511, name: L1_AD, seed: "SCORE(vae) >= 5"}
+"""
+
+
+@pytest.fixture
+def menu_file(tmp_path: Path) -> Path:
+    path = tmp_path / "menu.yaml"
+    path.write_text(SEEDS)
+    return path
+
+
+def _vectors(path: Path, menu_file: Path, flip: tuple[int, int] | None = None) -> Path:
+    """12 crossings with the menu's own bits; ``flip``: (crossing, algorithm bit) to falsify."""
+    crossings = [{"jet": [(50 + 5 * i, 0, 0)], "mu": [(20, 0, 0, 12), (i, 5, 5, 12)]} for i in range(12)]
+    events = block(crossings)
+    words = MenuEvaluator(load_menu(menu_file))(events, {"vae": np.zeros(12, np.int64)})
+    if flip:
+        crossing, bit = flip
+        words[bit >> 6, crossing] ^= np.uint64(1 << (bit & 63))
+    columns = dict(events.items())
+    columns["bx"] = np.arange(12)[None]
+    columns["algo"], columns["finor"] = words, finor(words).astype(np.uint8)[None]
+    write_test_vectors(path, [type(events)(columns, 12)])
+    return path
+
+
+def test_agreement(menu_file: Path, tmp_path: Path) -> None:
+    vectors = _vectors(tmp_path / "v.txt", menu_file)
+    result = check_menu(load_menu(menu_file), vectors)
+    assert result.passed
+    assert result.count(UNSCORED) == 1
+    run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--all"])
+    assert run.exit_code == 0
+    assert "2/3 algorithms match" in run.output
+    assert "1 not evaluated" in run.output
+
+
+@pytest.mark.parametrize("bit", [3, 200])
+def test_one_flipped_bit_is_noticed(menu_file: Path, tmp_path: Path, bit: int) -> None:
+    vectors = _vectors(tmp_path / "v.txt", menu_file, (7, bit))
+    table = tmp_path / "table.json"
+    run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--json", str(table)])
+    assert run.exit_code == 1
+    assert "FAIL" in run.output
+    rows = json.loads(table.read_text())[0]["algorithms"]
+    wrong = [row for row in rows if row["status"] == MISMATCH]
+    assert [(row["index"], row["crossings"], row["differences"]) for row in wrong] == [(bit, [7], 1)]
+
+
+def test_bit_without_algorithm_is_noticed(menu_file: Path, tmp_path: Path) -> None:
+    vectors = _vectors(tmp_path / "v.txt", menu_file, (2, 77))
+    result = check_menu(load_menu(menu_file), vectors)
+    assert not result.passed
+    assert result.undefined_bits == (77,)
+
+
+def test_wrong_finor_is_noticed(menu_file: Path, tmp_path: Path) -> None:
+    vectors = _vectors(tmp_path / "v.txt", menu_file)
+    rows = vectors.read_text().splitlines()
+    rows[0] = rows[0][:-1] + ("0" if rows[0][-1] == "1" else "1")
+    vectors.write_text("\n".join(rows) + "\n")
+    result = check_menu(load_menu(menu_file), vectors)
+    assert result.finor_differences == 1
+    assert not result.passed
+
+
+def test_documented_disagreement_passes(menu_file: Path, tmp_path: Path) -> None:
+    vectors = _vectors(tmp_path / "data_v.txt", menu_file, (7, 3))
+    known = Known(algorithm="L1_Single*", reason="bit was flipped", vectors="data*")
+    result = check_menu(load_menu(menu_file), vectors, [known])
+    assert result.passed
+    assert result.count(KNOWN) == 1
+    elsewhere = known.model_copy(update={"vectors": "simulation*"})
+    assert not check_menu(load_menu(menu_file), vectors, [elsewhere]).passed
+    allow = tmp_path / "allow.yaml"
+    allow.write_text("- {algorithm: L1_SingleJet30, reason: bit was flipped}\n")
+    run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--allow", str(allow)])
+    assert run.exit_code == 0
+    assert "1 known" in run.output
+
+
+def test_compile_and_show(menu_file: Path, tmp_path: Path) -> None:
+    output = tmp_path / "menu.json"
+    assert CliRunner().invoke(app, ["compile", str(menu_file), "-o", str(output)]).exit_code == 0
+    assert load_compiled(output) == load_menu(menu_file)
+    firmware = CliRunner().invoke(app, ["compile", str(menu_file), "-o", str(output), "--judge", "firmware"])
+    assert firmware.exit_code == 0
+    assert load_compiled(output).judge == "firmware"
+    run = CliRunner().invoke(app, ["show", str(output), "L1_DoubleMu"])
+    assert run.exit_code == 0
+    assert '"threshold": 11' in run.output
+
+
+def test_help_shows_examples() -> None:
+    assert "l1forge menu check menu.xml TestVector.txt" in CliRunner().invoke(app, ["check", "--help"]).output

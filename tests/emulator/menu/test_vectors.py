@@ -1,0 +1,73 @@
+"""Official test vectors: all of them where they are at hand, and a committed piece of one everywhere."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator.menu.check import MATCH, UNSCORED, check_menu, read_orbit
+from emulator.menu.compiled import CompiledMenu, condition_names, load_compiled
+from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
+from emulator.menu.load import load_menu
+from emulator.menu.reference import Reference
+from emulator.menu.yaml_menu import read_known
+from emulator.menu.yaml_tree import read_yaml
+from tests.emulator.menu.convert import convert
+
+DATA = Path(__file__).parent / "data"
+SHARED = Path("/work/shared/data/ugt")
+KNOWN = Path(__file__).parents[3] / "emulator" / "menu" / "known.yaml"
+CDC = "L1_CDC_SingleMu_3_er1p2_TOP120_DPHI2p618_3p142"
+
+
+def _menu_of(vectors: Path) -> Path:
+    """The menu whose name the vector file's name begins with."""
+    stems = {path: path.name.split(".")[0] for path in SHARED.glob("*.menu.*")}
+    return next(path for path, stem in stems.items() if vectors.name.startswith(stem))
+
+
+def _looks_elsewhere(menu: CompiledMenu, name: str) -> bool:
+    condition = menu.conditions[name]
+    legs = getattr(condition, "legs", (condition,))
+    return any(leg.bx for leg in legs)
+
+
+@pytest.mark.parametrize("vectors", sorted(SHARED.glob("*.txt")), ids=lambda path: path.stem)
+def test_official_vectors(vectors: Path) -> None:
+    path = _menu_of(vectors)
+    menu = convert(path) if path.suffix == ".json" else load_menu(path)
+    result = check_menu(menu, vectors, read_known(read_yaml(KNOWN)))
+    assert result.passed
+    others = [item for item in result.algorithms if item.status not in (MATCH, UNSCORED)]
+    assert [item.name for item in others] == ([CDC] if fnmatch(vectors.name, "*2024*data*") else [])
+    assert result.count(UNSCORED) == (5 if "2024" in vectors.name else 0)
+    assert result.finor_differences == 0
+
+
+def test_committed_piece_of_the_2024_menu_and_its_vectors() -> None:
+    """385 algorithms on 120 crossings of tt̄; at the edges some would need crossings that are cut off."""
+    menu, events = load_compiled(DATA / "collisions2024.json"), read_orbit(DATA / "ttbar_120.txt")
+    scores = {name: np.zeros(events.n, np.int64) for name in menu.scores}
+    words = MenuEvaluator(menu)(events, scores)
+    compared = fired = 0
+    for algorithm in menu.algorithms:
+        if menu.needs(algorithm):
+            continue
+        names = list(condition_names(algorithm.expression))
+        inner = slice(2, -2) if any(_looks_elsewhere(menu, name) for name in names) else slice(None)
+        ours, theirs = (algorithm_bit(w, algorithm.index)[inner] for w in (words, events["algo"]))
+        np.testing.assert_array_equal(ours, theirs, err_msg=algorithm.name)
+        compared, fired = compared + 1, fired + bool(theirs.any())
+    assert (compared, fired) == (385, 231)
+
+
+def test_reference_agrees_on_the_committed_piece() -> None:
+    menu = load_compiled(DATA / "collisions2024.json")
+    events = read_orbit(DATA / "ttbar_120.txt").select(slice(0, 6))
+    scores = {name: np.arange(events.n) * 9000 for name in menu.scores}
+    words = MenuEvaluator(menu)(events, scores)
+    ours = np.array([algorithm_bit(words, a.index) for a in menu.algorithms])
+    np.testing.assert_array_equal(ours, Reference(menu)(events, scores))
