@@ -65,7 +65,7 @@ class CompiledConifer:
     def __init__(self, graph: Graph, backend: Backend = "cpp") -> None:
         require_tools("g++")
         self.model = conifer_model(graph)
-        self.seconds = 0.0
+        self.seconds = self.cpu_seconds = 0.0
         self._folder = tempfile.TemporaryDirectory(prefix="conifer-")
         place = Path(self._folder.name)
         _request(self.model, place, backend, PART, 5.0, compiled=True)
@@ -90,14 +90,16 @@ class CompiledConifer:
     def __call__(self, features: NDArray[np.int64]) -> NDArray[np.int64]:
         """Scores (n, n_scores) of features (n, n_features): LSBs of the trees' input and of their sums.
 
-        ``seconds`` adds up what conifer's ``decision_function`` took.
+        ``seconds`` and ``cpu_seconds`` add up what conifer's ``decision_function`` took.
         """
         low, high = self.model.features.minimum, self.model.features.maximum
         if features.size and (features.min() < low or features.max() > high):
             raise InputError(f"does not fit {self.model.features}", field=f"{self.model.name}: features")
         file = Path(self._folder.name) / "features.npy"
         np.save(file, features)
-        self.seconds += self._worker.ask(str(file))["score_s"]
+        taken = self._worker.ask(str(file))
+        self.seconds += taken["score_s"]
+        self.cpu_seconds += taken["score_cpu_s"]
         scores: NDArray[np.int64] = np.load(file.with_suffix(".scores.npy")).astype(np.int64)
         return scores[:, : self.model.n_scores]
 

@@ -8,7 +8,9 @@ from typing import Any
 from emulator.errors import InputError
 from firmware.bdt.ensemble import Ensemble
 
-SUPPORTED = "scikit-learn, XGBoost, LightGBM or YDF model, XGBoost or LightGBM .json, TMVA .xml"
+SUPPORTED = (
+    "scikit-learn, XGBoost, LightGBM or YDF model, XGBoost .json or .ubj, LightGBM .json or .txt, TMVA .xml"
+)
 
 
 def convert(model: Any) -> Ensemble:
@@ -57,4 +59,27 @@ def _convert_file(path: Path) -> Ensemble:
         if "tree_info" in document:
             return lightgbm_dump.from_document(document, str(path))
         return xgboost_json.from_document(document, str(path))
+    if path.suffix in (".ubj", ".txt"):
+        return convert(_load_with_library(path))
     raise InputError("cannot convert this file", file=path, remedy=f"give a {SUPPORTED}")
+
+
+def _load_with_library(path: Path) -> Any:
+    """XGBoost's binary JSON and LightGBM's text are read by the libraries themselves."""
+    if not path.is_file():
+        raise InputError("cannot read model: no such file", file=path)
+    try:
+        if path.suffix == ".ubj":
+            import xgboost
+
+            return xgboost.Booster(model_file=str(path))
+        import lightgbm
+
+        return lightgbm.Booster(model_file=str(path))
+    except ImportError as error:
+        raise InputError(
+            f"needs the library that wrote it: {error}", file=path, remedy="pip install 'l1forge[train]'"
+        ) from error
+    except Exception as error:  # each library has its own kind for a damaged file
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"library cannot read it: {first[:120]}", file=path) from error

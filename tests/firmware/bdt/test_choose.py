@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from ensembles import random_ensemble
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
@@ -14,9 +12,6 @@ from emulator.reference import evaluate
 from firmware.bdt.choose import choose, data_types, decisions, narrowed, quantised_margin, scan
 from firmware.bdt.encode import encode
 from firmware.bdt.to_graph import Precision, to_graph
-
-sys.path.insert(0, str(Path(__file__).parent))
-from ensembles import random_ensemble
 
 KINDS = [FixedType(10, 10, False), FixedType(9, 7), FixedType(6, 2)]
 ENSEMBLE = random_ensemble(11, KINDS, trees=12, depth=4, reach=0.8, on_grid=0.5)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ensembles import edge_inputs, random_ensemble
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
@@ -21,9 +21,6 @@ from firmware.bdt.to_graph import Precision, to_graph
 from firmware.ghdl import find_ghdl
 from firmware.synth import yosys
 from testbench.cosim import cosimulate
-
-sys.path.insert(0, str(Path(__file__).parent))
-from ensembles import edge_inputs, random_ensemble
 
 KINDS = [FixedType(7, 7, False), FixedType(6, 4)]
 ENSEMBLE = random_ensemble(21, KINDS, trees=4, depth=2, split="<", reach=0.8)

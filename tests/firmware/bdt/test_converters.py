@@ -199,6 +199,24 @@ def test_ydf(learner: str, options: dict[str, Any], target: np.ndarray | None) -
         assert np.abs(ours - theirs).max() <= rounding(ensemble.leaves(x), np.float32)
 
 
+def test_files_of_the_libraries_own_formats(tmp_path: Path) -> None:
+    import lightgbm
+    import xgboost
+
+    first = xgboost.XGBClassifier(n_estimators=3, max_depth=3, n_jobs=1).fit(X, BINARY)
+    first.get_booster().save_model(tmp_path / "model.ubj")
+    np.testing.assert_array_equal(convert(tmp_path / "model.ubj").margin(X), convert(first).margin(X))
+    second = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(X, BINARY)
+    second.booster_.save_model(tmp_path / "model.txt")
+    np.testing.assert_array_equal(convert(tmp_path / "model.txt").margin(X), convert(second).margin(X))
+    for name in ("bad.ubj", "bad.txt"):
+        with pytest.raises(InputError, match="no such file"):
+            convert(tmp_path / name)
+        (tmp_path / name).write_text("nothing")
+        with pytest.raises(InputError, match="library cannot read it"):
+            convert(tmp_path / name)
+
+
 def test_refusals_name_the_cause() -> None:
     import lightgbm
     import sklearn.ensemble as e

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from ensembles import edge_inputs, random_ensemble
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
@@ -18,9 +17,6 @@ from firmware.bdt.links import apply_link
 from firmware.bdt.outputs import with_class, with_probability
 from firmware.bdt.to_graph import Precision, to_graph
 from firmware.rtl.generate import trace
-
-sys.path.insert(0, str(Path(__file__).parent))
-from ensembles import edge_inputs, random_ensemble
 
 KINDS = [FixedType(7, 7, False), FixedType(6, 6)]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ensembles import random_ensemble
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
@@ -16,9 +16,6 @@ from firmware.bdt import store
 from firmware.bdt.converters import convert
 from firmware.bdt.ensemble import Ensemble, TreeBuilder
 from firmware.bdt.links import INVERSES, apply_link, threshold
-
-sys.path.insert(0, str(Path(__file__).parent))
-from ensembles import random_ensemble
 
 KINDS = [FixedType(8, 4)] * 3
 

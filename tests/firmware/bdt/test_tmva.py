@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from emulator.errors import InputError
+from emulator.fixed import FixedType
+from emulator.kernel import compile_graph
+from firmware.bdt.choose import quantised_margin
 from firmware.bdt.converters import convert
 from firmware.bdt.converters.tmva import read
 from firmware.bdt.converters.tmva_export import cut_of, write
+from firmware.bdt.encode import encode
 from firmware.bdt.ensemble import Ensemble
 from firmware.bdt.links import apply_link
+from firmware.bdt.to_graph import Precision, to_graph
 
 DATA = Path(__file__).parent / "data"
 REAL = sorted(Path("/work/shared/data/tmva").glob("*.xml"))  # used when present, not needed
@@ -66,11 +71,25 @@ def events_near_cuts(ensemble: Ensemble, count: int) -> np.ndarray:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_output_is_that_of_the_xml(path: Path) -> None:
     ensemble = read(path)
-    x = events_near_cuts(ensemble, 60)
+    x = events_near_cuts(ensemble, 60 if len(ensemble.trees) < 100 else 15)
     ours = apply_link(ensemble.link, ensemble.margin(x))
     theirs = np.array([tmva_output(path, event) for event in x])
     assert ours.shape == theirs.shape
     assert (np.abs(ours - theirs) <= 1e-6 * np.abs(theirs) + 1e-15).all()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_graph_is_the_quantised_file(path: Path) -> None:
+    """Events on cuts and beside: the kernel gives what the float walk gives with rounded leaves."""
+    ensemble = read(path)
+    precision = Precision((FixedType(22, 13),) * ensemble.n_features, FixedType(18, 6))
+    graph = to_graph(ensemble, precision, "file")
+    v = encode(graph, events_near_cuts(ensemble, 400))
+    scores = compile_graph(graph).run_rows(v)["score"] * graph["score"].type.lsb
+    on_grid = v * graph.inputs[0].type.lsb
+    np.testing.assert_array_equal(scores, quantised_margin(ensemble, precision, on_grid))
+    leaves = len(ensemble.trees) / 2 * precision.score.lsb
+    assert np.abs(scores - ensemble.margin(on_grid)).max() <= leaves
 
 
 def test_committed_files_cover_the_methods() -> None:

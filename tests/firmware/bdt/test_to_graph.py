@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from ensembles import edge_inputs, random_ensemble
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,9 +19,6 @@ from firmware.bdt.encode import encode
 from firmware.bdt.ensemble import Ensemble, Split, TreeBuilder
 from firmware.bdt.fold import grid_threshold
 from firmware.bdt.to_graph import Precision, to_graph
-
-sys.path.insert(0, str(Path(__file__).parent))
-from ensembles import edge_inputs, random_ensemble
 
 types = st.builds(
     lambda w, f, s: FixedType(w, w - f, s), st.integers(2, 12), st.integers(-2, 8), st.booleans()
