@@ -14,12 +14,16 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 def import_bdt(
     model: Annotated[
-        Path, typer.Argument(help="TMVA .weights.xml, XGBoost .json or LightGBM dump_model .json.")
+        Path, typer.Argument(help="TMVA .weights.xml, XGBoost .json/.ubj, LightGBM .txt or dump_model .json.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
     features: Annotated[
         list[str] | None,
         typer.Option("--feature", "-f", help="Type of every feature, once for all or one each."),
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", "-s", help="Event column of each feature in order, e.g. jet.et[0]."),
     ] = None,
     score: Annotated[str, typer.Option(help="Type of leaves and start values.")] = "fixed<16,6>",
     threshold: Annotated[
@@ -38,7 +42,9 @@ def import_bdt(
 
     Examples:
 
-    `l1forge import-bdt jets.weights.xml -f 'fixed<18,12>' --score 'fixed<16,4>' -o jets.json`
+    `l1forge import-bdt jets.weights.xml -f 'fixed<22,13>' --score 'fixed<18,6>' -o jets.json`
+
+    `l1forge import-bdt two.ubj -f 'uint<11>' -s 'jet.et[0]' -s 'jet.et[1]' -o two.graph.json`
 
     `l1forge import-bdt model.json --data train.parquet --cut 1.5 --loss 0.002 -o model.graph.json`
     """
@@ -60,7 +66,14 @@ def import_bdt(
         types = tuple(FixedType.parse(text, field="--feature") for text in texts)
         limit = FixedType.parse(threshold, field="--threshold") if threshold else None
         precision = Precision(types, FixedType.parse(score, field="--score"), limit)
-    graph = to_graph(ensemble, precision, model.name.split(".")[0])
+    if source and len(source) != ensemble.n_features:
+        raise InputError(
+            f"expected one event column for each of {ensemble.n_features} features",
+            field="--source",
+            value=len(source),
+            remedy=f"in this order: {', '.join(ensemble.feature_names)}",
+        )
+    graph = to_graph(ensemble, precision, model.name.split(".")[0], source=source or None)
     graph.save(output)
     Console().print(
         f"{output}: {len(ensemble.trees)} trees of depth {ensemble.depth} ({ensemble.library}),"

@@ -39,12 +39,21 @@ def test_types_chosen_from_data(tmp_path: Path) -> None:
     assert "quantised" in [node.name for node in Graph.load(output).nodes]
 
 
+def test_event_columns(tmp_path: Path) -> None:
+    columns = ["jet.et[0]", "jet.et[1]", "etm.et[0]", "0"]
+    options = [word for column in columns for word in ("-s", column)]
+    assert call(XGBOOST, "-f", "uint<12>", *options, "-o", tmp_path / "g.json") == 0
+    graph = Graph.load(tmp_path / "g.json")
+    assert graph.inputs[0].attributes["source"] == columns
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((XGBOOST,), "types are not given"),
         ((XGBOOST, "-f", "fixed<8"), "is not a fixed-point type"),
         ((XGBOOST, "-f", "int<8>", "-f", "int<8>"), "one type for each of 4 features"),
+        ((XGBOOST, "-f", "int<8>", "-s", "jet.et[0]"), "one event column for each of 4 features"),
         (("absent.json", "-f", "int<8>"), "cannot read model"),
         ((XGBOOST, "-f", "int<8>", "--score", "fixed<4,-6>"), "does not fit fixed<4,-6>"),
         ((XGBOOST, "--data", "absent.parquet"), "absent.parquet: cannot read"),
