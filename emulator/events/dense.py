@@ -3,8 +3,8 @@
 Parquet has no 16-bit physical type: an int16 column is stored as 32-bit words, and lists need levels for
 every value. Reading either costs several times more than scoring the crossing. Here ``"mu.pt[3]"`` is a
 FIXED_LEN_BYTE_ARRAY(2) column holding little-endian two's complement, PLAIN, uncompressed, without nulls,
-one page per row group, so that the integers of a row group lie in the file as they lie in memory and a
-memory map serves them. Any parquet library can still read it; ``docs/formats.md`` says how.
+one page per row group, so that the integers of a row group lie in the file as they lie in memory and are
+used where they are, in a memory map. Any parquet library can still read it; ``docs/formats.md`` says how.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from emulator.events.blocks import BLOCK_SIZE
 from emulator.events.objects import Events, layout_of
 
+ROW_GROUP = 1 << 18
+"""Crossings; looking a row group up costs milliseconds whatever its size."""
 WRITER_OPTIONS = {
     "compression": "none",
     "use_dictionary": False,
     "write_statistics": False,  # bytes have no useful order
     "data_page_size": 1 << 30,
-    "max_rows_per_page": BLOCK_SIZE,
+    "max_rows_per_page": ROW_GROUP,
     "data_page_version": "1.0",
 }
 """What ParquetWriter must be told to lay a row group's column out as one plain page."""
@@ -70,38 +71,59 @@ def from_arrow(name: str, columns: list[pa.Array], n: int) -> NDArray[np.generic
     return field
 
 
-def mapped_blocks(path: str | Path, file: pq.ParquetFile, names: tuple[str, ...]) -> Iterator[Events] | None:
-    """The row groups of ``file`` copied straight from a memory map; None if a page is not plain."""
+def mapped_blocks(
+    path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], block: int
+) -> Iterator[Events] | None:
+    """The crossings in a memory map, uncopied, in blocks that end with every row group.
+
+    None if a page is not plain. Ranges were checked when the file was written. Rows of a column are
+    strided and may start at odd addresses.
+    """
     raw = np.memmap(path, np.uint8, mode="r")
     index = {file.metadata.schema.column(i).path: i for i in range(file.metadata.num_columns)}
-    groups: list[tuple[int, dict[str, list[int]]]] = []
+    groups: list[Events] = []
     for g in range(file.num_row_groups):
         group = file.metadata.row_group(g)
-        starts: dict[str, list[int]] = {}
+        columns: dict[str, NDArray[np.generic]] = {}
         for name in names:
-            size = group.num_rows * layout_of(name)[1].itemsize
-            chunks = [_payload(group.column(index[slot]), size, raw) for slot in slot_names(name)]
-            starts[name] = [start for start in chunks if start is not None]
-            if len(starts[name]) != len(chunks):
+            slots = slot_names(name)
+            ends = [group.column(index[slot]) for slot in dict.fromkeys((slots[0], slots[-1]))]
+            view = _view(raw, name, group.num_rows, ends)
+            if view is None:
                 return None
-        groups.append((group.num_rows, starts))
-    return (_copy(raw, rows, starts) for rows, starts in groups)
+            columns[name] = view
+        groups.append(Events.of_rows(columns, group.num_rows))
+    return (piece for group in groups for piece in _pieces(group, block))
 
 
-def _payload(chunk: pq.ColumnChunkMetaData, size: int, raw: NDArray[np.uint8]) -> int | None:
-    """Offset of the ``size`` bytes of the chunk's only page, or None if it is not one plain page.
+def _pieces(events: Events, block: int) -> Iterator[Events]:
+    for start in range(0, events.n, block):
+        yield events.rows(start, min(start + block, events.n))
 
-    The page header is Thrift compact: field 1, type, 0 = data page; field 2, uncompressed size; both as
-    zigzag variable-length integers. A page as large as the whole chunk's values is the only one.
+
+def _view(
+    raw: NDArray[np.uint8], name: str, rows: int, ends: list[pq.ColumnChunkMetaData]
+) -> NDArray[np.generic] | None:
+    """(slots, rows) in place, or None if the slots' chunks are not single plain pages at equal distances.
+
+    ``ends``: chunks of the first and last slot. A page header is Thrift compact: field 1, type, 0 = data
+    page; field 2, uncompressed size; both as zigzag variable-length integers. A page as large as all of the
+    chunk's values is the only one, and its values are the last bytes of the chunk.
     """
-    if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
+    slots, dtype = layout_of(name)
+    size = rows * dtype.itemsize
+    head = np.frombuffer(b"\x15\x00\x15" + _varint(2 * size), np.uint8)
+    if any(chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page for chunk in ends):
         return None
-    head = b"\x15\x00\x15" + _varint(2 * size)
-    start = chunk.data_page_offset
-    stop = start + chunk.total_compressed_size
-    if stop > raw.size or raw[start : start + len(head)].tobytes() != head:
+    first, last = ends[0].data_page_offset, ends[-1].data_page_offset
+    step, rest = divmod(last - first, max(slots - 1, 1))
+    length = ends[0].total_compressed_size
+    if rest or last + length > raw.size or any(chunk.total_compressed_size != length for chunk in ends):
         return None
-    return int(stop - size)
+    heads = raw[(first + step * np.arange(slots))[:, None] + np.arange(head.size)]
+    if (slots > 1 and step != length) or np.any(heads != head):
+        return None
+    return np.ndarray((slots, rows), dtype, raw, first + length - size, (step, dtype.itemsize))
 
 
 def _varint(value: int) -> bytes:
@@ -110,15 +132,3 @@ def _varint(value: int) -> bytes:
         out.append(value & 127 | 128)
         value >>= 7
     return bytes([*out, value])
-
-
-def _copy(raw: NDArray[np.uint8], rows: int, starts: dict[str, list[int]]) -> Events:
-    columns: dict[str, NDArray[np.generic]] = {}
-    for name, offsets in starts.items():
-        slots, dtype = layout_of(name)
-        field = np.empty((slots, rows), dtype)
-        size = rows * dtype.itemsize
-        for slot, offset in enumerate(offsets):
-            field[slot].view(np.uint8)[:] = raw[offset : offset + size]
-        columns[name] = field
-    return Events(columns, rows)

@@ -94,6 +94,11 @@ def open_tree(path: str | Path) -> Iterator[Any]:
             )
         try:
             tree = file[TREE]
+            if not hasattr(tree, "arrays"):
+                raise InputError("is not a tree", file=path, field=TREE, value=type(tree).__name__)
+            tree.keys()  # read now, not later
+        except InputError:
+            raise
         except Exception as error:
             raise InputError(
                 f"damaged ROOT data: {type(error).__name__}", file=path, field=TREE, remedy="copy it again"

@@ -190,9 +190,16 @@ class Events(Mapping[str, NDArray[np.generic]]):
 
     def rows(self, start: int, stop: int) -> Events:
         """Crossings ``start .. stop - 1`` without copying: each slot's row is contiguous, columns are not."""
-        part = Events({}, stop - start)
-        part._columns = {name: array[:, start:stop] for name, array in self._columns.items()}
-        return part
+        return Events.of_rows(
+            {name: array[:, start:stop] for name, array in self._columns.items()}, stop - start
+        )
+
+    @staticmethod
+    def of_rows(columns: Mapping[str, NDArray[np.generic]], n: int) -> Events:
+        """Columns as they are: shape and dtype right, crossings contiguous, rows where they happen to lie."""
+        events = Events({}, n)
+        events._columns = dict(columns)
+        return events
 
     @staticmethod
     def concatenate(blocks: list[Events]) -> Events:

@@ -36,7 +36,7 @@ def write_events(
     metadata: dict[str, Any] | None = None,
     layout: Layout = "compact",
 ) -> int:
-    """Write crossings as they come, atomically, in row groups of 65536; returns how many.
+    """Write crossings as they come, atomically, in row groups of 65536 (dense: 262144); returns how many.
 
     ``layout``: "compact" (lists of the objects that are there, zstd) or "dense" (read without decoding,
     several times larger). ``metadata`` must be JSON; it is kept under the schema key ``l1forge``. Every
@@ -49,13 +49,14 @@ def write_events(
         cannot be written.
     """
     header = {**(metadata or {}), "format": FORMAT, "version": VERSION, "layout": layout}
+    rows = dense.ROW_GROUP if layout == "dense" else BLOCK_SIZE
     options: dict[str, Any] = dense.WRITER_OPTIONS if layout == "dense" else {"compression": "zstd"}
     count = 0
     with atomic_path(path) as temporary:
         writer: pq.ParquetWriter | None = None
         names: tuple[str, ...] = ()
         try:
-            for block in rechunk(blocks, BLOCK_SIZE):
+            for block in rechunk(blocks, rows):
                 check_ranges(block, path)
                 if writer is None:
                     names = tuple(block)
@@ -67,7 +68,7 @@ def write_events(
                     raise InputError("the columns changed from one block to the next", file=path)
                 arrays = (dense.arrow_columns if layout == "dense" else compact.arrow_columns)(block)
                 table = pa.Table.from_arrays(arrays, schema=schema)
-                writer.write_table(table, row_group_size=BLOCK_SIZE)
+                writer.write_table(table, row_group_size=rows)
                 count += block.n
             if writer is None:
                 raise InputError("there are no crossings to write", file=path)
@@ -142,10 +143,8 @@ def read_events(
             remedy='expected names such as "mu.pt" or "etm.et", see docs/formats.md',
         )
     names = choose_columns(columns, available, path)
-    if is_dense and (mapped := dense.mapped_blocks(path, file, names)) is not None:
-        for events in rechunk(mapped, block):
-            check_ranges(events, path)
-            yield events
+    if is_dense and (mapped := dense.mapped_blocks(path, file, names, block)) is not None:
+        yield from mapped if dense.ROW_GROUP % block == 0 else rechunk(mapped, block)
         return
     if not names:
         yield from rechunk(

@@ -60,7 +60,7 @@ def test_through_every_format_and_back(run: Run, sample: Path, tmp_path: Path) -
         (["in.parquet", "-o", "out.xyz"], "cannot tell what format"),
         (["nothing", "-o", "out.parquet"], "No such file"),
         (["cut", "-o", "out.parquet"], "not a readable parquet file"),
-        (["in.parquet", "-o", "missing/out.parquet"], "cannot write here"),
+        (["in.parquet", "-o", "missing/out.parquet"], "folder does not exist"),
         (["in.parquet", "-o", "out.txt", "--columns", "50"], "60 or 48"),
     ],
 )
