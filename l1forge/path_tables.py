@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from emulator.events.source import EventSource
@@ -16,6 +16,7 @@ from emulator.path import Decision, TriggerPath
 from emulator.path_report import PathReport
 from emulator.stream import ReplayStream
 from emulator.stream_source import Stream
+from l1forge.progress import bar
 
 PROJECTS = Path(__file__).parents[1] / "hls_projects"
 
@@ -25,7 +26,7 @@ def watched(
 ) -> Iterator[Decision]:
     """``decisions`` until ``stopped()``; speed, its ratio to the LHC and accept rate on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with bar(*columns) as progress:
         task = progress.add_task("streaming", total=orbits * ORBIT if orbits else None)
         for decision in decisions:
             yield decision

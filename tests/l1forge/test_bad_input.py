@@ -1,0 +1,329 @@
+"""Sabotage of the command line: one clear line, exit code 2, no traceback, nothing written."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import models
+from emulator.events.parquet import write_events
+from l1forge.cli import main
+from tests.l1forge.broken import BROKEN, constant_events, random_events, vector
+
+GRAPH = json.loads(models.graph_path("vae").read_text())
+
+
+def run(*arguments: object) -> int:
+    """Exit code of ``l1forge`` with these arguments, in this process."""
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    return int(end.value.code or 0)
+
+
+def everything_below(folder: Path) -> dict[Path, int]:
+    return {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory: whatever a refused command left behind would be seen."""
+    monkeypatch.chdir(tmp_path)
+    write_events(tmp_path / "good.parquet", [random_events(50)])
+    vector(tmp_path / "good.txt")
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that must be refused in one line that contains ``said``, and must leave no trace."""
+
+    def check(*arguments: object, said: str) -> str:
+        before = everything_below(folder)
+        assert run(*arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: "), error
+        assert error.count("\n") == 1, error
+        assert said in error
+        assert everything_below(folder) == before
+        return error
+
+    return check
+
+
+@pytest.mark.parametrize("name", [name for name in BROKEN if name != "none.parquet"])
+def test_broken_event_files(name: str, folder: Path, refused: Callable[..., str]) -> None:
+    write, said = BROKEN[name]
+    write(folder / name)
+    assert name in refused("convert", name, "-o", "out.txt", said=said)
+    assert name in refused("emulate", "vae", name, "-o", "out.parquet", "--json", "out.json", said="")
+
+
+@pytest.mark.parametrize("command", [["path", "{}", "-n", "1"], ["rates", "vae", "--zero-bias", "{}"]])
+@pytest.mark.parametrize("name", ["cut.parquet", "shape.h5", "branches.root", "three.txt"])
+def test_broken_event_files_elsewhere(
+    command: list[str], name: str, folder: Path, refused: Callable[..., str]
+) -> None:
+    write, said = BROKEN[name]
+    write(folder / name)
+    refused(*(word.format(name) for word in command), said=said)
+
+
+def find(graph: dict[str, Any], op: str) -> dict[str, Any]:
+    return next(node for node in graph["nodes"] if node["op"] == op)
+
+
+def node(op: str, key: str, value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda graph: find(graph, op).update({key: value})
+
+
+def weight(value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda graph: find(graph, "dense")["weight"]["data"].__setitem__(3, value)
+
+
+BAD_GRAPHS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "one weight missing": (lambda g: find(g, "dense")["weight"]["data"].pop(), "node dense_1: weight: data"),
+    "weights missing": (lambda g: find(g, "dense").pop("weight"), "node dense_1: dense lacks its 'weight'"),
+    "null": (weight(None), "flat list of integers"),
+    "not an integer": (weight(1.5), "flat list of integers"),
+    "not finite": (weight(float("nan")), "flat list of integers"),
+    "too large": (weight(1 << 40), "node dense_1: weight: weight does not fit its type fixed<8,1>"),
+    "other shape": (lambda g: find(g, "dense")["weight"].update(shape=[32, 57]), "has weight shape [32, 57]"),
+    "negative shape": (node("dense", "shape", [-1]), "shape must be a list of sizes"),
+    "huge shape": (node("input", "shape", [1 << 40, 1 << 40]), "but its input x has"),
+    "operation": (node("dense", "op", "convolve"), "unknown operation (got 'convolve')"),
+    "attribute": (node("dense", "colour", "red"), "no attribute 'colour'"),
+    "no accumulator": (lambda g: find(g, "dense").pop("accum"), "lacks attribute 'accum'"),
+    "type": (node("dense", "type", "fixed<16,6,ROUND,SAT>"), "node dense_1: type: is not a fixed-point"),
+    "width": (node("dense", "type", "fixed<0,0>"), "is not a fixed-point type"),
+    "binary point": (node("dense", "type", "fixed<16,100000000>"), "is not a fixed-point type"),
+    "digits": (node("dense", "type", "fixed<1_6,٦>"), "is not a fixed-point type"),
+    "unknown input": (node("dense", "inputs", ["ghost"]), "earlier node (got 'ghost')"),
+    "cycle": (node("dense", "inputs", ["kl_score"]), "earlier node (got 'kl_score')"),
+    "no inputs": (node("dense", "inputs", []), "takes 1 input"),
+    "same name": (lambda g: g["nodes"].append(g["nodes"][0]), "two nodes have this name (got 'x')"),
+    "output": (lambda g: g.update(outputs=["ghost"]), "output is not a node (got 'ghost')"),
+    "no output": (lambda g: g.update(outputs=[]), "graph has no outputs"),
+    "output twice": (lambda g: g.update(outputs=["kl_score"] * 2), "output is listed twice"),
+    "version": (lambda g: g.update(version=99), "version is not supported (got 99)"),
+    "format": (lambda g: g.update(format="onnx"), "is not a graph file"),
+    "name": (lambda g: g.update(name="../../evil"), "is not a name (got '../../evil')"),
+    "notes": (lambda g: g.update(meta=[1]), "meta: notes must be an object"),
+    "nodes": (lambda g: g.update(nodes=[7]), "nodes[0]: node must be an object"),
+    "source": (lambda g: find(g, "input")["source"].pop(), "needs one entry per element (57)"),
+    "source text": (lambda g: find(g, "input")["source"].__setitem__(0, "exit()"), "is not a column"),
+    "source column": (lambda g: find(g, "input")["source"].__setitem__(0, "mu.mass[0]"), "mu.mass"),
+    "source slot": (lambda g: find(g, "input")["source"].__setitem__(0, "mu.pt[99]"), "mu.pt[99]"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_GRAPHS)
+def test_bad_graphs(name: str, folder: Path, refused: Callable[..., str]) -> None:
+    change, said = BAD_GRAPHS[name]
+    graph = copy.deepcopy(GRAPH)
+    change(graph)
+    (folder / "bad.json").write_text(json.dumps(graph))
+    refused("emulate", "bad.json", "good.parquet", "-o", "out.parquet", said=said)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not JSON"),
+        (b'{"format": ', "is not JSON: Expecting value at line 1, column 12"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"null", "is not a graph file"),
+        ("{}".encode("utf-16"), "cannot read graph"),
+        (b"PAR1\x80\x00", "cannot read graph"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [["emulate", "bad.json", "good.parquet"], ["export-c", "bad.json", "-o", "c"]]
+)
+def test_files_that_are_no_graphs(
+    content: bytes, said: str, command: list[str], folder: Path, refused: Callable[..., str]
+) -> None:
+    (folder / "bad.json").write_bytes(content)
+    assert "bad.json" in refused(*command, said=said)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("emulate nobody good.parquet", "neither a model nor a graph file (got 'nobody')"),
+        ("emulate ../models/vae good.parquet", "neither a model nor a graph file"),
+        ("emulate folder good.parquet", "neither a model nor a graph file"),
+        ("emulate good.parquet good.parquet", "cannot read graph"),
+        ("emulate vae good.parquet --score ghost", "no such output (got 'ghost'); it has mu2_score"),
+        ("emulate vae good.parquet -o folder", "folder: is a folder"),
+        ("emulate vae good.parquet -o nowhere/out.parquet", "the folder does not exist"),
+        ("emulate vae good.parquet -o good.txt/out.parquet", "the folder does not exist"),
+        ("emulate vae good.parquet -o good.parquet", "would overwrite its own input"),
+        ("emulate vae good.parquet -o out.parquet --json nowhere/out.json", "the folder does not exist"),
+        ("emulate vae good.parquet -o out.parquet --json folder", "is a folder"),
+        ("convert good.parquet -o out.xyz", "cannot tell what format to write (got '.xyz')"),
+        ("convert good.parquet -o folder", "is a folder"),
+        ("convert good.parquet -o out.txt --columns 7", "60 or 48 columns"),
+        ("convert good.parquet -o out.parquet --layout fat", "compact or dense (got 'fat')"),
+        ("convert good.parquet -o out.dat --to gif", "cannot tell what format to write (got 'gif')"),
+        ("convert good.txt -o good.txt", "would overwrite its own input"),
+        ("rates nobody", "neither a model nor a graph file"),
+        ("rates vae --score ghost", "is not a score of this graph (got 'ghost')"),
+        ("rates vae --rate -1", "is not a rate in kHz (got -1.0)"),
+        ("rates vae --rate nan", "is not a rate in kHz (got nan)"),
+        ("rates vae --signal good.parquet --signal folder/../good.parquet", "two signals have one name"),
+        ("path good.parquet --menu good.txt", "unknown kind of menu file"),
+        ("path good.parquet --buffer 3", "places,service expected"),
+        ("path good.parquet --column x", "needs --prescales"),
+        ("path good.parquet --model x", "name=graph.json expected"),
+        ("path good.parquet --model x=folder", "the menu does not use this model (got 'x')"),
+        ("path good.parquet --json nowhere/out.json", "the folder does not exist"),
+        ("path good.txt -o good.txt", "would overwrite its own input"),
+        ("menu show good.txt", "unknown kind of menu file"),
+        ("menu show missing.yaml", "cannot read"),
+        ("menu show folder", "unknown kind of menu file"),
+        ("simulate --process sphaleron", "unknown process (got 'sphaleron')"),
+        ("simulate -n 0", "must lie in 1 .. 1000000000 (got 0)"),
+        ("simulate --pileup nan", "must lie in 0 .. 400 (got nan)"),
+        ("simulate --pool-scale 0", "must lie in"),
+        ("simulate -n 5 -o nowhere/out.parquet", "the folder does not exist"),
+        ("simulate-muons -o nowhere/out.parquet", "the folder does not exist"),
+        ("simulate-muons -o out.parquet --pt-min -1", "empty pT range"),
+        ("simulate-muons -o out.parquet --pt-max inf", "empty pT range"),
+        ("simulate-muons -o out.parquet --noise 2", "not a probability (got 2.0)"),
+        ("export-c nobody -o c", "neither a model nor a graph file"),
+        ("export-c vae -o good.txt", "good.txt"),
+        ("import-hls folder -o out.json", "folder"),
+        ("import-hls missing -o out.json", "missing"),
+        ("import-bdt missing.json -o out.json -f fixed<18,12>", "missing.json"),
+        ("import-bdt good.txt -o out.json -f fixed<18,12>", "good.txt"),
+        ("firmware nobody", "nobody"),
+        ("cosim nobody", "neither a model nor a graph file"),
+        ("synth nobody", "neither a model nor a graph file"),
+        ("synth vae --tool magic", "unknown tool (got 'magic')"),
+        ("report nobody", "neither a model nor a graph file"),
+        ("fuzz --replay good.txt", "good.txt"),
+        ("fuzz --replay missing.json", "missing.json"),
+    ],
+)
+def test_bad_arguments(command: str, said: str, refused: Callable[..., str]) -> None:
+    refused(*command.split(), said=said)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "emulate vae good.parquet --threads 0",
+        "emulate vae good.parquet --block 0",
+        "emulate vae good.parquet --block -5",
+        "emulate vae good.parquet --frobnicate",
+        "emulate vae",
+        "convert good.parquet -o out.txt -n -3",
+        "path good.parquet -n -1",
+        "path good.parquet --threads -3",
+        "path good.parquet --noise nan",
+        "path good.parquet --seed -1",
+        "simulate -j 0",
+        "simulate --seed -1",
+        "simulate-muons -o out.parquet -n 0",
+        "fuzz -n 0",
+        "firmware vae -n 0",
+    ],
+)
+def test_numbers_that_no_command_takes(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = everything_below(folder)
+    assert run(*command.split()) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert everything_below(folder) == before
+
+
+def test_read_only_folder(folder: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Access rights do not bind the superuser, under whom tests may run: the system's answer is staged."""
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    refused("emulate", "vae", "good.parquet", "-o", "out.parquet", said="the folder is read-only")
+
+
+def test_full_disk(folder: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", fail)
+    refused("emulate", "vae", "good.parquet", "-o", "out.parquet", said="No space left on device")
+
+
+@pytest.mark.parametrize("edge", ["zero", "minimum", "maximum"])
+@pytest.mark.parametrize("n", [1, 40])
+def test_extreme_events_are_good_events(edge: str, n: int, folder: Path) -> None:
+    write_events(folder / "edge.parquet", [constant_events(n, edge)])
+    assert run("emulate", "vae", "edge.parquet", "-o", "out.parquet") == 0
+    scores = pq.read_table("out.parquet")
+    assert scores.num_rows == n
+    assert all(len(set(scores[name].to_pylist())) == 1 for name in scores.column_names)
+
+
+def test_no_events_is_no_crash(folder: Path, refused: Callable[..., str]) -> None:
+    BROKEN["none.parquet"][0](folder / "none.parquet")
+    assert run("emulate", "vae", "none.parquet", "-o", "out.parquet") == 0
+    assert pq.read_table("out.parquet").num_rows == 0
+    refused("convert", "none.parquet", "-o", "out.txt", said="there are no crossings")
+    refused("rates", "vae", "--zero-bias", "none.parquet", said="holds no zero-bias crossing")
+    refused("path", "none.parquet", "-n", "1", said="holds no events")
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n\n\n", b""])
+def test_line_endings_of_test_vectors(ending: bytes, folder: Path) -> None:
+    text = Path("good.txt").read_bytes().rstrip()
+    other = text.replace(b"\n", ending) if ending == b"\r\n" else text + ending
+    Path("other.txt").write_bytes(other)
+    for name in ("good", "other"):
+        assert run("convert", f"{name}.txt", "-o", f"{name}_read.parquet") == 0
+    assert pq.read_table("good_read.parquet").equals(pq.read_table("other_read.parquet"))
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "l1forge.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["emulate vae big.parquet --block 1 -o out.parquet", "convert big.parquet -o out.txt"]
+)
+def test_interrupt_leaves_no_half_file(command: str, folder: Path) -> None:
+    write_events(folder / "big.parquet", [random_events(20_000) for _ in range(15)])
+    before = set(everything_below(folder))
+    process = start(*command.split(), cwd=folder)
+    while set(everything_below(folder)) == before and process.poll() is None:
+        time.sleep(0.005)  # until the temporary file is there
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    assert set(everything_below(folder)) == before
+
+
+def test_reader_of_the_output_that_stops_early(folder: Path) -> None:
+    process = start("menu", "show", str(Path(models.FOLDER).parent / "emulator" / "menu" / "default.yaml"))
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=60)
