@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from emulator.fixed import FixedType, Overflow
 from emulator.graph import Node
-from firmware.rtl.casts import Variable, cast
-from firmware.rtl.lowering import WEIGHT_BITS, Tensor, Variables, array, constant, lowering, real
+from firmware.rtl.casts import cast
+from firmware.rtl.constants import WEIGHT_BITS, Variable
+from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
 
 
 @lowering("dense")
 def _dense(node: Node, inputs: list[Tensor]) -> Variables:
     (x,) = inputs
-    weight = real(node.constants["weight"], node, WEIGHT_BITS)
-    bias = [cast(constant(b), node.accumulator()) for b in real(node.constants["bias"], node).ravel()]
+    weight = real(node.constants["weight"], WEIGHT_BITS)
+    bias = [cast(constant(b), node.accumulator()) for b in real(node.constants["bias"]).ravel()]
     rows = [_row(node, row, weight, bias) for row in x.values.reshape(-1, x.values.shape[-1])]
     return array([v for row in rows for v in row], node.shape)
 

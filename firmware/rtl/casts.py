@@ -7,15 +7,13 @@ Values are in real units (an LSB of ``fixed<W,I>`` is ``2**-(W-I)``), as everywh
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from emulator.errors import InputError
 from emulator.fixed import FixedType, Overflow, Rounding, round_shift
 from emulator.fixed import cast as cast_integers
+from firmware.rtl.constants import VALUE_BITS, WEIGHT_BITS, Variable, exact
 from firmware.rtl.wrapping import wrap_keeping
-
-Variable = Any  # alkaid.trace.FVariable
 
 
 def fraction_bits(x: Variable) -> int:
@@ -24,7 +22,15 @@ def fraction_bits(x: Variable) -> int:
 
 
 def cast(x: Variable, target: FixedType) -> Variable:
-    """``x`` cast to ``target``: round, then overflow, exactly as docs/graph.md states."""
+    """``x`` cast to ``target``: round, then overflow, exactly as docs/graph.md states.
+
+    Raises
+    ------
+    InputError
+        If the type or a constant that the cast needs is too wide for alkaid.
+    """
+    if target.width > VALUE_BITS:
+        raise InputError(f"has no logic for types of more than {VALUE_BITS} bits", value=str(target))
     if x.low == x.high:  # alkaid 0.8.2 wraps unsigned constants at twice their range
         numerator, denominator = float(x.low).as_integer_ratio()
         value = np.array([numerator], object)
@@ -66,34 +72,34 @@ def round_to(x: Variable, fraction: int, mode: Rounding) -> Variable:
     if mode is Rounding.RND:
         return _truncate(x + half, fraction)
     if mode is Rounding.RND_MIN_INF:
-        return _truncate(x + (half - fine), fraction)
+        return _truncate(x + exact(half - fine), fraction)
     if mode is Rounding.RND_CONV:
         # ties go up only if the kept LSB is odd: add that bit as a carry one fine step wide
         odd = x.quantize(0, 1 - fraction, fraction, "WRAP", "TRN") * 2.0**fraction
-        return _truncate(x + (half - fine) + odd * fine, fraction)
+        return _truncate(x + exact(half - fine) + odd * fine, fraction)
     negative = x.is_negative()
     if mode is Rounding.TRN_ZERO:
-        return _truncate(x + negative * (lsb - fine), fraction)
+        return _truncate(x + negative * exact(lsb - fine, WEIGHT_BITS), fraction)
     if mode is Rounding.RND_ZERO:
-        return _truncate(x + (half - fine) + negative * fine, fraction)
+        return _truncate(x + exact(half - fine) + negative * fine, fraction)
     if mode is Rounding.RND_INF:
         return _truncate(x + half - negative * fine, fraction)
     raise AssertionError(mode)
 
 
 def _overflow(x: Variable, target: FixedType) -> Variable:
-    low, high = target.minimum * target.lsb, target.maximum * target.lsb
     mode = target.overflow
+    if mode is Overflow.WRAP:
+        return x.quantize(int(target.signed), target.integer - target.signed, target.fraction, "WRAP", "TRN")
+    low, high = exact(target.minimum * target.lsb), exact(target.maximum * target.lsb)
     if mode in (Overflow.SAT, Overflow.SAT_SYM):
         return x.max_of(low).min_of(high)
-    if mode is Overflow.SAT_ZERO:
-        result = x
-        if x.high > high:
-            result = _gate(x, (x - (high + target.lsb)).is_negative(), (low, high))
-        if x.low < low:
-            result = _gate(result, invert((x - low).is_negative()), (low, high))
-        return result
-    return x.quantize(int(target.signed), target.integer - target.signed, target.fraction, "WRAP", "TRN")
+    result = x  # SAT_ZERO
+    if x.high > high:
+        result = _gate(x, (x - exact(high + target.lsb)).is_negative(), (low, high))
+    if x.low < low:
+        result = _gate(result, invert((x - low).is_negative()), (low, high))
+    return result
 
 
 def _like(x: Variable, integer: int, fraction: int) -> Variable:

@@ -54,7 +54,7 @@ def generate(
     Raises
     ------
     InputError
-        If an operation, a type or a constant cannot be expressed, or a port would exceed 64 bits.
+        If an operation, a type or a constant cannot be expressed.
     """
     if stages is not None and stages < 1:
         raise InputError("must be at least 1", field="stages", value=stages)

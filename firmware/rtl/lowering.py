@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Constant, Graph, Node
-from firmware.rtl.casts import Variable, cast, invert
+from firmware.rtl.casts import cast, invert
+from firmware.rtl.constants import CONSTANT_BITS, VALUE_BITS, WEIGHT_BITS, Variable, exact
 
 Variables = NDArray[Any]  # object array of alkaid.trace.FVariable, of the node's shape
 
@@ -35,8 +36,6 @@ LOWERINGS: dict[str, Lowering] = {}
 # One LUT bit per adder bit, carries counted bit by bit, no cut-off: with other settings alkaid 0.8.2 gives
 # products a negative latency and its pipeliner fails.
 HARDWARE = (1, 1, -1)
-CONSTANT_BITS = 31  # alkaid keeps the mantissa of an added constant in 32 bits
-WEIGHT_BITS = 24  # and the weights of a matrix product in single precision
 
 
 def lowering(name: str) -> Callable[[Lowering], Lowering]:
@@ -75,7 +74,19 @@ def lower(graph: Graph, inputs: dict[str, Variables]) -> dict[str, Variables]:
                 value=node.op,
                 remedy=f"known: {', '.join(sorted(LOWERINGS))}",
             )
-        tensors[node.name] = Tensor(function(node, [tensors[name] for name in node.inputs]), node.type)
+        try:
+            values = function(node, [tensors[name] for name in node.inputs])
+        except InputError as error:
+            if error.field is not None:
+                raise
+            raise InputError(
+                error.problem,
+                file=graph.file,
+                field=f"node {node.name}",
+                value=error.value,
+                remedy=error.remedy,
+            ) from error
+        tensors[node.name] = Tensor(values, node.type)
     return {name: tensor.values for name, tensor in tensors.items()}
 
 
@@ -96,27 +107,20 @@ def constant(value: float, like: Variable | None = None) -> Variable:
     return FVariable.from_const(value, hwconf=like.hwconf if like is not None else HWConfig(*HARDWARE))
 
 
-def real(data: Constant, node: Node, bits: int = CONSTANT_BITS) -> NDArray[np.float64]:
-    """A constant's values in real units, exactly; refuses mantissas that alkaid would cut."""
+def real(data: Constant, bits: int = CONSTANT_BITS) -> NDArray[np.float64]:
+    """A constant's values in real units; refuses mantissas that alkaid would cut."""
+    values = data.data.astype(np.float64) * data.type.lsb
     for v in data.data.ravel():
-        mantissa = abs(int(v))
-        mantissa >>= max((mantissa & -mantissa).bit_length() - 1, 0)
-        if mantissa.bit_length() > bits:
-            raise InputError(
-                f"constant has more than {bits} significant bits",
-                field=f"node {node.name}",
-                value=int(v),
-                remedy="narrow the type of the constant",
-            )
-    return data.data.astype(np.float64) * data.type.lsb
+        exact(int(v), bits)
+    return values
 
 
 def _fresh(node: Node) -> Variables:
     from alkaid.trace import FVariable, HWConfig
 
     kind = node.type
-    if kind.overflow.value == "SAT_SYM" or kind.width > 53:
-        raise InputError("input type has no port", field=f"node {node.name}", value=str(kind))
+    if kind.width > VALUE_BITS:
+        raise InputError(f"input of more than {VALUE_BITS} bits", field=f"node {node.name}", value=str(kind))
     make = [
         FVariable.from_kif(
             int(kind.signed), kind.integer - kind.signed, kind.fraction, hwconf=HWConfig(*HARDWARE)
@@ -128,7 +132,7 @@ def _fresh(node: Node) -> Variables:
 
 @lowering("constant")
 def _constant(node: Node, inputs: list[Tensor]) -> Variables:
-    return array([constant(v) for v in real(node.constants["value"], node).ravel()], node.shape)
+    return array([constant(v) for v in real(node.constants["value"]).ravel()], node.shape)
 
 
 @lowering("cast")
@@ -145,8 +149,8 @@ def _cast(node: Node, inputs: list[Tensor]) -> Variables:
 @lowering("scale_bias")
 def _scale_bias(node: Node, inputs: list[Tensor]) -> Variables:
     (x,) = inputs
-    scale = np.broadcast_to(real(node.constants["scale"], node, WEIGHT_BITS), node.shape).ravel()
-    bias = np.broadcast_to(real(node.constants["bias"], node), node.shape).ravel()
+    scale = np.broadcast_to(real(node.constants["scale"], WEIGHT_BITS), node.shape).ravel()
+    bias = np.broadcast_to(real(node.constants["bias"]), node.shape).ravel()
     return array(
         [
             cast(v * float(s) + float(b), node.type)

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from emulator.errors import InputError
 from emulator.graph import Graph, Node
 from firmware.rtl.project import Port
 
 CONTROL = ("clk", "rst", "in_valid", "out_valid")
-WIDEST = 64  # the simulation drivers move one machine word per port
 ZERO = "0"
 # IEEE 1364-2005 annex B and the words that IEEE 1800 adds
 KEYWORD_TEXT = """
@@ -78,10 +76,6 @@ def _ports(nodes: Sequence[Node], names: Iterable[str]) -> list[Port]:
             count += 1
             unique = f"{base}_copy{count}"
         taken.add(unique)
-        if node.type.width > WIDEST:
-            raise InputError(
-                f"port is wider than {WIDEST} bits", field=f"node {node.name}", value=str(node.type)
-            )
         ports.append(Port(unique, node.name, element, str(node.type)))
     return ports
 

@@ -10,7 +10,8 @@ from emulator.fixed import FixedType, Rounding
 from emulator.fixed import cast as cast_integers
 from emulator.graph import Node
 from emulator.reference import table_index
-from firmware.rtl.casts import Variable, round_to
+from firmware.rtl.casts import round_to
+from firmware.rtl.constants import WEIGHT_BITS, Variable, exact
 from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering
 
 FOLDED_BITS = 12  # inputs of up to this many bits address a table of the results directly
@@ -42,7 +43,7 @@ def _index(node: Node, x: Variable, kind: FixedType) -> Variable:
     """The clipped table index, for inputs too wide to be tabulated; see the contract for the formula."""
     attributes = node.attributes
     scale = attributes.get("multiplier", 1) * 2.0 ** (kind.fraction - attributes.get("shift", 0))
-    rounded = round_to(x * scale, 0, Rounding(attributes.get("index_rounding", "TRN")))
+    rounded = round_to(x * exact(scale, WEIGHT_BITS), 0, Rounding(attributes.get("index_rounding", "TRN")))
     last = node.constants["table"].data.size - 1
     return (rounded + float(attributes["offset"])).max_of(0.0).min_of(float(last))
 

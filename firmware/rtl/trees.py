@@ -5,7 +5,8 @@ from __future__ import annotations
 from emulator.graph import Node
 from emulator.tree_ensemble import LEAF
 from firmware.rtl.accumulate import total_of
-from firmware.rtl.casts import Variable, cast, invert
+from firmware.rtl.casts import cast, invert
+from firmware.rtl.constants import Variable
 from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
 
 
@@ -17,7 +18,7 @@ class _Trees:
         self.feature, self.left, self.right = (
             node.constants[name].data for name in ("feature", "left", "right")
         )
-        self.threshold, self.value = (real(node.constants[name], node) for name in ("threshold", "value"))
+        self.threshold, self.value = (real(node.constants[name]) for name in ("threshold", "value"))
         self.comparators: dict[tuple[int, float], Variable] = {}
 
     def to_left(self, feature: int, threshold: float) -> Variable:
@@ -49,7 +50,7 @@ class _Trees:
 def _tree_ensemble(node: Node, inputs: list[Tensor]) -> Variables:
     trees = _Trees(node, inputs[0].values.ravel())
     leaves = [trees.walk(tree, 0) for tree in range(len(trees.feature))]
-    tree_class, bias = node.constants["tree_class"].data, real(node.constants["bias"], node).ravel()
+    tree_class, bias = node.constants["tree_class"].data, real(node.constants["bias"]).ravel()
     scores = [
         total_of(float(start), [v for v, c in zip(leaves, tree_class, strict=True) if c == score], accum)
         for score, start in enumerate(bias)

@@ -6,11 +6,8 @@ lost bit, the bits below it become its opposite, and the rest wraps, reflected w
 
 from __future__ import annotations
 
-from typing import Any
-
 from emulator.fixed import FixedType, Overflow
-
-Variable = Any  # alkaid.trace.FVariable
+from firmware.rtl.constants import Variable, exact
 
 
 def wrap_keeping(x: Variable, truncated: Variable, target: FixedType) -> Variable:
@@ -58,7 +55,7 @@ def _reflected(x: Variable, flip: Variable, count: int, target: FixedType) -> Va
 
 
 def _outside(x: Variable, target: FixedType) -> Variable:
-    low, high = target.minimum * target.lsb, target.maximum * target.lsb
+    low, high = exact(target.minimum * target.lsb), exact(target.maximum * target.lsb)
     above = (-x + high).is_negative()
     return above | (x - low).is_negative()
 

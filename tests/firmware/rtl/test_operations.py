@@ -175,9 +175,13 @@ def test_what_has_no_logic_is_refused(tmp_path) -> None:
     wide = constant("fixed<40,20>", [(1 << 38) + 1] * 3)
     node = Node("k", "constant", (), (3,), fixed("fixed<40,20>"), {}, {"value": wide})
     graph = Graph("t", [source(), node, Node("z", "add", ("x", "k"), (3,), fixed("fixed<42,22>"))], ["z"])
-    with pytest.raises(InputError, match="node k: constant has more than 31 significant bits"):
+    with pytest.raises(InputError, match="node k: needs a constant of more than 31 significant bits"):
         generate(graph, tmp_path / "p")
+    wide_sum = Node("y", "multiply", ("x", "x"), (3,), fixed("fixed<50,30>"))
+    clipped = Node("z", "cast", ("y",), (3,), fixed("fixed<42,3,TRN,SAT>"))
+    with pytest.raises(InputError, match="node z: needs a constant of more than 31 significant bits"):
+        generate(Graph("t", [source(), wide_sum, clipped], ["z"]), tmp_path / "p")
     huge = Node("z", "cast", ("x",), (3,), fixed("fixed<70,40>"))
-    with pytest.raises(InputError, match="node z: port is wider than 64 bits"):
+    with pytest.raises(InputError, match="node z: has no logic for types of more than 53 bits"):
         generate(Graph("t", [source(), huge], ["z"]), tmp_path / "p")
     assert not list(tmp_path.iterdir())
