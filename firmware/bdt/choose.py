@@ -7,7 +7,6 @@ side of the cut on the raw score they are (one score), or which score is largest
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,23 +112,6 @@ def score_type(ensemble: Ensemble, fraction: int) -> FixedType:
     steps = rounded(np.concatenate([*leaves, np.array(ensemble.base)]) * 2.0**fraction)
     bare = FixedType.integers(min(int(steps.min()), -1), int(steps.max()))
     return FixedType(bare.width, bare.width - fraction)
-
-
-def scan(
-    ensemble: Ensemble,
-    x: ArrayLike,
-    cut: float,
-    feature_bits: Sequence[int],
-    score_fractions: Sequence[int],
-) -> Iterator[Loss]:
-    """The loss of every combination of feature width and fractional bits of the score."""
-    exact = data_types(ensemble, x)
-    reference = decisions(ensemble.margin(x), cut)
-    for width in feature_bits:
-        features = tuple(narrowed(kind, width) for kind in exact)
-        for fraction in score_fractions:
-            precision = Precision(features, score_type(ensemble, fraction))
-            yield _loss(ensemble, precision, x, cut, reference)
 
 
 def _loss(

@@ -9,8 +9,9 @@ from ensembles import random_ensemble
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.reference import evaluate
-from firmware.bdt.choose import choose, data_types, decisions, narrowed, quantised_margin, scan
+from firmware.bdt.choose import choose, data_types, decisions, narrowed, quantised_margin
 from firmware.bdt.encode import encode
+from firmware.bdt.ensemble import Ensemble, TreeBuilder
 from firmware.bdt.to_graph import Precision, to_graph
 
 KINDS = [FixedType(10, 10, False), FixedType(9, 7), FixedType(6, 2)]
@@ -56,13 +57,22 @@ def test_chosen_types_keep_the_loss() -> None:
     assert (wrong != decisions(ENSEMBLE.margin(X), CUT)).mean() == loose.loss
 
 
-def test_scan_and_several_scores() -> None:
+def test_several_scores_keep_their_largest() -> None:
     classes = random_ensemble(5, KINDS, trees=9, scores=3, reach=0.8)
-    table = list(scan(classes, X, 0.0, [10, 3], [12, 1]))
-    assert [(row.feature_bits, row.precision.score.fraction) for row in table] == [
-        (10, 12),
-        (10, 1),
-        (3, 12),
-        (3, 1),
-    ]
-    assert table[0].loss < 0.001 < table[3].loss
+    best = choose(classes, X, 0.0, 0.02)
+    got = quantised_margin(classes, best.precision, X).argmax(axis=1)
+    assert best.loss == (got != classes.margin(X).argmax(axis=1)).mean() <= 0.02
+
+
+def test_loss_that_cannot_be_kept_is_an_error() -> None:
+    trees = []
+    for value in (
+        1 / 3,
+        1 / 3 + 1e-12,
+    ):  # equal on every grid of up to 24 bits: the first wins, not the larger
+        builder = TreeBuilder()
+        builder.leaf(value)
+        trees.append(builder.tree())
+    close = Ensemble(tuple(trees), (0, 1), (0.0, 0.0), ("x",), "<", "hand")
+    with pytest.raises(InputError, match="even 24 fractional bits lose more"):
+        choose(close, X[:10, :1], 0.0, 0.0)
