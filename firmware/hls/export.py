@@ -12,6 +12,7 @@ from emulator.graph import Graph
 from firmware.hls.builder import Builder
 from firmware.hls.environment import numpy_product
 from firmware.hls.layers import TRANSLATORS
+from firmware.hls.layers.quantiser import quantise
 from firmware.hls.source import Source, read_source
 
 
@@ -77,7 +78,7 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
             builder.store(name, node)
     for call in source.calls:
         builder.layer = call.layer or call.function
-        translate = TRANSLATORS.get(call.function)
+        translate = quantise if call.function in source.quantisers else TRANSLATORS.get(call.function)
         if translate is None:
             raise InputError(
                 "layer cannot be reproduced exactly",

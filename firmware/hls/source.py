@@ -57,7 +57,8 @@ class Source:
     """A parsed project.
 
     ``arguments`` are the top function's arrays (name, type name, size) in order; ``arrays`` all arrays by
-    name; ``aliases`` maps ``auto& a = b``; ``weight_files`` maps a weight to its text file.
+    name; ``aliases`` maps ``auto& a = b``; ``weight_files`` maps a weight to its text file; ``quantisers``
+    are generated functions that cast every element to a type of its own ("0" where it is dropped).
     """
 
     folder: Path
@@ -72,6 +73,7 @@ class Source:
     aliases: dict[str, str]
     calls: list[Call]
     weight_files: dict[str, str]
+    quantisers: dict[str, list[str]]
 
     def error(self, problem: str, where: str, value: object = None, remedy: str | None = None) -> InputError:
         return InputError(problem, file=self.file, field=where, value=value, remedy=remedy)
@@ -173,10 +175,13 @@ def read_source(folder: str | Path) -> Source:
         _read(firmware / "parameters.h"),
         _read(tops[0]),
     )
-    source = Source(folder, tops[0].stem, tops[0], {}, {}, {}, {}, [], {}, {}, [], {})
+    source = Source(folder, tops[0].stem, tops[0], {}, {}, {}, {}, [], {}, {}, [], {}, {})
     _read_defines(source, defines)
     _read_parameters(source, _strip_comments(parameters))
     _read_top(source, top)
+    generated = firmware / "nnet_utils" / "nnet_code_gen.h"
+    if generated.is_file():
+        _read_quantisers(source, _read(generated))
     return source
 
 
@@ -185,6 +190,20 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read: {error}", file=path) from error
+
+
+_QUANTISER = re.compile(r"void\s+(\w+)\s*\(input_t \*inp, output_t \*out\)\s*\{(.*?)\n\}", flags=re.S)
+_ELEMENT = re.compile(r"out\[(\d+)\] = (?:(ap_u?fixed<[^>]*>)\(inp\[(\d+)\]\)|0);")
+
+
+def _read_quantisers(source: Source, text: str) -> None:
+    """Quantisers of HGQ models, written out element by element by hls4ml."""
+    for name, body in _QUANTISER.findall(text):
+        elements = _ELEMENT.findall(body)
+        if [int(out) for out, _, _ in elements] == list(range(body.count("out["))) and all(
+            place in ("", out) for out, _, place in elements
+        ):
+            source.quantisers[name] = [kind or "0" for _, kind, _ in elements]
 
 
 def _strip_comments(text: str) -> str:
@@ -232,7 +251,7 @@ def _read_parameters(source: Source, text: str) -> None:
         source.lists[name] = [int(word) for word in body.replace(",", " ").split()]
 
 
-_CALL = re.compile(r"(?:nnet::)?(\w+)\s*<(.*)>\s*\((.*)\)", flags=re.S)
+_CALL = re.compile(r"(?:\w+::)?(\w+)\s*<(.*)>\s*\((.*)\)", flags=re.S)
 _ARRAY = re.compile(r"(.+?)\s+(\w+)\s*\[(.*)\]", flags=re.S)
 
 

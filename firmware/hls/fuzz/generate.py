@@ -235,6 +235,18 @@ def hard(g: Generator, x: str) -> str:
     )  # fmt: skip
 
 
+def quantiser(g: Generator, x: str) -> str:
+    """A type for each element, as trained by HGQ; zero bits drop the element."""
+    shape = g.shapes[x]
+    bits = g.rng.integers(0, 8, shape)
+    signs, integers = g.rng.integers(0, 2, shape), g.rng.integers(-1, 5, shape)
+    return g.add(
+        "FixedPointQuantizer", shape, [x], {"result": "fixed<24,12>"}, overrides={}, fusible=False,
+        RND=g.choice(ROUNDINGS), SAT=g.choice(OVERFLOWS),
+        mask_kbi=[part.tolist() for part in (signs, bits, integers)],
+    )  # fmt: skip
+
+
 def softmax(g: Generator, x: str) -> str:
     """Quantised first, so that the tables match the number of input values."""
     width = g.integer(6, 9)
@@ -395,8 +407,8 @@ def zero_padding(g: Generator, x: str) -> str:
 Maker = Callable[[Generator, str], str]
 _BY_RANK: dict[int, list[Maker]] = {
     1: [dense, dense, dense, batch_norm, activation, activation, parametrised, hard, softmax, merge,
-        concatenate, dot, binary_dense],
+        concatenate, dot, binary_dense, quantiser],
     2: [dense, batch_norm, activation, parametrised, merge, concatenate, transpose, flatten, conv1d, conv1d,
-        pool1d, global_pool, zero_padding, einsum_dense, einsum, depthwise1d],
+        pool1d, global_pool, zero_padding, einsum_dense, einsum, depthwise1d, quantiser],
     3: [batch_norm, activation, conv2d, pool2d, global_pool, flatten, merge, concatenate, transpose],
 }  # fmt: skip

@@ -71,7 +71,12 @@ def model_graph(network: Network, name: str, folder: Path) -> Any:
     for entry in layers.values():
         entry |= {"Strategy": network.strategy, "ReuseFactor": network.reuse}
     config["HLSConfig"] = {
-        "Model": {"Precision": "fixed<16,6>", "ReuseFactor": network.reuse, "Strategy": network.strategy},
+        "Model": {
+            "Precision": "fixed<16,6>",
+            "ReuseFactor": network.reuse,
+            "Strategy": network.strategy,
+            "BitExact": False,  # types stay as drawn
+        },
         "LayerName": layers,
     }
     description = [{key: _value(key, value) for key, value in layer.items()} for layer in network.layers]
@@ -90,6 +95,8 @@ def _value(key: str, value: Any) -> Any:
         return TernaryQuantizer() if value == "ternary" else BinaryQuantizer(bits=1)
     if key == "quantizer_precision" and value is not None:
         return XnorPrecisionType()
+    if key == "mask_kbi":
+        return tuple(np.array(part)[None] for part in value)
     if key in ("inp_shape", "inp0_shape", "inp1_shape", "out_shape"):
         return tuple(value)
     return value
