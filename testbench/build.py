@@ -56,7 +56,7 @@ def verilate(project: RtlProject, *, waves: bool = False, folder: Path | None = 
         If a tool is missing or the build fails (the last lines of its log are shown).
     """
     root = verilator_root()
-    state = hashlib.sha256(f"{project.digest} {root.name} {waves} {VERILATOR_OPTIONS}".encode())
+    state = hashlib.sha256(f"{root.name} {waves} {VERILATOR_OPTIONS}".encode())
     for source in project.sources:
         state.update(source.read_bytes())
     for text in (
