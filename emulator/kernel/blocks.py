@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emulator.graph import Graph
 from emulator.kernel.encoding import Encoded
-from emulator.kernel.inputs import check_row
+from emulator.kernel.inputs import Rows, check_row
 from emulator.kernel.interpreter import run_block
 from emulator.kernel.program import AnyStep, Evaluated, Program
 from emulator.reference import EVALUATORS, Tensor, evaluate
@@ -29,7 +29,7 @@ class Blocks:
         self.program, self.graph, self.block = program, graph, block
         self._segments = [] if graph else _segments(program)
 
-    def __call__(self, rows: list[list[Array]], count: int, made: Held, workers: int) -> None:
+    def __call__(self, rows: list[Rows], count: int, made: Held, workers: int) -> None:
         """Fill ``made`` (value number to (rows, count)) from the rows of every input."""
         edges = [(first, min(first + self.block, count)) for first in range(0, count, self.block)]
 

@@ -13,6 +13,20 @@ from emulator.kernel.program import Source
 Array = NDArray[Any]
 
 
+Rows = Array | list[Array]
+"""Rows of one input: an array (rows, n), or arrays (n,) from different places."""
+
+
+def prepared(value: Rows, dtype: np.dtype[Any], source: Source) -> Rows:
+    """The rows as the kernel reads them: words of ``dtype``, events contiguous; unused rows as they are."""
+    if not isinstance(value, list) and value.dtype == dtype and value.strides[1] == dtype.itemsize:
+        return value
+    return [
+        as_type(row, dtype, source, r) if used else row
+        for r, (row, used) in enumerate(zip(value, source.used, strict=True))
+    ]
+
+
 def as_type(row: Array, dtype: np.dtype[Any], source: Source, r: int) -> Array:
     """A contiguous row in the word the kernel reads; values that would not survive are an error."""
     if row.dtype == dtype and row.flags.c_contiguous:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.graph import Graph
 from emulator.kernel.builder import LIMIT
-from emulator.kernel.inputs import as_type, check_row
+from emulator.kernel.inputs import Rows, check_row, prepared
 from emulator.kernel.intervals import magnitude
 from emulator.kernel.lowering import lower, needed
 from emulator.kernel.native.codegen import NotVectorised
@@ -61,7 +61,7 @@ class Kernel:
                 self._runner = Runner(self.program, target)
             except NotVectorised as reason:
                 self.backend, self.note = "interpreter", str(reason)
-        self._blocks: Callable[[list[list[Array]], int, Held, int], None] | None = None
+        self._blocks: Callable[[list[Rows], int, Held, int], None] | None = None
         if self._runner is None:
             from emulator.kernel.blocks import Blocks  # Numba: imported only when it is needed
 
@@ -96,7 +96,7 @@ class Kernel:
         """
         count = _count(events, self.columns)
         zeros = np.zeros(count, np.int16)
-        rows: list[list[Array]] = []
+        rows: list[Rows] = []
         for source in self.program.sources:
             if source.columns is None:
                 raise InputError(
@@ -105,10 +105,11 @@ class Kernel:
                     field=f"node {source.node.name}: source",
                     remedy="use run_array, or export the graph with its sources",
                 )
-            rows.append([])
+            own: list[Array] = []
+            rows.append(own)
             for column, used in zip(source.columns, source.used, strict=True):
                 if column is None or not used:
-                    rows[-1].append(zeros)
+                    own.append(zeros)
                     continue
                 name, slot = column
                 if name not in events or slot >= len(events[name]):
@@ -118,14 +119,14 @@ class Kernel:
                         field=f"node {source.node.name}: source",
                         value=f"{name}[{slot}]",
                     )
-                rows[-1].append(events[name][slot])
+                own.append(events[name][slot])
         return self._run(rows, count, threads)
 
     def run_array(self, x: Array | Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
         """Evaluate on integers of shape (n_inputs, n), events along the last axis; results as ``run``."""
         arrays = x if isinstance(x, Mapping) else {self.program.sources[0].node.name: x}
         count = -1
-        rows: list[list[Array]] = []
+        rows: list[Rows] = []
         for source in self.program.sources:
             name = source.node.name
             array = arrays.get(name)
@@ -140,7 +141,7 @@ class Kernel:
             if count not in (-1, array.shape[1]):
                 raise InputError("inputs have different numbers of events", field=f"node {name}")
             count = array.shape[1]
-            rows.append(list(array))
+            rows.append(array)
         return self._run(rows, max(count, 0), threads)
 
     def run_rows(self, x: Array | Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
@@ -166,22 +167,15 @@ class Kernel:
             results[name] = shaped if array.dtype == object else shaped.astype(np.int64)
         return results
 
-    def _run(self, rows: list[list[Array]], count: int, threads: int | None) -> dict[str, Array]:
+    def _run(self, rows: list[Rows], count: int, threads: int | None) -> dict[str, Array]:
         made = {
             value.number: np.empty((value.rows, count), result_dtype(value, self.graph))
             for value in self.program.outputs.values()
         }
         workers = threads or len(os.sched_getaffinity(0))
         if self._runner is not None:
-            given = [
-                [
-                    row if not used else as_type(row, dtype, source, r)
-                    for r, (row, used) in enumerate(zip(value, source.used, strict=True))
-                ]
-                for value, dtype, source in zip(
-                    rows, self._runner.input_types, self.program.sources, strict=True
-                )
-            ]
+            words = zip(rows, self._runner.input_types, self.program.sources, strict=True)
+            given = [prepared(value, dtype, source) for value, dtype, source in words]
             if not self._runner(given, count, list(made.values()), workers):
                 for source, value in zip(self.program.sources, rows, strict=True):
                     for r in np.flatnonzero(source.used):

@@ -132,15 +132,15 @@ def hls4ml_predict() -> Iterator[Call]:
 
 
 @contextmanager
-def conifer_cpp(graph: Graph) -> Iterator[Callable[[Array], float]]:
-    """conifer's C++ back end: a callable that scores integer rows and returns the seconds it took."""
+def conifer_cpp(graph: Graph) -> Iterator[Callable[[Array], tuple[float, float]]]:
+    """conifer's C++ back end: scores integer rows, returns the wall and CPU seconds its process took."""
     from firmware.bdt.conifer_project import CompiledConifer
 
     with CompiledConifer(graph) as compiled:
 
-        def run(x: Array) -> float:
-            before = compiled.seconds
+        def run(x: Array) -> tuple[float, float]:
+            wall, cpu = compiled.seconds, compiled.cpu_seconds
             compiled(x)
-            return compiled.seconds - before
+            return compiled.seconds - wall, compiled.cpu_seconds - cpu
 
         yield run

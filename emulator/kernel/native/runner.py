@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.kernel.inputs import Rows
 from emulator.kernel.native.codegen import generate, input_width
 from emulator.kernel.native.machine import load_or_compile, signature
 from emulator.kernel.native.vectors import TILE, Target
@@ -33,13 +34,13 @@ class Runner:
         unique = {value.number: value for value in program.outputs.values()}
         self.output_values = list(unique.values())
 
-    def __call__(self, rows: list[list[Array]], count: int, results: list[Array], threads: int) -> bool:
+    def __call__(self, rows: list[Rows], count: int, results: list[Array], threads: int) -> bool:
         """Compute ``count`` events.
 
         Parameters
         ----------
         rows
-            For every input, its rows: contiguous arrays of ``count`` integers of ``input_types``.
+            For every input, its rows of ``count`` integers of ``input_types``.
         results
             For every output, an array (rows, count) that is filled.
 
@@ -48,23 +49,22 @@ class Runner:
         Whether every input value was in the range of its type.
         """
         tiles, rest = divmod(count, TILE)
-        inputs = [row for value in rows for row in value]
-        outputs = [row for array in results for row in array]
         good = True
         if tiles:
-            good = self._parallel(_addresses(inputs), _addresses(outputs), tiles, threads)
+            good = self._parallel(_addresses(rows), _addresses(results), tiles, threads)
         if rest:
             padded = [
                 np.zeros((len(value), TILE), dtype)
                 for value, dtype in zip(rows, self.input_types, strict=True)
             ]
             for buffer, value in zip(padded, rows, strict=True):
-                for r, row in enumerate(value):
-                    buffer[r, :rest] = row[count - rest : count]
+                if isinstance(value, list):
+                    for r, row in enumerate(value):
+                        buffer[r, :rest] = row[count - rest : count]
+                else:
+                    buffer[:, :rest] = value[:, count - rest : count]
             finished = [np.empty((len(array), TILE), array.dtype) for array in results]
-            given, taken = (
-                _addresses([row for block in blocks for row in block]) for blocks in (padded, finished)
-            )
+            given, taken = _addresses(padded), _addresses(finished)
             good &= not self._call(given, taken, 0, 1)
             for array, buffer in zip(results, finished, strict=True):
                 array[:, count - rest :] = buffer[:, :rest]
@@ -85,5 +85,12 @@ class Runner:
             return not any(pool.map(work, range(workers)))
 
 
-def _addresses(rows: list[Array]) -> Array:
-    return np.array([row.__array_interface__["data"][0] for row in rows], np.uint64)
+def _addresses(values: Sequence[Rows]) -> Array:
+    """Where every row of every value begins."""
+    parts = [
+        np.array([row.__array_interface__["data"][0] for row in value], np.int64)
+        if isinstance(value, list)
+        else value.ctypes.data + np.arange(len(value)) * value.strides[0]
+        for value in values
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
