@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
+from emulator.kernel import compile_graph
 from emulator.reference import evaluate
 from firmware.hls.export import import_project
 from firmware.hls.fuzz.generate import Generator
@@ -78,25 +79,27 @@ def build(network: Network, name: str, folder: Path) -> tuple[Built, Graph]:
 def difference(
     library: ctypes.CDLL, built: Built, graph: Graph, inputs: list[NDArray[np.int64]]
 ) -> tuple[str | None, int, bool]:
-    """The first difference between graph and C++ (or None), values compared, whether an output varies."""
+    """The first difference between the C++ and the reference or the kernel (or None), values compared,
+    whether an output varies.
+    """
     found = run(library, built, inputs)
     fed = dict(zip([node.name for node in graph.inputs], inputs, strict=True))
-    expected: dict[str, Any] = evaluate(graph, fed)
     values = sum(result.size for result in found)
     varied = any(len(np.unique(column)) > 1 for result in found for column in result.T)
-    for name, result in zip(graph.outputs, found, strict=True):
-        wrong = np.argwhere(expected[name].reshape(result.shape) != result)
-        if len(wrong):
-            event, element = (int(i) for i in wrong[0])
-            graph_value = expected[name].reshape(result.shape)[event, element]
-            return (
-                (
-                    f"{name}[{element}] of event {event}: graph {graph_value}, C++ {result[event, element]}"
-                    f" ({len(wrong)} of {result.size} values differ)"
-                ),
-                values,
-                varied,
-            )
+    columns = {name: np.ascontiguousarray(array.T) for name, array in fed.items()}
+    fast = {name: np.moveaxis(y, -1, 0) for name, y in compile_graph(graph).run_array(columns).items()}
+    for label, results in (("graph", evaluate(graph, fed)), ("kernel", fast)):
+        for name, result in zip(graph.outputs, found, strict=True):
+            ours: NDArray[Any] = results[name].reshape(result.shape)
+            wrong = np.argwhere(ours != result)
+            if len(wrong):
+                event, element = (int(i) for i in wrong[0])
+                return (
+                    f"{name}[{element}] of event {event}: {label} {ours[event, element]}, "
+                    f"C++ {result[event, element]} ({len(wrong)} of {result.size} values differ)",
+                    values,
+                    varied,
+                )
     return None, values, varied
 
 
