@@ -1,0 +1,83 @@
+"""Graphs off the beaten track: several, wide and forwarded inputs, modes that only the reference has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType
+from emulator.graph import Constant, Graph, Node
+from emulator.kernel import compile_graph
+from emulator.reference import evaluate
+
+parse = FixedType.parse
+BACKENDS = ["vector", "portable", "interpreter", "reference"]
+
+
+def two_inputs() -> Graph:
+    return Graph(
+        "two",
+        [
+            Node("x", "input", (), (3,), parse("fixed<10,8>")),
+            Node("y", "input", (), (1,), parse("ufixed<30,28>")),
+            Node("sum", "add", ("x", "y"), (3,), parse("fixed<32,30>")),
+            Node("unread", "input", (), (2,), parse("int<8>")),
+        ],
+        ["sum", "x"],
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_several_inputs(backend):
+    rng = np.random.default_rng(0)
+    graph = two_inputs()
+    inputs = {
+        "x": rng.integers(-512, 512, (131, 3)),
+        "y": rng.integers(0, 1 << 30, (131, 1)),
+        "unread": rng.integers(-128, 128, (131, 2)),
+    }
+    expected = evaluate(graph, inputs)
+    answers = compile_graph(graph, backend=backend).run_rows(inputs)
+    for name in ("sum", "x"):
+        np.testing.assert_array_equal(answers[name], expected[name])
+    with pytest.raises(InputError, match=r"node y: element 0: value does not fit ufixed<30,28> \(got -1\)"):
+        compile_graph(graph, backend=backend).run_rows({**inputs, "y": inputs["y"] * 0 - 1})
+    with pytest.raises(InputError, match="different numbers of events"):
+        compile_graph(graph, backend=backend).run_rows({**inputs, "y": inputs["y"][:5]})
+    with pytest.raises(InputError, match="node y: input is missing"):
+        compile_graph(graph, backend=backend).run_rows({"x": inputs["x"]})
+
+
+@pytest.mark.parametrize("kind", ["fixed<6,4,TRN,WRAP_SM>", "fixed<6,4,RND,WRAP,2>", "fixed<80,70>"])
+def test_what_only_the_reference_has_is_exact_and_visible(kind):
+    rng = np.random.default_rng(0)
+    weight = Constant(parse("fixed<8,1>"), rng.integers(-127, 128, (4, 5)))
+    bias = Constant(parse("fixed<8,1>"), rng.integers(-127, 128, 5))
+    wide = "fixed<24,14>"
+    graph = Graph(
+        "modes",
+        [
+            Node("x", "input", (), (4,), parse("fixed<10,8>")),
+            Node(
+                "sums", "dense", ("x",), (5,), parse(wide), {"accum": wide}, {"weight": weight, "bias": bias}
+            ),
+            Node("rare", "cast", ("sums",), (5,), parse(kind)),
+            Node("y", "relu", ("rare",), (5,), parse("ufixed<5,4,RND,SAT>")),
+        ],
+        ["y"],
+    )
+    x = rng.integers(-512, 512, (300, 4))
+    kernel = compile_graph(graph)
+    np.testing.assert_array_equal(kernel.run_rows(x)["y"], evaluate(graph, x)["y"])
+    if kind != "fixed<80,70>":  # there, no value needs more than 62 bits
+        assert "reference evaluator" in str(kernel.plan)
+
+
+def test_source_must_fit_the_input():
+    node = Node("x", "input", (), (2,), parse("int<9>"), {"source": ["mu.pt[0]"]})
+    with pytest.raises(InputError, match=r"source: needs one entry per element \(2\)"):
+        compile_graph(Graph("g", [node], ["x"]))
+    node = Node("x", "input", (), (1,), parse("int<9>"), {"source": ["mu.pt"]})
+    with pytest.raises(InputError, match="is not a column"):
+        compile_graph(Graph("g", [node], ["x"]))
