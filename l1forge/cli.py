@@ -24,6 +24,7 @@ SUBCOMMANDS = {
     "report": "One page about the firmware of a model.",
     "synth": "Resources, timing and latency of the generated Verilog.",
     "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
+    "cosim-muons": "Prove the muon firmware equal to its emulators.",
     "firmware": "Write a model's HLS project and prove it equal to the emulator.",
     "import-hls": "Read a generated hls4ml project into a graph.",
     "import-bdt": "Read a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",

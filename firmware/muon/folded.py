@@ -75,8 +75,8 @@ def _check(layer: _Layer, graph: Graph) -> None:
     weight, bias = layer.dense.constants["weight"], layer.dense.constants["bias"]
     field = f"node {layer.dense.name}"
     fraction = layer.x.fraction + weight.type.fraction
-    if layer.accumulator.fraction < fraction or fraction < bias.type.fraction:
-        raise InputError("accumulator or bias has the wrong fraction", file=graph.file, field=field)
+    if layer.accumulator.fraction < max(fraction, bias.type.fraction):
+        raise InputError("the accumulator drops bits", file=graph.file, field=field)
     largest = max(abs(layer.x.minimum), layer.x.maximum)
     bound = np.abs(weight.data).sum(axis=0).max() * largest * 2 ** (layer.accumulator.fraction - fraction)
     bound += np.abs(bias.data).max() * 2 ** (layer.accumulator.fraction - bias.type.fraction)
@@ -84,7 +84,7 @@ def _check(layer: _Layer, graph: Graph) -> None:
         raise InputError("the accumulator may overflow", file=graph.file, field=field, value=int(bound))
     if layer.y.rounding != Rounding.RND_CONV or layer.y.overflow != Overflow.SAT:
         raise InputError("results must be rounded RND_CONV and saturated SAT", file=graph.file, field=field)
-    if layer.y.signed == layer.relu or fraction <= layer.y.fraction:
+    if layer.y.signed == layer.relu:
         raise InputError(
             "type of the result is not covered", file=graph.file, field=field, value=str(layer.y)
         )
@@ -174,9 +174,10 @@ def _instance(layer: _Layer, number: int, steps: int, per_clock: int, x: str, st
     n_in, n_out = weight.data.shape
     padded = np.zeros((steps * per_clock, n_out), np.int64)
     padded[:n_in] = weight.data
-    scale = layer.accumulator.fraction - layer.x.fraction - weight.type.fraction
     words = padded.reshape(steps, per_clock, n_out).transpose(0, 2, 1)
-    start_sum = np.asarray(bias.data, np.int64) << (layer.accumulator.fraction - scale - bias.type.fraction)
+    fraction = max(layer.accumulator.fraction, layer.y.fraction + 1)  # one bit at least to round away
+    bits = layer.accumulator.width + fraction - layer.accumulator.fraction
+    start_sum = np.asarray(bias.data, np.int64) << (fraction - bias.type.fraction)
     parameters = {
         "N_OUT": n_out,
         "P": per_clock,
@@ -184,18 +185,20 @@ def _instance(layer: _Layer, number: int, steps: int, per_clock: int, x: str, st
         "X_BITS": layer.x.width,
         "X_SIGNED": int(layer.x.signed),
         "W_BITS": weight.type.width,
-        "A_BITS": layer.accumulator.width,
+        "A_BITS": bits,
         "Y_BITS": layer.y.width,
-        "SHIFT": layer.accumulator.fraction - scale - layer.y.fraction,
+        "PRODUCT_SHIFT": fraction - layer.x.fraction - weight.type.fraction,
+        "SHIFT": fraction - layer.y.fraction,
         "RELU": int(layer.relu),
         "WEIGHTS": _packed(words, weight.type.width),
-        "BIAS": _packed(start_sum, layer.accumulator.width),
+        "BIAS": _packed(start_sum, bits),
     }
     padding = (steps * per_clock - n_in) * layer.x.width
     wide = f"{{{padding}'b0, {x}}}" if padding else x
     return [
         f"    wire done_{number};",
         f"    wire [{n_out * layer.y.width - 1}:0] y_{number};",
-        f"    folded_layer #({', '.join(f'.{key}({value})' for key, value in parameters.items())}) layer_{number} (",
-        f"        .clk(clk), .rst(rst), .start({start}), .x({wide}), .done(done_{number}), .y(y_{number}));",
+        f"    folded_layer #({', '.join(f'.{key}({value})' for key, value in parameters.items())})",
+        f"    layer_{number} (.clk(clk), .rst(rst), .start({start}), .x({wide}),",
+        f"        .done(done_{number}), .y(y_{number}));",
     ]

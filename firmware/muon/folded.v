@@ -4,6 +4,7 @@
 module folded_layer #(
     parameter N_OUT = 1, P = 1, STEPS = 1,
     parameter X_BITS = 8, X_SIGNED = 0, W_BITS = 8, A_BITS = 32, Y_BITS = 8,
+    parameter PRODUCT_SHIFT = 0,  // of products to the accumulator's LSB
     parameter SHIFT = 0,  // fractional bits of the accumulator beyond the result's, at least 1
     parameter RELU = 1,
     parameter [STEPS*N_OUT*P*W_BITS-1:0] WEIGHTS = 0,
@@ -19,6 +20,7 @@ module folded_layer #(
     localparam COUNT_BITS = 16;
     localparam signed [A_BITS-1:0] HIGHEST = RELU ? (1 << Y_BITS) - 1 : (1 << (Y_BITS - 1)) - 1;
     localparam signed [A_BITS-1:0] LOWEST = RELU ? 0 : -(1 << (Y_BITS - 1));
+    localparam signed [A_BITS-1:0] ZERO = 0, ONE = 1;
     localparam signed [A_BITS-1:0] HALF = 1 << (SHIFT - 1);
 
     reg [STEPS*P*X_BITS-1:0] held;
@@ -53,7 +55,7 @@ module folded_layer #(
                 for (p = 0; p < P; p = p + 1) begin
                     w = weight[(n*P + p)*W_BITS +: W_BITS];
                     v = {X_SIGNED ? part[p*X_BITS + X_BITS - 1] : 1'b0, part[p*X_BITS +: X_BITS]};
-                    sum = sum + w * v;
+                    sum = sum + ((w * v) <<< PRODUCT_SHIFT);
                 end
                 total[n] <= sum;
             end
@@ -64,7 +66,7 @@ module folded_layer #(
     always @(posedge clk)
         if (finished)
             for (m = 0; m < N_OUT; m = m + 1) begin
-                rounded = (total[m] + HALF - {{(A_BITS-1){1'b0}}, ~total[m][SHIFT]}) >>> SHIFT;
+                rounded = (total[m] + HALF - (total[m][SHIFT] ? ZERO : ONE)) >>> SHIFT;
                 y[m*Y_BITS +: Y_BITS] <= rounded > HIGHEST ? HIGHEST[Y_BITS-1:0]
                                        : rounded < LOWEST ? LOWEST[Y_BITS-1:0] : rounded[Y_BITS-1:0];
             end

@@ -50,7 +50,7 @@ class Options:
 
 OPTIONS = {
     LARGE.name: Options(),
-    SMALL.name: Options(quantised_epochs=4, rate=4e-3, quantised_rate=1e-3),
+    SMALL.name: Options(epochs=10, rate=4e-3, quantised_epochs=6, quantised_rate=2e-3),
 }
 """How the committed networks were trained."""
 

@@ -1,0 +1,78 @@
+"""Co-verification of the muon firmware: patterns, both networks, on muons, corners and random codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.graph import Graph
+from firmware.muon.folded import Folded, generate_folded
+from firmware.muon.patterns import PatternTables, generate_patterns
+from firmware.rtl import RtlProject
+from testbench.build import verilate
+from testbench.cosim import Implementation, cosimulate
+from testbench.harness import opened
+from testbench.report import Report
+from testbench.spaced import opened_spaced
+from testbench.stimuli import Block, corners, random_bits
+
+Rows = NDArray[np.int64]
+PatternEmulator = Callable[[Rows], Rows]
+BLOCK = 20_000
+
+
+def verify_patterns(
+    tables: PatternTables, emulate: PatternEmulator, blocks: Iterator[Rows], folder: Path
+) -> tuple[RtlProject, int, int, str | None]:
+    """Stream stub rows (n, 72: all values, then all qualities) through the pattern RTL, one a clock.
+
+    Returns the project, the events, the number of events that differ from ``emulate`` (rows to pattern,
+    layers, score) or came at the wrong clock, and the first difference in words.
+    """
+    project = generate_patterns(tables, folder)
+    events = wrong = 0
+    first = None
+    with opened(verilate(project)) as bench:
+        for block in blocks:
+            got, expected = bench.stream(block), emulate(block)
+            different = (got.outputs != expected).any(axis=1)
+            wrong += int(different.sum()) + got.misplaced + abs(got.results - len(block))
+            if different.any() and first is None:
+                row = int(different.argmax())
+                found = got.outputs[row].tolist()
+                first = f"event {events + row}: emulator {expected[row].tolist()}, RTL {found}"
+            events += len(block)
+    return project, events, wrong, first
+
+
+def verify_folded(
+    graph: Graph,
+    muons: Rows,
+    folder: Path,
+    *,
+    inputs_per_clock: int = 8,
+    extra: dict[str, Implementation] | None = None,
+    seed: int = 1,
+) -> tuple[Folded, Report]:
+    """Co-verify the folded RTL of ``graph`` and ``extra`` implementations with the emulator.
+
+    Stimuli: ``muons`` (n, inputs) and a tenth as many corners and random codes. Events follow each other at
+    the design's own interval.
+    """
+    folded = generate_folded(graph, folder, inputs_per_clock)
+    generator = np.random.default_rng(seed)
+    few = max(len(muons) // 10, 100)
+    stimuli: dict[str, Iterator[Block]] = {
+        "muons": iter(_blocks(muons)),
+        "corner": iter([corners(graph, few, generator)]),
+        "random": iter([random_bits(graph, few, generator)]),
+    }
+    with opened_spaced(verilate(folded.project), folded.interval, seed) as bench:
+        return folded, cosimulate(folded.project, graph, stimuli, extra=extra, driver=bench)
+
+
+def _blocks(rows: Rows) -> list[Rows]:
+    return [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
