@@ -432,7 +432,12 @@ SINGLE_VALUES = [
     Case(
         "shower 2 is the bit of muon 3", "MUS2", [{"mu.shower": [0, 0, 1]}, {"mu.shower": [0, 0, 0, 1]}], "01"
     ),
-    Case("ZDC minus", "ZDCM100", [{"link": [0, 99]}, {"link": [0, 100]}, {"link": [0, 1024, 200]}], "010"),
+    Case(
+        "ZDC minus",
+        "ZDCM100",
+        [{"link": [0, 99]}, {"link": [0, 100]}, {"link": [0, 1024, 200]}, {"link": [0, 2548]}],
+        "0101",
+    ),
     Case("ZDC plus", "ZDCP100", [{"link": [0, 0, 99]}, {"link": [0, 0, 100]}, {"link": [0, 200]}], "010"),
     Case(
         "CICADA nibbles",
@@ -504,6 +509,19 @@ EXPRESSIONS = [
         "dist{MU3-1,MU3}[DETA_MAX_1]",
         [{"mu": [_mu(20)]}, {"mu": [_mu(20)]}],
         "01",
+    ),
+    Case(
+        "pair across crossings takes each object from its own",
+        "dist{MU3-1,MU3}[DETA_MAX_1]",
+        [{"mu": [_mu(20)]}, {"mu": [_mu(20, 200)]}],
+        "00",
+    ),
+    Case(
+        "high bits survive the wrap",
+        "EXT_B-1",
+        [{}, {"ext": {70, 127}}, {}, {"ext": {70, 127}}],
+        "1010",
+        neighbours="orbit",
     ),
 ]
 

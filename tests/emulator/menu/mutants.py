@@ -1,7 +1,7 @@
 """The menu package with one rule changed: sources edited in memory, kernels run as plain Python.
 
-``mutated(module, old, new)`` imports a fresh copy of ``emulator.menu`` in which ``old`` (which must occur
-exactly once) reads ``new``, and puts the real package back afterwards.
+``mutated(edits)`` imports a fresh copy of ``emulator.menu`` with texts replaced, each of which must occur
+exactly once, and puts the real package back afterwards.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import importlib.abc
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -57,12 +57,13 @@ def _texts() -> dict[str, str]:
 
 
 @contextmanager
-def mutated(module: str, old: str, new: str) -> Iterator[None]:
-    """A world in which the menu package's ``module`` reads ``new`` where it reads ``old``."""
+def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
+    """A world in which, for each (module, old, new), the menu package's module reads new in place of old."""
     texts = _texts()
-    name = f"{PREFIX}.{module}"
-    assert texts[name].count(old) == 1, f"{module}: {old!r} occurs {texts[name].count(old)} times"
-    texts[name] = texts[name].replace(old, new)
+    for module, old, new in edits:
+        name = f"{PREFIX}.{module}"
+        assert texts[name].count(old) == 1, f"{module}: {old!r} occurs {texts[name].count(old)} times"
+        texts[name] = texts[name].replace(old, new)
     finder = _Source(texts)
     real = {key: value for key, value in sys.modules.items() if key.startswith(f"{PREFIX}.")}
     real_kernel, package = emulator.jit.kernel, dict(vars(emulator.menu))
@@ -80,4 +81,6 @@ def mutated(module: str, old: str, new: str) -> Iterator[None]:
         for key in [key for key in sys.modules if key.startswith(f"{PREFIX}.")]:
             del sys.modules[key]
         sys.modules.update(real)
+        for key in set(vars(emulator.menu)) - set(package):
+            delattr(emulator.menu, key)
         vars(emulator.menu).update(package)
