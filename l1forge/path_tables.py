@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -18,7 +17,10 @@ from emulator.stream import ReplayStream
 from emulator.stream_source import Stream
 from l1forge.progress import bar
 
-PROJECTS = Path(__file__).parents[1] / "hls_projects"
+if TYPE_CHECKING:
+    from firmware.rtl.project import RtlProject
+
+BX_NS = 1e9 / CROSSING_FREQUENCY
 
 
 def watched(
@@ -72,7 +74,9 @@ def print_report(
         dead = 100 * accounts.dead[reason] / max(accounts.live_crossings, 1)
         summary.add_row(f"  {reason}", f"{lost} requests lost, {dead:.3f} %")
     for model, latency in latencies.items():
-        text = f"{latency['clocks']:g} clocks = {latency['ns']:.1f} ns" if latency else "no RTL generated yet"
+        text = "no RTL of this model yet: l1forge cosim writes it"
+        if latency:
+            text = f"{latency['clocks']:g} clocks = {latency['ns']:.1f} ns = {latency['ns'] / BX_NS:.1f} BX"
         summary.add_row(f"latency of {model}", text)
     busy = ", ".join(
         f"{stage} {1e9 * seconds / max(report.crossings, 1):.0f}" for stage, seconds in report.seconds.items()
@@ -97,13 +101,27 @@ def print_costs(console: Console, costs: dict[str, float]) -> None:
 
 
 def model_latencies(models: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Clocks and ns of each model's generated RTL, from its manifest; empty where none has been generated."""
+    """Clocks and ns of each model's generated RTL, from its manifest; empty where none is up to date."""
+    from firmware.folders import build_folder
+    from firmware.rtl.project import MANIFEST, RtlProject
+
     latencies: dict[str, dict[str, float]] = {}
     for model in models:
         latencies[model] = {}
-        for manifest in sorted((PROJECTS / model).rglob("manifest.json")):
-            document = json.loads(manifest.read_text(encoding="utf-8"))
-            if document.get("format") == "l1forge-rtl":
-                clocks = float(document["latency"])
-                latencies[model] = {"clocks": clocks, "ns": clocks * float(document["clock_period_ns"])}
+        for folder in (build_folder() / "rtl" / model, build_folder() / "rtl" / f"{model}_folded"):
+            if (folder / MANIFEST).is_file():
+                project = RtlProject.load(folder)
+                if _is_current(model, project):
+                    latencies[model] = {"clocks": project.latency, "ns": project.latency_ns}
     return latencies
+
+
+def _is_current(model: str, project: RtlProject) -> bool:
+    """Whether the RTL was made from the model's graph as it is now, by this generator."""
+    from emulator.graph import Graph
+    from firmware.rtl.generate import digest_of
+    from models import graph_path
+
+    if project.folder.name != model:
+        return True  # folded networks are generated and proven in one go
+    return digest_of(Graph.load(graph_path(model)), None, project.clock_period_ns) == project.digest
