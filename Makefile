@@ -99,3 +99,11 @@ bench: $(READY) ## speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, 
 .PHONY: ghdl
 ghdl: $(READY) ## fetch GHDL into .cache where it is not installed (no root needed)
 	@$(BIN)/python -m firmware.ghdl
+
+.PHONY: muon-report
+muon-report: $(READY) ## muon pT: table, figures and JSON of docs/muon.md
+	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
+
+.PHONY: cosim-muons
+cosim-muons: $(READY) ## 100k muons: patterns and networks, emulator = HLS C++ = RTL
+	@$(L1) cosim-muons -n 100000
