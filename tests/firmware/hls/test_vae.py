@@ -1,0 +1,38 @@
+"""The trained autoencoder: QKeras and the committed graph give the same integers on real crossings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator.events.source import open_events
+from emulator.graph import Graph
+from emulator.kernel import compile_graph
+from firmware.hls.compare import compare
+from firmware.hls.score import attach_scores
+from models import graph_path
+
+FOLDER = Path(__file__).parents[3] / "simulation" / "sample"
+SAMPLES = [FOLDER / f"{name}.parquet" for name in ("zerobias", "ttbar")]
+CROSSINGS = 2000
+
+
+@pytest.mark.filterwarnings("ignore")  # TensorFlow and QKeras warn about each other
+def test_qkeras_is_bit_identical_to_the_committed_graph() -> None:
+    from models.vae.features import COLUMNS, hardware_features
+    from models.vae.train import load_encoder
+
+    model = attach_scores(load_encoder(graph_path("vae").parent / "weights.npz"))
+    graph = Graph.load(graph_path("vae"))
+    kernel = compile_graph(graph)
+    for path in SAMPLES:
+        events = next(iter(open_events(path).blocks(COLUMNS, CROSSINGS)))
+        features = hardware_features(events).astype(np.float32)
+        scores = model.predict(features, batch_size=CROSSINGS, verbose=0)
+        found = kernel.run(events)
+        for name, keras in zip(graph.outputs, scores, strict=True):
+            exact = np.ldexp(keras.astype(np.float64), graph[name].type.fraction)
+            outcome = compare(f"{path.stem}: {name}", exact, np.moveaxis(found[name], -1, 0))
+            assert outcome.exact, outcome
