@@ -107,3 +107,7 @@ muon-report: $(READY) ## muon pT: table, figures and JSON of docs/muon.md
 .PHONY: cosim-muons
 cosim-muons: $(READY) ## 100k muons: patterns and networks, emulator = HLS C++ = RTL
 	@$(L1) cosim-muons -n 100000
+
+.PHONY: firmware-trees
+firmware-trees: $(READY) ## write conifer's HLS, VHDL and C++ projects of the BDTs, check its C++
+	@set -e; for model in tau_id eg_iso event_bdt; do $(L1) firmware $$model; done

@@ -2,7 +2,7 @@
 
 Rules of TMVA (tmva/src/MethodBDT.cxx, DecisionTree.cxx, DecisionTreeNode.cxx of ROOT):
 
-* A node is a leaf if ``nType`` is not 0. Features and cuts are float32. An event goes right if
+* A node is a leaf if ``nType`` is not 0. Features, cuts and leaf values are float32. An event goes right if
   ``x >= Cut`` (TMVA 4.2 and later; ``x > Cut`` before), the other way round if ``cType`` is 0.
 * Gradient boosting sums ``res`` of the leaves, output ``tanh`` of the sum; for regression the sum starts at
   the weight of the first tree; for several classes tree ``t`` belongs to class ``t mod n``, output softmax.
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from pathlib import Path
 from xml.etree import ElementTree
+
+import numpy as np
 
 from emulator.errors import InputError
 from firmware.bdt.ensemble import Ensemble, Split, Tree, TreeBuilder
@@ -132,7 +134,7 @@ def _tree(element: ElementTree.Element, leaf: str, factor: float, file: str) -> 
 
     def add(node: ElementTree.Element) -> int:
         if _number(node, "nType", file) != 0:
-            return builder.leaf(factor * _number(node, leaf, file))
+            return builder.leaf(factor * float(np.float32(_number(node, leaf, file))))
         if _number(node, "NCoef", file) != 0:
             raise InputError("Fisher cuts are not supported", file=file, field="NCoef")
         children = {child.get("pos"): child for child in node}
@@ -141,7 +143,7 @@ def _tree(element: ElementTree.Element, leaf: str, factor: float, file: str) -> 
         below, above = children["l"], children["r"]
         if _number(node, "cType", file) == 0:
             below, above = above, below
-        cut = _number(node, "Cut", file)
+        cut = float(np.float32(_number(node, "Cut", file)))
         return builder.split(
             int(_number(node, "IVar", file)), cut, False, lambda: add(below), lambda: add(above)
         )
