@@ -165,7 +165,7 @@ def random_events(rng: np.random.Generator, n: int, wild: bool) -> Events:
     return Events(columns, n)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(menu=menus(), seed=st.integers(0, 2**32 - 1), wild=st.booleans(), wrap=st.booleans())
 def test_kernels_equal_the_reference(menu: CompiledMenu, seed: int, wild: bool, wrap: bool) -> None:
     rng = np.random.default_rng(seed)
