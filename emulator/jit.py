@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.core import entrypoints
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Our functions take NumPy arrays. Numba would import every installed package that extends it (vector, awkward
+# and with them sympy and pandas) on the first call: over a second of each start.
+entrypoints._already_initialized = True
 
 
 def compiled(function: Function) -> Function:

@@ -92,6 +92,13 @@ def arrow_columns(events: Events) -> list[pa.Array]:
     return arrays
 
 
+def _numbers(array: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The buffer of an Arrow array without nulls, in place; ``to_numpy`` would import pandas."""
+    if not len(array):
+        return np.zeros(0, dtype)
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
 def from_arrow(name: str, column: pa.Array, n: int, path: str | Path) -> Array:
     """One Arrow column as (slots, n); integers of any width are accepted if the values fit."""
     slots, dtype = layout_of(name)
@@ -106,15 +113,18 @@ def from_arrow(name: str, column: pa.Array, n: int, path: str | Path) -> Array:
     if column.null_count or flat.null_count:
         raise InputError("holds nulls", file=path, field=name, remedy="write 0 for an absent object")
     try:
-        values = flat.cast(pa.from_numpy_dtype(dtype)).to_numpy(zero_copy_only=False)
+        exact = flat.cast(pa.from_numpy_dtype(dtype))
     except pa.ArrowInvalid as error:
         raise InputError(str(error), file=path, field=name, remedy=f"must fit {dtype}") from error
+    values = _numbers(exact, dtype)
     if slots == 1:
         return values.reshape(1, n)  # type: ignore[no-any-return]
     if pa.types.is_fixed_size_list(kind):
         offsets = np.arange(n + 1, dtype=np.int32) * np.int32(kind.list_size)
     else:
-        offsets = column.offsets.to_numpy().astype(np.int32, copy=False)
+        offsets = _numbers(column.offsets, np.dtype(column.offsets.type.to_pandas_dtype())).astype(
+            np.int32, copy=False
+        )
         offsets = offsets - offsets[0]
     field = np.zeros((slots, n), dtype)
     bad = _from_lists(values, offsets, field)
