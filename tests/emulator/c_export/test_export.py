@@ -113,3 +113,18 @@ def test_wide_input_is_refused(tmp_path):
     with pytest.raises(InputError, match="32 bits"):
         export_c(Graph("wide", [node, cast], ["y"]), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_header_in_two_translation_units(tmp_path):
+    """The C interface is defined once and can be declared anywhere."""
+    export_c(named(1), tmp_path)
+    (tmp_path / "one.cpp").write_text('#include "random_1.hpp"\n')
+    (tmp_path / "two.cpp").write_text(
+        '#define RANDOM_1_DECLARE_ONLY\n#include "random_1.hpp"\n'
+        "int main() {\n"
+        "  std::int32_t input[random_1_model::n_inputs] = {};\n"
+        "  std::int64_t output[random_1_model::n_outputs];\n"
+        "  return random_1_evaluate(input, output);\n}\n"
+    )
+    subprocess.run(["g++", *FLAGS, "one.cpp", "two.cpp", "-o", "both"], cwd=tmp_path, check=True)
+    subprocess.run(["./both"], cwd=tmp_path, check=True)
