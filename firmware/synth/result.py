@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.atomic import write_text
+from emulator.errors import InputError
 
 RESULT = "synthesis.json"
 
@@ -67,6 +68,16 @@ class Synthesis:
 
     @staticmethod
     def load(path: Path) -> Synthesis:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        del document["latency_ns"]
-        return Synthesis(**document)
+        """Read a saved result.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or is of another version.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            del document["latency_ns"]
+            return Synthesis(**document)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"is not a synthesis result: {error}", file=path) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -55,7 +56,7 @@ def synthesise(
     for source in project.sources:
         state.update(source.read_bytes())
     digest = state.hexdigest()
-    if (folder / RESULT).exists():
+    with contextlib.suppress(InputError):  # no result yet, or one of an older version: made again
         known = Synthesis.load(folder / RESULT)
         if known.digest == digest:
             return replace(known, design=project.digest)

@@ -72,9 +72,17 @@ def test_yosys_and_its_netlist(graph, project, tmp_path: Path) -> None:
 
 
 def test_dsp_blocks_are_counted_but_not_simulated(project, tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "synthesis.json").write_text('{"latency_ns": 1.0}')  # left by an older version
     assert yosys.synthesise(project, tmp_path / "s").dsp == 2
     with pytest.raises(InputError, match="netlist with DSP blocks cannot be simulated"):
         yosys.netlist_project(project, tmp_path / "s")
+
+
+def test_result_of_another_version_is_named(tmp_path: Path) -> None:
+    (tmp_path / "synthesis.json").write_text('{"latency_ns": 1.0, "lut": 3}')
+    with pytest.raises(InputError, match=r"synthesis.json: is not a synthesis result"):
+        Synthesis.load(tmp_path / "synthesis.json")
 
 
 def test_yosys_error_is_one_line(project, tmp_path: Path) -> None:
