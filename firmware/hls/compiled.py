@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
-from firmware.hls.source import Source, read_source
+from firmware.hls.parse import read_source
+from firmware.hls.source import Source
 
 OPTIMISED, QUICK = "-O2", "-O0"
 

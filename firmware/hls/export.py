@@ -13,7 +13,8 @@ from firmware.hls.builder import Builder
 from firmware.hls.environment import numpy_product
 from firmware.hls.layers import TRANSLATORS
 from firmware.hls.layers.quantiser import quantise
-from firmware.hls.source import Source, read_source
+from firmware.hls.parse import read_source
+from firmware.hls.source import Source
 
 
 def import_project(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
-from firmware.hls.source import Source, read_source
+from firmware.hls.parse import read_source
+from firmware.hls.source import Source
 
 
 @dataclass

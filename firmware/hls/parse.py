@@ -1,0 +1,200 @@
+"""Reads the C++ of an hls4ml project.
+
+It reads what the HLS compiler reads (``defines.h``, ``parameters.h``, ``<project>.cpp``), so that a graph
+made from it describes the circuit that is built, and a project whose Keras file is lost can be imported.
+Only the forms that hls4ml writes are understood; anything else is refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from emulator.errors import InputError
+from firmware.hls.expressions import evaluate
+from firmware.hls.source import Call, Config, Scalar, Source
+
+
+def read_source(folder: str | Path) -> Source:
+    """Parse the project in ``folder`` (the directory that holds ``firmware/``).
+
+    Raises
+    ------
+    InputError
+        If a file is missing or holds something that hls4ml's writers do not produce.
+    """
+    folder = Path(folder)
+    firmware = folder / "firmware"
+    if not (firmware / "parameters.h").is_file():
+        raise InputError(
+            "is not an hls4ml project",
+            file=folder,
+            remedy="give the directory that holds firmware/parameters.h",
+        )
+    tops = [p for p in sorted(firmware.glob("*.cpp")) if (firmware / f"{p.stem}.h").is_file()]
+    if len(tops) != 1:
+        raise InputError("expected one top function file", file=firmware, value=[p.name for p in tops])
+    defines, parameters, top = (
+        _read(firmware / "defines.h"),
+        _read(firmware / "parameters.h"),
+        _read(tops[0]),
+    )
+    source = Source(folder, tops[0].stem, tops[0], {}, {}, {}, {}, [], {}, {}, [], {}, {})
+    _read_defines(source, defines)
+    _read_parameters(source, _strip_comments(parameters))
+    _read_top(source, top)
+    generated = firmware / "nnet_utils" / "nnet_code_gen.h"
+    if generated.is_file():
+        _read_quantisers(source, _read(generated))
+    return source
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read: {error}", file=path) from error
+
+
+_QUANTISER = re.compile(r"void\s+(\w+)\s*\(input_t \*inp, output_t \*out\)\s*\{(.*?)\n\}", flags=re.S)
+_ELEMENT = re.compile(r"out\[(\d+)\] = (?:(ap_u?fixed<[^>]*>)\(inp\[(\d+)\]\)|0);")
+
+
+def _read_quantisers(source: Source, text: str) -> None:
+    """Quantisers of HGQ models, written out element by element by hls4ml."""
+    for name, body in _QUANTISER.findall(text):
+        elements = _ELEMENT.findall(body)
+        if [int(out) for out, _, _ in elements] == list(range(body.count("out["))) and all(
+            place in ("", out) for out, _, place in elements
+        ):
+            source.quantisers[name] = [kind or "0" for _, kind, _ in elements]
+
+
+def _strip_comments(text: str) -> str:
+    return re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S)
+
+
+def _read_defines(source: Source, text: str) -> None:
+    text = _strip_comments(text)
+    for name, value in re.findall(r"^\s*#define\s+(\w+)\s+(\S.*)$", text, flags=re.M):
+        source.numbers[name] = value
+    for body, name in re.findall(
+        r"typedef\s+(struct\s+\w+\s*\{.*?\}|[^;{}]+?)\s*\b(\w+)\s*;", text, flags=re.S
+    ):
+        source.typedefs[name] = " ".join(body.split())
+
+
+_STRUCT = re.compile(r"struct\s+(\w+)\s*(?::\s*(?:public\s+)?([\w:]+))?\s*\{(.*?)\n\s*\}\s*;", flags=re.S)
+
+
+def _read_parameters(source: Source, text: str) -> None:
+    for name, base, body in _STRUCT.findall(text):
+        config = Config(name, base)
+        body = re.sub(
+            r"template\s*<[^;]*?>\s*using\s+(\w+)\s*=\s*([\w:]+)\s*(?:<[^;]*>)?\s*;",
+            lambda m, c=config: c.templates.__setitem__(m.group(1), m.group(2)) or "",  # type: ignore[misc]
+            body,
+            flags=re.S,
+        )
+        for statement in body.split(";"):
+            words = " ".join(statement.split())
+            if match := re.fullmatch(r"(?:typedef|using)\s+(.+?)\s*(?:\b|(?<=>)\s*)(\w+)", words):
+                config.types[match.group(2)] = match.group(1).strip()
+            elif match := re.fullmatch(
+                r"(?:static\s+|constexpr\s+|const\s+|inline\s+)+([\w:<>, ]+?)\s+(\w+)\s*=\s*(.+)", words
+            ):
+                config.values[match.group(2)] = match.group(3)
+        source.configs[name] = config
+    for kind, name, key, value in re.findall(r"const\s+([\w:]+)\s+(\w+)::(\w+)\s*=\s*([^;{]+);", text):
+        if name in source.configs:
+            source.configs[name].values[key] = value
+            source.configs[name].types[f"{key}_t"] = kind
+    for name, key, value in re.findall(r"const\s+unsigned\s*\*\s*const\s+(\w+)::(\w+)\s*=\s*(\w+)\s*;", text):
+        source.configs[name].values[key] = value
+    for name, body in re.findall(r"unsigned\s+(\w+)\s*\[[^\]]*\]\s*=\s*\{([^}]*)\}\s*;", text):
+        source.lists[name] = [int(word) for word in body.replace(",", " ").split()]
+
+
+_CALL = re.compile(r"(?:\w+::)?(\w+)\s*<(.*)>\s*\((.*)\)", flags=re.S)
+_ARRAY = re.compile(r"(.+?)\s+(\w+)\s*\[(.*)\]", flags=re.S)
+
+
+def split_arguments(text: str) -> tuple[str, ...]:
+    """Split at commas that are not inside brackets."""
+    parts, depth, word = [], 0, ""
+    for c in text:
+        depth += (c in "<([{") - (c in ">)]}")
+        if c == "," and depth == 0:
+            parts.append(word.strip())
+            word = ""
+        else:
+            word += c
+    return (*parts, word.strip()) if word.strip() else tuple(parts)
+
+
+def _array_size(source: Source, text: str) -> int:
+    size = evaluate(text, lambda name: _number(source, name), "array size")
+    if not isinstance(size, int):
+        raise source.error("array size is not known", "top function", text)
+    return size
+
+
+def _number(source: Source, name: str) -> Scalar:
+    if name not in source.numbers:
+        raise source.error("unknown constant", "top function", name)
+    return evaluate(source.numbers[name], lambda other: _number(source, other), name)
+
+
+def _read_top(source: Source, text: str) -> None:
+    for name, file in re.findall(r"load_weights_from_txt<[^()]*>\((\w+),\s*\"([^\"]+)\"\)", text):
+        source.weight_files[name] = file
+    for name, file in re.findall(r"load_exponent_weights_from_txt<[^()]*>\((\w+),\s*\"([^\"]+)\"\)", text):
+        source.weight_files[name] = file
+    if "load_compressed_weights_from_txt" in text:
+        raise source.error(
+            "compressed weights are not supported", "weights", remedy="convert without Compression"
+        )
+    layers = _strip_blocks(text)
+    match = re.search(rf"void\s+{re.escape(source.name)}\s*\((.*?)\)\s*\{{(.*)\}}", layers, flags=re.S)
+    if match is None:
+        raise source.error("top function not found", "top function", source.name)
+    if "hls::stream" in match.group(1):
+        raise source.error(
+            "io_stream projects are not supported",
+            "top function",
+            remedy="convert with io_type='io_parallel': the arithmetic is that of the same layers",
+        )
+    for argument in split_arguments(_strip_comments(match.group(1))):
+        array = _ARRAY.fullmatch(argument)
+        if array is None:
+            raise source.error("argument is not an array", "top function", argument)
+        source.arrays[array.group(2)] = (array.group(1), _array_size(source, array.group(3)))
+        source.arguments.append(array.group(2))
+    _read_body(source, match.group(2))
+
+
+def _strip_blocks(text: str) -> str:
+    text = re.sub(r"#ifndef\s+__SYNTHESIS__.*?#endif", "", text, flags=re.S)
+    return re.sub(r"^\s*#.*$", "", text, flags=re.M)
+
+
+def _read_body(source: Source, body: str) -> None:
+    heading = ""
+    for raw in re.findall(r"//[^\n]*|[^;/]+;(?:[ \t]*//[^\n]*)?", body):
+        if raw.startswith("//"):
+            heading = raw.strip("/ *\n")
+            continue
+        statement, _, comment = raw.partition(";")
+        words = " ".join(statement.split())
+        layer = comment.strip(" /") or heading
+        if match := re.fullmatch(r"auto\s*&\s*(\w+)\s*=\s*(\w+)", words):
+            source.aliases[match.group(1)] = match.group(2)
+        elif match := _CALL.fullmatch(words):
+            function, template, arguments = match.groups()
+            source.calls.append(Call(function, split_arguments(template), split_arguments(arguments), layer))
+        elif match := _ARRAY.fullmatch(words):
+            source.arrays[match.group(2)] = (match.group(1), _array_size(source, match.group(3)))
+        else:
+            raise source.error(
+                "statement is not one that hls4ml writes", "top function", words, "convert with io_parallel"
+            )
