@@ -71,7 +71,7 @@ def _standard_input() -> EventSource:
             notes,
             keep_whole_rows=True,
         ),
-        notes,
+        notes=notes,
     )
 
 

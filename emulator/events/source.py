@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -34,6 +35,8 @@ class EventSource:
     columns: tuple[str, ...]
     n: int | None
     read: Reader
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What the file says of itself: seed, process, pile-up ... of this project's parquet."""
     notes: Counter[str] = field(default_factory=Counter)
 
     def blocks(self, columns: Iterable[str] | None = None, block_size: int = BLOCK_SIZE) -> Iterator[Events]:
@@ -104,6 +107,7 @@ def _parquet(path: Path) -> EventSource:
         parquet.available_columns(file),
         file.metadata.num_rows,
         lambda columns, block: parquet.read_events(path, columns, block),
+        {key: value for key, value in header.items() if key not in ("format", "version", "layout")},
     )
 
 
@@ -118,7 +122,7 @@ def _adc2021(path: Path) -> EventSource:
         adc2021.COLUMN_NAMES,
         n,
         lambda columns, block: adc2021.read_adc2021(path, columns, block, notes),
-        notes,
+        notes=notes,
     )
 
 
@@ -133,7 +137,7 @@ def _nanoaod(path: Path, bx: int) -> EventSource:
         columns,
         n,
         lambda columns, block: nanoaod.read_nanoaod(path, columns, block, notes, bx),
-        notes,
+        notes=notes,
     )
 
 
@@ -154,7 +158,7 @@ def _test_vectors(path: Path, head: bytes) -> EventSource:
         test_vectors.column_names(columns),
         None,
         lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block, notes),
-        notes,
+        notes=notes,
     )
 
 
@@ -167,5 +171,5 @@ def _pattern(path: Path, format_name: str) -> EventSource:
         LINK_COLUMNS,
         None,
         lambda columns, block: read_pattern(path, columns, block, notes),
-        notes,
+        notes=notes,
     )

@@ -56,7 +56,8 @@ def convert(
     events = open_events(source, bx)
     total = events.n if limit is None or events.n is None else min(limit, events.n)
     blocks = tracked(first_crossings(events.blocks(), limit), total, "converting")
-    metadata = {"source": source.name, "source_format": events.format, "description": events.description}
+    described = events.metadata or {"description": events.description}
+    metadata = {**described, "source": source.name, "source_format": events.format}
     written = write_any(output, blocks, format_name, metadata, layout, columns)
     console = Console()
     if as_json:
@@ -68,6 +69,7 @@ def convert(
         }
         console.print_json(json.dumps(summary))
         return
-    console.print(f"{written} crossings: {source.name} ({events.format}) -> {output} ({format_name})")
+    console.print(f"{source.name}: {events.format}, {events.description}")
+    console.print(f"{written} crossings -> {output} ({format_name})")
     for note, count in sorted(events.notes.items()):
         console.print(f"[yellow]{count}[/] {note}")

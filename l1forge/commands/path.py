@@ -114,6 +114,7 @@ def path(
         _signal(signal, trigger, cross_section, luminosity, filling),
         Noise(noise) if noise else None,
     )
+    console.print(f"{source.name}: {events.format}, {events.description}")
     absent = sorted(set(trigger.columns) - set(events.columns))
     if absent:
         console.print(f"[yellow]{source.name} has no {', '.join(absent)}: taken as 0[/]")

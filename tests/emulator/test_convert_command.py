@@ -49,6 +49,10 @@ def test_through_every_format_and_back(run: Run, sample: Path, tmp_path: Path) -
         assert code == 0, err
         assert json.loads(out)["crossings"] == 50
         current = tmp_path / name
+    code, out, _ = run(sample, "-o", tmp_path / "e.parquet", "--layout", "dense")
+    assert code == 0
+    assert "50 crossings" in out
+    assert open_events(tmp_path / "e.parquet").metadata["seed"] == 4
     (start,), (end,) = open_events(sample).blocks(), open_events(current).blocks()
     for name in COLUMNS:
         np.testing.assert_array_equal(start[name], end[name])
