@@ -28,8 +28,8 @@ FEED_THROUGH = (3.0, 5.0)
 PATTERNS, QUANTISED, FLOAT, SMALL, FLAT = "patterns", "quantised NN", "float NN", "small NN", "flat-prior NN"
 TURN_ON_EDGES = np.geomspace(2, 100, 41)
 RESOLUTION_EDGES = np.geomspace(3, 100, 15)
-DISPLACEMENT = 150.0
-DISPLACEMENT_EDGES = np.linspace(0, DISPLACEMENT, 11)
+DISPLACEMENT = 60.0
+DISPLACEMENT_EDGES = np.linspace(0, DISPLACEMENT, 13)
 PLATEAU = (1.5, 3.0)
 """Efficiencies against eta, phi and displacement: muons of 1.5 to 3 times the threshold."""
 

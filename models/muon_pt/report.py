@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from emulator.atomic import write_text
@@ -35,7 +36,7 @@ def rich_table(result: Mapping[str, Any]) -> Table:
     title = (
         f"{result['efficiency']:.0%} efficient at {result['threshold_GeV']:g} GeV, {result['muons']} muons"
     )
-    table = Table(*HEADINGS, title=title)
+    table = Table(*(escape(heading) for heading in HEADINGS), title=title)
     for row in rows(result):
         table.add_row(*row)
     return table
