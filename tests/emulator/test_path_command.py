@@ -6,9 +6,9 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from emulator.events.parquet import write_events
 from emulator.events.source import open_events
 from emulator.events.test_vectors import write_test_vectors
 from emulator.menu.load import DEFAULT, load_menu
+from emulator.path import Decision, TriggerPath
 from l1forge.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -106,16 +107,22 @@ def test_replay_writes_our_bits(run: Run, menu: Path, tmp_path: Path) -> None:
 
 
 def test_interrupted_endless_stream_reports_and_keeps_its_file(
-    run: Run, sample: Path, menu: Path, tmp_path: Path
+    run: Run, sample: Path, menu: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    decide, calls = TriggerPath._decide, []
+
+    def decide_and_interrupt(path: TriggerPath, *arguments: Any) -> Decision:
+        calls.append(1)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return decide(path, *arguments)
+
+    monkeypatch.setattr(TriggerPath, "_decide", decide_and_interrupt)
     files = ["--json", tmp_path / "r.json", "-o", tmp_path / "out.parquet"]
     code, out, err = run(sample, "--menu", menu, "--orbits", 0, *files)
-    timer.join()
     assert code == 0, err
     report = json.loads((tmp_path / "r.json").read_text())
-    assert report["crossings"] > 0
+    assert report["crossings"] == 3 * 8 * 3564
     assert open_events(tmp_path / "out.parquet").n == report["crossings"]
     assert "dead time" in out
 
