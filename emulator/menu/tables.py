@@ -120,7 +120,8 @@ def _inverse(eta_step: float, bins: int, etas: int) -> NDArray[np.int64]:
     dphi = (np.arange(bins // 2 + 1) * phi_step)[None]
     squared = deta * deta + dphi * dphi
     squared[0, 0] = np.inf
-    return np.floor(10**INVERSE_DIGITS / squared + 0.5).astype(np.int64)
+    table: NDArray[np.int64] = np.floor(10**INVERSE_DIGITS / squared + 0.5).astype(np.int64)
+    return table
 
 
 @cache

@@ -186,5 +186,37 @@ def show(
         write_text(json_output, json.dumps(rows, indent=1) + "\n")
 
 
+@app.command()
+def bench(
+    menu: MenuArgument,
+    events: Annotated[Path, typer.Argument(help="Any event file, or a test vector.")],
+    crossings: Annotated[
+        int, typer.Option(min=1000, help="Crossings to evaluate; the file is repeated.")
+    ] = 500_000,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the kernels.")] = 2,
+    json_output: JsonOption = None,
+) -> None:
+    """Crossings per second of the kernels, and of the menu written in NumPy, in the same run.
+
+    Both must decide alike, or the exit code is 1.
+
+    Example: `l1forge menu bench menu.xml simulation/sample/zerobias.parquet`
+    """
+    from emulator.atomic import write_text
+    from emulator.menu.bench import measure
+    from emulator.menu.load import load_menu
+
+    result = measure(load_menu(menu), events, crossings, threads)
+    typer.echo(
+        f"kernels {result.kernels / 1e6:.2f} M crossings/s with {threads} threads "
+        f"({result.per_core / 1e6:.2f} M per CPU second), NumPy {result.peer / 1e3:.1f} k: "
+        f"ratio {result.kernels / result.peer:.0f}; {result.differences} differences"
+    )
+    if json_output:
+        write_text(json_output, json.dumps(asdict(result), indent=1) + "\n")
+    if result.differences:
+        raise typer.Exit(1)
+
+
 def _describe(condition: Condition) -> str:
     return json.dumps(condition.model_dump(mode="json", exclude_defaults=True))

@@ -13,6 +13,7 @@ from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
 from emulator.menu import compiled
 from emulator.menu.compiled import CompiledMenu
 from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
+from emulator.menu.numpy_peer import NumpyMenu
 from emulator.menu.quantities import OBJECTS, QUANTITIES, SIGNALS
 from emulator.menu.reference import Reference
 
@@ -165,7 +166,7 @@ def random_events(rng: np.random.Generator, n: int, wild: bool) -> Events:
     return Events(columns, n)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(menu=menus(), seed=st.integers(0, 2**32 - 1), wild=st.booleans(), wrap=st.booleans())
 def test_kernels_equal_the_reference(menu: CompiledMenu, seed: int, wild: bool, wrap: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -174,6 +175,7 @@ def test_kernels_equal_the_reference(menu: CompiledMenu, seed: int, wild: bool, 
     words = MenuEvaluator(menu)(events, scores, "orbit" if wrap else "none")
     ours = np.array([algorithm_bit(words, a.index) for a in menu.algorithms])
     np.testing.assert_array_equal(ours, Reference(menu)(events, scores, wrap))
+    np.testing.assert_array_equal(ours, NumpyMenu(menu)(events, scores, wrap))
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emulator.menu.bench import measure
 from emulator.menu.check import MATCH, UNSCORED, check_menu, read_orbit
 from emulator.menu.compiled import CompiledMenu, condition_names, load_compiled
 from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
 from emulator.menu.load import load_menu
+from emulator.menu.numpy_peer import NumpyMenu
 from emulator.menu.reference import Reference
 from emulator.menu.yaml_menu import read_known
 from emulator.menu.yaml_tree import read_yaml
@@ -62,6 +64,20 @@ def test_committed_piece_of_the_2024_menu_and_its_vectors() -> None:
         np.testing.assert_array_equal(ours, theirs, err_msg=algorithm.name)
         compared, fired = compared + 1, fired + bool(theirs.any())
     assert (compared, fired) == (385, 231)
+
+
+def test_numpy_peer_agrees_on_the_committed_piece() -> None:
+    menu, events = load_compiled(DATA / "collisions2024.json"), read_orbit(DATA / "ttbar_120.txt")
+    scores = {name: np.arange(events.n) * 300 for name in menu.scores}
+    words = MenuEvaluator(menu)(events, scores)
+    ours = np.array([algorithm_bit(words, a.index) for a in menu.algorithms])
+    np.testing.assert_array_equal(ours, NumpyMenu(menu)(events, scores))
+
+
+def test_bench_reports_both_speeds_and_no_difference() -> None:
+    result = measure(load_compiled(DATA / "collisions2024.json"), DATA / "ttbar_120.txt", 1000, 1)
+    assert result.differences == 0
+    assert result.kernels > result.peer > 0
 
 
 def test_reference_agrees_on_the_committed_piece() -> None:

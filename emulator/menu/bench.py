@@ -1,0 +1,65 @@
+"""Speed of menu evaluation against the same menu in NumPy."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emulator.errors import InputError
+from emulator.events.objects import Events
+from emulator.events.source import open_events
+from emulator.menu.compiled import CompiledMenu
+from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
+from emulator.menu.numpy_peer import NumpyMenu
+
+PEER_CROSSINGS = 4000
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """Crossings per second: wall time of the kernels and of the peer, and per second of CPU time."""
+
+    kernels: float
+    per_core: float
+    peer: float
+    differences: int
+
+
+def measure(menu: CompiledMenu, events: str | Path, crossings: int, threads: int) -> BenchResult:
+    """Best of three rounds each, after one for compilation; scores are zeros.
+
+    Raises
+    ------
+    InputError
+        If the file has no crossings or cannot be read.
+    """
+    source = open_events(events)
+    block = next(iter(source.blocks(block_size=min(crossings, 65536))), None)
+    if block is None or not block.n:
+        raise InputError("no crossings", file=events)
+    many = Events.concatenate([block] * -(-crossings // block.n)).select(slice(0, crossings))
+    few = block.select(slice(0, min(block.n, PEER_CROSSINGS)))
+    evaluate, peer = MenuEvaluator(menu, threads), NumpyMenu(menu)
+    words = evaluate(few, _zeros(menu, few))
+    wall, cpu, peers = [], [], []
+    scores = _zeros(menu, many)
+    for _ in range(ROUNDS):
+        start, used = time.perf_counter(), time.process_time()
+        evaluate(many, scores)
+        wall.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - used)
+        start = time.perf_counter()
+        decisions = peer(few, _zeros(menu, few))
+        peers.append(time.perf_counter() - start)
+    ours = np.array([algorithm_bit(words, algorithm.index) for algorithm in menu.algorithms])
+    return BenchResult(
+        many.n / min(wall), many.n / min(cpu), few.n / min(peers), int((ours != decisions).sum())
+    )
+
+
+def _zeros(menu: CompiledMenu, events: Events) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    return {name: np.zeros(events.n, np.int64) for name in menu.scores}
