@@ -27,6 +27,9 @@ from emulator.kernel.program import (
 INPUT_WIDTH = 16
 """Inputs are read as int16 rows where their type allows, else as int64 rows."""
 
+PREFETCH_TILES = 3
+"""How far ahead rows are fetched into the cache."""
+
 INSTRUCTION_LIMIT = 200_000
 """More would take minutes to compile."""
 
@@ -222,6 +225,7 @@ class Generator:
                 pointer = self.writer.do(f"load ptr, ptr {slot}")
                 offset = self.writer.do(f"mul i64 %tile, {TILE * width // 8}")
                 first = self.writer.address(pointer, offset)
+                self._prefetch(first, width)
                 vectors = [
                     self.writer.load(width, self.writer.address(first, 64 * k)) for k in range(width // 8)
                 ]
@@ -235,6 +239,14 @@ class Generator:
             if checked and source.used.any():
                 self._flag(worst, worse, width, high - low)
             base += source.value.rows
+
+    def _prefetch(self, row: str, width: int) -> None:
+        """Ask for what a later tile reads: a processor follows fewer streams by itself than there are rows."""
+        self.writer.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        span = TILE * width // 8
+        for line in range(0, span, 64):
+            ahead = self.writer.address(row, PREFETCH_TILES * span + line)
+            self.writer.effect(f"call void @llvm.prefetch.p0(ptr {ahead}, i32 0, i32 3, i32 1)")
 
     def _combine(self, operation: str, width: int, a: str, b: str) -> str:
         if operation == "or":
