@@ -45,8 +45,10 @@ class EventSource:
         Raises
         ------
         InputError
-            A column the file does not have, or content that can not be used.
+            A column the file does not have, a block size below 1, or content that can not be used.
         """
+        if block_size < 1:
+            raise InputError("must be at least 1", field="block size", value=block_size)
         return self.read(columns, block_size)
 
     def has(self, columns: Iterable[str]) -> tuple[str, ...]:

@@ -202,3 +202,5 @@ def test_front_door_knows_parquet_by_content(tmp_path: Path) -> None:
     assert (source.format, source.n, source.columns) == ("parquet", 2, ("ett.et",))
     assert "process zero bias" in source.description
     assert source.has(["mu.pt", "ett.et"]) == ("ett.et",)
+    with pytest.raises(InputError, match="block size: must be at least 1"):
+        source.blocks(block_size=0)
