@@ -144,8 +144,10 @@ def verify(
     Raises
     ------
     InputError
-        If the graph has no RTL, a tool is missing, or an event file cannot be used.
+        If ``n`` is not positive, the graph has no RTL, a tool is missing, or an event file cannot be used.
     """
+    if n < 1:
+        raise InputError("nothing to verify", field="-n", value=n, remedy="give a positive number")
     project = generate(graph, (folder or build_folder() / "rtl") / graph.name)
     simulation = verilate(project)
     files = sample_files() if files is None else files
@@ -182,8 +184,7 @@ def verify(
             total.driver += f" + {label}"
         if total.interrupted:
             break
-    if total is None:
-        raise InputError("nothing to verify", field="-n", value=n, remedy="give a positive number")
+    assert total is not None  # the harness has had at least one crossing
     return project, total
 
 

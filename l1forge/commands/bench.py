@@ -16,8 +16,8 @@ def bench(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where page, plot and JSON go.")
     ] = Path("docs"),
-    seconds: Annotated[float, typer.Option(help="Time for each measurement.")] = 1.0,
-    events: Annotated[int, typer.Option("-n", help="Events in memory.")] = 1 << 20,
+    seconds: Annotated[float, typer.Option(help="Time for each measurement.", min=0.01)] = 1.0,
+    events: Annotated[int, typer.Option("-n", help="Events in memory.", min=1000)] = 1 << 20,
 ) -> None:
     """Measure speed on this machine: ours, hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy, roofline.
 

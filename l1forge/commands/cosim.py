@@ -21,7 +21,7 @@ DEFAULT, DEEP = 1_000_000, 50_000_000
 @app.command()
 def cosim(
     model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
-    n: Annotated[int | None, typer.Option("-n", help="Crossings (1 M; 50 M with --deep).")] = None,
+    n: Annotated[int | None, typer.Option("-n", help="Crossings (1 M; 50 M with --deep).", min=1)] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Compiled harness only, many crossings.")] = False,
     waves: Annotated[
         bool, typer.Option("--waves", help="Also leave a waveform (VCD); or set WAVES=1.")

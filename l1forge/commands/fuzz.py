@@ -43,7 +43,9 @@ def fuzz(
     from emulator.atomic import write_text
     from firmware.hls.fuzz.campaign import campaign, check_one
     from firmware.hls.fuzz.network import Network
+    from l1forge.outputs import check_outputs
 
+    check_outputs(json_output)
     console = Console()
     warnings.simplefilter("ignore")
     if replay is not None:

@@ -16,14 +16,16 @@ app = typer.Typer(rich_markup_mode="markdown")
 def synth(
     model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
     stages: Annotated[
-        int | None, typer.Option(help="Pipeline stages; default: as many as the clock needs.")
+        int | None, typer.Option(help="Pipeline stages; default: as many as the clock needs.", min=1)
     ] = None,
-    period: Annotated[float | None, typer.Option(help="Clock period in ns; default 240 MHz.")] = None,
+    period: Annotated[
+        float | None, typer.Option(help="Clock period in ns; default 240 MHz.", min=0.1)
+    ] = None,
     tool: Annotated[str, typer.Option(help="auto, yosys, vivado (Verilog) or vitis (HLS).")] = "auto",
     dsp: Annotated[
         bool, typer.Option("--dsp/--no-dsp", help="Multipliers in DSP blocks, or in LUTs.")
     ] = True,
-    netlist: Annotated[int, typer.Option(help="Also simulate the netlist on so many crossings.")] = 0,
+    netlist: Annotated[int, typer.Option(help="Also simulate the netlist on so many crossings.", min=0)] = 0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of netlist and log.")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="Result as JSON.")] = None,
 ) -> None:
@@ -42,11 +44,13 @@ def synth(
     from firmware.folders import build_folder
     from firmware.rtl import CLOCK_PERIOD_NS, generate
     from firmware.synth import vendor, vitis, yosys
+    from l1forge.outputs import check_outputs
     from models import graph_path
     from testbench.flow import has_hls, hls_project
 
     if tool not in ("auto", "yosys", "vivado", "vitis"):
         raise InputError("unknown tool", field="--tool", value=tool, remedy="auto, yosys, vivado or vitis")
+    check_outputs(json_output)
     console = Console()
     graph = Graph.load(graph_path(model))
     custom = "" if stages is None and period is None else f"-{stages or 'auto'}-{period or 'default'}"
