@@ -241,7 +241,7 @@ class Generator:
             base += source.value.rows
 
     def _prefetch(self, row: str, width: int) -> None:
-        """Ask for what a later tile reads: a processor follows fewer streams by itself than there are rows."""
+        """Ask for what a later tile reads: processors follow fewer streams by themselves."""
         self.writer.declarations.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         span = TILE * width // 8
         for line in range(0, span, 64):
