@@ -57,11 +57,16 @@ def _check_shift(builder: Builder, x: Node, weight: Constant, width: int | None)
 
 def _input_order(builder: Builder, config: Config, n_in: int, accum: FixedType) -> list[int]:
     """The order in which the kernel adds the products of one output (any, if the accumulator wraps)."""
-    kernel = config.templates.get("kernel", "nnet::DenseLatency").split("::")[-1]
+    reuse = builder.source.integer(config, "reuse_factor", 1)
+    strategy = str(builder.source.value(config, "strategy", "latency"))
+    # projects of hls4ml before 1.0 name no kernel: the strategy and the reuse factor choose it
+    default = "DenseLatency" if strategy == "latency" else "DenseResource_rf_leq_nin"
+    if strategy != "latency" and reuse > n_in:
+        default = "DenseResource_rf_gt_nin" + ("" if reuse % n_in else "_rem0")
+    kernel = config.templates.get("kernel", default).split("::")[-1]
     if kernel == "DenseLatency":
         return list(range(n_in))
     if kernel == "DenseResource_rf_leq_nin":
-        reuse = builder.source.integer(config, "reuse_factor")
         return [i for start in range(reuse) for i in range(start, n_in, reuse)]
     if kernel == "DenseResource_rf_gt_nin_rem0" or kernel.startswith("dense_resource_unrolled"):
         return list(range(n_in))

@@ -17,7 +17,7 @@ from emulator.errors import InputError
 from firmware.hls.compare import compare, compare_with_graph
 from firmware.hls.compiled import QUICK, CompiledProject
 from firmware.hls.convert import convert_keras, exact_type
-from firmware.hls.environment import use_legacy_keras
+from firmware.hls.environment import legacy_keras, use_legacy_keras
 from firmware.hls.export import import_project, write_project
 
 EVENTS = 1000
@@ -145,6 +145,40 @@ def test_keras_3_einsum_and_pooling(tmp_path: Path) -> None:
         "o": {"weight": "fixed<8,2>", "bias": "fixed<8,2>", "result": "fixed<12,4,RND_ZERO,SAT_SYM>"},
     }
     _check(convert_keras(model, "net", tmp_path, "fixed<10,4>", types), tmp_path, _integers(-512, 512, 12))
+
+
+def test_project_of_another_backend(tmp_path: Path) -> None:
+    """Vivado, two inputs, two outputs, a namespace, weights only in headers, Resource beside Latency."""
+    with legacy_keras() as keras:
+        import hls4ml
+
+        layers = keras.layers
+        keras.utils.set_random_seed(0)
+        first, second = layers.Input((6,), name="a"), layers.Input((4, 3), name="b")
+        x = layers.Dense(5, activation="relu", name="d")(first)
+        y = layers.Conv1D(5, 2, padding="same", activation="tanh", name="c")(second)
+        z = layers.Add(name="sum")([x, layers.GlobalMaxPooling1D(name="p")(y)])
+        z = layers.Concatenate(name="cat")([layers.BatchNormalization(name="bn")(z), x])
+        outputs = [
+            layers.Dense(3, name="o1")(z),
+            layers.Dense(2, activation="sigmoid", name="o2")(z),
+        ]
+        model = keras.Model([first, second], outputs)
+        config = hls4ml.utils.config_from_keras_model(
+            model, granularity="name", backend="Vivado", default_precision="fixed<14,5>"
+        )
+        config["LayerName"]["o1"] |= {"Strategy": "Resource", "ReuseFactor": 5}
+        hls = hls4ml.converters.convert_from_keras_model(
+            model, hls_config=config, output_dir=str(tmp_path), backend="Vivado", project_name="zoo",
+            io_type="io_parallel", namespace="net", write_weights_txt=False,
+        )  # fmt: skip
+    write_project(hls)
+    graph = import_project(tmp_path)
+    rng = np.random.default_rng(0)
+    inputs = [rng.integers(-8192, 8192, (EVENTS, *node.shape)) for node in graph.inputs]
+    found = CompiledProject(tmp_path, QUICK)(inputs)
+    assert [r.first for r in compare_with_graph(graph, inputs, found)] == [None, None]
+    assert all(len(np.unique(values)) > 20 for values in found)
 
 
 def test_unknown_layer_names_are_refused(tmp_path: Path) -> None:
