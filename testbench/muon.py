@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,11 +56,12 @@ def verify_folded(
     *,
     inputs_per_clock: int = 8,
     extra: dict[str, Implementation] | None = None,
+    extra_limit: int = sys.maxsize,
     seed: int = 1,
 ) -> tuple[Folded, Report]:
     """Co-verify the folded RTL of ``graph`` and ``extra`` implementations with the emulator.
 
-    Stimuli: ``muons`` (n, inputs) and a tenth as many corners and random codes. Events follow each other at
+    ``extra_limit``: events that each of ``extra`` sees at most. Stimuli: ``muons`` (n, inputs) and a tenth as many corners and random codes. Events follow each other at
     the design's own interval.
     """
     folded = generate_folded(graph, folder, inputs_per_clock)
@@ -71,7 +73,9 @@ def verify_folded(
         "random": iter([random_bits(graph, few, generator)]),
     }
     with opened_spaced(verilate(folded.project), folded.interval, seed) as bench:
-        return folded, cosimulate(folded.project, graph, stimuli, extra=extra, driver=bench)
+        return folded, cosimulate(
+            folded.project, graph, stimuli, extra=extra, extra_limit=extra_limit, driver=bench
+        )
 
 
 def _blocks(rows: Rows) -> list[Rows]:

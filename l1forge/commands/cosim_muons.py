@@ -22,6 +22,10 @@ def cosim_muons(
     n: Annotated[int, typer.Option("-n", help="Muons.", min=100)] = 100_000,
     small: Annotated[bool, typer.Option("--small", help="Without the ten-layer network.")] = False,
     inputs_per_clock: Annotated[int, typer.Option(help="Inputs of each neuron per clock.", min=1)] = 8,
+    csim: Annotated[
+        int,
+        typer.Option(help="Events through the HLS C++ at most: it runs 400/s for the large network.", min=1),
+    ] = 100_000,
     seed: Annotated[int, typer.Option(help="Of muons, corners and random codes.", min=0)] = 1,
     json_output: Annotated[Path | None, typer.Option("--json", help="Outcome as JSON.")] = None,
 ) -> None:
@@ -88,11 +92,11 @@ def cosim_muons(
             extra = {"hls": hls_implementation(hls, graph)} if hls is not None else {}
             folded, report = verify_folded(
                 graph, features.astype(np.int64), build_folder() / "rtl" / f"{name}_folded",
-                inputs_per_clock=inputs_per_clock, extra=extra, seed=seed,
+                inputs_per_clock=inputs_per_clock, extra=extra, extra_limit=csim, seed=seed,
             )  # fmt: skip
         outcome.append(
             {
-                "design": folded.project.name, "implementations": ", ".join(["emulator", *report.checked]),
+                "design": folded.project.name, "implementations": ", ".join(["emulator", *(f"{key} ({done})" for key, done in report.checked.items())]),
                 "events": report.crossings,
                 "mismatches": report.mismatches + report.misplaced + report.missing,
                 "interval": folded.interval, "latency": folded.project.latency,
