@@ -13,9 +13,8 @@ from emulator.errors import InputError
 from emulator.events.objects import Events
 from emulator.events.test_vectors import read_test_vectors
 from emulator.menu.compiled import Algorithm, CompiledMenu, Known
-from emulator.menu.evaluate import MenuEvaluator, Neighbours, Scores, Words, algorithm_bit, finor
+from emulator.menu.evaluate import MenuEvaluator, Scores, Words, algorithm_bit, finor
 
-ORBIT = 3564
 MATCH, KNOWN, UNSCORED, MISMATCH = "match", "known", "not evaluated", "MISMATCH"
 SHOWN = 8
 
@@ -81,15 +80,14 @@ def check_menu(
 
     Parameters
     ----------
-    vectors : test-vector file; neighbouring crossings wrap if it is a whole number of orbits
+    vectors : test-vector file, taken as one turn of an endless orbit: its ends are neighbours
     allow : documented disagreements, in addition to the menu's own
     scores : raw model scores by name, shape (n,); algorithms whose scores are not given are not evaluated
     """
     events = read_orbit(vectors)
     given = dict(scores or {})
     missing = {name: np.zeros(events.n, np.int64) for name in menu.scores if name not in given}
-    neighbours: Neighbours = "orbit" if events.n % ORBIT == 0 else "none"
-    ours = MenuEvaluator(menu)(events, {**given, **missing}, neighbours)
+    ours = MenuEvaluator(menu)(events, {**given, **missing}, "orbit")
     expected: Words = events["algo"].astype(np.uint64, copy=False)
     documented = [k for k in (*menu.known, *allow) if fnmatch(Path(vectors).name, k.vectors)]
     result = CheckResult(menu.name, str(vectors), events.n)
