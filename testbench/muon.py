@@ -61,8 +61,8 @@ def verify_folded(
 ) -> tuple[Folded, Report]:
     """Co-verify the folded RTL of ``graph`` and ``extra`` implementations with the emulator.
 
-    ``extra_limit``: events that each of ``extra`` sees at most. Stimuli: ``muons`` (n, inputs) and a tenth as many corners and random codes. Events follow each other at
-    the design's own interval.
+    Stimuli: ``muons`` (n, inputs) and a tenth as many corners and random codes; events follow each other at
+    the design's own interval. Each of ``extra`` sees ``extra_limit`` events at most.
     """
     folded = generate_folded(graph, folder, inputs_per_clock)
     generator = np.random.default_rng(seed)

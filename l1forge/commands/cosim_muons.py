@@ -96,7 +96,8 @@ def cosim_muons(
             )  # fmt: skip
         outcome.append(
             {
-                "design": folded.project.name, "implementations": ", ".join(["emulator", *(f"{key} ({done})" for key, done in report.checked.items())]),
+                "design": folded.project.name,
+                "implementations": ", ".join(["emulator", *(f"{k} {m}" for k, m in report.checked.items())]),
                 "events": report.crossings,
                 "mismatches": report.mismatches + report.misplaced + report.missing,
                 "interval": folded.interval, "latency": folded.project.latency,
