@@ -54,7 +54,7 @@ def _section(title: str, file: Path, command: str, project: RtlProject, rows: An
         raise InputError(
             f"is not a result of {command}: {error}", file=file, remedy="run it again"
         ) from error
-    stale = None if design == project.digest else f"of another version of the design: run `{command}` again"
+    stale = None if design == project.circuit else f"of another version of the design: run `{command}` again"
     return Section(title, tuple(found), stale)
 
 

@@ -90,7 +90,7 @@ def cosimulate(
     wanted = [port.node for port in project.outputs]
     graph = graph.subgraph(dict.fromkeys(wanted))
     emulate = emulator_of(graph)
-    report = Report(project.name, project.digest, label, project.latency, project.clock_period_ns)
+    report = Report(project.name, project.circuit, label, project.latency, project.clock_period_ns)
     seconds: dict[str, float] = defaultdict(float)
     with opened(verilate(project), seed, threads) if driver is None else nullcontext(driver) as bench:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,6 +69,14 @@ class RtlProject:
     @property
     def sources(self) -> list[Path]:
         return [self.folder / name for name in self.files]
+
+    @property
+    def circuit(self) -> str:
+        """Identifies the Verilog itself: results about it stay valid while it does not change."""
+        state = hashlib.sha256()
+        for source in self.sources:
+            state.update(source.read_bytes())
+        return state.hexdigest()
 
     @property
     def latency_ns(self) -> float:

@@ -19,7 +19,7 @@ class Synthesis:
 
     ``delay_ns`` is the longest path between registers. Yosys knows cell delays but no routing: compare such
     numbers with each other, not with a clock period. ``cells`` counts every primitive of the netlist.
-    ``digest`` identifies the run, ``design`` the RTL project.
+    ``digest`` identifies the run, ``design`` the Verilog (``RtlProject.circuit``).
     """
 
     name: str

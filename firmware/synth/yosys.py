@@ -59,7 +59,7 @@ def synthesise(
     with contextlib.suppress(InputError):  # no result yet, or one of an older version: made again
         known = Synthesis.load(folder / RESULT)
         if known.digest == digest:
-            return replace(known, design=project.digest)
+            return replace(known, design=project.circuit)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -145,7 +145,7 @@ def _result(
     return Synthesis(
         name=project.name,
         digest=digest,
-        design=project.digest,
+        design=project.circuit,
         tool=f"Yosys {version}",
         family=family,
         lut=count(r"LUT\d") + count(r"SRL.*") + count(r"RAM(32|64|128|256).*"),

@@ -69,7 +69,7 @@ def synth(
     elif tool == "vitis" or (tool == "auto" and vitis.available() and has_hls(model)):
         with console.status("Vitis HLS"):
             hls = hls_project(model, graph, build / "hls") or Path("hls_projects") / model
-            result = vitis.synthesise(hls, folder, name=graph.name, design=project.digest)
+            result = vitis.synthesise(hls, folder, name=graph.name, design=project.circuit)
     else:
         with console.status("Yosys") as status:
             result = yosys.synthesise(

@@ -56,15 +56,18 @@ def test_latency_follows_the_stages(tmp_path) -> None:
 
 def test_written_again_only_if_something_changed(tmp_path) -> None:
     first = generate(make(), tmp_path / "p")
+    circuit = first.circuit
     stamp = (first.folder / "manifest.json").stat().st_mtime_ns
     again = generate(make(), tmp_path / "p")
     assert again == first
     assert (again.folder / "manifest.json").stat().st_mtime_ns == stamp
     other = generate(make(width=7), tmp_path / "p")
     assert other.digest != first.digest
+    assert other.circuit != circuit
+    assert other.circuit == generate(make(width=7), tmp_path / "q").circuit
     (other.folder / other.files[0]).unlink()
     assert generate(make(width=7), tmp_path / "p").digest == other.digest
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["p"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p", "q"]
 
 
 def test_verilog_is_deterministic(tmp_path) -> None:
