@@ -18,6 +18,8 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 DEFAULT = 20_000
 REFERENCE = 1_000
+PIPELINED_WEIGHTS = 20_000
+"""More weights than these do not become a fully pipelined design in reasonable time."""
 
 
 def _hls_model(model: str, folder: Path) -> Any:
@@ -46,6 +48,9 @@ def firmware(
     ] = None,
     compile_: Annotated[
         bool, typer.Option("--compile/--no-compile", help="Compile the C++ with g++ and compare.")
+    ] = True,
+    rtl: Annotated[
+        bool, typer.Option("--rtl/--no-rtl", help="Write the Verilog of the same graph too.")
     ] = True,
     seed: Annotated[int, typer.Option(help="Seed of the random crossings.", min=0)] = 1,
     output: Annotated[
@@ -127,10 +132,32 @@ def firmware(
             summary["outputs"][name] = wrong
         console.print(table)
         summary["crossings"] = {kind: len(block) for kind, block in blocks.items()}
+    if rtl:
+        summary["rtl"] = _verilog(graph, console)
     if json_output is not None:
         write_text(json_output, json.dumps(summary, indent=1) + "\n")
     if not same or any(summary["outputs"].values()):
         raise typer.Exit(1)
+
+
+def _verilog(graph: Any, console: Console) -> dict[str, Any] | None:
+    """Write fully pipelined Verilog where the network is small enough; what `l1forge cosim` simulates."""
+    from firmware.folders import build_folder
+    from firmware.rtl import generate
+
+    weights = sum(
+        int((node.constants["weight"].data != 0).sum()) for node in graph.nodes if node.op == "dense"
+    )
+    if weights > PIPELINED_WEIGHTS:
+        console.print(f"no Verilog: {weights:,} weights are too many for a design of initiation interval 1")
+        return None
+    with console.status("writing Verilog"):
+        project = generate(graph, build_folder() / "rtl" / graph.name)
+    console.print(
+        f"Verilog in {project.folder}: latency {project.latency} clocks at "
+        f"{1000 / project.clock_period_ns:.0f} MHz"
+    )
+    return {"folder": str(project.folder), "latency": project.latency, "operations": project.operations}
 
 
 def _conifer(

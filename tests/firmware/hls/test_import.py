@@ -137,7 +137,7 @@ def test_committed_vae_graph_is_what_its_project_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run() -> object:
-        arguments = ["firmware", "vae", "--no-compile", "-o", str(tmp_path / "hls")]
+        arguments = ["firmware", "vae", "--no-compile", "--no-rtl", "-o", str(tmp_path / "hls")]
         monkeypatch.setattr(sys, "argv", ["l1forge", *arguments])
         with pytest.raises(SystemExit) as done:
             main(arguments)
