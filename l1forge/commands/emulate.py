@@ -55,6 +55,7 @@ def emulate(
     path = graph_path(model)
     graph = Graph.load(path)
     events = open_events(source)
+    console.print(events.description)
     started = time.perf_counter()
     kernel = compile_graph(graph, outputs or None)
     ready = time.perf_counter() - started
@@ -99,6 +100,7 @@ def emulate(
         "kernel_ready_s": ready,
         "kernel_events_per_s": done / busy if busy else None,
         "events_per_s": done / total,
+        "notes": dict(events.notes),
         "scores": {},
     }
     table = Table(title=f"{graph.name}: {done} crossings of {source}")
@@ -111,6 +113,8 @@ def emulate(
         summary["scores"][name] = {"type": str(distribution.type), **values}
         table.add_row(name, f"{distribution.type.lsb:g}", *(str(v) for v in values.values()))
     console.print(table)
+    for note, count in events.notes.items():
+        console.print(f"note: {note}: {count:,}")
     speed = f"{done / busy / 1e6:.2f} M events/s in the kernel, " if busy else ""
     console.print(f"{speed}{done / total / 1e6:.2f} M events/s with reading, writing and start-up")
     if output is not None:

@@ -41,7 +41,15 @@ def test_threshold_is_the_smallest_within_the_rate(scores, target):
 
 
 def test_curve_counts_events_at_or_above_the_threshold():
-    assert rate_curve(np.array([5, 1, 3, 3]), np.array([0, 1, 2, 3, 4, 5, 6])).tolist() == [4, 4, 3, 3, 1, 1, 0]
+    assert rate_curve(np.array([5, 1, 3, 3]), np.array([0, 1, 2, 3, 4, 5, 6])).tolist() == [
+        4,
+        4,
+        3,
+        3,
+        1,
+        1,
+        0,
+    ]
 
 
 def test_study_reports_rate_and_efficiency_at_the_threshold():
