@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,27 +19,47 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 entrypoints._already_initialized = True
 
 
+_IMPORTS = re.compile(r"^(?:from|import) +([\w.]+)", re.MULTILINE)
+
+
 def compiled(function: Function) -> Function:
-    """Compile ``function`` in nopython mode on its first call; later processes load it from disk."""
-    return cast(Function, njit(cache=True, nogil=True)(function))
+    """Compile ``function`` in nopython mode on its first call; later processes load it from disk.
+
+    What is kept on disk is valid for the sources of the function's module and of all modules of its package
+    that it imports, directly or not: Numba alone would only look at the file of the function itself, and
+    keep constants and inlined functions of the others as they were.
+    """
+    return _compile(function)
 
 
 def kernel(function: Function) -> Function:
     """As ``compiled``, for code that allocates nothing and calls kernels of other modules.
 
     Arrays are passed on without counting references: that costs an atomic operation per array and call,
-    more than many a small function's own work. What is kept on disk is valid for the sources of the whole
-    package: Numba alone would only look at the file of the outermost function.
+    more than many a small function's own work.
     """
-    dispatcher = njit(cache=True, nogil=True, _nrt=False)(function)
-    file = dispatcher._cache._cache_file
-    file._source_stamp = _package_stamp(Path(function.__code__.co_filename).parent)
+    return _compile(function, _nrt=False)
+
+
+def _compile(function: Function, **options: bool) -> Function:
+    dispatcher = njit(cache=True, nogil=True, **options)(function)
+    dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
     return cast(Function, dispatcher)
 
 
 @cache
-def _package_stamp(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for source in sorted(folder.glob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+def _stamp(file: Path) -> str:
+    """Digest of a module's source and of those that it imports from its own package."""
+    root = file.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    waiting, texts = {file}, dict[str, bytes]()
+    while waiting:
+        path = waiting.pop()
+        texts[str(path)] = path.read_bytes()
+        for name in _IMPORTS.findall(texts[str(path)].decode()):
+            place = root.joinpath(*name.split("."))
+            for source in (place.with_suffix(".py"), place / "__init__.py"):
+                if source.is_file() and str(source) not in texts:
+                    waiting.add(source)
+    return hashlib.sha256(b"\0".join(texts[path] for path in sorted(texts))).hexdigest()

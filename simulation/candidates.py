@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from emulator.jit import compiled
 from simulation import crossing
 from simulation.egamma import cluster as eg_cluster
 from simulation.egamma import find_egamma
 from simulation.generator import ELECTRON, TAU_HADRONIC
 from simulation.geometry import PAD, empty_grid
-from simulation.jit import compiled
 from simulation.mixing import Library, mix, work_space
 from simulation.pool import Pool
 from simulation.taus import cluster as tau_cluster

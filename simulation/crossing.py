@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.events.objects import COLLECTIONS, COLUMNS, Events
+from emulator.jit import compiled
 from simulation import egamma, jets, muon_trigger, sums, taus
 from simulation.egamma import find_egamma
 from simulation.geometry import ETA_EDGES, empty_grid
 from simulation.jets import find_jets
-from simulation.jit import compiled
 from simulation.mixing import Library, mix, work_space
 from simulation.muon_trigger import find_muons
 from simulation.sums import find_sums

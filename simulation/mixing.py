@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from emulator.jit import compiled
 from simulation.detector import DECAY_X_MIN, MUON_PT
 from simulation.geometry import N_ETA, N_PHI, N_TOWERS
-from simulation.jit import compiled
 from simulation.pool import Pool
 
 PHI_STEP = 2 * np.pi / N_PHI

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from emulator.jit import compiled
 from simulation.detector import FIELD
 from simulation.geometry import N_HALF, N_PHI, PAD
-from simulation.jit import compiled
 from simulation.towers import window_sum
 
 ETA_MAX = 2.4

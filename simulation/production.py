@@ -25,9 +25,9 @@ from emulator.atomic import atomic_path
 from emulator.errors import InputError
 from emulator.events.objects import Events
 from emulator.events.parquet import write_events
-from simulation.jit import STAMP
 from simulation.pool import Pool, PoolPart, load, parts
 from simulation.processes import SIGNALS, ZERO_BIAS
+from simulation.sources import STAMP
 
 CHUNK = 5000
 POOL_EVENTS = {
@@ -87,7 +87,7 @@ class Run:
     @property
     def work(self) -> Path:
         """Folder of finished chunks; its name depends on everything that they depend on but their number."""
-        settings = {**asdict(self), "cache": "", "n": 0, "source": STAMP[0]}
+        settings = {**asdict(self), "cache": "", "n": 0, "source": STAMP}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         return self.cache / "simulate" / f"{self.process}-{digest}"
 

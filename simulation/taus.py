@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from emulator.jit import compiled
 from simulation.geometry import HARDWARE_ETA, N_HALF, N_HBHE, N_PHI, PAD
-from simulation.jit import compiled
 from simulation.towers import fine_position, interpolated, is_maximum, window_sum
 
 SEED = 5  # 2.5 GeV

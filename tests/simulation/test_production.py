@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from emulator.errors import InputError
 from emulator.events.objects import COLUMNS, Events
 from emulator.events.parquet import metadata, read_events
-from simulation import jit, production
+from simulation import production
 from simulation.production import Run, chunk_path, make_chunks, simulate, write
 
 
@@ -123,14 +123,10 @@ def test_a_run_that_makes_no_sense_is_refused(run: Run, change: dict[str, object
         replace(run, **change)  # type: ignore[arg-type]
 
 
-def test_the_compiled_cache_knows_the_whole_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from simulation.crossing import store
-
-    assert store._cache._cache_file._source_stamp == jit.source_stamp()
-    (tmp_path / "jit.py").write_text("")
-    before = jit.source_stamp()
-    monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
-    assert jit.source_stamp() != before
+def test_unfinished_work_of_other_sources_is_left_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run.work
+    monkeypatch.setattr(production, "STAMP", "other")
+    assert run.work != before
 
 
 def test_command_line(run: Run, tmp_path: Path) -> None:
