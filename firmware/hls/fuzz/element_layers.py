@@ -63,6 +63,9 @@ def softmax(g: Draw, x: str) -> str:
         "Activation", g.shapes[x], [x], {"result": f"fixed<{width},{g.integer(2, 4)},RND,SAT>"},
         n_in=int(np.prod(g.shapes[x])), activation="linear",
     )  # fmt: skip
+    shape = g.shapes[x]
+    axis = g.integer(0, len(shape) - 1)
+    slices = {"n_outer": int(np.prod(shape[:axis])), "n_inner": int(np.prod(shape[axis + 1 :]))}
     kind = g.choice(["latency", "stable", "legacy", "argmax"])
     types = {"result": g.type(4, 14, signed=False)}
     fields: dict[str, Any] = {}
@@ -78,8 +81,8 @@ def softmax(g: Draw, x: str) -> str:
     else:
         fields = {"exp_table_size": 256, "inv_table_size": 256}
     return g.add(
-        "Softmax", g.shapes[x], [start], types, n_in=int(np.prod(g.shapes[x])), axis=-1,
-        activation="softmax", implementation=kind, **fields,
+        "Softmax", g.shapes[x], [start], types, n_in=int(np.prod(g.shapes[x])), axis=axis + 1,
+        activation="softmax", implementation=kind, **slices, **fields,
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ _BY_RANK: dict[int, list[Maker]] = {
     1: [dense, dense, dense, batch_norm, activation, activation, parametrised, hard, softmax, merge,
         concatenate, dot, binary_dense, quantiser],
     2: [dense, batch_norm, activation, parametrised, merge, concatenate, transpose, flatten, conv1d, conv1d,
-        pool1d, global_pool, zero_padding, einsum_dense, einsum, depthwise1d, quantiser],
+        pool1d, global_pool, zero_padding, einsum_dense, einsum, depthwise1d, quantiser, softmax],
     3: [batch_norm, activation, conv2d, pool2d, global_pool, flatten, merge, concatenate, transpose],
 }  # fmt: skip
 

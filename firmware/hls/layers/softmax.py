@@ -110,7 +110,7 @@ def _legacy(builder: Builder, config: Config, parts: list[Node], kind: FixedType
         [exp(single(16.0 * (i - exp_size / 2.0) / exp_size)) for i in range(exp_size)], target
     )
     inverse = constant([1.0 / single(64.0 * i / inv_size) if i else 0.0 for i in range(inv_size)], target)
-    one = builder.constant(constant([1.0], target))
+    one = builder.constant(constant(np.ones(parts[0].shape), target))
     results = []
     for i, x in enumerate(parts):
         total: Node | None = None
@@ -150,7 +150,7 @@ def _legacy(builder: Builder, config: Config, parts: list[Node], kind: FixedType
 
 def _argmax(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
     """One for the first largest element, zero for the others."""
-    one = builder.constant(Constant(FixedType(1, 1, False), np.array([1])))
+    one = builder.constant(Constant(FixedType(1, 1, False), np.ones(parts[0].shape, np.int64)))
     results = []
     for i, x in enumerate(parts):
         wins = one
@@ -162,9 +162,7 @@ def _argmax(builder: Builder, config: Config, parts: list[Node], kind: FixedType
                 )
             elif j > i:
                 wins = builder.pair("multiply", wins, builder.pair("greater_equal", x, other), one.type)
-        results.append(
-            builder.cast(wins, kind) if wins.shape == x.shape else builder.add("cast", [wins], x.shape, kind)
-        )
+        results.append(builder.cast(wins, kind))
     return results
 
 
