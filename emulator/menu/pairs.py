@@ -192,11 +192,9 @@ def fill_matrix(
         if not present:
             continue
         row = 0
-        j = -1
+        # all slots without a branch; what absent objects left behind is masked out
+        for j in range(values.shape[2]):
+            inside = lower <= values[sheet, i, j] <= upper
+            row |= int(inside) << j
         rest_b = all_b & ~(1 << i) if alike else all_b
-        while rest_b:
-            j += 1
-            if rest_b & 1 and lower <= values[sheet, i, j] <= upper:
-                row |= 1 << j
-            rest_b >>= 1
-        good[matrix, i] = row
+        good[matrix, i] = row & rest_b
