@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tempfile
 import warnings
 from pathlib import Path
@@ -57,7 +59,8 @@ def to_hls(model: QuantisedNetwork, folder: str | Path) -> Any:
     """
     from firmware.hls.convert_onnx import convert_onnx, export_qonnx
 
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as scratch:
+    quiet = contextlib.redirect_stdout(io.StringIO())  # hls4ml prints every layer
+    with quiet, warnings.catch_warnings(), tempfile.TemporaryDirectory() as scratch:
         warnings.simplefilter("ignore")
         path = Path(scratch) / "model.onnx"
         export_qonnx(model, torch.zeros(1, N_FEATURES), path)
