@@ -33,7 +33,10 @@ JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the table
 
 @app.callback()
 def menu() -> None:
-    """Trigger menus: YAML with seeds in the CMS grammar, official menu XML, compiled JSON."""
+    """Trigger menus: YAML with seeds in the CMS grammar, official menu XML, compiled JSON.
+
+    Example: `l1forge menu check L1Menu.xml TestVector.txt`
+    """
 
 
 def _judge(judge: JudgeName | None) -> Judge | None:
@@ -65,12 +68,16 @@ def check(
     ] = None,
     scores: Annotated[Path | None, typer.Option(help="Raw model scores (parquet), a row a crossing.")] = None,
     judge: JudgeOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Ignore the list of official vectors known to be wrong.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="List matching algorithms, too.")] = False,
     json_output: JsonOption = None,
 ) -> None:
     """Compare a menu's decisions with test vectors, bit by bit.
 
-    Exit code 1 on any disagreement that is not documented (in the menu's `known`, or with `--allow`).
+    Exit code 1 on any disagreement that is not documented: in the menu's `known`, with `--allow`, or in
+    the list of official test vectors that are known to be wrong (emulator/menu/known.yaml).
 
     Examples:
 
@@ -80,12 +87,14 @@ def check(
     """
     from emulator.atomic import write_text
     from emulator.menu.check import check_menu
-    from emulator.menu.load import load_menu
+    from emulator.menu.load import KNOWN_VECTORS, load_menu
     from emulator.menu.yaml_menu import read_known
     from emulator.menu.yaml_tree import read_yaml
 
     compiled = load_menu(menu, _judge(judge))
-    known: tuple[Known, ...] = read_known(read_yaml(allow)) if allow else ()
+    known: tuple[Known, ...] = () if strict else read_known(read_yaml(KNOWN_VECTORS))
+    if allow:
+        known += read_known(read_yaml(allow))
     values = _scores(scores)
     results = [check_menu(compiled, path, known, values) for path in vectors]
     for result in results:

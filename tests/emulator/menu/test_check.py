@@ -103,6 +103,19 @@ def test_documented_disagreement_passes(menu_file: Path, tmp_path: Path) -> None
     assert "1 known" in run.output
 
 
+def test_official_vectors_known_to_be_wrong(menu_file: Path, tmp_path: Path) -> None:
+    """The shipped list names the algorithm and the file; without it, or in another file, it fails."""
+    name = "L1_CDC_SingleMu_3_er1p2_TOP120_DPHI2p618_3p142"
+    menu_file.write_text(SEEDS.replace("L1_SingleJet30", name))
+    for vectors, options, code in (
+        ("x_data.txt", [], 0),
+        ("x_data.txt", ["--strict"], 1),
+        ("x_ttbar.txt", [], 1),
+    ):
+        path = _vectors(tmp_path / vectors, menu_file, (7, 3))
+        assert CliRunner().invoke(app, ["check", str(menu_file), str(path), *options]).exit_code == code
+
+
 def test_compile_and_show(menu_file: Path, tmp_path: Path) -> None:
     output = tmp_path / "menu.json"
     assert CliRunner().invoke(app, ["compile", str(menu_file), "-o", str(output)]).exit_code == 0

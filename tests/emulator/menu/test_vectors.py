@@ -12,7 +12,7 @@ from emulator.menu.bench import measure
 from emulator.menu.check import MATCH, UNSCORED, check_menu, read_orbit
 from emulator.menu.compiled import load_compiled
 from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
-from emulator.menu.load import load_menu
+from emulator.menu.load import KNOWN_VECTORS, load_menu
 from emulator.menu.numpy_peer import NumpyMenu
 from emulator.menu.reference import Reference
 from emulator.menu.yaml_menu import read_known
@@ -21,7 +21,6 @@ from tests.emulator.menu.convert import convert
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path("/work/shared/data/ugt")
-KNOWN = Path(__file__).parents[3] / "emulator" / "menu" / "known.yaml"
 CDC = "L1_CDC_SingleMu_3_er1p2_TOP120_DPHI2p618_3p142"
 
 
@@ -35,7 +34,7 @@ def _menu_of(vectors: Path) -> Path:
 def test_official_vectors(vectors: Path) -> None:
     path = _menu_of(vectors)
     menu = convert(path) if path.suffix == ".json" else load_menu(path)
-    result = check_menu(menu, vectors, read_known(read_yaml(KNOWN)))
+    result = check_menu(menu, vectors, read_known(read_yaml(KNOWN_VECTORS)))
     assert result.passed
     others = [item for item in result.algorithms if item.status not in (MATCH, UNSCORED)]
     assert [item.name for item in others] == ([CDC] if fnmatch(vectors.name, "*2024*data*") else [])
