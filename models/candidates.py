@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
 from models import GRAPH, tree_study
 from models.classifiers import Sample, require
 
 SCALARS = ("et", "cluster", "em", "had", "ring", "towers", "ntt")
+COLUMNS = (*SCALARS, "eta", "iso", "truth", "event", "em_towers", "had_towers")
 WINDOW = (5, 9)  # eta by phi
 CUT = "isolation bit"
 HARD = 60  # 30 GeV: where candidates matter to a trigger
@@ -22,8 +25,14 @@ RAW = FixedType(12, 12, False)
 
 
 def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """All columns as integers; windows have shape (n, 5, 9). InputError if the file is missing."""
-    table = pq.read_table(require(path, "run `python -m simulation.training_data`"))
+    """All columns as integers; windows have shape (n, 5, 9). InputError if it is another file."""
+    try:
+        table = pq.read_table(require(path, "run `python -m simulation.training_data`"))
+    except pa.ArrowException as error:
+        raise InputError(f"not a readable parquet file: {error}", file=path) from error
+    for name in COLUMNS:
+        if name not in table.column_names:
+            raise InputError("column is missing", file=path, field=name, remedy="give a candidate sample")
     columns = {}
     for name in table.column_names:
         column = table[name].combine_chunks()

@@ -14,7 +14,10 @@ app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
 @app.callback()
 def evaluate() -> None:
-    """Evaluate a model: efficiencies, rates and figures."""
+    """Evaluate a model: efficiencies, rates and figures.
+
+    Example: `l1forge evaluate tau_id -o build/tau_id`
+    """
 
 
 @app.command("muon_pt")

@@ -81,6 +81,7 @@ def firmware(
     from firmware.hls.export import import_project, write_project
     from models import graph_path
     from testbench import stimuli
+    from testbench.flow import sample_files
 
     console = Console()
     folder = output or Path("hls_projects") / model
@@ -101,7 +102,7 @@ def firmware(
         with console.status("compiling with g++"):
             project = CompiledProject(folder)
         rng = np.random.default_rng(seed)
-        files = events or sorted(Path("simulation/sample").glob("*.parquet"))
+        files = events or sample_files()
         bound = all("source" in node.attributes for node in graph.inputs)
         real = list(stimuli.real_events(graph, files, n - n // 5)) if files and bound else []
         blocks = {"real": np.concatenate(real)} if real else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -53,10 +52,11 @@ def simulate(
             console.print(f"[bold]{name}[/bold]  {signal.title}")
         return
 
+    from firmware.folders import cache_folder
     from simulation import production
     from simulation import sample as recipe
 
-    folder = cache or Path(os.environ.get("L1FORGE_CACHE", ".cache"))
+    folder = cache or cache_folder()
     if sample:
         recipe.FOLDER.mkdir(exist_ok=True)
         work = recipe.runs(folder)

@@ -25,9 +25,11 @@ def simulate_muons(
 ) -> None:
     """Simulate muons in the 18 logic layers of the overlap region.
 
-    \b
-    l1forge simulate-muons -n 100000 --seed 1 -o muons.parquet
-    l1forge simulate-muons --displacement 100 -o displaced.parquet
+    Examples:
+
+    `l1forge simulate-muons -n 100000 --seed 1 -o muons.parquet`
+
+    `l1forge simulate-muons --displacement 100 -o displaced.parquet`
     """
     from l1forge.outputs import check_outputs
     from simulation.muons import MuonSettings, generate
