@@ -129,7 +129,7 @@ def _xnor(
     count = builder.add(
         "dense", [x], shape, accum, None, {"weight": _signs(weight), "bias": together}, accum=str(accum)
     )
-    bits = (n_in - 1).bit_length() + 2
+    bits = max((n_in - 1).bit_length(), 1) + 2  # nnet::ceillog2 is at least one
     two = Constant(FixedType(2, 2, False), np.array([2]))
     minus = Constant(FixedType.integers(-n_in, 0), np.array([-n_in]))
     # C++ converts to ap_int here, which drops fractions towards zero
