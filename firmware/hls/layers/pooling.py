@@ -39,7 +39,14 @@ def _pool(
     source, result = call.arguments
     channels = builder.source.integer(config, "n_filt")
     operation = str(builder.source.value(config, "pool_op"))
-    accum = builder.source.type("accum_t", config).fixed
+    declared = builder.source.type("accum_t", config)
+    accum = declared.fixed
+    if operation == "Average" and declared.text.startswith("ap_int"):
+        raise builder.refuse(
+            "average of a signed ap_int: the C++ divides it as if it were unsigned",
+            declared.text,
+            f"give the accumulator the type fixed<{accum.width},{accum.width}>",
+        )
     x = builder.value(source).node
     numbers = with_channels(positions, channels)
     # hls4ml pads a maximum with only the top bit set: the least signed value, but a large unsigned one
