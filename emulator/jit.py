@@ -25,9 +25,9 @@ _IMPORTS = re.compile(r"^(?:from|import) +([\w.]+)", re.MULTILINE)
 def compiled(function: Function) -> Function:
     """Compile ``function`` in nopython mode on its first call; later processes load it from disk.
 
-    What is kept on disk is valid for the sources of the function's module and of all modules of its package
-    that it imports, directly or not: Numba alone would only look at the file of the function itself, and
-    keep constants and inlined functions of the others as they were.
+    What is kept on disk is valid for the sources of the function's module and of all modules beside its
+    package that it imports, directly or not: Numba alone would only look at the file of the function
+    itself, and keep constants and inlined functions of the others as they were.
     """
     return _compile(function)
 
@@ -41,7 +41,12 @@ def kernel(function: Function) -> Function:
     return _compile(function, _nrt=False)
 
 
-def _compile(function: Function, **options: bool) -> Function:
+def inlined(function: Function) -> Function:
+    """As ``compiled``, for small functions that their callers take in before their types are known."""
+    return _compile(function, inline="always")
+
+
+def _compile(function: Function, **options: bool | str) -> Function:
     dispatcher = njit(cache=True, nogil=True, **options)(function)
     dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
     return cast(Function, dispatcher)
@@ -49,7 +54,7 @@ def _compile(function: Function, **options: bool) -> Function:
 
 @cache
 def _stamp(file: Path) -> str:
-    """Digest of a module's source and of those that it imports from its own package."""
+    """Digest of a module's source and of those that it imports from its own and neighbouring packages."""
     root = file.parent
     while (root / "__init__.py").is_file():
         root = root.parent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -45,14 +44,6 @@ class MenuEvaluator:
     def halo(self) -> int:
         """Crossings needed before and after a block with ``neighbours="halo"``: at most 2."""
         return self.plan.halo
-
-    @cached_property
-    def used_bits(self) -> Words:
-        """The 512 bits as (8,) words: 1 where the menu has an algorithm."""
-        words = np.zeros(WORDS, np.uint64)
-        for algorithm in self.menu.algorithms:
-            words[algorithm.index >> 6] |= np.uint64(1 << (algorithm.index & 63))
-        return words
 
     def __call__(
         self, events: Events, scores: Scores | None = None, neighbours: Neighbours = "none"

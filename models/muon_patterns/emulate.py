@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
+from emulator.jit import compiled
 from models.muon_patterns.patterns import HALF, N_PATTERNS, REACH, SLOPE_BITS, Patterns
 from simulation.muons.candidates import NEEDS_ANGLE, NO_REFERENCE, REFERENCES, reference_of
 from simulation.muons.layers import BENDING, MIN_LAYERS, N_LAYERS, NO_STUB
@@ -25,7 +25,7 @@ class PatternResult(NamedTuple):
     score: np.ndarray
 
 
-@nb.njit(cache=True, boundscheck=False)
+@compiled
 def _find(
     stubs: np.ndarray, quality: np.ndarray, offset: np.ndarray, slope: np.ndarray, shift: np.ndarray,
     value: np.ndarray, layers_first: bool, out: np.ndarray,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numba as nb
 import numpy as np
 
+from emulator.jit import compiled
 from models.muon_patterns.patterns import (
     ADDRESSES,
     HALF,
@@ -36,7 +36,7 @@ SLOW, MEDIUM = 4.0, 8.0
 SMOOTHING = np.array([0.25, 0.5, 0.25])
 
 
-@nb.njit(cache=True)
+@compiled
 def _differences(value: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stub minus reference azimuth (n, 18, SLOTS), NO_STUB * 4 if empty; reference number (n,)."""
     n = len(value)

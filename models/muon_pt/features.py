@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from emulator.jit import compiled, inlined
 from simulation.muons.candidates import NO_REFERENCE, REFERENCES, reference_of
 from simulation.muons.layers import BENDING, MIN_LAYERS, N_LAYERS, NAMES, NO_STUB, REFERENCE_LAYERS
 
@@ -25,12 +25,12 @@ N_FEATURES = len(FEATURES)
 HITS, REFERENCE, ETA = N_LAYERS, 2 * N_LAYERS, 2 * N_LAYERS + len(REFERENCE_LAYERS)
 
 
-@nb.njit(cache=True, inline="always")
+@inlined
 def _clip(value: int) -> int:
     return min(max(value, -LIMIT), LIMIT)
 
 
-@nb.njit(cache=True)
+@compiled
 def muon_features(value: np.ndarray, eta: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Network inputs of candidates: features (n, 45) int16 and layer counts (n,) int8.
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
 from emulator.atomic import write_text
 from emulator.errors import InputError
+from emulator.jit import compiled
 from models.muon_pt.bins import CHARGE_LOGIT, N_BINS, PT_CODES
 
 LOGIT_LSB = 1 / 16
@@ -75,7 +75,7 @@ class Calibration:
         return calibration
 
 
-@nb.njit(cache=True)
+@compiled
 def tail_sums(logits: np.ndarray) -> np.ndarray:
     """Sums of exponentials over bins k and above, shape (n, 43), int64; ``logits`` (n, 44) int, LSB 1/16."""
     n = len(logits)
@@ -91,7 +91,7 @@ def tail_sums(logits: np.ndarray) -> np.ndarray:
     return out
 
 
-@nb.njit(cache=True)
+@compiled
 def pt_bin(sums: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     """Highest bin k with sums[k] * 2^20 >= threshold[k] * sums[0], int64 (n,); bin 0 if there is none."""
     out = np.zeros(len(sums), np.int64)

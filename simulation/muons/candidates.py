@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from emulator.jit import compiled, inlined
 from simulation.muons.layers import BENDING, NO_STUB, REFERENCE_LAYERS
 
 REFERENCES = np.array(REFERENCE_LAYERS, np.int64)
@@ -12,7 +12,7 @@ NEEDS_ANGLE = np.concatenate([BENDING[1:], [False]])
 NO_REFERENCE = -1
 
 
-@nb.njit(cache=True, inline="always")
+@inlined
 def reference_of(value: np.ndarray, quality: np.ndarray) -> tuple[int, int]:
     """Reference number 0..7 and slot of one candidate's stubs (18, SLOTS); (NO_REFERENCE, 0) if none.
 
@@ -34,7 +34,7 @@ def reference_of(value: np.ndarray, quality: np.ndarray) -> tuple[int, int]:
     return NO_REFERENCE, 0
 
 
-@nb.njit(cache=True)
+@compiled
 def reference_numbers(value: np.ndarray, quality: np.ndarray) -> np.ndarray:
     """Reference number of each candidate, shape (n,) int8, NO_REFERENCE where there is none."""
     out = np.empty(len(value), np.int8)

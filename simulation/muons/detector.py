@@ -6,14 +6,14 @@ layers have the positions of the real detector; fields are uniform inside each p
 
 from __future__ import annotations
 
-import numba as nb
+from emulator.jit import inlined
 
 COIL_RADIUS, COIL_LENGTH, CRYOSTAT_RADIUS = 295.0, 630.0, 380.0
 BARREL_END = 661.0
 MUON_EXIT_RADIUS, MUON_EXIT_Z = 640.0, 985.0
 
 
-@nb.njit(cache=True, inline="always")
+@inlined
 def field(r: float, z: float) -> tuple[float, float, bool]:
     """Bz and Br in tesla, and whether the point lies in yoke iron."""
     az = abs(z)
@@ -39,7 +39,7 @@ def field(r: float, z: float) -> tuple[float, float, bool]:
     return 0.0, 0.0, False
 
 
-@nb.njit(cache=True, inline="always")
+@inlined
 def material(r: float, az: float, iron: bool) -> tuple[float, float]:
     """Radiation lengths per cm, and the energy loss of a 1-GeV muon in GeV per cm."""
     if iron:

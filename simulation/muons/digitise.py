@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
+from emulator.jit import compiled
 from simulation.muons.layers import (
     BENDING,
     ETA_LSB,
@@ -32,7 +32,7 @@ GOOD_DT, POOR_DT, CSC, RPC = 6, 2, 5, 1
 RPC_ETA_ROLL = 8  # an RPC roll spans about eight bins of eta
 
 
-@nb.njit(cache=True)
+@compiled
 def _place(
     layer: int, phi: float, angle: float, eta: float, good: bool,
     value: np.ndarray, eta_code: np.ndarray, quality: np.ndarray,
@@ -58,7 +58,7 @@ def _place(
         return
 
 
-@nb.njit(cache=True)
+@compiled
 def simulate_chunk(
     rng: np.random.Generator,
     pt: np.ndarray,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 
+from emulator.jit import compiled
 from simulation.muons.detector import (
     COIL_RADIUS,
     CRYOSTAT_RADIUS,
@@ -39,7 +39,7 @@ CYLINDER, RADIUS, Z_LOW, Z_HIGH = _surfaces(True)
 DISC, DISC_Z, R_LOW, R_HIGH = _surfaces(False)
 
 
-@nb.njit(cache=True)
+@compiled
 def propagate(
     rng: np.random.Generator,
     pt: float,
