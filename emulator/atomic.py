@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emulator.errors import InputError
@@ -23,22 +23,20 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     if target.is_dir():
         raise InputError("is a folder", file=target, remedy="name a file to write")
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
-    except OSError as error:
-        raise InputError(
-            f"cannot write here: {error.strerror}", file=target, remedy="choose another --output folder"
-        ) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    unique = f"{os.getpid():x}-{time.monotonic_ns():x}"
+    temporary = target.with_name(f".{target.name}.{unique}{target.suffix}")
+    try:  # from before the file is there: an interrupt may come at any time
+        try:
+            temporary.open("xb").close()
+        except OSError as error:
+            raise InputError(
+                f"cannot write here: {error.strerror}", file=target, remedy="choose another --output folder"
+            ) from error
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(target: str | Path, text: str) -> None:
