@@ -168,8 +168,9 @@ def _recipes(stream: Stream, orbits: int | None, halo: int, everything: bool) ->
 
 def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:
     """What computes the menu's scores: the muon network runs on stubs, all other models on event columns."""
+    from emulator.errors import InputError
     from emulator.models_in_path import load_scorers
-    from models import graph_path
+    from models import GRAPH
 
     graphs = _graphs(given, {score.partition(".")[0] for score in scores})
     muon = tuple(score for score in scores if score.startswith("muon_pt."))
@@ -178,7 +179,15 @@ def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:
         from l1forge.muon_stage import MuonStage
         from models.muon_pt.path import MuonNetwork
 
-        stages.append(MuonStage(MuonNetwork(graph_path("muon_pt").parent), muon))
+        graph = graphs["muon_pt"]
+        if graph.name != GRAPH:
+            raise InputError(
+                "the muon network needs its calibration",
+                field="--model",
+                value=str(graph),
+                remedy=f"call it {GRAPH}, beside its calibration.json",
+            )
+        stages.append(MuonStage(MuonNetwork(graph.parent), muon))
     return stages
 
 

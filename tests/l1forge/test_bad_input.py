@@ -188,6 +188,7 @@ def test_files_that_are_no_graphs(
         ("path good.parquet --column x", "needs --prescales"),
         ("path good.parquet --model x", "name=graph.json expected"),
         ("path good.parquet --model x=folder", "the menu does not use this model (got 'x')"),
+        ("path good.parquet --model muon_pt=good.txt", "the muon network needs its calibration"),
         ("path good.parquet --json nowhere/out.json", "the folder does not exist"),
         ("path good.txt -o good.txt", "would overwrite its own input"),
         ("menu show good.txt", "unknown kind of menu file"),
