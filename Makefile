@@ -63,9 +63,10 @@ firmware: $(READY) ## write and check the HLS and Verilog projects of the VAE
 	@$(L1) firmware vae
 
 .PHONY: cosim
-cosim: firmware ## co-verify every model: 1 M crossings of the VAE, 100 k of each other one
+cosim: firmware ## co-verify every model: 1 M crossings of the VAE, 100 k of every other
 	@$(L1) cosim vae -n 1000000
 	@set -e; for model in $(OTHER_MODELS); do $(L1) cosim $$model -n 100000; done
+	@$(L1) cosim-muons -n 100000
 
 .PHONY: cosim-deep
 cosim-deep: $(READY) ## 50 M crossings of the VAE through the compiled Verilog
