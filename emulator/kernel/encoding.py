@@ -147,9 +147,13 @@ def _allocate(program: Program, steps: list[AnyStep], kept: set[int]) -> tuple[d
             last[value.number] = len(steps) if value.number in kept else at
     base: dict[int, int] = {}
     rows = 0
-    for source in program.sources:
-        base[source.value.number] = rows
-        rows += source.value.rows
+    made = {step.out.number for step in steps}
+    given = [source.value for source in program.sources]
+    given += [value for step in steps for value in step.inputs if value.number not in made]
+    for value in given:  # in place before the first step, so that none may lie where another did
+        if value.number not in base:
+            base[value.number] = rows
+            rows += value.rows
     free: list[tuple[int, int]] = []
     for at, step in enumerate(steps):
         for value in (*step.inputs, step.out):

@@ -81,3 +81,31 @@ def test_source_must_fit_the_input():
     node = Node("x", "input", (), (1,), parse("int<9>"), {"source": ["mu.pt"]})
     with pytest.raises(InputError, match="is not a column"):
         compile_graph(Graph("g", [node], ["x"]))
+
+
+@pytest.mark.parametrize("backend", ["vector", "interpreter"])
+def test_results_from_before_an_evaluated_node_keep_their_rows(backend):
+    """Found by the fuzzer: two values made before the node shared pool rows, and one wiped the other."""
+    accum = "fixed<10,8,RND_INF,WRAP,1>"  # no kernel: the reference evaluator computes the node
+    kinds = {"weight": FixedType.parse("fixed<8,2>"), "bias": FixedType.parse("fixed<8,4>")}
+
+    def dense(
+        name: str, source: str, type_: str, accum: str, weight: list[list[int]], bias: list[int]
+    ) -> Node:
+        constants = {
+            "weight": Constant(kinds["weight"], np.array(weight)),
+            "bias": Constant(kinds["bias"], np.array(bias)),
+        }
+        return Node(name, "dense", (source,), (3, 2), FixedType.parse(type_), {"accum": accum}, constants)
+
+    nodes = [
+        Node("x", "input", (), (3, 2), FixedType.parse("ufixed<12,3>")),
+        dense("early", "x", "fixed<7,2>", "fixed<14,8>", [[0, 0], [0, 0]], [0, 0]),
+        dense("evaluated", "early", "ufixed<13,12>", accum, [[96, 0], [-61, 16]], [-19, -5]),
+        Node(
+            "both", "concatenate", ("evaluated", "early"), (6, 2), FixedType.parse("fixed<14,8>"), {"axis": 0}
+        ),
+    ]
+    kernel = compile_graph(Graph("order", nodes, ["both"]), backend=backend)
+    found = kernel.run_array(np.ones((6, 4), np.int64))["both"]
+    assert found[:, 0].tolist() == [-96, -32, -96, -32, -96, -32, 0, 0, 0, 0, 0, 0]
