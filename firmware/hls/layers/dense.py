@@ -55,6 +55,11 @@ def _check_shift(builder: Builder, x: Node, weight: Constant, width: int | None)
         raise builder.refuse("power-of-two weights lose bits in the C++", str(x.type), "use quantized_bits")
 
 
+def _any_order(accum: FixedType) -> bool:
+    """Whether sums in this accumulator do not depend on their order: plain wrapping, no saturated bits."""
+    return accum.overflow is Overflow.WRAP and accum.saturation_bits == 0
+
+
 def _input_order(builder: Builder, config: Config, n_in: int, accum: FixedType) -> list[int]:
     """The order in which the kernel adds the products of one output (any, if the accumulator wraps)."""
     reuse = builder.source.integer(config, "reuse_factor", 1)
@@ -70,7 +75,7 @@ def _input_order(builder: Builder, config: Config, n_in: int, accum: FixedType) 
         return [i for start in range(reuse) for i in range(start, n_in, reuse)]
     if kernel == "DenseResource_rf_gt_nin_rem0" or kernel.startswith("dense_resource_unrolled"):
         return list(range(n_in))
-    if kernel == "DenseResource_rf_gt_nin" and accum.overflow is Overflow.WRAP:
+    if kernel == "DenseResource_rf_gt_nin" and _any_order(accum):
         return list(range(n_in))
     raise builder.refuse("dense kernel is not supported", kernel, "use Strategy: Latency or Resource")
 
@@ -97,7 +102,7 @@ def dense_nodes(
     if x_type.is_binary and builder.source.type("weight_t", config).is_binary:
         raise builder.refuse("one-bit unsigned weights on a one-bit input are ambiguous", str(weight.type))
     order = _input_order(builder, config, n_in, accum)
-    if order != list(range(n_in)) and accum.overflow is not Overflow.WRAP:
+    if order != list(range(n_in)) and not _any_order(accum):
         rows = np.arange(x.size).reshape(-1, n_in)[:, order]
         x = builder.take(x, rows.ravel().tolist(), x.shape)
         weight = Constant(weight.type, weight.data[order])
@@ -117,7 +122,7 @@ def _xnor(
     name: str | None,
 ) -> Node:
     """Counts of equal bits, then 2·count − n: Σ[x = w] = Σ x(2w−1) + Σ(1−w)."""
-    if accum.overflow is not Overflow.WRAP or accum.fraction < 0:
+    if not _any_order(accum) or accum.fraction < 0:
         raise builder.refuse("binary product needs a wrapping integer accumulator", str(accum))
     n_in = weight.data.shape[0]
     misses = Constant(FixedType.integers(0, n_in), (1 - weight.data).sum(axis=0))

@@ -56,10 +56,15 @@ def einsum(builder: Builder, call: Call) -> None:
     if product not in ("mult", "weight_ternary"):
         raise builder.refuse("product is not supported", product)
     accum = builder.source.type("accum_t", config).fixed
-    if accum.overflow is not Overflow.WRAP or accum.rounding not in (
-        Rounding.TRN,
-        Rounding.RND,
-        Rounding.RND_MIN_INF,
+    if (
+        accum.overflow is not Overflow.WRAP
+        or accum.saturation_bits
+        or accum.rounding
+        not in (
+            Rounding.TRN,
+            Rounding.RND,
+            Rounding.RND_MIN_INF,
+        )
     ):
         raise builder.refuse("accumulator of an einsum must wrap", str(accum), "use the default accumulator")
     orders = [

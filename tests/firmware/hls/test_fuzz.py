@@ -11,7 +11,7 @@ import pytest
 
 from emulator.fixed import FixedType
 from emulator.graph import Graph
-from firmware.hls.fuzz.campaign import build, campaign, difference, stimuli
+from firmware.hls.fuzz.campaign import build, campaign, check_one, difference, stimuli
 from firmware.hls.fuzz.generate import Generator
 from firmware.hls.fuzz.harness import compile_together
 from firmware.hls.fuzz.network import Network
@@ -81,3 +81,8 @@ def test_reproducer_round_trip(tmp_path: Path) -> None:
 def test_same_seed_draws_the_same_network() -> None:
     first, second = (Generator(np.random.default_rng([7, 5])).network(4) for _ in range(2))
     assert first.to_json() == second.to_json()
+
+
+def test_resource_strategy_adds_in_its_own_order():
+    """Found by the fuzzer: a wrapping accumulator with saturated bits depends on the order of its sum."""
+    assert check_one(Network.load(Path(__file__).parent / "data" / "resource_order.json")) is None
