@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,8 @@ def convert_keras(
         import hls4ml
 
         register_scores()
-        try:
+        remedy = "use layers that hls4ml supports and quantise each of them"
+        with refusals("the model", remedy, field=f"model {name}"):
             config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
             _set_input_types(config, input_type)
             _keep_quantisers(model, config)
@@ -77,14 +78,20 @@ def convert_keras(
                 part=part,
                 clock_period=clock_ns,
             )
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"hls4ml cannot convert the model: {type(error).__name__}: {error}",
-                field=f"model {name}",
-                remedy="use layers that hls4ml supports and quantise each of them",
-            ) from error
+
+
+@contextmanager
+def refusals(
+    what: str, remedy: str, *, field: str | None = None, file: str | Path | None = None
+) -> Iterator[None]:
+    """Whatever hls4ml raises inside the block becomes one InputError that names ``what`` and the remedy."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        problem = f"hls4ml cannot convert {what}: {type(error).__name__}: {error}"
+        raise InputError(problem, field=field, file=file, remedy=remedy) from error
 
 
 def _set_input_types(config: dict[str, Any], input_type: str | Mapping[str, str]) -> None:

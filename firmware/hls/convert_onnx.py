@@ -9,7 +9,7 @@ from typing import Any
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
-from firmware.hls.convert import PART, apply_precision
+from firmware.hls.convert import PART, apply_precision, refusals
 from firmware.hls.environment import TENSORFLOW_SETTINGS
 
 
@@ -73,7 +73,8 @@ def convert_onnx(
 
     kind = FixedType.parse(input_type, field="input_type")
     model = clean_qonnx(path)
-    try:
+    remedy = "quantise inputs, weights, biases and activations with Brevitas' *FixedPoint quantisers"
+    with refusals("the model", remedy, file=path):
         config = hls4ml.utils.config_from_onnx_model(model, granularity="name", backend="Vitis")
         kinds = {model.graph.input[0].name: {"result": str(kind)}}
         apply_precision(config, kinds | dict(precision or {}))
@@ -88,11 +89,3 @@ def convert_onnx(
             part=part,
             clock_period=clock_ns,
         )
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"hls4ml cannot convert the model: {type(error).__name__}: {error}",
-            file=path,
-            remedy="quantise inputs, weights, biases and activations with Brevitas' *FixedPoint quantisers",
-        ) from error

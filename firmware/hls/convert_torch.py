@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
 from emulator.fixed import FixedType
-from firmware.hls.convert import PART, apply_precision
+from firmware.hls.convert import PART, apply_precision, refusals
 from firmware.hls.environment import TENSORFLOW_SETTINGS
 
 
@@ -48,7 +47,8 @@ def convert_torch(
     import hls4ml
 
     kinds = {"input_1": {"result": str(FixedType.parse(input_type, field="input_type"))}}
-    try:
+    remedy = "use torch.nn modules that hls4ml supports"
+    with refusals("the network", remedy, field=f"network {name}"):
         config = hls4ml.utils.config_from_pytorch_model(
             network, input_shape, granularity="name", backend="Vitis", default_precision=default_precision
         )
@@ -64,11 +64,3 @@ def convert_torch(
             part=part,
             clock_period=clock_ns,
         )
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"hls4ml cannot convert the network: {type(error).__name__}: {error}",
-            field=f"network {name}",
-            remedy="use torch.nn modules that hls4ml supports",
-        ) from error
