@@ -24,7 +24,9 @@ def parse_rows(
     """
     position, row, end = 0, 0, text.size
     while position < end:
-        if text[position] == 10 or text[position] == 13:  # empty line
+        while position < end and (text[position] == 32 or text[position] == 9):
+            position += 1
+        if position == end or text[position] == 10 or text[position] == 13:  # empty or blank line
             position += 1
             continue
         word = 0

@@ -288,7 +288,7 @@ def test_no_events_is_no_crash(folder: Path, refused: Callable[..., str]) -> Non
     refused("path", "none.parquet", "-n", "1", said="holds no events")
 
 
-@pytest.mark.parametrize("ending", [b"\r\n", b"\n\n\n", b""])
+@pytest.mark.parametrize("ending", [b"\r\n", b"\n\n\n", b"", b"\n  \t", b"\n \r\n\t\n"])
 def test_line_endings_of_test_vectors(ending: bytes, folder: Path) -> None:
     text = Path("good.txt").read_bytes().rstrip()
     other = text.replace(b"\n", ending) if ending == b"\r\n" else text + ending
