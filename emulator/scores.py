@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -14,20 +15,29 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from emulator.atomic import atomic_path
+from emulator.errors import InputError
 from emulator.fixed import FixedType
 
 KEY = b"l1forge"
 HISTOGRAM_BITS = 20
+FORMATS = (".parquet", ".npz")
 
 
-class ScoreWriter:
-    """Appends blocks of raw scores to an open parquet file; made by ``open_writer``."""
+class ScoreWriter(Protocol):
+    """Appends blocks of raw scores to an open file; made by ``open_writer``."""
+
+    def append(self, scores: Mapping[str, NDArray[Any]]) -> None:
+        """Add a block; ``scores[name]`` has shape (n,) or, for vector outputs, (size, n)."""
+
+
+class ParquetScores:
+    """Scores as parquet, a row group for each block."""
 
     def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
         self._writer, self._schema = writer, schema
 
     def append(self, scores: Mapping[str, NDArray[Any]]) -> None:
-        """One row group; ``scores[name]`` has shape (n,) or, for vector outputs, (size, n)."""
+        """One row group."""
         arrays = []
         for field in self._schema:
             values = scores[field.name]
@@ -39,29 +49,79 @@ class ScoreWriter:
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
 
+class NumpyScores:
+    """Scores as NumPy arrays, gathered until the file is written."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Mapping[str, NDArray[Any]]] = []
+
+    def append(self, scores: Mapping[str, NDArray[Any]]) -> None:
+        """Keep a block."""
+        self._blocks.append(scores)
+
+    def arrays(self, fields: pa.Schema) -> dict[str, NDArray[Any]]:
+        """Everything appended: (n,) or (n, size) for each output."""
+        result = {}
+        for field in fields:
+            size = field.type.list_size if pa.types.is_fixed_size_list(field.type) else 1
+            item = np.dtype((field.type.value_type if size > 1 else field.type).to_pandas_dtype())
+            empty = np.zeros((0,) if size == 1 else (0, size), item)
+            parts = [block[field.name].T.astype(item) for block in self._blocks]
+            result[field.name] = np.concatenate([empty, *parts])
+        return result
+
+
+def check_format(path: str | Path) -> None:
+    """Raise InputError unless scores can be written to a file of this name."""
+    if Path(path).suffix not in FORMATS:
+        raise InputError(
+            "cannot tell what format to write",
+            file=path,
+            value=Path(path).suffix,
+            remedy=f"name it {' or '.join(FORMATS)}",
+        )
+
+
 @contextmanager
 def open_writer(
     path: str | Path, outputs: Mapping[str, tuple[FixedType, int]], metadata: Mapping[str, Any]
 ) -> Iterator[ScoreWriter]:
     """Write scores to ``path`` atomically: integers in LSBs, the types in the file's metadata.
 
+    Parquet, or .npz by the name: one array for each output, and ``l1forge``, the metadata as JSON text.
+
     Parameters
     ----------
     outputs
         Output name -> (type, number of elements).
+
+    Raises
+    ------
+    InputError
+        If the name ends otherwise, or the file cannot be written.
     """
+    check_format(path)
     fields = []
     for name, (type_, size) in outputs.items():
+        if type_.width - type_.signed > 63:
+            raise InputError("is too wide for a file of 64-bit integers", field=name, value=str(type_))
         item = pa.int32() if type_.width < 32 else pa.int64()
         fields.append(pa.field(name, item if size == 1 else pa.list_(item, size), nullable=False))
     note = {"format": "l1forge-scores", "version": 1, **metadata}
     note["types"] = {name: str(type_) for name, (type_, _) in outputs.items()}
     schema = pa.schema(fields, metadata={KEY: json.dumps(note).encode()})
-    with (
-        atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
-        yield ScoreWriter(writer, schema)
+    with atomic_path(path) as temporary:
+        if Path(path).suffix == ".npz":
+            gathered = NumpyScores()
+            yield gathered
+            arrays = {"l1forge": np.array(json.dumps(note)), **gathered.arrays(schema)}
+            with ZipFile(temporary, "w", ZIP_DEFLATED) as archive:  # savez takes some names for its own
+                for name, array in arrays.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                        np.lib.format.write_array(file, array, allow_pickle=False)
+        else:
+            with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+                yield ParquetScores(writer, schema)
 
 
 class Distribution:

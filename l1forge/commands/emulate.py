@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -21,14 +21,23 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999)
 def emulate(
     model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="Event file: parquet, ADC2021 HDF5, NanoAOD, test vector.")
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="Event file (parquet, ADC2021 HDF5, NanoAOD, test vector, pattern file) or arrays of the"
+            " model's inputs (.npy, .npz, parquet).",
+        ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Scores as parquet (raw integers).")
+        Path | None, typer.Option("--output", "-o", help="Scores (raw integers): .parquet or .npz.")
     ] = None,
     outputs: Annotated[
         list[str] | None, typer.Option("--score", help="Only these outputs of the graph.")
     ] = None,
+    non_finite: Annotated[
+        Literal["error", "zero", "saturate"],
+        typer.Option(help="NaN and infinity in float arrays: refuse, 0, or the ends of the range."),
+    ] = "error",
     threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,
     block: Annotated[int, typer.Option(help="Crossings in memory at a time.", min=1)] = 1 << 18,
     plan: Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")] = False,
@@ -36,28 +45,36 @@ def emulate(
 ) -> None:
     """Score every crossing of INPUT, bit for bit as the firmware does.
 
+    Arrays have one event a row. Integers count LSBs of the input's type; floats are physical values, cast
+    with that type, and what saturates, wraps or is not finite is counted.
+
     Examples:
 
     `l1forge emulate vae simulation/sample/ttbar.parquet -o scores.parquet`
 
     `l1forge emulate model.json TestVector_ttbar.txt --score mu2_score`
+
+    `l1forge emulate tau_id features.npy --non-finite zero -o scores.npz`
     """
     from emulator.atomic import write_text
-    from emulator.events.source import open_events
     from emulator.graph import Graph
     from emulator.kernel import compile_graph
-    from emulator.scores import Distribution, open_writer
+    from emulator.scores import Distribution, check_format, open_writer
+    from l1forge.feeds import open_feed
     from l1forge.outputs import check_outputs
+    from l1forge.progress import bar
     from models import graph_path
 
     console = Console()
     check_outputs(output, json_output, inputs=[source])
+    if output is not None:
+        check_format(output)
     path = graph_path(model)
     graph = Graph.load(path)
-    events = open_events(source)
-    console.print(events.description)
     started = time.perf_counter()
     kernel = compile_graph(graph, outputs or None)
+    feed = open_feed(source, kernel, non_finite)
+    console.print(feed.description)
     ready = time.perf_counter() - started
     if plan:
         console.print(plan_table(kernel.plan))
@@ -73,13 +90,11 @@ def emulate(
 
     def run(append) -> None:  # type: ignore[no-untyped-def]
         nonlocal done, busy
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("crossings", total=events.n)
-            for events_block in events.blocks(columns=kernel.columns, block_size=block):
-                start = time.perf_counter()
-                scores = kernel.run(events_block, threads=threads)
-                busy += time.perf_counter() - start
-                done += events_block.n
+        with bar(*columns) as progress:
+            task = progress.add_task("crossings", total=feed.n)
+            for scores, count, seconds in feed.scores(block, threads):
+                busy += seconds
+                done += count
                 for name, distribution in scalars.items():
                     distribution.add(scores[name])
                 append(scores)
@@ -93,14 +108,15 @@ def emulate(
         ) as writer:
             run(writer.append)
     total = time.perf_counter() - started
-    summary = {
+    summary: dict[str, Any] = {
         "model": graph.name,
         "input": str(source),
         "crossings": done,
         "kernel_ready_s": ready,
         "kernel_events_per_s": done / busy if busy else None,
         "events_per_s": done / total,
-        "notes": dict(events.notes),
+        "notes": feed.notes(),
+        "casts": feed.casts(),
         "scores": {},
     }
     table = Table(title=f"{graph.name}: {done} crossings of {source}")
@@ -112,9 +128,13 @@ def emulate(
         values = {f"{q:g}": distribution.quantile(q) for q in QUANTILES} | {"max": distribution.maximum()}
         summary["scores"][name] = {"type": str(distribution.type), **values}
         table.add_row(name, f"{distribution.type.lsb:g}", *(str(v) for v in values.values()))
-    console.print(table)
-    for note, count in events.notes.items():
+    if scalars:
+        console.print(table)
+    for note, count in feed.notes().items():
         console.print(f"note: {note}: {count:,}")
+    for name, counts in feed.casts().items():
+        words = ", ".join(f"{count:,} {'NaN' if kind == 'nan' else kind}" for kind, count in counts.items())
+        console.print(f"floats of {name}: {words}")
     speed = f"{done / busy / 1e6:.2f} M events/s in the kernel, " if busy else ""
     console.print(f"{speed}{done / total / 1e6:.2f} M events/s with reading, writing and start-up")
     if output is not None:

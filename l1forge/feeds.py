@@ -1,0 +1,117 @@
+"""What `l1forge emulate` runs a model on: an event file, or arrays of its inputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from emulator.arrays import ArraySource, NonFinite, holds_arrays, open_arrays
+from emulator.errors import InputError
+from emulator.events.source import EventSource, open_events
+from emulator.kernel import Kernel
+
+Scored = tuple[dict[str, Any], int, float]
+"""Outputs of a block, its number of events, seconds in the kernel."""
+
+
+class Feed(Protocol):
+    """A file whose events a kernel can score."""
+
+    @property
+    def description(self) -> str:
+        """What the file holds."""
+
+    @property
+    def n(self) -> int | None:
+        """Number of events, None where only reading tells."""
+
+    def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
+        """The outputs of all events, ``block`` at a time."""
+
+    def notes(self) -> dict[str, int]:
+        """What did not fit or was left out while reading."""
+
+    def casts(self) -> dict[str, dict[str, int]]:
+        """For each input given as floats: values, saturated, wrapped, NaN, infinite."""
+
+
+@dataclass(frozen=True)
+class EventFeed:
+    """Crossings of an event file."""
+
+    source: EventSource
+    kernel: Kernel
+
+    @property
+    def description(self) -> str:
+        return self.source.description
+
+    @property
+    def n(self) -> int | None:
+        return self.source.n
+
+    def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
+        for events in self.source.blocks(columns=self.kernel.columns, block_size=block):
+            start = time.perf_counter()
+            scores = self.kernel.run(events, threads=threads)
+            yield scores, events.n, time.perf_counter() - start
+
+    def notes(self) -> dict[str, int]:
+        return dict(self.source.notes)
+
+    def casts(self) -> dict[str, dict[str, int]]:
+        return {}
+
+
+@dataclass(frozen=True)
+class ArrayFeed:
+    """Rows of arrays, one for each input of the graph."""
+
+    source: ArraySource
+    kernel: Kernel
+
+    @property
+    def description(self) -> str:
+        return self.source.description
+
+    @property
+    def n(self) -> int | None:
+        return self.source.n
+
+    def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
+        for arrays in self.source.blocks(block):
+            start = time.perf_counter()
+            scores = self.kernel.run_array(arrays, threads=threads)
+            count = next(array.shape[1] for array in arrays.values())
+            yield scores, count, time.perf_counter() - start
+
+    def notes(self) -> dict[str, int]:
+        return {}
+
+    def casts(self) -> dict[str, dict[str, int]]:
+        return {name: asdict(counts) for name, counts in self.source.counts.items()}
+
+
+def open_feed(path: Path, kernel: Kernel, non_finite: NonFinite = "error") -> Feed:
+    """Recognise ``path`` by its content.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or does not hold what the graph reads.
+    """
+    graph = kernel.graph
+    if holds_arrays(path, graph):
+        return ArrayFeed(open_arrays(path, graph, non_finite), kernel)
+    events = open_events(path)
+    bare = [node.name for node in graph.inputs if "source" not in node.attributes]
+    if bare:
+        raise InputError(
+            f"the model's input {bare[0]} is no event column, so it does not run on event files",
+            file=path,
+            remedy="give an array of its inputs: .npy, .npz or parquet, see docs/formats.md",
+        )
+    return EventFeed(events, kernel)
