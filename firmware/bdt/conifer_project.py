@@ -111,7 +111,7 @@ class _Worker:
         self.name, self.log = name, place / "worker.log"
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "firmware.bdt.conifer_worker", str(place)],
+                [sys.executable, "-m", "firmware.bdt.conifer_worker", str(place.resolve())],
                 cwd=place,
                 env=conifer_environment(),
                 stdin=subprocess.PIPE,

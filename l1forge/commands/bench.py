@@ -29,12 +29,19 @@ def bench(
 
     `l1forge bench -o build/bench --seconds 0.3`
     """
+    import math
+
+    from emulator.errors import InputError
+    from l1forge.outputs import check_folders
     from testbench.bench import report, suite
 
     console = Console()
-    output.mkdir(parents=True, exist_ok=True)
+    check_folders(output)
+    if not math.isfinite(seconds):
+        raise InputError("is not a time", field="--seconds", value=seconds, remedy="such as 0.3")
     with console.status("starting") as status:
         result = suite.run(seconds, status.update, events)
+    output.mkdir(parents=True, exist_ok=True)
     console.print(report.table(result))
     console.print(report.roofline(result))
     for path in report.write(result, output):

@@ -54,6 +54,8 @@ def cosim(
     """
     from emulator.graph import Graph
     from firmware.folders import build_folder
+    from l1forge.outputs import check_event_files, check_folders, check_outputs
+    from l1forge.quiet import quiet_stderr
     from models import graph_path
     from testbench.conifer import conifer_implementations, has_trees
     from testbench.flow import hls_implementation, hls_project, verify, waveform
@@ -61,9 +63,13 @@ def cosim(
     console = Console()
     graph = Graph.load(graph_path(model))
     folder = output or build_folder() / "reports" / graph.name
+    check_folders(folder)
+    check_outputs(json_output)
+    check_event_files(events)
     extra = {}
     with console.status("HLS project: writing and compiling, once"):
-        hls_folder = hls or hls_project(model, graph, build_folder() / "hls")
+        with quiet_stderr():  # TensorFlow and torch talk while they are imported
+            hls_folder = hls or hls_project(model, graph, build_folder() / "hls")
         if hls_folder is not None:
             extra["hls"] = hls_implementation(hls_folder, graph)
     extras = ExitStack()

@@ -44,6 +44,8 @@ def cosim_muons(
     from emulator.atomic import write_text
     from emulator.graph import Graph
     from firmware.folders import build_folder
+    from l1forge.outputs import check_outputs
+    from l1forge.quiet import quiet_stderr
     from models import graph_path
     from models.muon_patterns import find_patterns, load_patterns
     from models.muon_pt.features import muon_features
@@ -53,6 +55,7 @@ def cosim_muons(
     from testbench.muon import PatternTables, verify_folded, verify_patterns
 
     console = Console()
+    check_outputs(json_output)
     outcome: list[dict[str, Any]] = []
     sample = generate(n, seed, MuonSettings(noise=0.05))
     shape = (-1, N_LAYERS, SLOTS)
@@ -88,7 +91,8 @@ def cosim_muons(
         started = time.perf_counter()
         graph = Graph.load(graph_path(name))
         with console.status(f"{name}: building, then simulating"):
-            hls = hls_project(name, graph, build_folder() / "hls")
+            with quiet_stderr():  # torch talks while it is imported
+                hls = hls_project(name, graph, build_folder() / "hls")
             extra = {"hls": hls_implementation(hls, graph)} if hls is not None else {}
             folded, report = verify_folded(
                 graph, features.astype(np.int64), build_folder() / "rtl" / f"{name}_folded",

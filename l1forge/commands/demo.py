@@ -36,9 +36,11 @@ def demo(
     from emulator.graph import Graph
     from l1forge.commands.firmware import firmware
     from l1forge.commands.rates import rates_table
+    from l1forge.outputs import check_folders
     from models import graph_path
 
     console = Console()
+    check_folders(output)
     graph = Graph.load(graph_path(MODEL))
     console.rule("1  events through the emulator")
     speed, report = _scores(console, graph)

@@ -46,8 +46,11 @@ def muon_pt(
 
     `l1forge evaluate muon_pt --stubs full_simulation.parquet -o build/muons`
     """
+    from l1forge.outputs import check_folders, check_outputs
+
     console = Console()
-    output.mkdir(parents=True, exist_ok=True)
+    check_folders(output)
+    check_outputs(json_output, docs)
     if stubs is not None:
         from models.muon_pt.foreign import evaluate_stubs
 
@@ -59,7 +62,10 @@ def muon_pt(
     from simulation.muons.bending import draw_bending
 
     with console.status(f"{muons} muons through all algorithms (about a minute per million)"):
+        if docs is not None:
+            report.halves(docs)
         result = compare(muons, seed)
+        output.mkdir(parents=True, exist_ok=True)
         plots.draw_all(result, output)
         draw_bending(output / "muon_bending.png")
     write_text(output / "muon_pt.json", json.dumps(report.rounded(result), indent=1) + "\n")
@@ -79,7 +85,10 @@ def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
 
     from emulator.atomic import write_text
     from firmware.folders import build_folder
+    from l1forge.outputs import check_folders, check_outputs
 
+    check_folders(output)
+    check_outputs(json_output)
     report = importlib.import_module(f"models.{model}.train").evaluate(output or build_folder() / model)
     if json_output is not None:
         write_text(json_output, json.dumps(report, indent=1) + "\n")

@@ -31,8 +31,10 @@ def export_c(
     """
     from emulator import c_export
     from emulator.graph import Graph
+    from l1forge.outputs import check_folders
     from models import graph_path
 
+    check_folders(output)
     header = c_export.export_c(Graph.load(graph_path(model)), output, outputs or None)
     example = header.with_name(f"{header.stem}_example.cpp")
     console = Console()

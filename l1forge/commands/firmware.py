@@ -79,6 +79,7 @@ def firmware(
     from firmware.hls.compare import compare, compare_with_graph
     from firmware.hls.compiled import CompiledProject
     from firmware.hls.export import import_project, write_project
+    from l1forge.outputs import check_event_files, check_folders, check_outputs
     from models import graph_path
     from testbench import stimuli
     from testbench.flow import sample_files
@@ -86,6 +87,9 @@ def firmware(
     console = Console()
     folder = output or Path("hls_projects") / model
     graph = Graph.load(graph_path(model))
+    check_folders(folder)
+    check_outputs(json_output)
+    check_event_files(events)
     if [graph[name].op for name in graph.outputs] == ["tree_ensemble"]:
         _conifer(graph, folder, n if compile_ else 0, events, seed, json_output, console)
         return

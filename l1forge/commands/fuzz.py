@@ -43,8 +43,9 @@ def fuzz(
     from emulator.atomic import write_text
     from firmware.hls.fuzz.campaign import campaign, check_one
     from firmware.hls.fuzz.network import Network
-    from l1forge.outputs import check_outputs
+    from l1forge.outputs import check_folders, check_outputs
 
+    check_folders(output)
     check_outputs(json_output)
     console = Console()
     warnings.simplefilter("ignore")

@@ -49,11 +49,13 @@ def rates(
     from emulator.graph import Graph
     from emulator.kernel import compile_graph
     from emulator.rate_report import plot, study
+    from l1forge.outputs import check_folders
     from models import graph_path
     from simulation import SAMPLE
     from simulation.sample import N_TRAIN
 
     console = Console()
+    check_folders(output)
     graph = Graph.load(graph_path(model))
     name = score or graph.outputs[0]
     if name not in graph.outputs or graph[name].size != 1:

@@ -32,11 +32,18 @@ def report(
     from dataclasses import asdict
 
     from emulator.atomic import write_text
+    from emulator.errors import InputError
     from emulator.graph import Graph
     from firmware.folders import build_folder
     from firmware.report import collect, to_html, to_markdown
+    from l1forge.outputs import check_outputs
     from models import graph_path
 
+    check_outputs(output, json_output)
+    if output is not None and output.suffix not in (".md", ".html"):
+        raise InputError(
+            "cannot tell what to write", file=output, value=output.suffix, remedy="name it .md or .html"
+        )
     graph = Graph.load(graph_path(model))
     build = build_folder()
     sections = collect(model, build / "rtl" / graph.name, build / "reports" / graph.name)

@@ -39,18 +39,23 @@ def synth(
 
     `l1forge synth tau_id --netlist 5000 --json synth.json`
     """
+    import math
+
     from emulator.errors import InputError
     from emulator.graph import Graph
     from firmware.folders import build_folder
     from firmware.rtl import CLOCK_PERIOD_NS, generate
     from firmware.synth import vendor, vitis, yosys
-    from l1forge.outputs import check_outputs
+    from l1forge.outputs import check_folders, check_outputs
     from models import graph_path
     from testbench.flow import has_hls, hls_project
 
     if tool not in ("auto", "yosys", "vivado", "vitis"):
         raise InputError("unknown tool", field="--tool", value=tool, remedy="auto, yosys, vivado or vitis")
+    if period is not None and not math.isfinite(period):
+        raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
     check_outputs(json_output)
+    check_folders(output)
     console = Console()
     graph = Graph.load(graph_path(model))
     custom = "" if stages is None and period is None else f"-{stages or 'auto'}-{period or 'default'}"

@@ -32,11 +32,13 @@ def vae(
     Example: `l1forge train vae --seed 7 -o build/vae7`
     """
     import models.vae.train as training
+    from l1forge.outputs import check_folders
     from l1forge.quiet import import_tensorflow, quiet_stderr
     from models.vae.hls import export_graph
     from simulation import SAMPLE
 
     folder = output or Path(training.__file__).parent
+    check_folders(folder)
     options = training.Options()
     import_tensorflow()
     training.main(seed, folder, sample or SAMPLE, options.shortened() if quick else options)
@@ -55,6 +57,9 @@ def muon_pt(
 
     Example: `l1forge train muon_pt --quick -o build/muon`
     """
+    from l1forge.outputs import check_folders
+
+    check_folders(output)
     import models.muon_pt.train as training
 
     training.main(seed, output, quick=quick, report=typer.echo)
@@ -71,7 +76,9 @@ def muon_patterns(
     Example: `l1forge train muon_patterns -o build/patterns.npz`
     """
     import models.muon_patterns.train as training
+    from l1forge.outputs import check_outputs
 
+    check_outputs(output)
     training.main(seed, output or training.TRAINED, muons)
 
 
@@ -88,7 +95,9 @@ def tau_id(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
     Example: `l1forge train tau_id --trees 100 -o build/tau_id`
     """
     import models.tau_id.train as training
+    from l1forge.outputs import check_folders
 
+    check_folders(output)
     training.main(seed, output or training.FOLDER, data or training.DATA, trees)
 
 
@@ -99,7 +108,9 @@ def eg_iso(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
     Example: `l1forge train eg_iso --seed 3 -o build/eg_iso`
     """
     import models.eg_iso.train as training
+    from l1forge.outputs import check_folders
 
+    check_folders(output)
     training.main(seed, output or training.FOLDER, data or training.DATA, trees)
 
 
@@ -118,5 +129,8 @@ def event_bdt(
     Example: `l1forge train event_bdt -o build/event_bdt`
     """
     import models.event_bdt.train as training
+    from l1forge.outputs import check_event_files, check_folders
 
+    check_folders(output)
+    check_event_files(file for file in (zero_bias, signal) if file is not None)
     training.main(seed, output or training.FOLDER, zero_bias, signal or training.SIGNAL, trees)

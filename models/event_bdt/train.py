@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from emulator.errors import InputError
 from emulator.events.objects import Events
 from emulator.events.parquet import read_events
 from emulator.graph import Graph
@@ -64,6 +65,11 @@ def main(
     vbf = load(signal)
     train = _sample(vbf.select(slice(0, None, 2)), load(path, 0, min(BACKGROUND_TRAIN, N_TRAIN)))
     measured = vbf.select(slice(1, None, 2)), load(path, N_TRAIN)
+    if vbf.n < 2:
+        raise InputError("needs crossings to train on and others to measure on", file=signal, value=vbf.n)
+    if not measured[1].n:
+        problem = f"rates are measured on what follows the first {N_TRAIN:,} crossings, and nothing does"
+        raise InputError(problem, file=path, remedy="give a larger zero-bias file")
     test = _sample(*measured)
     model = xgboost.XGBClassifier(
         n_estimators=trees, max_depth=DEPTH, learning_rate=RATE, subsample=0.8, random_state=seed, n_jobs=1

@@ -42,6 +42,7 @@ def evaluate_stubs(path: Path, output: Path, say: Callable[[str], None]) -> None
         "pt": sample.pt,
         "true_charge": sample.charge,
     }
+    output.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(output) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
     none = int((large.pt == 0).sum())

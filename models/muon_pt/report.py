@@ -42,8 +42,8 @@ def rich_table(result: Mapping[str, Any]) -> Table:
     return table
 
 
-def refresh(page: Path, result: Mapping[str, Any]) -> None:
-    """Replace the table between the markers of ``page``.
+def halves(page: Path) -> tuple[str, str]:
+    """The text of ``page`` before and after the table between the markers.
 
     Raises
     ------
@@ -54,10 +54,16 @@ def refresh(page: Path, result: Mapping[str, Any]) -> None:
         text = page.read_text(encoding="utf-8")
         before, rest = text.split(BEGIN)
         _, after = rest.split(END)
+        return before, after
     except (OSError, ValueError) as error:
         raise InputError(
             "no page with table markers", file=page, remedy=f"put {BEGIN} and {END} in it"
         ) from error
+
+
+def refresh(page: Path, result: Mapping[str, Any]) -> None:
+    """Replace the table between the markers of ``page``; InputError as ``halves``."""
+    before, after = halves(page)
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     lines += ["| " + " | ".join(row) + " |" for row in rows(result)]
     note = f"\n{result['muons']} muons, seed {result['seed']}; errors are statistical.\n"

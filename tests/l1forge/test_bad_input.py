@@ -42,6 +42,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_events(tmp_path / "good.parquet", [random_events(50)])
     vector(tmp_path / "good.txt")
     (tmp_path / "folder").mkdir()
+    write_events(tmp_path / "one.parquet", [random_events(1)])
+    for name in ("none.parquet", "cut.parquet"):
+        BROKEN[name][0](tmp_path / name)
     return tmp_path
 
 
@@ -204,7 +207,7 @@ def test_files_that_are_no_graphs(
         ("simulate-muons -o out.parquet --pt-max inf", "empty pT range"),
         ("simulate-muons -o out.parquet --noise 2", "not a probability (got 2.0)"),
         ("export-c nobody -o c", "neither a model nor a graph file"),
-        ("export-c vae -o good.txt", "good.txt"),
+        ("export-c vae -o good.txt", "good.txt: is a file"),
         ("import-hls folder -o out.json", "folder"),
         ("import-hls missing -o out.json", "missing"),
         ("import-bdt missing.json -o out.json -f fixed<18,12>", "missing.json"),
@@ -216,7 +219,38 @@ def test_files_that_are_no_graphs(
         ("train tau_id --data good.parquet -o out", "good.parquet: et: column is missing"),
         ("train eg_iso --data good.txt -o out", "good.txt: not a readable parquet file"),
         ("train event_bdt --signal missing.parquet -o out", "missing.parquet"),
-        ("evaluate muon_pt --stubs good.parquet -o folder", "candidate: column is missing"),
+        ("train vae --sample folder -o out", "folder/zerobias.parquet: sample is missing"),
+        ("train vae -o good.txt", "good.txt: is a file"),
+        ("train muon_pt -o good.txt/out", "good.txt: is a file"),
+        ("train muon_patterns -o nowhere/patterns.npz", "the folder does not exist"),
+        ("train event_bdt --signal none.parquet -o out", "none.parquet: holds no events"),
+        ("train event_bdt --zero-bias good.parquet -o out", "nothing does; give a larger zero-bias file"),
+        ("train event_bdt --signal one.parquet -o out", "others to measure on (got 1)"),
+        ("evaluate muon_pt --stubs good.parquet -o new", "candidate: column is missing"),
+        ("evaluate muon_pt --stubs missing.parquet -o new", "missing.parquet"),
+        ("evaluate muon_pt --docs good.txt -o new", "no page with table markers"),
+        ("evaluate tau_id --json nowhere/out.json -o new", "the folder does not exist"),
+        ("evaluate event_bdt -o good.txt", "good.txt: is a file"),
+        ("rates vae --zero-bias good.parquet --signal good.parquet -o good.txt", "good.txt: is a file"),
+        ("bench -o good.txt", "good.txt: is a file"),
+        ("bench --seconds inf -o out", "--seconds: is not a time (got inf)"),
+        ("demo -o good.txt", "good.txt: is a file"),
+        ("firmware vae --events none.parquet -o project", "none.parquet: holds no events"),
+        ("firmware vae --events missing.parquet -o project", "missing.parquet: cannot be read"),
+        ("firmware tau_id --events cut.parquet -o project", "truncated"),
+        ("firmware vae -o good.txt", "good.txt: is a file"),
+        ("firmware vae --json nowhere/out.json -o project", "the folder does not exist"),
+        ("cosim vae --events none.parquet", "none.parquet: holds no events"),
+        ("cosim vae -o good.txt", "good.txt: is a file"),
+        ("cosim vae --json nowhere/out.json", "the folder does not exist"),
+        ("cosim-muons --json nowhere/out.json", "the folder does not exist"),
+        ("synth vae -o good.txt", "good.txt: is a file"),
+        ("synth vae --period inf", "is not a clock period in ns (got inf)"),
+        ("report vae -o page.pdf", "name it .md or .html"),
+        ("emulate vae good.parquet -o scores.csv", "name it .parquet or .npz"),
+        ("emulate vae good.parquet -o same.parquet --json same.parquet", "is named for two outputs"),
+        ("emulate tau_id good.parquet", "the model's input features is no event column"),
+        ("fuzz -o good.txt", "good.txt: is a file"),
         ("report nobody", "neither a model nor a graph file"),
         ("fuzz --replay good.txt", "good.txt"),
         ("fuzz --replay missing.json", "missing.json"),
@@ -280,7 +314,6 @@ def test_extreme_events_are_good_events(edge: str, n: int, folder: Path) -> None
 
 
 def test_no_events_is_no_crash(folder: Path, refused: Callable[..., str]) -> None:
-    BROKEN["none.parquet"][0](folder / "none.parquet")
     assert run("emulate", "vae", "none.parquet", "-o", "out.parquet") == 0
     assert pq.read_table("out.parquet").num_rows == 0
     refused("convert", "none.parquet", "-o", "out.txt", said="there are no crossings")

@@ -92,8 +92,9 @@ def test_refusals() -> None:
     assert conifer_model(Graph("cast", [*GRAPH.nodes, cast], ["cast"])).n_scores == 1
 
 
-def test_projects_are_written(tmp_path: Path) -> None:
-    hls = write_project(GRAPH, tmp_path / "hls", "xilinxhls")
+def test_projects_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # conifer runs in a folder of its own: relative paths must still be ours
+    hls = write_project(GRAPH, Path("hls"), "xilinxhls")
     assert "typedef ap_fixed<10,10> input_t;" in (hls / "firmware" / "parameters.h").read_text()
     assert not list(tmp_path.glob(".*"))
 
