@@ -18,11 +18,15 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If ``target`` is a folder, or its folder does not exist or cannot be written to.
+        If ``target`` is a folder or a device, or its folder does not exist or cannot be written to.
     """
     target = Path(target)
+    if target.is_symlink():
+        target = target.resolve()  # the link stays, the file it names is replaced
     if target.is_dir():
         raise InputError("is a folder", file=target, remedy="name a file to write")
+    if target.exists() and not target.is_file():
+        raise InputError("is a device or pipe", file=target, remedy="name a file to write")
     unique = f"{os.getpid():x}-{time.monotonic_ns():x}"
     temporary = target.with_name(f".{target.name}.{unique}{target.suffix}")
     try:  # from before the file is there: an interrupt may come at any time

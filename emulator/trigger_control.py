@@ -20,6 +20,8 @@ RULES = ((1, 3), (2, 25), (3, 100), (4, 240))
 """(accepts, crossings) of CMS."""
 
 _LONG_AGO = -(1 << 60)
+LONGEST = 1_000_000_000
+"""Crossings of dead time, places and service time that are still taken for meant."""
 
 
 @compiled
@@ -118,8 +120,11 @@ class TriggerControl:
                     field="trigger rules",
                     value=(accepts, crossings),
                 )
-        if dead_time < 0 or depth < 0 or (depth > 0 and service < 1):
-            raise InputError("crossings expected", field="dead time", value=(dead_time, depth, service))
+        numbers = (dead_time, depth, service)
+        if min(numbers) < 0 or max(numbers) > LONGEST or (depth > 0 and service < 1):
+            raise InputError(
+                "crossings expected", field="dead time, buffer", value=numbers, remedy=f"at most {LONGEST:,}"
+            )
         named = [(f"{n} in {m} BX", n, m) for n, m in rules]
         if dead_time:
             named.insert(0, (f"dead time {dead_time} BX", 1, dead_time + 1))

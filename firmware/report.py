@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,15 @@ def _section(title: str, file: Path, command: str, project: RtlProject, rows: An
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         design, found = rows(document)
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
         raise InputError(
-            f"is not a result of {command}: {error}", file=file, remedy="run it again"
+            f"lacks {error.args[0]}: not written by this version of `{command}`",
+            file=file,
+            remedy="run it again",
+        ) from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"is not a result of `{command}`: {error}", file=file, remedy="run it again"
         ) from error
     stale = None if design == project.circuit else f"of another version of the design: run `{command}` again"
     return Section(title, tuple(found), stale)
@@ -86,8 +92,7 @@ def _cosim(document: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _synthesis(document: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    document.pop("latency_ns")
-    result = Synthesis(**document)
+    result = Synthesis(**{field.name: document[field.name] for field in fields(Synthesis)})
     return result.design, result.rows()
 
 

@@ -48,12 +48,19 @@ def import_bdt(
 
     `l1forge import-bdt model.json --data train.parquet --cut 1.5 --loss 0.002 -o model.graph.json`
     """
+    import math
+
     from emulator.errors import InputError
     from emulator.fixed import FixedType
     from firmware.bdt.choose import choose
     from firmware.bdt.converters import convert
     from firmware.bdt.to_graph import Precision, to_graph
+    from l1forge.outputs import check_outputs
 
+    check_outputs(output, inputs=[model])
+    if not 0 <= loss < 1 or not math.isfinite(cut):
+        name, wrong = ("--cut", cut) if 0 <= loss < 1 else ("--loss", loss)
+        raise InputError("is out of range", field=name, value=wrong, remedy="a loss of 0.001 is one permille")
     ensemble = convert(model)
     if data is not None:
         best = choose(ensemble, _columns(data, ensemble.feature_names), cut, loss)
@@ -89,10 +96,15 @@ def _columns(path: Path, names: tuple[str, ...]) -> object:
     from emulator.errors import InputError
 
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot read: {error}", file=path, remedy="give a parquet file") from error
+    if not table.num_rows:
+        raise InputError("has no rows", file=path, remedy="give the events that the types are to fit")
     for name in names:
         if name not in table.column_names:
             raise InputError("column is missing", file=path, field=name, remedy="one column per feature")
+        kind = table.schema.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            raise InputError("is neither integer nor float", file=path, field=name, value=str(kind))
     return np.stack([np.asarray(table[name], np.float64) for name in names], axis=1)

@@ -151,7 +151,7 @@ def _buffer(text: str | None) -> tuple[int, int]:
     if text is None:
         return 0, 0
     depth, _, service = text.partition(",")
-    if not (depth.isdigit() and service.isdigit()):
+    if not (text.isascii() and depth.isdigit() and service.isdigit() and int(depth) and int(service)):
         raise InputError("places,service expected, such as 128,364", field="--buffer", value=text)
     return int(depth), int(service)
 

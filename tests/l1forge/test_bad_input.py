@@ -43,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     vector(tmp_path / "good.txt")
     (tmp_path / "folder").mkdir()
     write_events(tmp_path / "one.parquet", [random_events(1)])
+    os.mkfifo(tmp_path / "pipe.parquet")
     for name in ("none.parquet", "cut.parquet"):
         BROKEN[name][0](tmp_path / name)
     return tmp_path
@@ -170,6 +171,8 @@ def test_files_that_are_no_graphs(
         ("emulate good.parquet good.parquet", "cannot read graph"),
         ("emulate vae good.parquet --score ghost", "no such output (got 'ghost'); it has mu2_score"),
         ("emulate vae good.parquet -o folder", "folder: is a folder"),
+        ("emulate vae good.parquet -o pipe.parquet", "pipe.parquet: is a device or pipe"),
+        ("convert good.parquet -o pipe.parquet", "pipe.parquet: is a device or pipe"),
         ("emulate vae good.parquet -o nowhere/out.parquet", "the folder does not exist"),
         ("emulate vae good.parquet -o good.txt/out.parquet", "the folder does not exist"),
         ("emulate vae good.parquet -o good.parquet", "would overwrite its own input"),
@@ -188,6 +191,9 @@ def test_files_that_are_no_graphs(
         ("rates vae --signal good.parquet --signal folder/../good.parquet", "two signals have one name"),
         ("path good.parquet --menu good.txt", "unknown kind of menu file"),
         ("path good.parquet --buffer 3", "places,service expected"),
+        ("path good.parquet --buffer 0,5", "places,service expected"),
+        ("path good.parquet --buffer 99999999999,5", "crossings expected"),
+        ("path good.parquet --dead-time 99999999999999999999", "at most 1,000,000,000"),
         ("path good.parquet --column x", "needs --prescales"),
         ("path good.parquet --model x", "name=graph.json expected"),
         ("path good.parquet --model x=folder", "the menu does not use this model (got 'x')"),
@@ -287,6 +293,14 @@ def test_numbers_that_no_command_takes(
     assert run(*command.split()) == 2
     assert "Traceback" not in capsys.readouterr().err
     assert everything_below(folder) == before
+
+
+def test_an_output_that_is_a_link_stays_one(folder: Path) -> None:
+    (folder / "link.parquet").symlink_to(folder / "folder" / "there.parquet")
+    assert run("emulate", "vae", "good.parquet", "-o", "link.parquet") == 0
+    assert (folder / "link.parquet").is_symlink()
+    assert pq.read_table(folder / "folder" / "there.parquet").num_rows == 50
+    assert len(list((folder / "folder").iterdir())) == 1
 
 
 def test_read_only_folder(folder: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,9 @@ def test_event_columns(tmp_path: Path) -> None:
         (("absent.json", "-f", "int<8>"), "cannot read model"),
         ((XGBOOST, "-f", "int<8>", "--score", "fixed<4,-6>"), "does not fit fixed<4,-6>"),
         ((XGBOOST, "--data", "absent.parquet"), "absent.parquet: cannot read"),
+        ((XGBOOST, "--data", DATA), "cannot read"),
+        ((XGBOOST, "-f", "int<8>", "--loss", "nan"), "--loss: is out of range (got nan)"),
+        ((XGBOOST, "-f", "int<8>", "--cut", "inf"), "--cut: is out of range (got inf)"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -183,5 +183,15 @@ def test_report_says_what_was_run_and_what_is_stale(
     assert "| latency | 3 clocks = 12.5 ns |" in to_markdown("tiny", sections)
     assert "<td>1,234</td>" in to_html("tiny", sections)
     (reports / "cosim.json").write_text("{}")
-    with pytest.raises(InputError, match=r"cosim.json: is not a result of l1forge cosim tiny"):
+    with pytest.raises(
+        InputError, match=r"cosim.json: lacks .* not written by this version of `l1forge cosim"
+    ):
         collect("tiny", project.folder, reports)
+    (reports / "cosim.json").unlink()
+    for text, said in (
+        ('{"name": "tiny", "lut": 12}', "lacks digest: not written by"),
+        ("[]", "is not a result"),
+    ):
+        (reports / "synthesis.json").write_text(text)
+        with pytest.raises(InputError, match=f"synthesis.json: {said}"):
+            collect("tiny", project.folder, reports)
