@@ -20,6 +20,7 @@ from emulator.errors import InputError
 from emulator.events import compact, dense
 from emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
+from emulator.events.pages import PageReader
 
 Array = NDArray[np.generic]
 Layout = Literal["compact", "dense"]
@@ -108,7 +109,11 @@ def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
 
 def metadata(path: str | Path) -> dict[str, Any]:
     """The file's own description (generator, seed, pile-up ...); empty for parquet of another origin."""
-    raw = (open_parquet(path).schema_arrow.metadata or {}).get(KEY)
+    return _header(open_parquet(path), path)
+
+
+def _header(file: pq.ParquetFile, path: str | Path) -> dict[str, Any]:
+    raw = (file.schema_arrow.metadata or {}).get(KEY)
     if raw is None:
         return {}
     header: dict[str, Any] = json.loads(raw)
@@ -133,7 +138,7 @@ def read_events(
         its hardware field.
     """
     file = open_parquet(path)
-    is_dense = metadata(path).get("layout") == "dense"
+    is_dense = _header(file, path).get("layout") == "dense"
     available = available_columns(file)
     if not available:
         raise InputError(
@@ -152,9 +157,7 @@ def read_events(
         )
         return
     try:
-        for events in rechunk(_decoded(path, file, names, is_dense, block), block):
-            check_ranges(events, path)
-            yield events
+        yield from rechunk(_decoded(path, file, names, is_dense, block), block)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"damaged parquet data: {_first_line(error)}", file=path, remedy="write the file again"
@@ -165,23 +168,29 @@ def _decoded(
     path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], is_dense: bool, block: int
 ) -> Iterator[Events]:
     """Row groups in order, the next ones being decoded in other threads; large row groups in pieces."""
-    wanted = [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
-
-    def decode(batch: pa.RecordBatch) -> Events:
-        return Events({name: _read_column(name, batch, is_dense, path) for name in names}, batch.num_rows)
-
-    def load(group: int) -> Events:
-        part = pq.ParquetFile(path, memory_map=True, metadata=file.metadata)
-        table = part.read_row_group(group, columns=wanted, use_threads=False)
-        return Events.concatenate([decode(batch) for batch in table.combine_chunks().to_batches()])
-
     groups = range(file.num_row_groups)
     sizes = [file.metadata.row_group(i).num_rows for i in groups]
-    if max(sizes, default=0) > LARGE_GROUP or sum(sizes) < 2 * BLOCK_SIZE:
-        for batch in file.iter_batches(min(block, LARGE_GROUP), columns=wanted):
-            yield decode(batch)
+    if max(sizes, default=0) > LARGE_GROUP:
+        for batch in file.iter_batches(min(block, LARGE_GROUP), columns=_file_columns(names, is_dense)):
+            yield _from_batch(batch, names, is_dense, path)
         return
+    pages = PageReader(path, file.metadata, () if is_dense else names)
+
+    def load(group: int) -> Events:
+        columns: dict[str, Array] = dict(pages.read(group))
+        others = tuple(name for name in names if name not in columns)
+        if others:
+            part = pq.ParquetFile(path, memory_map=True, metadata=file.metadata)
+            wanted = _file_columns(others, is_dense)
+            table = part.read_row_group(group, columns=wanted, use_threads=False).combine_chunks()
+            batches = [_from_batch(batch, others, is_dense, path) for batch in table.to_batches()]
+            columns |= Events.concatenate(batches)
+        return Events.of_rows({name: columns[name] for name in names}, sizes[group])
+
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    if len(sizes) == 1 or workers == 1:
+        yield from map(load, groups)
+        return
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[Events]] = deque()
         try:
@@ -194,6 +203,16 @@ def _decoded(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _file_columns(names: tuple[str, ...], is_dense: bool) -> list[str]:
+    return [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
+
+
+def _from_batch(batch: pa.RecordBatch, names: tuple[str, ...], is_dense: bool, path: str | Path) -> Events:
+    events = Events({name: _read_column(name, batch, is_dense, path) for name in names}, batch.num_rows)
+    check_ranges(events, path)
+    return events
 
 
 def _read_column(name: str, batch: pa.RecordBatch, is_dense: bool, path: str | Path) -> Array:
