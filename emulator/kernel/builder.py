@@ -41,8 +41,10 @@ class Builder:
         """Append a Map: gather, scale, rectify, cast row r to ``targets[r]``, express in the node's LSB."""
         rows = source.rows if source_row is None else len(source_row)
         index = np.arange(rows) if source_row is None else source_row
-        scale, shift = exact(multiplier, (rows,)), exact(offset, (rows,))
-        before = source.interval.take(index).affine(scale, shift)
+        given = source.interval.take(index)
+        never = (given.low == 0) & (given.high == 0)
+        scale, shift = np.where(never, 1, exact(multiplier, (rows,))), exact(offset, (rows,))
+        before = given.affine(scale, shift)
         after = Interval(np.maximum(before.low, 0), np.maximum(before.high, 0)) if relu else before
         f = source.fraction if fraction is None else fraction
         casts: list[Cast] = []
@@ -114,7 +116,7 @@ class Builder:
         ``start`` is in LSBs of ``accum``; terms are sorted by target and in contract order.
         """
         size = len(weight)
-        keep = weight != 0
+        keep = (weight != 0) & ((source.interval.low[row] != 0) | (source.interval.high[row] != 0))
         row, target, weight = row[keep], target[keep], weight[keep]
         product_fraction = source.fraction + weight_fraction
         shift = accum.fraction - product_fraction

@@ -44,6 +44,10 @@ class Interval:
         low, high = min(self.low), max(self.high)
         return max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
 
+    def any(self) -> bool:
+        """Whether a row can be other than zero."""
+        return bool((self.low != 0).any() or (self.high != 0).any())
+
     def take(self, index: NDArray[np.int64]) -> Interval:
         return Interval(self.low[index], self.high[index])
 
@@ -105,6 +109,12 @@ def plan_cast(
 
     None if the overflow mode is one the kernels do not have.
     """
+    if low == high == 0:  # zero in every mode; a shift could be wider than the word that holds it
+        return (
+            Cast(0, Rounding.TRN, None, target.minimum, target.maximum, target.width, target.signed),
+            0,
+            0,
+        )
     shift = fraction - target.fraction
     least, most = (int(v) for v in round_shift(np.array([low, high], dtype=object), shift, target.rounding))
     mode: Overflow | None = target.overflow

@@ -111,7 +111,8 @@ def binary(build: Builder, operator: str, a: Value, b: Value, a_row: Index, b_ro
             out = Interval(np.minimum.reduce(corners), np.maximum.reduce(corners))
     else:
         fraction = max(a.fraction, b.fraction)
-        a_shift, b_shift = fraction - a.fraction, fraction - b.fraction
+        a_shift = fraction - a.fraction if x.any() else 0
+        b_shift = fraction - b.fraction if y.any() else 0
         x, y = Interval(x.low << a_shift, x.high << a_shift), Interval(y.low << b_shift, y.high << b_shift)
         if operator == "add":
             out = Interval(x.low + y.low, x.high + y.high)

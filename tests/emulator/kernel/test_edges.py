@@ -109,3 +109,47 @@ def test_results_from_before_an_evaluated_node_keep_their_rows(backend):
     kernel = compile_graph(Graph("order", nodes, ["both"]), backend=backend)
     found = kernel.run_array(np.ones((6, 4), np.int64))["both"]
     assert found[:, 0].tolist() == [-96, -32, -96, -32, -96, -32, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("backend", ["vector", "portable", "interpreter"])
+@pytest.mark.parametrize("fraction", [14, 16, 40, 70])
+def test_rows_that_are_always_zero_may_be_shifted_by_any_number_of_bits(backend, fraction):
+    """Found by the fuzzer: a sum with a zero row, aligned to 16 fractional bits in a 16-bit word."""
+    fine = f"fixed<8,{8 - fraction}>"
+    scale = {
+        "scale": Constant(parse(fine), np.array([5, -3])),
+        "bias": Constant(parse(fine), np.array([7, 7])),
+    }
+    weight = {
+        "weight": Constant(parse(fine), np.eye(2, dtype=int) << 6),
+        "bias": Constant(parse(fine), np.array([9, -9])),
+    }
+    accum = f"fixed<16,{16 - fraction}>"
+    nodes = [
+        Node("x", "input", (), (2,), parse("ufixed<4,4>")),
+        Node("small", "input", (), (2,), parse(fine)),
+        Node(
+            "minus",
+            "scale_bias",
+            ("x",),
+            (2,),
+            parse("fixed<5,5>"),
+            {},
+            {
+                "scale": Constant(parse("fixed<2,2>"), np.array([-1, -1])),
+                "bias": Constant(parse("fixed<2,2>"), np.array([0, 0])),
+            },
+        ),
+        Node("zero", "relu", ("minus",), (2,), parse("fixed<5,5>")),
+        Node("sum", "add", ("zero", "small"), (2,), parse(fine)),
+        Node("cast", "cast", ("zero",), (2,), parse(fine)),
+        Node("scaled", "scale_bias", ("zero",), (2,), parse(fine), {}, scale),
+        Node("dense", "dense", ("zero",), (2,), parse(fine), {"accum": accum}, weight),
+    ]
+    outputs = ["sum", "cast", "scaled", "dense"]
+    graph = Graph("zeros", nodes, outputs)
+    rng = np.random.default_rng(0)
+    x = {"x": rng.integers(0, 16, (130, 2)), "small": rng.integers(-128, 128, (130, 2))}
+    expected = evaluate(graph, x)
+    for name, found in compile_graph(graph, backend=backend).run_rows(x).items():
+        np.testing.assert_array_equal(found, expected[name], err_msg=name)
