@@ -137,6 +137,16 @@ def layout_of(name: str) -> tuple[int, np.dtype[np.generic]]:
     return (COLUMNS[name][0], np.dtype(np.int16)) if name in COLUMNS else EXTRA_COLUMNS[name]
 
 
+def spaced_rows(slots: int, n: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+    """An empty array (slots, n), events contiguous, whose rows never lie whole pages apart.
+
+    Rows a multiple of a page apart share the same few lines of every cache, and reading some 60 of them at
+    once from memory takes half as long again (docs/performance.md).
+    """
+    line = 64 // dtype.itemsize
+    return np.empty((slots, n + line if n % (64 * line) == 0 else n), dtype)[:, :n]
+
+
 class Events(Mapping[str, NDArray[np.generic]]):
     """A block of bunch crossings as a structure of arrays of hardware integers.
 
@@ -207,7 +217,10 @@ class Events(Mapping[str, NDArray[np.generic]]):
         if not blocks:
             return Events({}, 0)
         names = [name for name in blocks[0] if all(name in block for block in blocks)]
-        return Events(
-            {name: np.concatenate([block[name] for block in blocks], axis=1) for name in names},
-            sum(block.n for block in blocks),
-        )
+        n = sum(block.n for block in blocks)
+        columns = {}
+        for name in names:
+            first = blocks[0][name]
+            columns[name] = spaced_rows(len(first), n, first.dtype)
+            np.concatenate([block[name] for block in blocks], axis=1, out=columns[name])
+        return Events.of_rows(columns, n)

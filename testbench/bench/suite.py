@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import Events
+from emulator.events.objects import Events, spaced_rows
 from emulator.events.parquet import write_events
 from emulator.events.source import open_events
 from emulator.graph import Graph
@@ -83,8 +83,9 @@ class Suite:
     def inputs(self, graph: Graph, n: int) -> Array:
         """Uniform integers (inputs, n) int16 over the range of the input."""
         kind = graph.inputs[0].type
-        x = self.rng.integers(kind.minimum, kind.maximum + 1, (graph.inputs[0].size, n))
-        return x.astype(np.int16)
+        x = spaced_rows(graph.inputs[0].size, n, np.dtype(np.int16))
+        x[:] = self.rng.integers(kind.minimum, kind.maximum + 1, x.shape)
+        return x
 
     def kernel(self, model: str, graph: Graph, x: Array) -> None:
         """Ours, one thread and all."""
@@ -227,7 +228,7 @@ def _events(graph: Graph, n: int) -> Events:
     blocks = list(source.blocks(columns=columns))
     while sum(block.n for block in blocks) < n:
         blocks += blocks
-    return Events.concatenate(blocks).select(slice(0, n))
+    return Events.concatenate(blocks).rows(0, n)
 
 
 def _as_rows(graph: Graph, events: Events, n: int) -> Array:
