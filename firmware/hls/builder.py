@@ -68,7 +68,11 @@ class Builder:
 
     def store(self, array: str, node: Node) -> None:
         """Record that ``node`` is what the array holds from now on."""
-        self.values[array] = Value(node, self.declared(array))
+        kind = self.declared(array)
+        size = self.source.arrays[array][1]
+        if node.size != size:
+            raise self.refuse(f"computes {node.size} values for the array {array!r}", f"{size} elements")
+        self.values[array] = Value(node, kind)
 
     def add(
         self,

@@ -12,21 +12,21 @@ from firmware.hls.source import Call
 from firmware.hls.weights import constant
 
 
-@translator("linear")
+@translator("linear", elementwise=True)
 def linear(builder: Builder, call: Call) -> None:
     source, result = call.arguments
     x = builder.value(source).node
     builder.store(result, builder.cast(x, builder.declared(result).fixed, builder.layer))
 
 
-@translator("relu")
+@translator("relu", elementwise=True)
 def relu(builder: Builder, call: Call) -> None:
     source, result = call.arguments
     x = builder.value(source).node
     builder.store(result, builder.add("relu", [x], x.shape, builder.declared(result).fixed, builder.layer))
 
 
-@translator("relu6", "relu1")
+@translator("relu6", "relu1", elementwise=True)
 def relu_max(builder: Builder, call: Call) -> None:
     source, result = call.arguments
     limit = builder.number(int(call.function.removeprefix("relu")))
@@ -60,20 +60,20 @@ def _two_slopes(builder: Builder, call: Call, alpha: Constant) -> None:
     builder.store(result, builder.pair("add", steep, flat, kind, builder.layer))
 
 
-@translator("leaky_relu")
+@translator("leaky_relu", elementwise=True)
 def leaky_relu(builder: Builder, call: Call) -> None:
     kind = builder.source.type(call.template[1], config_of(builder, call)).fixed
     _two_slopes(builder, call, constant([float(call.arguments[1])], kind))
 
 
-@translator("prelu")
+@translator("prelu", elementwise=True)
 def prelu(builder: Builder, call: Call) -> None:
     config = config_of(builder, call)
     size = builder.value(call.arguments[0]).node.size
     _two_slopes(builder, call, builder.weight(call.arguments[1], call.template[1], config, size))
 
 
-@translator("thresholded_relu")
+@translator("thresholded_relu", elementwise=True)
 def thresholded_relu(builder: Builder, call: Call) -> None:
     """x where it is above theta (strictly), else zero."""
     source, theta, result = call.arguments
@@ -97,13 +97,13 @@ def _hard(builder: Builder, call: Call) -> Node:
     return builder.add("relu", [top], top.shape, top.type)
 
 
-@translator("hard_sigmoid")
+@translator("hard_sigmoid", elementwise=True)
 def hard_sigmoid(builder: Builder, call: Call) -> None:
     result = call.arguments[1]
     builder.store(result, builder.cast(_hard(builder, call), builder.declared(result).fixed, builder.layer))
 
 
-@translator("hard_tanh")
+@translator("hard_tanh", elementwise=True)
 def hard_tanh(builder: Builder, call: Call) -> None:
     result = call.arguments[1]
     two = Constant(FixedType(2, 2, False), np.array([2]))
@@ -112,7 +112,7 @@ def hard_tanh(builder: Builder, call: Call) -> None:
     builder.store(result, node)
 
 
-@translator("binary_tanh")
+@translator("binary_tanh", elementwise=True)
 def binary_tanh(builder: Builder, call: Call) -> None:
     """+1 from zero on, else −1; as ``ap_uint<1>`` 1 and 0."""
     source, result = call.arguments
@@ -127,7 +127,7 @@ def binary_tanh(builder: Builder, call: Call) -> None:
     builder.store(result, builder.scaled(bit, two, minus_one, kind.fixed, builder.layer))
 
 
-@translator("ternary_tanh")
+@translator("ternary_tanh", elementwise=True)
 def ternary_tanh(builder: Builder, call: Call) -> None:
     """Compares 2x, wrapped into the input's own type as the C++ does, with ±1."""
     source, result = call.arguments

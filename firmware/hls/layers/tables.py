@@ -76,7 +76,7 @@ def symmetric_table(function: Callable[[float], float], half: int, size: int) ->
     return [function(single(2.0 * half * (i - size / 2.0) / size)) for i in range(size)]
 
 
-@translator(*SYMMETRIC)
+@translator(*SYMMETRIC, elementwise=True)
 def symmetric(builder: Builder, call: Call) -> None:
     """index = trunc(x·size / (2·half)) + size/2: truncated towards zero, clipped to the table."""
     source, result = call.arguments
@@ -140,7 +140,7 @@ def _exponential(builder: Builder, call: Call, alpha: Constant, slope: Constant,
 _ONE = Constant(FixedType(1, 1, False), np.array([1]))
 
 
-@translator("elu")
+@translator("elu", elementwise=True)
 def elu_layer(builder: Builder, call: Call) -> None:
     config = config_of(builder, call)
     size = builder.source.integer(config, "table_size")
@@ -151,7 +151,7 @@ def elu_layer(builder: Builder, call: Call) -> None:
     _exponential(builder, call, alpha, _ONE, [elu(single(-8.0 * i / size)) for i in range(size)])
 
 
-@translator("selu")
+@translator("selu", elementwise=True)
 def selu_layer(builder: Builder, call: Call) -> None:
     size = builder.source.integer(config_of(builder, call), "table_size")
     slope = constant([1.0507009873554805], FixedType(16, 1, False))
@@ -176,7 +176,7 @@ def bits_table(builder: Builder, x: Node, kind: FixedType, table: Constant, name
     )
 
 
-@translator("unary_lut")
+@translator("unary_lut", elementwise=True)
 def unary_lut(builder: Builder, call: Call) -> None:
     source, result, name = call.arguments
     config = config_of(builder, call)

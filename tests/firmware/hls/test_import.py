@@ -71,6 +71,8 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "size": (_replace("weights/b4.txt", ",", " "), "expected 6 numbers"),
     "number": (_replace("weights/b4.txt", "0", "x"), "not a number"),
     "nan": (_replace("weights/b4.txt", ",", ",nan,"), "expected 6 numbers"),
+    "elements": (_replace("parameters.h", "n_in = 8", "n_in = 9"), "n_in"),
+    "array": (_replace("encoder.cpp", "layer2_out[8]", "layer2_out[7]"), "for the array 'layer2_out'"),
     "size name": (_replace("parameters.h", "n_in = 8", "n_in = N_NOBODY"), "must be an integer"),
 }
 
