@@ -75,7 +75,7 @@ cosim-deep: $(READY) ## 50 M crossings of the VAE through the compiled Verilog
 .PHONY: fuzz
 N ?= 200
 fuzz: $(READY) ## N random networks against hls4ml's compiled C++ (N=2000 for the full run)
-	@$(L1) fuzz -n $(N)
+	@$(L1) fuzz -n $(N) --json build/fuzz/summary.json
 
 .PHONY: synth
 synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)

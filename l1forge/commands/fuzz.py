@@ -26,7 +26,12 @@ def fuzz(
     replay: Annotated[
         Path | None, typer.Option(help="Check one saved reproducer instead of drawing networks.")
     ] = None,
-    json_output: Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")] = None,
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Summary as JSON, written after every batch.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the run that wrote --json stopped.")
+    ] = False,
 ) -> None:
     """Compare random networks with hls4ml's C++: random layers, types and weights, corner and random inputs.
 
@@ -38,10 +43,13 @@ def fuzz(
 
     `l1forge fuzz -n 2000 --seed 7 --json fuzz.json`
 
+    `l1forge fuzz -n 2000 --seed 7 --json fuzz.json --resume`
+
     `l1forge fuzz --replay build/fuzz/fuzz_7_123.json`
     """
     from emulator.atomic import write_text
-    from firmware.hls.fuzz.campaign import campaign, check_one
+    from emulator.errors import InputError
+    from firmware.hls.fuzz.campaign import Summary, campaign, check_one
     from firmware.hls.fuzz.network import Network
     from l1forge.outputs import check_folders, check_outputs
 
@@ -53,10 +61,19 @@ def fuzz(
         problem = check_one(Network.load(replay))
         console.print(f"[red]{problem}[/red]" if problem else "[green]no difference[/green]")
         raise typer.Exit(1 if problem else 0)
+    if resume and json_output is None:
+        raise InputError("needs the summary of the run", field="--resume", remedy="give it with --json")
+    resumed = Summary.load(json_output, seed) if resume and json_output and json_output.exists() else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("networks", total=n)
-        summary = campaign(n, seed, output, lambda done: bar.update(task, completed=done), batch)
+        task = bar.add_task("networks", total=n, completed=resumed.done if resumed else 0)
+
+        def report(summary: Summary) -> None:
+            bar.update(task, completed=summary.done)
+            if json_output is not None:
+                write_text(json_output, json.dumps(summary.document(seed), indent=1) + "\n")
+
+        summary = campaign(n, seed, output, report, batch, resumed=resumed)
     table = Table(title=f"fuzz: seed {seed}")
     table.add_column("layer")
     table.add_column("compared", justify="right")
@@ -72,13 +89,5 @@ def fuzz(
         f" ({summary.values:,} output values, outputs vary in {summary.varied} networks,"
         f" {sum(summary.refused.values())} refused)"
     )
-    if json_output is not None:
-        document = {
-            "seed": seed, "networks": summary.networks, "values": summary.values,
-            "varied": summary.varied,
-            "layers": dict(summary.layers), "refused": dict(summary.refused),
-            "failures": [{"number": f.number, "problem": f.problem} for f in summary.failures],
-        }  # fmt: skip
-        write_text(json_output, json.dumps(document, indent=1) + "\n")
     if summary.failures:
         raise typer.Exit(1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -21,8 +21,9 @@ from emulator.graph import Graph
 from emulator.kernel import compile_graph
 from emulator.reference import evaluate
 from firmware.hls.export import import_project
+from firmware.hls.fuzz.apart import Died, run_apart
 from firmware.hls.fuzz.generate import Generator
-from firmware.hls.fuzz.harness import Built, compile_together, describe, run
+from firmware.hls.fuzz.harness import Built, compile_together, describe
 from firmware.hls.fuzz.network import Network, model_graph, write_slim
 from firmware.hls.fuzz.shrink import shrink
 
@@ -44,15 +45,55 @@ class Summary:
     """What a campaign did.
 
     ``varied`` counts networks with an output that is not the same for all events (the others prove little);
-    ``refused`` networks that the exporter or hls4ml refuses, by reason.
+    ``refused`` networks that the exporter or hls4ml refuses, by reason; ``done`` all networks drawn.
     """
 
+    done: int = 0
     networks: int = 0
     values: int = 0
     varied: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     layers: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
+
+    def document(self, seed: int) -> dict[str, Any]:
+        """As JSON; the reproducers of failures are files of their own."""
+        return {
+            "seed": seed,
+            **{key: getattr(self, key) for key in ("done", "networks", "values", "varied")},
+            "layers": dict(self.layers),
+            "refused": dict(self.refused),
+            "failures": [
+                {"number": f.number, "label": f.network.label, "problem": f.problem} for f in self.failures
+            ],
+        }
+
+    @staticmethod
+    def load(path: Path, seed: int) -> Summary:
+        """A summary written before, to go on from.
+
+        Raises
+        ------
+        InputError
+            If the file is no summary of a campaign of this seed.
+        """
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            failures = [Failure(f["number"], Network([], {}, [], label=f["label"]), f["problem"])
+                        for f in held["failures"]]  # fmt: skip
+            done, networks, values, varied = (
+                int(held[key]) for key in ("done", "networks", "values", "varied")
+            )
+            counters = Counter(held["refused"]), Counter(held["layers"])
+            summary = Summary(done, networks, values, varied, *counters, failures)
+            found = held["seed"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError("is not the summary of a fuzz run", file=path, value=str(error)) from error
+        if found != seed:
+            raise InputError(
+                "is of another seed", file=path, field="seed", value=found, remedy=f"--seed {found}"
+            )
+        return summary
 
 
 def stimuli(rng: np.random.Generator, kind: FixedType, size: int, count: int) -> NDArray[np.int64]:
@@ -77,12 +118,15 @@ def build(network: Network, name: str, folder: Path) -> tuple[Built, Graph]:
 
 
 def difference(
-    library: ctypes.CDLL, built: Built, graph: Graph, inputs: list[NDArray[np.int64]]
+    library: Path, built: Built, graph: Graph, inputs: list[NDArray[np.int64]]
 ) -> tuple[str | None, int, bool]:
     """The first difference between the C++ and the reference or the kernel (or None), values compared,
     whether an output varies.
     """
-    found = run(library, built, inputs)
+    try:
+        found = run_apart(library, built, inputs)
+    except Died as problem:
+        return str(problem), 0, False
     fed = dict(zip([node.name for node in graph.inputs], inputs, strict=True))
     values = sum(result.size for result in found)
     varied = any(len(np.unique(column)) > 1 for result in found for column in result.T)
@@ -107,7 +151,7 @@ def check_one(network: Network, seed: int = 0, events: int = EVENTS) -> str | No
     """Compile and compare a single network; the difference, or None. ``network.events`` are used if given."""
     with tempfile.TemporaryDirectory(prefix="l1forge_fuzz_") as folder:
         built, graph = build(network, "net0", Path(folder) / "net0")
-        library = ctypes.CDLL(str(compile_together([built], Path(folder))))
+        library = compile_together([built], Path(folder))
         return difference(library, built, graph, _inputs(network, built, seed, events))[0]
 
 
@@ -122,11 +166,12 @@ def campaign(
     count: int,
     seed: int,
     save_to: Path | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[Summary], None] = lambda summary: None,
     batch: int = BATCH,
     depth: int = 4,
+    resumed: Summary | None = None,
 ) -> Summary:
-    """Fuzz ``count`` networks.
+    """Fuzz networks 0 .. ``count`` − 1.
 
     Parameters
     ----------
@@ -135,21 +180,26 @@ def campaign(
     save_to
         Folder for the reproducers of failures (JSON); none are written without it.
     progress
-        Called with the number of networks done.
+        Called with the summary after every batch.
+    resumed
+        The summary of an interrupted campaign of the same seed, which is gone on with.
     """
-    summary = Summary()
-    for first in range(0, count, batch):
+    summary = resumed or Summary()
+    for first in range(summary.done, count, batch):
         numbers = range(first, min(first + batch, count))
+        known = len(summary.failures)
         with tempfile.TemporaryDirectory(prefix="l1forge_fuzz_") as folder:
             _batch(list(numbers), seed, Path(folder), summary, depth)
-        for failure in summary.failures:
-            if save_to is not None and not (save_to / f"fuzz_{seed}_{failure.number}.json").exists():
+        for failure in summary.failures[known:]:
+            if save_to is not None:
                 save_to.mkdir(parents=True, exist_ok=True)
-                failure.network = shrink(failure.network, _still_fails)
-                failure.problem = check_one(failure.network) or failure.problem
-                failure.network.label = f"{failure.network.label}: {failure.problem}"
-                failure.network.save(save_to / f"fuzz_{seed}_{failure.number}.json")
-        progress(numbers[-1] + 1)
+                network = shrink(failure.network, _still_fails)
+                failure.problem = check_one(network) or failure.problem
+                network.label = f"{network.label}: {failure.problem}"
+                network.save(save_to / f"fuzz_{seed}_{failure.number}.json")
+                failure.network = network
+        summary.done = numbers[-1] + 1
+        progress(summary)
     return summary
 
 
@@ -173,7 +223,7 @@ def _batch(numbers: list[int], seed: int, folder: Path, summary: Summary, depth:
         made.append((number, network, built, graph))
     if not made:
         return
-    library = ctypes.CDLL(str(compile_together([built for _, _, built, _ in made], folder)))
+    library = compile_together([built for _, _, built, _ in made], folder)
     for number, network, built, graph in made:
         problem, values, varied = difference(library, built, graph, _inputs(network, built, number, EVENTS))
         summary.networks += 1

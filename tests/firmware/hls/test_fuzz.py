@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
-from firmware.hls.fuzz.campaign import build, campaign, check_one, difference, stimuli
+from firmware.hls.fuzz.apart import Died, run_apart
+from firmware.hls.fuzz.campaign import Summary, build, campaign, check_one, difference, stimuli
 from firmware.hls.fuzz.generate import Generator
 from firmware.hls.fuzz.harness import compile_together
 from firmware.hls.fuzz.network import Network
@@ -50,7 +52,7 @@ def test_short_seeded_campaign_is_clean() -> None:
 def test_a_wrong_graph_is_noticed(tmp_path: Path) -> None:
     """One rounding mode changed after the export must show on the very same stimuli."""
     built, graph = build(small_network(), "net0", tmp_path / "net0")
-    library = ctypes.CDLL(str(compile_together([built], tmp_path)))
+    library = compile_together([built], tmp_path)
     inputs = [stimuli(np.random.default_rng(0), built.type("x"), 3, 120)]
     assert difference(library, built, graph, inputs)[0] is None
     truncating = FixedType.parse("fixed<7,5,TRN,SAT>")
@@ -86,3 +88,26 @@ def test_same_seed_draws_the_same_network() -> None:
 def test_resource_strategy_adds_in_its_own_order():
     """Found by the fuzzer: a wrapping accumulator with saturated bits depends on the order of its sum."""
     assert check_one(Network.load(Path(__file__).parent / "data" / "resource_order.json")) is None
+
+
+def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    whole = campaign(6, seed=21, batch=3)
+    state = tmp_path / "state.json"
+    campaign(3, 21, progress=lambda summary: state.write_text(json.dumps(summary.document(21))), batch=3)
+    resumed = campaign(6, 21, batch=3, resumed=Summary.load(state, 21))
+    assert resumed.document(21) == whole.document(21)
+    with pytest.raises(InputError, match="another seed"):
+        Summary.load(state, 22)
+    state.write_text('{"seed": 21')
+    with pytest.raises(InputError, match="not the summary"):
+        Summary.load(state, 21)
+
+
+@pytest.mark.parametrize(("statement", "told"), [("abort();", "status -6"), ("for (;;);", "still running")])
+def test_a_network_whose_code_crashes_or_hangs_is_told(statement: str, told: str, tmp_path: Path) -> None:
+    built, _ = build(small_network(), "net0", tmp_path / "net0")
+    top = tmp_path / "net0" / "firmware" / "net0.cpp"
+    text = top.read_text(encoding="utf-8")
+    top.write_text(text.replace("    nnet::", f"    {statement}\n    nnet::", 1), encoding="utf-8")
+    with pytest.raises(Died, match=told):
+        run_apart(compile_together([built], tmp_path), built, [np.zeros((1, 3), np.int64)], timeout=2)
