@@ -56,7 +56,16 @@ class EventFeed:
     def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
         for events in self.source.blocks(columns=self.kernel.columns, block_size=block):
             start = time.perf_counter()
-            scores = self.kernel.run(events, threads=threads)
+            try:
+                scores = self.kernel.run(events, threads=threads)
+            except InputError as error:  # the kernel knows the column, not the file it came from
+                raise InputError(
+                    error.problem,
+                    file=error.file or self.source.path,
+                    field=error.field,
+                    value=error.value,
+                    remedy=error.remedy or "give the model's input a wider type",
+                ) from error
             yield scores, events.n, time.perf_counter() - start
 
     def notes(self) -> dict[str, int]:

@@ -53,9 +53,17 @@ def verilate(project: RtlProject, *, waves: bool = False, folder: Path | None = 
     Raises
     ------
     InputError
-        If a tool is missing or the build fails (the last lines of its log are shown).
+        If a tool is missing, a path has blanks, or the build fails (the last lines of its log are shown).
     """
     root = verilator_root()
+    parent = folder or build_folder() / "cosim"
+    for place, variable in ((parent, "L1FORGE_BUILD"), (root, "L1FORGE_CACHE")):
+        if any(character.isspace() for character in str(place.resolve())):
+            raise InputError(
+                "GNU make cannot build in a path with blanks",
+                file=place,
+                remedy=f"set {variable} to a folder without",
+            )
     state = hashlib.sha256(f"{root.name} {waves} {VERILATOR_OPTIONS}".encode())
     for source in project.sources:
         state.update(source.read_bytes())
@@ -67,7 +75,7 @@ def verilate(project: RtlProject, *, waves: bool = False, folder: Path | None = 
     ):
         state.update(text.encode())
     name = f"{project.name}-{state.hexdigest()[:16]}{'-waves' if waves else ''}"
-    target = (folder or build_folder() / "cosim") / name
+    target = parent / name
     with locked(target):
         if not (target / DONE).exists():
             shutil.rmtree(target, ignore_errors=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import io
 import json
 from pathlib import Path
@@ -22,26 +21,32 @@ PIPELINED_WEIGHTS = 20_000
 """More weights than these do not become a fully pipelined design in reasonable time."""
 
 
+def _require_hls(model: str) -> None:
+    """Raise InputError for a graph that no training code is known for, and for a model without hls4ml."""
+    from emulator.errors import InputError
+    from testbench.flow import has_hls
+
+    if not has_hls(model):
+        raise InputError(
+            "an HLS project is written from a trained model of this repository, and this is none",
+            field="MODEL",
+            value=model,
+            remedy=f"its Verilog: l1forge cosim {model} (--hls DIR compares with the project it came from)",
+        )
+
+
 def _hls_model(model: str, folder: Path) -> Any:
     """The model's ``ModelGraph``; hls4ml's chatter is dropped."""
-    from emulator.errors import InputError
     from l1forge.quiet import quiet_stderr
-    from models import available
 
-    if model not in available():
-        raise InputError("is not a model", value=model, remedy=f"models: {', '.join(available())}")
     name = f"models.{model}.hls"
-    if importlib.util.find_spec(name) is None:
-        raise InputError(
-            "model has no HLS project", value=model, remedy=f"use its Verilog: l1forge cosim {model}"
-        )
     with quiet_stderr(), contextlib.redirect_stdout(io.StringIO()):
         return importlib.import_module(name).hls_model(folder)
 
 
 @app.command()
 def firmware(
-    model: Annotated[str, typer.Argument(help="Model name: vae, muon_pt, ...")],
+    model: Annotated[str, typer.Argument(help="Model name (vae, ...), or a graph file that ends in trees.")],
     n: Annotated[int, typer.Option("-n", help="Crossings to compare.", min=1)] = DEFAULT,
     events: Annotated[
         list[Path] | None, typer.Option("--events", help="Event files for the comparison.")
@@ -85,14 +90,15 @@ def firmware(
     from testbench.flow import sample_files
 
     console = Console()
-    folder = output or Path("hls_projects") / model
     graph = Graph.load(graph_path(model))
+    folder = output or Path("hls_projects") / graph.name
     check_folders(folder)
     check_outputs(json_output)
     check_event_files(events)
     if [graph[name].op for name in graph.outputs] == ["tree_ensemble"]:
         _conifer(graph, folder, n if compile_ else 0, events, seed, json_output, console)
         return
+    _require_hls(model)
     with console.status("converting with hls4ml"):
         hls_model = _hls_model(model, folder)
         with contextlib.redirect_stdout(io.StringIO()):

@@ -20,10 +20,11 @@ def rates(
     model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
     score: Annotated[str | None, typer.Option(help="Output of the graph; default: the first.")] = None,
     zero_bias: Annotated[
-        Path | None, typer.Option(help="Zero-bias events; default: the committed sample.")
+        Path | None,
+        typer.Option(help="Zero-bias events, or arrays of inputs; default: the committed sample."),
     ] = None,
     signal: Annotated[
-        list[Path] | None, typer.Option(help="Signal events, repeatable; default: the sample.")
+        list[Path] | None, typer.Option(help="Signal events or arrays, repeatable; default: the sample.")
     ] = None,
     rate: Annotated[
         list[float] | None, typer.Option(help="Target rate in kHz, repeatable [1, 10, 30].")
@@ -43,6 +44,8 @@ def rates(
     `l1forge rates vae`
 
     `l1forge rates vae --score kl_score --rate 5 --signal my_signal.parquet -o study/`
+
+    `l1forge rates tau_id --zero-bias background.npy --signal taus.npy`
     """
     from emulator.atomic import atomic_path, write_text
     from emulator.errors import InputError
@@ -105,10 +108,9 @@ def rates(
 def _score(kernel: Any, name: str, path: Path) -> Any:
     import numpy as np
 
-    from emulator.events.source import open_events
+    from l1forge.feeds import open_feed
 
-    blocks = open_events(path).blocks(columns=kernel.columns, block_size=1 << 18)
-    parts = [kernel.run(block)[name] for block in blocks]
+    parts = [scores[name] for scores, _, _ in open_feed(path, kernel).scores(1 << 18, None)]
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 

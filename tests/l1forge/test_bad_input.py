@@ -18,6 +18,8 @@ import pytest
 
 import models
 from emulator.events.parquet import write_events
+from emulator.fixed import FixedType
+from emulator.graph import Graph, Node
 from l1forge.cli import main
 from tests.l1forge.broken import BROKEN, constant_events, random_events, vector
 
@@ -44,6 +46,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder").mkdir()
     write_events(tmp_path / "one.parquet", [random_events(1)])
     os.mkfifo(tmp_path / "pipe.parquet")
+    (tmp_path / "graph.json").write_text(json.dumps(GRAPH))
+    narrow = FixedType.parse("uint<2>")
+    node = Node("x", "input", (), (1,), narrow, {"source": ["jet.et[0]"]})
+    Graph("narrow", [node, Node("y", "cast", ("x",), (1,), narrow)], ["y"]).save(tmp_path / "narrow.json")
     for name in ("none.parquet", "cut.parquet"):
         BROKEN[name][0](tmp_path / name)
     return tmp_path
@@ -219,6 +225,10 @@ def test_files_that_are_no_graphs(
         ("import-bdt missing.json -o out.json -f fixed<18,12>", "missing.json"),
         ("import-bdt good.txt -o out.json -f fixed<18,12>", "good.txt"),
         ("firmware nobody", "nobody"),
+        ("firmware graph.json", "is written from a trained model of this repository, and this is none"),
+        ("rates tau_id", "the model's input features is no event column"),
+        ("emulate narrow.json good.parquet", "good.parquet: node x: jet.et[0]: value does not fit"),
+        ("rates narrow.json --zero-bias good.parquet", "good.parquet: node x: jet.et[0]: value does not fit"),
         ("cosim nobody", "neither a model nor a graph file"),
         ("synth nobody", "neither a model nor a graph file"),
         ("synth vae --tool magic", "unknown tool (got 'magic')"),

@@ -1,8 +1,10 @@
 """The front door: help, lazy imports, exit codes."""
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from l1forge.cli import SUBCOMMANDS
@@ -46,6 +48,18 @@ def test_bad_input_is_one_line_and_exit_code_2():
     assert result.stderr.startswith("error: MODEL: is neither a model nor a graph file (got 'no_such_model')")
     assert len(result.stderr.strip().splitlines()) == 1
     assert "Traceback" not in result.stderr
+
+
+def test_rates_of_a_model_on_arrays(tmp_path):
+    features = np.random.default_rng(1).integers(0, 400, (500, 25))
+    np.save(tmp_path / "background.npy", features[:300])
+    np.save(tmp_path / "taus.npy", features[300:])
+    files = ["--zero-bias", str(tmp_path / "background.npy"), "--signal", str(tmp_path / "taus.npy")]
+    result = run("rates", "tau_id", *files, "-o", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "rates.json").read_text())
+    assert report["zero_bias_crossings"] == 300
+    assert set(report["targets"][0]["efficiency"]) == {"taus"}
 
 
 def test_unknown_subcommand_is_exit_code_2():

@@ -74,3 +74,10 @@ def test_bad_input_is_one_error(graph_file: str, app, arguments: list[str], mess
 def test_numbers_that_prove_nothing_are_refused(graph_file: str, app, option: str) -> None:
     result = CliRunner().invoke(app, [graph_file, option, "0"])
     assert result.exit_code == 2
+
+
+def test_blanks_that_make_cannot_handle_are_named(graph_file: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("L1FORGE_BUILD", str(tmp_path / "my builds"))
+    result = CliRunner().invoke(cosim, [graph_file, "-n", "10", "-o", str(tmp_path)])
+    assert isinstance(result.exception, InputError)
+    assert "cannot build in a path with blanks; set L1FORGE_BUILD" in str(result.exception)
