@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.events.objects import Events, layout_of
-from emulator.jit import compiled
+from emulator.filling import ORBIT
 from emulator.menu.compiled import CompiledMenu, External
 from emulator.menu.evaluate import MenuEvaluator
 from emulator.path_report import PathReport
@@ -35,17 +35,36 @@ class ScoreStage(Protocol):
 
 @dataclass(frozen=True)
 class Decision:
-    """What the path decided on one block; all arrays are over its n crossings.
+    """What the path decided on one block of n crossings.
 
-    ``algorithms`` (8, n) uint64 before any prescale, ``fired`` (8, n) behind masks and prescales, ``finor``
-    and ``accept`` (n,) bool.
+    ``finor`` and ``accept`` (n,) bool. Algorithm bits are kept of the crossings ``places`` (k,) only, no
+    other has any: ``algorithm_words`` (8, k) uint64 before any prescale, ``fired_words`` (8, k) behind masks
+    and prescales.
     """
 
     block: Block
-    algorithms: NDArray[np.uint64]
-    fired: NDArray[np.uint64]
+    places: NDArray[np.int64]
+    algorithm_words: NDArray[np.uint64]
+    fired_words: NDArray[np.uint64]
     finor: NDArray[np.bool_]
     accept: NDArray[np.bool_]
+
+    @property
+    def algorithms(self) -> NDArray[np.uint64]:
+        """Bits before any prescale of all crossings, (8, n)."""
+        return self._spread(self.algorithm_words)
+
+    @property
+    def fired(self) -> NDArray[np.uint64]:
+        """Bits behind masks and prescales of all crossings, (8, n)."""
+        return self._spread(self.fired_words)
+
+    def _spread(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        if self.places.size == self.block.n:
+            return words
+        out = np.zeros((WORDS, self.block.n), np.uint64)
+        out[:, self.places] = words
+        return out
 
     def events(self) -> Events:
         """The block's own crossings with ``bx``, ``algo`` and ``finor``, before prescales as test vectors."""
@@ -53,15 +72,17 @@ class Decision:
             raise ValueError("a sparse block does not hold every crossing")
         halo, n = self.block.halo, self.block.n
         own = self.block.events.select(slice(halo, halo + n))
-        any_bit = (np.bitwise_or.reduce(self.algorithms, axis=0) != 0).astype(np.uint8)
-        columns = {**own, "bx": self.block.bx[None], "algo": self.algorithms, "finor": any_bit[None]}
+        words = self.algorithms
+        any_bit = (np.bitwise_or.reduce(words, axis=0) != 0).astype(np.uint8)
+        columns = {**own, "bx": self.block.bx[None], "algo": words, "finor": any_bit[None]}
         return Events(columns, n)
 
 
 @dataclass
 class _Worked:
     block: Block
-    algorithms: NDArray[np.uint64]
+    places: NDArray[np.int64]
+    words: NDArray[np.uint64]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -152,15 +173,26 @@ class TriggerPath:
             timer.lap("models")
             words = self.evaluator(block.events, scores, neighbours="halo")
             timer.lap("menu")
-            return _Worked(block, words, timer.seconds)
-        words = np.empty((WORDS, block.n), np.uint64)
-        words[:] = self._empty_words()
+            return _Worked(block, np.arange(block.n), words, timer.seconds)
+        if self._empty is None:
+            self._empty = self._empty_words()
+        found = []
         for part in block.parts:
             scores = self._scores(part.events)
             timer.lap("models")
-            _scatter(self.evaluator(part.events, scores), part.places, words)
+            found.append(self._bits(part.events, scores))
             timer.lap("menu")
-        return _Worked(block, words, timer.seconds)
+        merged = _merge(found, [part.places for part in block.parts], block.n, self._empty)
+        timer.lap("menu")
+        return _Worked(block, *merged, timer.seconds)
+
+    def _bits(
+        self, events: Events, scores: dict[str, NDArray[Any]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """Crossings that may have algorithm bits, and these."""
+        if self.evaluator.screen is not None:
+            return self.evaluator.sparse(events, scores)
+        return np.arange(events.n), self.evaluator(events, scores)
 
     def _scores(self, events: Events) -> dict[str, NDArray[Any]]:
         scores: dict[str, NDArray[Any]] = {}
@@ -170,26 +202,27 @@ class TriggerPath:
 
     def _empty_words(self) -> NDArray[np.uint64]:
         """Algorithm bits of a crossing without objects, shape (8, 1)."""
-        if self._empty is None:
-            columns = {name: layout_of(name) for name in self.columns}
-            empty = Events({name: np.zeros((slots, 1), dtype) for name, (slots, dtype) in columns.items()}, 1)
-            self._empty = self.evaluator(empty, self._scores(empty))
-        return self._empty
+        columns = {name: layout_of(name) for name in self.columns}
+        empty = Events({name: np.zeros((slots, 1), dtype) for name, (slots, dtype) in columns.items()}, 1)
+        return self.evaluator(empty, self._scores(empty))
 
     def _decide(self, worked: _Worked) -> Decision:
         timer = _Timer()
-        block, words = worked.block, worked.algorithms
-        fired, finor = self.prescaler(words, block.bx)
+        block, places = worked.block, worked.places
+        bx = ((block.first + places) % ORBIT).astype(np.int16)
+        fired, requested = self.prescaler(worked.words, bx)
+        finor = np.zeros(block.n, bool)
+        finor[places] = requested
         colliding = block.origin != EMPTY
         accept = self.control(finor, colliding)
-        self._accepted += _count_bits(fired[:, accept])
+        self._accepted += _count_bits(fired[:, accept[places]])
         self._crossings += block.n
         self._colliding += int(np.count_nonzero(colliding))
         self._finor += int(np.count_nonzero(finor))
         timer.lap("decision")
         for stage, seconds in (worked.seconds | timer.seconds).items():
             self._seconds[stage] += seconds
-        return Decision(block, words, fired, finor, accept)
+        return Decision(block, places, worked.words, fired, finor, accept)
 
     def report(self) -> PathReport:
         """Everything counted so far."""
@@ -221,11 +254,35 @@ class _Timer:
         self._last = now
 
 
-@compiled
-def _scatter(words: NDArray[np.uint64], places: NDArray[np.int64], out: NDArray[np.uint64]) -> None:
-    for w in range(words.shape[0]):
-        for i in range(places.size):
-            out[w, places[i]] = words[w, i]
+def _merge(
+    found: list[tuple[NDArray[np.int64], NDArray[np.uint64]]],
+    places: list[NDArray[np.int64]],
+    n: int,
+    empty: NDArray[np.uint64],
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Crossings with bits and their words, in order, from those of the parts of a sparse block.
+
+    ``found`` counts within its part, whose crossings lie at ``places`` of the block. A later part takes the
+    place of an earlier one.
+    """
+    if empty.any():
+        every = np.empty((WORDS, n), np.uint64)
+        every[:] = empty
+        for (chosen, words), at in zip(found, places, strict=True):
+            every[:, at] = 0
+            every[:, at[chosen]] = words
+        return np.arange(n), every
+    owner = np.concatenate([at[chosen] for (chosen, _), at in zip(found, places, strict=True)])
+    words = np.concatenate([words for _, words in found], axis=1)
+    valid = np.ones(owner.size, bool)
+    done = 0
+    for i, (chosen, _) in enumerate(found):
+        mine = slice(done, done + chosen.size)
+        for later in places[i + 1 :]:
+            valid[mine] &= ~np.isin(owner[mine], later)
+        done += chosen.size
+    order = np.flatnonzero(valid)[np.argsort(owner[valid], kind="stable")]
+    return owner[order], np.ascontiguousarray(words[:, order])
 
 
 def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:

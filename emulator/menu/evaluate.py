@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from emulator.events.objects import Events
 from emulator.menu import kernels
 from emulator.menu.compiled import ALGORITHMS, CompiledMenu
 from emulator.menu.inputs import wide_input
-from emulator.menu.plan import make_plan
+from emulator.menu.plan import EXTERNAL, KIND, make_plan
 from emulator.menu.plan_tables import PlanTables, plan_tables
+from emulator.menu.screen import SCORE, Quantity, Screen, find, make_screen, screen_buffers
 from emulator.menu.tables import flat_tables
 
 Words = NDArray[np.uint64]
@@ -23,6 +25,17 @@ Neighbours = Literal["none", "orbit", "halo"]
 """What lies beyond the ends of a block: nothing; its other end; or the block brings its own margins."""
 
 WORDS = ALGORITHMS // 64
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """Rows of ``n`` crossings: int16 fields, uint64 external bits if the menu has any, int64 wide values."""
+
+    fields: list[NDArray[np.generic]]
+    external: list[NDArray[np.generic]]
+    wide: list[NDArray[np.int64]]
+    n: int
 
 
 class MenuEvaluator:
@@ -32,11 +45,17 @@ class MenuEvaluator:
     ----------
     menu : compiled menu
     threads : threads among which a block is divided
+
+    Attributes
+    ----------
+    screen : what a crossing must have to be looked at; None if all are
     """
 
     def __init__(self, menu: CompiledMenu, threads: int = 1) -> None:
         self.menu, self.threads = menu, threads
         self.plan = make_plan(menu)
+        self.screen = make_screen(self.plan)
+        self._external = any(row[KIND] == EXTERNAL for row in self.plan.conditions)
         self._flat = flat_tables()
         self._cached: dict[tuple[int, ...], PlanTables] = {}
 
@@ -63,32 +82,87 @@ class MenuEvaluator:
         InputError
             If a score that the menu needs is missing or has another number of crossings.
         """
-        wide = [wide_input(name, events, scores or {}) for name in self.plan.wide]
-        fields = [events.column(name) for name in self.plan.columns]
-        external = np.ascontiguousarray(events.column("ext"))
-        inputs = (_addresses(fields), _addresses([external]), _addresses(wide))
-        wide_rows = tuple(len(rows) for rows in wide)
-        tables = self._plan_tables(wide_rows)
+        if self.screen is not None:
+            places, fired = self.sparse(events, scores)
+            out = np.zeros((WORDS, events.n), np.uint64)
+            out[:, places] = fired
+            return out
+        wrap = neighbours == "orbit"
         margin = self.halo if neighbours == "halo" else 0
         start, stop = margin, max(margin, events.n - margin)
-        out = np.zeros((WORDS, stop - start), np.uint64)
-        wrap = neighbours == "orbit"
+        inputs = self._inputs(events, [wide_input(name, events, scores or {}) for name in self.plan.wide])
+        return self._run(inputs, start, stop, wrap, np.empty(0, np.int64))
 
-        def evaluate(first: int, last: int) -> None:
+    def sparse(self, events: Events, scores: Scores | None = None) -> tuple[NDArray[np.int64], Words]:
+        """The crossings that may fire, in order, and their algorithm bits: (k,) and (8, k).
+
+        All others have no bit. Only for menus with a ``screen``: they look at single crossings, and one
+        without objects fires nothing. Arguments and errors as for a call.
+        """
+        if self.screen is None:
+            raise ValueError("every crossing of this menu may fire")
+        wide = {name: wide_input(name, events, scores or {}) for name in self.plan.wide}
+        inputs = self._inputs(events, [])
+        places = self._find(self.screen, inputs, [_flag(*test, events, wide) for test in self.screen.flags])
+        if not places.size:
+            return places, np.zeros((WORDS, 0), np.uint64)
+        chosen = [np.ascontiguousarray(values[:, places], np.int64) for values in wide.values()]
+        return places, self._run(replace(inputs, wide=chosen), 0, places.size, False, places)
+
+    def _find(self, screen: Screen, inputs: _Inputs, flags: list[NDArray[np.uint8]]) -> NDArray[np.int64]:
+        rows, flag_rows = _addresses(inputs.fields), _addresses(flags)
+
+        def find_in(first: int, last: int) -> NDArray[np.int64]:
+            places = np.empty(last - first, np.int64)
+            buffers = screen_buffers(screen)
+            count = find(
+                rows, flag_rows, first, last, screen.columns, screen.tests, screen.clauses, buffers, places
+            )
+            return places[:count]
+
+        return np.concatenate(self._among_threads(find_in, 0, inputs.n))
+
+    def _inputs(self, events: Events, wide: list[NDArray[Any]]) -> _Inputs:
+        return _Inputs(
+            [events.column(name) for name in self.plan.columns],
+            [np.ascontiguousarray(events.column("ext"))] if self._external else [],
+            [np.ascontiguousarray(values, np.int64) for values in wide],
+            events.n,
+        )
+
+    def _run(self, inputs: _Inputs, start: int, stop: int, wrap: bool, places: NDArray[np.int64]) -> Words:
+        wide_rows = tuple(len(rows) for rows in inputs.wide)
+        tables = self._plan_tables(wide_rows)
+        addresses = (_addresses(inputs.fields), _addresses(inputs.external), _addresses(inputs.wide))
+
+        def evaluate(first: int, last: int) -> Words:
             part = np.zeros((WORDS, last - first), np.uint64)
             work = kernels.workspace(self.plan.rows, tables, sum(wide_rows), self.halo)
             kernels.run(
-                inputs, events.n, first, last, self.halo, wrap, tables.arrays(), self._flat, work, part
+                addresses,
+                inputs.n,
+                first,
+                last,
+                self.halo,
+                wrap,
+                places,
+                tables.arrays(),
+                self._flat,
+                work,
+                part,
             )
-            out[:, first - start : last - start] = part
+            return part
 
-        bounds = np.linspace(start, stop, self.threads + 1).astype(int).tolist()
+        parts = self._among_threads(evaluate, start, stop)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _among_threads(self, work: Callable[[int, int], Result], start: int, stop: int) -> list[Result]:
+        """Results for the pieces of ``start .. stop``, in order."""
         if self.threads == 1 or stop - start < self.threads * kernels.BLOCK:
-            evaluate(start, stop)
-        else:
-            with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(evaluate, bounds[:-1], bounds[1:]))
-        return out
+            return [work(start, stop)]
+        bounds = np.linspace(start, stop, self.threads + 1).astype(int).tolist()
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(work, bounds[:-1], bounds[1:]))
 
     def _plan_tables(self, wide_rows: tuple[int, ...]) -> PlanTables:
         if wide_rows not in self._cached:
@@ -108,7 +182,18 @@ def finor(words: Words) -> NDArray[np.bool_]:
     return fired
 
 
-def _addresses(arrays: list[NDArray[Any]]) -> NDArray[np.int64]:
+def _flag(
+    quantity: Quantity, low: int, events: Events, wide: Mapping[str, NDArray[Any]]
+) -> NDArray[np.uint8]:
+    """Where a score or an external bit reaches ``low``, (1, n)."""
+    kind, name = quantity
+    if kind == SCORE:
+        return np.atleast_2d((wide[name] >= low).any(axis=0)).astype(np.uint8)
+    word: NDArray[np.uint64] = events.column("ext")[int(name) >> 6].astype(np.uint64, copy=False)
+    return (word[None] >> np.uint64(int(name) & 63) & np.uint64(1)).astype(np.uint8)
+
+
+def _addresses(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
     """Address of every row of C-contiguous (rows, n) arrays."""
     rows = [a.ctypes.data + row * a.strides[0] for a in arrays for row in range(a.shape[0])]
     return np.array(rows, np.int64)

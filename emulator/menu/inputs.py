@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,8 @@ def link_quantity(name: str, events: Events) -> NDArray[np.int64]:
     raise KeyError(name)
 
 
-def wide_input(name: str, events: Events, scores: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int64]:
-    """Link quantity or model score as (slots, n) int64; scores may be (n,) or (slots, n).
+def wide_input(name: str, events: Events, scores: Mapping[str, NDArray[np.generic]]) -> NDArray[Any]:
+    """Link quantity or model score as (slots, n) integers; scores may be (n,) or (slots, n).
 
     Raises
     ------
@@ -54,4 +55,4 @@ def wide_input(name: str, events: Events, scores: Mapping[str, NDArray[np.generi
             field=name,
             value=f"{values.dtype} {values.shape}",
         )
-    return values.astype(np.int64)
+    return values

@@ -88,6 +88,15 @@ def gather(addresses: Any, n: int, start: int, width: int, halo: int, wrap: bool
 
 
 @kernel
+def pick(addresses: Any, places: Any, out: Any) -> None:
+    """Copy rows of the crossings ``places``."""
+    for row in range(addresses.shape[0]):
+        address, target = addresses[row], out[row]
+        for index in range(places.shape[0]):
+            target[index] = load(address, places[index], target)
+
+
+@kernel
 def atom_masks(atoms: Any, windows: Any, block: Any, width: int, masks: Any) -> None:
     """masks[atom, e]: bit s is set if the field of slot s lies in one of the atom's windows."""
     for atom in range(atoms.shape[0]):
@@ -267,6 +276,7 @@ def run(
     stop: int,
     halo: int,
     wrap: bool,
+    places: Any,
     tables: Any,
     flat: Any,
     work: Any,
@@ -275,6 +285,8 @@ def run(
     """Evaluate crossings ``start .. stop``; ``out`` is (8, stop - start) uint64, all zero.
 
     ``inputs`` are addresses of rows of ``n`` crossings: int16 fields, uint64 externals, int64 wide values.
+    If ``places`` is not empty, crossing i is number ``places[i]`` of the rows of fields and externals (wide
+    values come already picked); there must be no halo.
     """
     addresses, external_addresses, wide_addresses = inputs
     (atoms, windows, requirements, members, unions, union_members, sheets, matrices, chosen) = tables[:9]
@@ -283,8 +295,12 @@ def run(
     pair_values, good, sheet_stamp, matrix_stamp = work[7:]
     for begin in range(start, stop, BLOCK):
         width = min(BLOCK, stop - begin)
-        gather(addresses, n, begin, width, halo, wrap, block)
-        gather(external_addresses, n, begin, width, halo, wrap, external)
+        if places.shape[0] > 0:
+            pick(addresses, places[begin : begin + width], block)
+            pick(external_addresses, places[begin : begin + width], external)
+        else:
+            gather(addresses, n, begin, width, halo, wrap, block)
+            gather(external_addresses, n, begin, width, halo, wrap, external)
         gather(wide_addresses, n, begin, width, halo, wrap, wide)
         atom_masks(atoms, windows, block, width + 2 * halo, atom_mask)
         requirement_masks(requirements, members, atom_mask, width + 2 * halo, masks)

@@ -51,7 +51,14 @@ def scores_of(case: Case) -> dict[str, Any]:
 
 
 def decide(case: Case, m: SimpleNamespace) -> str:
-    """The case's decisions as a string of 0 and 1, from the kernels."""
-    menu = compile_case(case, m)
-    words = m.evaluate.MenuEvaluator(menu)(block(case.crossings), scores_of(case), case.neighbours)
-    return "".join(str(int(bit)) for bit in m.evaluate.algorithm_bit(words, 7))
+    """The decisions as a string of 0 and 1, from the kernels, with and without leaving out crossings."""
+    evaluator = m.evaluate.MenuEvaluator(compile_case(case, m))
+
+    def bits() -> str:
+        words = evaluator(block(case.crossings), scores_of(case), case.neighbours)
+        return "".join(str(int(bit)) for bit in m.evaluate.algorithm_bit(words, 7))
+
+    screened = bits()
+    evaluator.screen = None
+    every = bits()
+    return every if screened == every else f"{every}, but {screened} with a screen"
