@@ -12,7 +12,9 @@ from emulator.graph import Graph
 from firmware.hls.builder import Builder
 from firmware.hls.environment import numpy_product
 from firmware.hls.layers import TRANSLATORS
+from firmware.hls.layers.distributed import logic_call
 from firmware.hls.layers.quantiser import quantise
+from firmware.hls.layers.registry import Translator
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
 
@@ -79,7 +81,7 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
             builder.store(name, node)
     for call in source.calls:
         builder.layer = call.layer or call.function
-        translate = quantise if call.function in source.quantisers else TRANSLATORS.get(call.function)
+        translate = _translator(source, call.function)
         if translate is None:
             raise InputError(
                 "layer cannot be reproduced exactly",
@@ -92,6 +94,13 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
     outputs = [builder.value(name).node.name for name in source.arguments if name not in inputs]
     meta = {"hls_project": source.name, "origin": "hls4ml"}
     return Graph(source.name, builder.nodes, outputs, meta)
+
+
+def _translator(source: Source, function: str) -> Translator | None:
+    """Generated functions have names of their own in each project."""
+    if function in source.quantisers:
+        return quantise
+    return logic_call if function in source.logic else TRANSLATORS.get(function)
 
 
 def _destination(arguments: Sequence[str], source: Source) -> str:

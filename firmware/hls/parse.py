@@ -12,6 +12,7 @@ from pathlib import Path
 
 from emulator.errors import InputError
 from firmware.hls.expressions import evaluate
+from firmware.hls.generated import read_generated
 from firmware.hls.source import Call, Config, Scalar, Source
 
 
@@ -39,13 +40,13 @@ def read_source(folder: str | Path) -> Source:
         _read(firmware / "parameters.h"),
         _read(tops[0]),
     )
-    source = Source(folder, tops[0].stem, tops[0], {}, {}, {}, {}, [], {}, {}, [], {}, {})
+    source = Source(folder, tops[0].stem, tops[0])
     _read_defines(source, defines)
     _read_parameters(source, _strip_comments(parameters))
     _read_top(source, top)
     generated = firmware / "nnet_utils" / "nnet_code_gen.h"
     if generated.is_file():
-        _read_quantisers(source, _read(generated))
+        read_generated(source, _read(generated))
     return source
 
 
@@ -54,20 +55,6 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read: {error}", file=path) from error
-
-
-_QUANTISER = re.compile(r"void\s+(\w+)\s*\(input_t \*inp, output_t \*out\)\s*\{(.*?)\n\}", flags=re.S)
-_ELEMENT = re.compile(r"out\[(\d+)\] = (?:(ap_u?fixed<[^>]*>)\(inp\[(\d+)\]\)|0);")
-
-
-def _read_quantisers(source: Source, text: str) -> None:
-    """Quantisers of HGQ models, written out element by element by hls4ml."""
-    for name, body in _QUANTISER.findall(text):
-        elements = _ELEMENT.findall(body)
-        if [int(out) for out, _, _ in elements] == list(range(body.count("out["))) and all(
-            place in ("", out) for out, _, place in elements
-        ):
-            source.quantisers[name] = [kind or "0" for _, kind, _ in elements]
 
 
 def _strip_comments(text: str) -> str:

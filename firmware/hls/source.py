@@ -47,28 +47,49 @@ class Config:
     templates: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Logic:
+    """A generated function ``void name(inp_t model_inp[n_in], out_t model_out[n_out])``: its statements."""
+
+    name: str
+    n_in: int
+    n_out: int
+    body: str
+
+
+@dataclass(frozen=True)
+class EinsumKernel:
+    """A generated einsum kernel: the logic that each of its blocks applies to row ``l0``."""
+
+    blocks: tuple[str, ...]
+
+
 @dataclass
 class Source:
     """A parsed project.
 
     ``arguments`` are the top function's arrays (name, type name, size) in order; ``arrays`` all arrays by
     name; ``aliases`` maps ``auto& a = b``; ``weight_files`` maps a weight to its text file; ``quantisers``
-    are generated functions that cast every element to a type of its own ("0" where it is dropped).
+    are generated functions that cast every element to a type of its own ("0" where it is dropped);
+    ``logic``, ``kernels`` and ``buffers`` are the other generated functions.
     """
 
     folder: Path
     name: str
     file: Path
-    typedefs: dict[str, str]
-    configs: dict[str, Config]
-    numbers: dict[str, str]
-    lists: dict[str, list[int]]
-    arguments: list[str]
-    arrays: dict[str, tuple[str, int]]
-    aliases: dict[str, str]
-    calls: list[Call]
-    weight_files: dict[str, str]
-    quantisers: dict[str, list[str]]
+    typedefs: dict[str, str] = field(default_factory=dict)
+    configs: dict[str, Config] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, list[int]] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    arrays: dict[str, tuple[str, int]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    weight_files: dict[str, str] = field(default_factory=dict)
+    quantisers: dict[str, list[str]] = field(default_factory=dict)
+    logic: dict[str, Logic] = field(default_factory=dict)
+    kernels: dict[str, EinsumKernel] = field(default_factory=dict)
+    buffers: dict[str, list[list[int]]] = field(default_factory=dict)
 
     def error(self, problem: str, where: str, value: object = None, remedy: str | None = None) -> InputError:
         return InputError(problem, file=self.file, field=where, value=value, remedy=remedy)

@@ -62,7 +62,7 @@ def embedding(g: Draw, x: str) -> str:
 
 
 def einsum_dense(g: Draw, x: str) -> str:
-    if g.strategy != "Latency":  # hls4ml has no other for it
+    if g.strategy == "Resource":  # hls4ml has no other for it
         return dense(g, x)
     a, b = g.shapes[x]
     c = g.integer(1, 3)
@@ -78,7 +78,7 @@ def einsum_dense(g: Draw, x: str) -> str:
 
 
 def einsum(g: Draw, x: str) -> str:
-    if g.strategy != "Latency":  # hls4ml has no other for it
+    if g.strategy == "Resource":  # hls4ml has no other for it
         return dense(g, x)
     a, b = g.shapes[x]
     other = partner(g, x)

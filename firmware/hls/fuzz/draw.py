@@ -49,9 +49,11 @@ class Draw:
         return text + ">"
 
     def weights(self, shape: Shape, scale: float = 1.0) -> Any:
-        """Weights, often off their grid, with zeros."""
+        """Weights, often off their grid, with zeros; on a coarse grid where they become logic as they are."""
         values = self.rng.normal(0, scale, shape)
         values[self.rng.random(shape) < 0.25] = 0
+        if self.strategy == "distributed_arithmetic":
+            values = np.round(values * 16) / 16
         return np.round(values, 5).astype(np.float32).tolist()
 
     def add(self, kind: str, shape: Shape, inputs: list[str], types: dict[str, str], **fields: Any) -> str:

@@ -18,7 +18,7 @@ from firmware.hls.fuzz.element_layers import (
     softmax,
     transpose,
 )
-from firmware.hls.fuzz.network import Network
+from firmware.hls.fuzz.network import DISTRIBUTED, Network
 from firmware.hls.fuzz.spatial_layers import (
     conv1d,
     conv2d,
@@ -46,6 +46,8 @@ class Generator(Draw):
         """A chain of ``depth`` layers with side branches for the merges."""
         if self.chance(0.25):
             self.strategy, self.reuse = "Resource", self.integer(1, 8)
+        elif self.chance(0.15):
+            self.strategy = DISTRIBUTED
         start: list[Shape] = [(self.integer(2, 8),), (self.integer(3, 6), self.integer(1, 3))]
         shape = start[0] if self.chance(0.7) else start[1]
         if self.chance(0.1):

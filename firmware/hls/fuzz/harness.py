@@ -93,12 +93,13 @@ def compile_together(builds: Sequence[Built], folder: Path) -> Path:
     InputError
         If g++ is missing or rejects one of them.
     """
-    text = ['#include "nnet_utils/nnet_common.h"', '#include "ap_fixed.h"']
+    text = ['#include "nnet_utils/nnet_common.h"', '#include "nnet_utils/nnet_function_stubs.h"']
     for built in builds:
         firmware = built.folder / "firmware"
         guards = ["DEFINES_H_", "PARAMETERS_H_", "NNET_INSTR_GEN_H_"]
         guards += [f"{path.stem.upper()}_H_" for path in (firmware / "weights").glob("*.h")]
         text += [f"#undef {guard}" for guard in guards]
+        text.append(f"namespace {built.name} {{ using nnet::bit_shift; }}")
         text.append(f'#include "{firmware / built.name}.cpp"')
         text.append(_wrapper(built))
     unit = folder / "unit.cpp"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import numpy as np
 from emulator.atomic import write_text
 from emulator.errors import InputError
 
-ARRAYS = ("_data",)
+DISTRIBUTED = "distributed_arithmetic"
+WITH_LOGIC = ("Dense", "Conv1D", "Conv2D", "EinsumDense")
+"""Layers that hls4ml can write with that strategy."""
 
 
 @dataclass
@@ -68,13 +71,15 @@ def model_graph(network: Network, name: str, folder: Path) -> Any:
             if key in layer:
                 words = "".join(word.capitalize() for word in key.split("_"))
                 layers[layer["name"]][words] = layer[key]
-    for entry in layers.values():
-        entry |= {"Strategy": network.strategy, "ReuseFactor": network.reuse}
+    distributed = network.strategy == DISTRIBUTED
+    for layer in network.layers:
+        strategy = network.strategy if not distributed or layer["class_name"] in WITH_LOGIC else "Latency"
+        layers[layer["name"]] |= {"Strategy": strategy, "ReuseFactor": network.reuse}
     config["HLSConfig"] = {
         "Model": {
             "Precision": "fixed<16,6>",
             "ReuseFactor": network.reuse,
-            "Strategy": network.strategy,
+            "Strategy": "Latency" if distributed else network.strategy,
             "BitExact": False,  # types stay as drawn
         },
         "LayerName": layers,
@@ -118,3 +123,15 @@ def write_slim(model: Any) -> None:
     template = Path(hls4ml.__file__).parent / "templates" / "vivado" / "nnet_utils" / "nnet_code_gen.h"
     (headers / template.name).write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
     writer.write_generated_code(model)
+    _complete_namespace(model)
+
+
+def _complete_namespace(model: Any) -> None:
+    """hls4ml 1.3 leaves out the namespace where configs name logic of distributed arithmetic."""
+    name = model.config.get_writer_config()["Namespace"]
+    path = Path(model.config.get_output_dir()) / "firmware" / "parameters.h"
+    text = path.read_text(encoding="utf-8")
+    changed = re.sub(
+        r"nnet::(dense_da_\d+<|fill_buffer_\d+<|einsum_dense\d+_da_kernel<)", rf"{name}::\1", text
+    )
+    path.write_text(changed, encoding="utf-8")

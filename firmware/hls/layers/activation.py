@@ -7,6 +7,7 @@ import numpy as np
 from emulator.fixed import FixedType
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, config_of
+from firmware.hls.comparisons import ignores_sign
 from firmware.hls.layers.registry import translator
 from firmware.hls.source import Call
 from firmware.hls.weights import constant
@@ -75,13 +76,20 @@ def prelu(builder: Builder, call: Call) -> None:
 
 @translator("thresholded_relu", elementwise=True)
 def thresholded_relu(builder: Builder, call: Call) -> None:
-    """x where it is above theta (strictly), else zero."""
+    """x where it is above theta (strictly), else zero.
+
+    An unsigned theta of a coarse type makes the C++ compare bits: then negative values pass.
+    """
     source, theta, result = call.arguments
     x = builder.value(source).node
     kind = builder.source.type(call.template[1], config_of(builder, call)).fixed
     limit = builder.constant(constant([float(theta)], kind))
     not_above = builder.pair("greater_equal", limit, x)
-    above = builder.pair("subtract", builder.number(1), not_above, FixedType(1, 1, False))
+    bit = FixedType(1, 1, False)
+    if ignores_sign(builder.value(source).cpp.fixed, kind):
+        not_negative = builder.pair("greater_equal", x, builder.number(0))
+        not_above = builder.pair("multiply", not_above, not_negative, bit)
+    above = builder.pair("subtract", builder.number(1), not_above, bit)
     builder.store(result, builder.pair("multiply", x, above, builder.declared(result).fixed, builder.layer))
 
 

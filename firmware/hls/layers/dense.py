@@ -7,6 +7,7 @@ import numpy as np
 from emulator.fixed import FixedType, Overflow, Rounding
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, config_of
+from firmware.hls.layers import distributed
 from firmware.hls.layers.registry import translator
 from firmware.hls.source import Call, Config, CppType
 
@@ -144,6 +145,9 @@ def _xnor(
 
 @translator("dense")
 def dense(builder: Builder, call: Call) -> None:
+    if len(call.arguments) == 2:  # distributed arithmetic: no weights
+        distributed.streamed_dense(builder, call)
+        return
     config = config_of(builder, call)
     source, result, weight_name, bias_name = call.arguments
     n_in, n_out = builder.source.integer(config, "n_in"), builder.source.integer(config, "n_out")
@@ -169,7 +173,7 @@ def dense(builder: Builder, call: Call) -> None:
     builder.store(result, node)
 
 
-@translator("normalize")
+@translator("normalize", elementwise=True)
 def normalize(builder: Builder, call: Call) -> None:
     config = config_of(builder, call)
     source, result, scale_name, bias_name = call.arguments
@@ -185,7 +189,7 @@ def normalize(builder: Builder, call: Call) -> None:
     builder.store(result, node)
 
 
-@translator("normalize_binary_tanh")
+@translator("normalize_binary_tanh", elementwise=True)
 def normalize_binary_tanh(builder: Builder, call: Call) -> None:
     """Batch normalisation and binary tanh merged: one comparison with a threshold of the input's type."""
     source, result, threshold_name = call.arguments
@@ -197,7 +201,7 @@ def normalize_binary_tanh(builder: Builder, call: Call) -> None:
     )
 
 
-@translator("normalize_ternary_tanh")
+@translator("normalize_ternary_tanh", elementwise=True)
 def normalize_ternary_tanh(builder: Builder, call: Call) -> None:
     """+1 above the high threshold, −1 at or below the low one."""
     source, result, high_name, low_name = call.arguments

@@ -7,17 +7,19 @@ import numpy as np
 from emulator.fixed import Overflow, Rounding
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, config_of
+from firmware.hls.layers import distributed
 from firmware.hls.layers.dense import dense_nodes
-from firmware.hls.layers.merge import transpose_order
 from firmware.hls.layers.registry import translator
+from firmware.hls.layers.windows import transpose_order
 from firmware.hls.source import Call
 
 
 @translator("einsum_dense")
 def einsum_dense(builder: Builder, call: Call) -> None:
     config = config_of(builder, call)
-    if len(call.arguments) != 4:
-        raise builder.refuse("distributed arithmetic is not supported", remedy="use Strategy: Latency")
+    if len(call.arguments) == 3:  # no weights
+        distributed.einsum_dense(builder, call)
+        return
     source, result, weight_name, bias_name = call.arguments
     get = builder.source.integer
     free, kernel, contract, inplace = (

@@ -7,9 +7,11 @@ import numpy as np
 from emulator.fixed import FixedType
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, config_of, holding
+from firmware.hls.comparisons import ignores_sign
 from firmware.hls.layers.dense import bits_to_signs
 from firmware.hls.layers.registry import translator
-from firmware.hls.source import Call, Config
+from firmware.hls.layers.windows import transpose_order
+from firmware.hls.source import Call
 
 
 def _operands(builder: Builder, call: Call) -> tuple[Node, Node, int]:
@@ -24,6 +26,14 @@ def _operands(builder: Builder, call: Call) -> tuple[Node, Node, int]:
 @translator("add", "subtract", "multiply", "maximum", "minimum")
 def elementwise(builder: Builder, call: Call) -> None:
     a, b, _ = _operands(builder, call)
+    if call.function in ("maximum", "minimum"):
+        first, second = (builder.value(name).cpp.fixed for name in call.arguments[:2])
+        if ignores_sign(first, second) or ignores_sign(second, first):
+            raise builder.refuse(
+                "the C++ compares these types bit by bit, so that negative numbers count as large",
+                f"{first} and {second}",
+                "make both inputs signed, or narrower than 32 bits",
+            )
     result = call.arguments[2]
     builder.store(result, builder.pair(call.function, a, b, builder.declared(result).fixed, builder.layer))
 
@@ -76,17 +86,6 @@ def concatenate(builder: Builder, call: Call) -> None:
     ]
     order = np.concatenate(numbers, axis=axis).ravel().tolist()
     builder.store(result, builder.take(flat, order, flat.shape))
-
-
-def transpose_order(builder: Builder, config: Config) -> list[int]:
-    """For each output element (C order) the input element that it copies."""
-    lists = {
-        key: builder.source.lists[str(builder.source.value(config, key))]
-        for key in ("to_shape", "perm_strides")
-    }
-    index = np.indices(lists["to_shape"]).reshape(len(lists["to_shape"]), -1)
-    order: list[int] = (np.array(lists["perm_strides"]) @ index).tolist()
-    return order
 
 
 @translator("transpose")

@@ -1,4 +1,4 @@
-"""Sliding windows as element numbers: what convolution, pooling, padding and cropping gather."""
+"""Element numbers: what convolution, pooling, padding, cropping and transposition gather."""
 
 from __future__ import annotations
 
@@ -81,3 +81,14 @@ def gather(builder: Builder, x: Node, numbers: NDArray[np.int64], outside: int =
         x = builder.add("concatenate", [flat, padding], (flat.size + 1,), x.type, axis=0)
         index = np.where(numbers == OUTSIDE, x.size - 1, numbers)
     return builder.take(x, index.ravel().tolist(), tuple(int(n) for n in numbers.shape))
+
+
+def transpose_order(builder: Builder, config: Config) -> list[int]:
+    """For each output element (C order) the input element that it copies."""
+    lists = {
+        key: builder.source.lists[str(builder.source.value(config, key))]
+        for key in ("to_shape", "perm_strides")
+    }
+    index = np.indices(lists["to_shape"]).reshape(len(lists["to_shape"]), -1)
+    order: list[int] = (np.array(lists["perm_strides"]) @ index).tolist()
+    return order
