@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -16,9 +16,6 @@ from emulator.path_report import PathReport
 from emulator.stream import ReplayStream
 from emulator.stream_source import Stream
 from l1forge.progress import bar
-
-if TYPE_CHECKING:
-    from firmware.rtl.project import RtlProject
 
 BX_NS = 1e9 / CROSSING_FREQUENCY
 
@@ -74,7 +71,7 @@ def print_report(
         dead = 100 * accounts.dead[reason] / max(accounts.live_crossings, 1)
         summary.add_row(f"  {reason}", f"{lost} requests lost, {dead:.3f} %")
     for model, latency in latencies.items():
-        text = "no RTL of this model yet: l1forge cosim writes it"
+        text = "no RTL of this graph yet: l1forge cosim writes it"
         if latency:
             text = f"{latency['clocks']:g} clocks = {latency['ns']:.1f} ns = {latency['ns'] / BX_NS:.1f} BX"
         summary.add_row(f"latency of {model}", text)
@@ -100,28 +97,28 @@ def print_costs(console: Console, costs: dict[str, float]) -> None:
     console.print(table)
 
 
-def model_latencies(models: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Clocks and ns of each model's generated RTL, from its manifest; empty where none is up to date."""
+def model_latencies(graphs: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+    """Clocks and ns of the RTL generated from each model's graph file; empty where there is none of it.
+
+    Folded designs (`l1forge cosim-muons`) exist of the committed networks only.
+    """
+    from emulator.graph import Graph
     from firmware.folders import build_folder
+    from firmware.rtl.generate import digest_of
     from firmware.rtl.project import MANIFEST, RtlProject
+    from models import available, graph_path
 
     latencies: dict[str, dict[str, float]] = {}
-    for model in models:
+    for model, file in graphs.items():
         latencies[model] = {}
-        for folder in (build_folder() / "rtl" / model, build_folder() / "rtl" / f"{model}_folded"):
-            if (folder / MANIFEST).is_file():
-                project = RtlProject.load(folder)
-                if _is_current(model, project):
-                    latencies[model] = {"clocks": project.latency, "ns": project.latency_ns}
+        graph = Graph.load(file)
+        committed = model in available() and file.samefile(graph_path(model))
+        for name in (graph.name, f"{graph.name}_folded"):
+            folder = build_folder() / "rtl" / name
+            if not (folder / MANIFEST).is_file():
+                continue
+            project = RtlProject.load(folder)
+            folded = name != graph.name
+            if committed if folded else digest_of(graph, None, project.clock_period_ns) == project.digest:
+                latencies[model] = {"clocks": project.latency, "ns": project.latency_ns}
     return latencies
-
-
-def _is_current(model: str, project: RtlProject) -> bool:
-    """Whether the RTL was made from the model's graph as it is now, by this generator."""
-    from emulator.graph import Graph
-    from firmware.rtl.generate import digest_of
-    from models import graph_path
-
-    if project.folder.name != model:
-        return True  # folded networks are generated and proven in one go
-    return digest_of(Graph.load(graph_path(model)), None, project.clock_period_ns) == project.digest

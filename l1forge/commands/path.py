@@ -97,9 +97,11 @@ def path(
     if column and not prescales:
         raise InputError("needs --prescales", field="--column", value=column)
     depth, service = _buffer(buffer)
+    models = sorted({score.partition(".")[0] for score in compiled.scores})
+    graphs = _graphs(model or [], models)
     trigger = TriggerPath(
         compiled,
-        _stages(compiled.scores, model or []),
+        _stages(compiled.scores, graphs),
         settings,
         TriggerControl(RULES, dead_time, depth, service),
         threads or os.cpu_count() or 1,
@@ -131,7 +133,7 @@ def path(
         running.close()
         interrupted = stopped()
     report = trigger.report()
-    latencies = model_latencies(sorted({score.partition(".")[0] for score in compiled.scores}))
+    latencies = model_latencies({name: graphs[name] for name in models})
     print_report(console, report, events, stream, latencies)
     document = report.as_json() | {"latency": latencies}
     if profile:
@@ -166,13 +168,12 @@ def _recipes(stream: Stream, orbits: int | None, halo: int, everything: bool) ->
     return stream.recipes(orbits, 16 if sparse else 8, halo, sparse)
 
 
-def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:
+def _stages(scores: tuple[str, ...], graphs: dict[str, Path]) -> list[Any]:
     """What computes the menu's scores: the muon network runs on stubs, all other models on event columns."""
     from emulator.errors import InputError
     from emulator.models_in_path import load_scorers
     from models import GRAPH
 
-    graphs = _graphs(given, {score.partition(".")[0] for score in scores})
     muon = tuple(score for score in scores if score.startswith("muon_pt."))
     stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs))
     if muon:
@@ -191,7 +192,8 @@ def _stages(scores: tuple[str, ...], given: list[str]) -> list[Any]:
     return stages
 
 
-def _graphs(given: list[str], used: set[str]) -> dict[str, Path]:
+def _graphs(given: list[str], used: list[str]) -> dict[str, Path]:
+    """The graph file of every model by name: those given, else the committed ones."""
     from emulator.errors import InputError
     from models import available, graph_path
 
@@ -205,7 +207,7 @@ def _graphs(given: list[str], used: set[str]) -> dict[str, Path]:
                 "the menu does not use this model",
                 field="--model",
                 value=name,
-                remedy=f"it uses {', '.join(sorted(used)) or 'none'}",
+                remedy=f"it uses {', '.join(used) or 'none'}",
             )
         graphs[name] = graph_path(file)
     return graphs

@@ -17,8 +17,11 @@ from emulator.events.objects import Events
 from emulator.events.parquet import write_events
 from emulator.events.source import open_events
 from emulator.events.test_vectors import write_test_vectors
+from emulator.fixed import FixedType
+from emulator.graph import Graph, Node
 from emulator.menu.load import DEFAULT, load_menu
 from emulator.path import Decision, TriggerPath
+from firmware.rtl import generate
 from l1forge.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -153,3 +156,27 @@ def test_bad_input_is_one_line_and_nothing_written(
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_latency_is_that_of_the_graph_given(
+    run: Run, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("L1FORGE_BUILD", str(tmp_path / "build"))
+    (tmp_path / "m.yaml").write_text(
+        'menu: m\nscores:\n  mine: {type: "uint<12>"}\nalgorithms:\n'
+        '  - {index: 1, name: L1_Mine, seed: "SCORE(mine) >= 100"}\n'
+    )
+    code = FixedType.parse("uint<12>")
+    x = Node("x", "input", (), (2,), code, {"source": ["jet.et[0]", "jet.et[1]"]})
+    latencies = []
+    for op in ("sum", "argmax"):  # RTL exists of the first graph only; both have one name
+        y = Node("y", op, ("x",), (1,), code, {"accum": str(code)} if op == "sum" else {})
+        graph = Graph("foreign", [x, y], ["y"])
+        graph.save(tmp_path / "g.json")
+        if op == "sum":
+            project = generate(graph, tmp_path / "build" / "rtl" / "foreign")
+        options = ["--menu", tmp_path / "m.yaml", "--model", f"mine={tmp_path / 'g.json'}"]
+        exit_code, _, err = run(sample, *options, "-n", 1, "--json", tmp_path / "r.json")
+        assert exit_code == 0, err
+        latencies.append(json.loads((tmp_path / "r.json").read_text())["latency"]["mine"])
+    assert latencies == [{"clocks": project.latency, "ns": project.latency_ns}, {}]
