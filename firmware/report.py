@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from emulator.errors import InputError
+from emulator.graph import Graph
 from firmware.rtl import RtlProject
+from firmware.rtl.generate import digest_of
 from firmware.rtl.project import MANIFEST
 from firmware.synth.result import Synthesis
 
@@ -26,19 +28,28 @@ class Section:
     note: str | None = None
 
 
-def collect(name: str, rtl: Path, reports: Path) -> list[Section]:
+def collect(name: str, rtl: Path, reports: Path, graph: Graph | None = None) -> list[Section]:
     """The sections for the model ``name``: its RTL project folder and its folder of JSON results.
+
+    With ``graph``, a design that was made from another graph (of the same name) is said so.
 
     Raises
     ------
     InputError
-        If a result file is there but cannot be read.
+        If a result file is there but is no such file at all.
     """
     if not (rtl / MANIFEST).exists():
         return [Section("Design", note=f"not written yet: run `l1forge cosim {name}`")]
     project = RtlProject.load(rtl)
+    note = None
+    if graph is not None:
+        wanted = graph.subgraph(graph.outputs)
+        if project.digest != digest_of(wanted, None, project.clock_period_ns):
+            note = (
+                f"of another graph or by another version of the generator: run `l1forge cosim {name}` again"
+            )
     return [
-        Section("Design", tuple(_design(project))),
+        Section("Design", tuple(_design(project)), note),
         _section("Co-verification", reports / "cosim.json", f"l1forge cosim {name}", project, _cosim),
         _section("Synthesis", reports / "synthesis.json", f"l1forge synth {name}", project, _synthesis),
     ]
@@ -51,11 +62,8 @@ def _section(title: str, file: Path, command: str, project: RtlProject, rows: An
         document = json.loads(file.read_text(encoding="utf-8"))
         design, found = rows(document)
     except KeyError as error:
-        raise InputError(
-            f"lacks {error.args[0]}: not written by this version of `{command}`",
-            file=file,
-            remedy="run it again",
-        ) from error
+        lacks = f"{file.name} lacks {error.args[0]}: written by another version, run `{command}` again"
+        return Section(title, note=lacks)
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"is not a result of `{command}`: {error}", file=file, remedy="run it again"
@@ -92,7 +100,9 @@ def _cosim(document: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _synthesis(document: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    result = Synthesis(**{field.name: document[field.name] for field in fields(Synthesis)})
+    required = [f.name for f in fields(Synthesis) if f.default is MISSING and f.default_factory is MISSING]
+    given = {f.name: document[f.name] for f in fields(Synthesis) if f.name in document}
+    result = Synthesis(**{name: document[name] for name in required} | given)
     return result.design, result.rows()
 
 

@@ -112,6 +112,7 @@ def model_latencies(graphs: Mapping[str, Path]) -> dict[str, dict[str, float]]:
     for model, file in graphs.items():
         latencies[model] = {}
         graph = Graph.load(file)
+        graph = graph.subgraph(graph.outputs)  # what the RTL is made from
         committed = model in available() and file.samefile(graph_path(model))
         for name in (graph.name, f"{graph.name}_folded"):
             folder = build_folder() / "rtl" / name

@@ -46,7 +46,7 @@ def report(
         )
     graph = Graph.load(graph_path(model))
     build = build_folder()
-    sections = collect(model, build / "rtl" / graph.name, build / "reports" / graph.name)
+    sections = collect(model, build / "rtl" / graph.name, build / "reports" / graph.name, graph)
     if output is None:
         Console().print(Markdown(to_markdown(graph.name, sections)))
     else:

@@ -53,6 +53,12 @@ def test_report_shows_the_verdict(graph_file: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(report, [graph_file, "-o", str(page)])
     assert result.exit_code == 0, result.output
     assert "0 mismatches in 1,000 crossings" in page.read_text()
+    assert "of another graph" not in page.read_text()
+    other = Graph.load(graph_file)
+    other.meta["changed"] = True
+    other.save(graph_file)
+    assert CliRunner().invoke(report, [graph_file, "-o", str(page)]).exit_code == 0
+    assert "of another graph or by another version of the generator" in page.read_text()
 
 
 @pytest.mark.parametrize(
