@@ -195,5 +195,5 @@ def test_report_says_what_was_run_and_what_is_stale(
         notes[2] == "synthesis.json lacks digest: written by another version, run `l1forge synth tiny` again"
     )
     (reports / "synthesis.json").write_text("[]")
-    with pytest.raises(InputError, match="synthesis.json: is not a result"):
+    with pytest.raises(InputError, match=r"synthesis.json: is not a result"):
         collect("tiny", project.folder, reports)
