@@ -49,6 +49,17 @@ def average(builder: Builder, call: Call) -> None:
     )
 
 
+def _ternary(builder: Builder, y: Node) -> Node:
+    """The second operand of a ternary product: whatever is neither 0 nor -1 counts as +1, and so does -2."""
+    if y.type.fraction or y.type.minimum < -2 or y.type.maximum > 1:
+        raise builder.refuse("product of a ternary operand needs two bits", str(y.type))
+    if y.type.minimum == -1:
+        return y
+    lowest = builder.pair("greater_equal", builder.number(-2), y)
+    three = Constant(FixedType(2, 2, False), np.array([3]))
+    return builder.pair("add", y, builder.scaled(lowest, three), FixedType(2, 2))
+
+
 @translator("dot1d")
 def dot1d(builder: Builder, call: Call) -> None:
     """Each product is cast to the accumulator, then they are added in order."""
@@ -58,7 +69,9 @@ def dot1d(builder: Builder, call: Call) -> None:
     x, y = builder.value(a).node, builder.value(b).node
     if product in ("data_binary", "weight_binary"):
         x, y = (bits_to_signs(builder, x), y) if product == "data_binary" else (x, bits_to_signs(builder, y))
-    elif product not in ("mult", "weight_ternary"):
+    elif product == "weight_ternary":
+        y = _ternary(builder, y)
+    elif product != "mult":
         raise builder.refuse("product is not supported", product)
     accum = builder.source.type("accum_t", config).fixed
     terms = builder.pair("multiply", x, y, accum)
@@ -92,7 +105,13 @@ def concatenate(builder: Builder, call: Call) -> None:
 def transpose(builder: Builder, call: Call) -> None:
     source, result = call.arguments
     x = builder.value(source).node
-    moved = builder.take(x, transpose_order(builder, config_of(builder, call)), x.shape)
+    config = config_of(builder, call)
+    order = transpose_order(builder, config)
+    if builder.source.streamed and builder.source.integer(config, "dims") == 2:
+        # io_stream does not read the permutation of a matrix: it always swaps
+        rows, columns = builder.source.lists[str(builder.source.value(config, "from_shape"))]
+        order = np.arange(rows * columns).reshape(rows, columns).T.ravel().tolist()
+    moved = builder.take(x, order, x.shape)
     builder.store(result, builder.cast(moved, builder.declared(result).fixed, builder.layer))
 
 

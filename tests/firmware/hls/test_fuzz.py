@@ -85,9 +85,10 @@ def test_same_seed_draws_the_same_network() -> None:
     assert first.to_json() == second.to_json()
 
 
-def test_resource_strategy_adds_in_its_own_order():
-    """Found by the fuzzer: a wrapping accumulator with saturated bits depends on the order of its sum."""
-    assert check_one(Network.load(Path(__file__).parent / "data" / "resource_order.json")) is None
+@pytest.mark.parametrize("case", ["resource_order", "dot_ternary"])
+def test_found_before(case: str) -> None:
+    """Order of a wrapping sum with saturated bits; a product whose two-bit operand of -2 counts as +1."""
+    assert check_one(Network.load(Path(__file__).parent / "data" / f"{case}.json")) is None
 
 
 def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
