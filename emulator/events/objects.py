@@ -137,14 +137,19 @@ def layout_of(name: str) -> tuple[int, np.dtype[np.generic]]:
     return (COLUMNS[name][0], np.dtype(np.int16)) if name in COLUMNS else EXTRA_COLUMNS[name]
 
 
-def spaced_rows(slots: int, n: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
-    """An empty array (slots, n), events contiguous, whose rows never lie whole pages apart.
+def spaced(n: int, dtype: np.dtype[np.generic]) -> int:
+    """Length to give to rows of ``n`` numbers, so that they never lie whole pages apart.
 
     Rows a multiple of a page apart share the same few lines of every cache, and reading some 60 of them at
     once from memory takes half as long again (docs/performance.md).
     """
     line = 64 // dtype.itemsize
-    return np.empty((slots, n + line if n % (64 * line) == 0 else n), dtype)[:, :n]
+    return n + line if n % (64 * line) == 0 else n
+
+
+def spaced_rows(slots: int, n: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+    """An empty array (slots, n), events contiguous, rows ``spaced``."""
+    return np.empty((slots, spaced(n, dtype)), dtype)[:, :n]
 
 
 class Events(Mapping[str, NDArray[np.generic]]):

@@ -20,7 +20,6 @@ from emulator.errors import InputError
 from emulator.events import compact, dense
 from emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
-from emulator.events.pages import PageReader
 
 Array = NDArray[np.generic]
 Layout = Literal["compact", "dense"]
@@ -107,13 +106,12 @@ def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
     )
 
 
-def metadata(path: str | Path) -> dict[str, Any]:
-    """The file's own description (generator, seed, pile-up ...); empty for parquet of another origin."""
-    return _header(open_parquet(path), path)
+def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, Any]:
+    """The file's own description (generator, seed, pile-up ...); empty for parquet of another origin.
 
-
-def _header(file: pq.ParquetFile, path: str | Path) -> dict[str, Any]:
-    raw = (file.schema_arrow.metadata or {}).get(KEY)
+    ``file``: the same, where it is open already.
+    """
+    raw = ((file or open_parquet(path)).schema_arrow.metadata or {}).get(KEY)
     if raw is None:
         return {}
     header: dict[str, Any] = json.loads(raw)
@@ -138,7 +136,7 @@ def read_events(
         its hardware field.
     """
     file = open_parquet(path)
-    is_dense = _header(file, path).get("layout") == "dense"
+    is_dense = metadata(path, file).get("layout") == "dense"
     available = available_columns(file)
     if not available:
         raise InputError(
@@ -157,7 +155,9 @@ def read_events(
         )
         return
     try:
-        yield from rechunk(_decoded(path, file, names, is_dense, block), block)
+        for events in rechunk(_decoded(path, file, names, is_dense, block), block):
+            check_ranges(events, path)
+            yield events
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"damaged parquet data: {_first_line(error)}", file=path, remedy="write the file again"
@@ -168,29 +168,29 @@ def _decoded(
     path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], is_dense: bool, block: int
 ) -> Iterator[Events]:
     """Row groups in order, the next ones being decoded in other threads; large row groups in pieces."""
-    groups = range(file.num_row_groups)
-    sizes = [file.metadata.row_group(i).num_rows for i in groups]
-    if max(sizes, default=0) > LARGE_GROUP:
-        for batch in file.iter_batches(min(block, LARGE_GROUP), columns=_file_columns(names, is_dense)):
-            yield _from_batch(batch, names, is_dense, path)
-        return
-    pages = PageReader(path, file.metadata, () if is_dense else names)
+    wanted = [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
+
+    def decode(batch: pa.RecordBatch) -> Events:
+        if is_dense:
+            columns = {name: _dense_column(name, batch, path) for name in names}
+        else:
+            reader = compact.BatchReader(names, batch.num_rows, path)
+            columns = {name: reader.column(name, batch.column(name)) for name in names}
+        return Events.of_rows(columns, batch.num_rows)
 
     def load(group: int) -> Events:
-        columns: dict[str, Array] = dict(pages.read(group))
-        others = tuple(name for name in names if name not in columns)
-        if others:
-            part = pq.ParquetFile(path, memory_map=True, metadata=file.metadata)
-            wanted = _file_columns(others, is_dense)
-            table = part.read_row_group(group, columns=wanted, use_threads=False).combine_chunks()
-            batches = [_from_batch(batch, others, is_dense, path) for batch in table.to_batches()]
-            columns |= Events.concatenate(batches)
-        return Events.of_rows({name: columns[name] for name in names}, sizes[group])
+        part = pq.ParquetFile(path, memory_map=True, metadata=file.metadata)
+        table = part.read_row_group(group, columns=wanted, use_threads=False)
+        parts = [decode(batch) for batch in table.combine_chunks().to_batches()]
+        return parts[0] if len(parts) == 1 else Events.concatenate(parts)
 
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    if len(sizes) == 1 or workers == 1:
-        yield from map(load, groups)
+    groups = range(file.num_row_groups)
+    sizes = [file.metadata.row_group(i).num_rows for i in groups]
+    if max(sizes, default=0) > LARGE_GROUP or sum(sizes) < 2 * BLOCK_SIZE:
+        for batch in file.iter_batches(min(block, LARGE_GROUP), columns=wanted):
+            yield decode(batch)
         return
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[Events]] = deque()
         try:
@@ -205,19 +205,7 @@ def _decoded(
                 future.cancel()
 
 
-def _file_columns(names: tuple[str, ...], is_dense: bool) -> list[str]:
-    return [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
-
-
-def _from_batch(batch: pa.RecordBatch, names: tuple[str, ...], is_dense: bool, path: str | Path) -> Events:
-    events = Events({name: _read_column(name, batch, is_dense, path) for name in names}, batch.num_rows)
-    check_ranges(events, path)
-    return events
-
-
-def _read_column(name: str, batch: pa.RecordBatch, is_dense: bool, path: str | Path) -> Array:
-    if not is_dense:
-        return compact.from_arrow(name, batch.column(name), batch.num_rows, path)
+def _dense_column(name: str, batch: pa.RecordBatch, path: str | Path) -> Array:
     columns = [batch.column(slot) for slot in dense.slot_names(name)]
     width = layout_of(name)[1].itemsize
     for column in columns:

@@ -98,7 +98,7 @@ def open_events(path: str | Path, bx: int = 0) -> EventSource:
 
 def _parquet(path: Path) -> EventSource:
     file: pq.ParquetFile = parquet.open_parquet(path)
-    header = parquet.metadata(path)
+    header = parquet.metadata(path, file)
     described = ", ".join(
         f"{key} {value}" for key, value in header.items() if isinstance(value, str | int | float)
     )

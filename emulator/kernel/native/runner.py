@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from emulator.kernel.inputs import Rows
 from emulator.kernel.native.codegen import generate, input_width
 from emulator.kernel.native.machine import load_or_compile, signature
+from emulator.kernel.native.threads import run_together
 from emulator.kernel.native.vectors import TILE, Target
 from emulator.kernel.program import Program
 
@@ -78,11 +78,11 @@ class Runner:
     def _parallel(self, inputs: Array, outputs: Array, tiles: int, threads: int) -> bool:
         workers = max(1, min(threads, tiles // MINIMUM_TILES))
         edges = np.linspace(0, tiles, workers + 1).astype(int)
-        work: Callable[[int], int] = lambda i: self._call(inputs, outputs, int(edges[i]), int(edges[i + 1]))  # noqa: E731
-        if workers == 1:
-            return not work(0)
-        with ThreadPoolExecutor(workers) as pool:
-            return not any(pool.map(work, range(workers)))
+
+        def work(i: int) -> int:
+            return self._call(inputs, outputs, int(edges[i]), int(edges[i + 1]))
+
+        return not any(run_together(work, workers))
 
 
 def _addresses(values: Sequence[Rows]) -> Array:
