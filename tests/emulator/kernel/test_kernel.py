@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -235,3 +236,13 @@ def test_second_start_needs_no_compiler(tmp_path, graph):
         for _ in range(2)
     ]
     assert answers == [["False", "False"], ["True", "False"]]
+
+
+def test_a_forked_process_starts_threads_of_its_own(graph):
+    x = np.ascontiguousarray(corner_inputs(graph, 20_011).T).astype(np.int16)
+    kernel = compile_graph(graph)
+    expected = kernel.run_array(x, threads=2)["score"]
+    child = os.fork()
+    if not child:
+        os._exit(not np.array_equal(kernel.run_array(x, threads=2)["score"], expected))
+    assert os.waitpid(child, 0)[1] == 0
