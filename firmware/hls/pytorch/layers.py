@@ -1,0 +1,254 @@
+"""The hls4ml layer list of a PyTorch program: how tensors are stored, and who handles an operation."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from emulator.fixed import FixedType
+from firmware.hls.convert import exact_type
+from firmware.hls.pytorch.modules import refuse
+from firmware.hls.pytorch.program import Operation, Program, Value
+
+Handler = Callable[..., "Tensor"]
+HANDLERS: dict[str, Handler] = {}
+
+MOVING = ("Reshape", "Transpose", "Cropping1D", "Cropping2D")
+"""Layers that change no element."""
+
+REMEDIES = {
+    **dict.fromkeys(("gelu", "mish"), "use SiLU or ReLU"),
+    **dict.fromkeys(("logsoftmax", "log_softmax", "logsigmoid"), "end with the logits"),
+    **dict.fromkeys(("layernorm", "layer_norm", "groupnorm", "instancenorm1d"), "use batch normalisation"),
+    **dict.fromkeys(("lstm", "gru", "rnn"), "recurrent layers have no graph: use convolutions"),
+    **dict.fromkeys(("gt", "ge", "lt", "le", "where"), "write the condition with relu, clamp or threshold"),
+}
+
+
+def handler(*kinds: str) -> Callable[[Handler], Handler]:
+    """Register the handler of operations: ``handler(layers, operation, x, *arguments, **options)``."""
+
+    def register(function: Handler) -> Handler:
+        HANDLERS.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The result of an hls4ml layer: its event shape in PyTorch's order, and how it is stored."""
+
+    name: str
+    shape: tuple[int, ...]
+    last: bool = False
+    """Whether the first axis (channels) is stored last."""
+    origin: str | None = None
+    """The input whose elements these are, moved and nothing else: their type is known."""
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class Layers:
+    """The hls4ml layer list of a program.
+
+    Parameters
+    ----------
+    default
+        The type of weights and of results that hls4ml does not infer.
+    input_types
+        The type of each input.
+
+    Attributes
+    ----------
+    types
+        By layer, the types that are known here: of the inputs, of what only moves their elements, and of
+        the constants of layers that stand for something else in PyTorch.
+    """
+
+    def __init__(self, program: Program, default: FixedType, input_types: Mapping[str, FixedType]) -> None:
+        self.default = default
+        self.input_types = input_types
+        self.list: list[dict[str, Any]] = []
+        self.types: dict[str, dict[str, str]] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self._turned: dict[tuple[str, bool], Tensor] = {}
+        self._affine: dict[str, tuple[Tensor, NDArray[Any], NDArray[Any]]] = {}
+        for value in program.inputs:
+            self.list.append(
+                {"name": value.name, "class_name": "InputLayer", "input_shape": list(value.shape)}
+            )
+            self.tensors[value.name] = Tensor(value.name, value.shape, origin=value.name)
+            self.types[value.name] = {"result": str(input_types[value.name])}
+        for operation in program.operations:
+            self.tensors[operation.result.name] = self._layer(operation)
+        self.outputs = [self.plain(self.tensors[value.name]).name for value in program.outputs]
+        self.inputs = [value.name for value in program.inputs]
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        needed = {*self.inputs, *self.outputs}
+        for layer in reversed(self.list):
+            if layer["name"] in needed:
+                needed.update(layer.get("inputs", ()))
+        self.list = [layer for layer in self.list if layer["name"] in needed]
+
+    def _layer(self, operation: Operation) -> Tensor:
+        function = HANDLERS.get(operation.kind)
+        if function is None:
+            remedy = REMEDIES.get(operation.kind, "docs/hls.md lists what can be converted")
+            raise refuse("hls4ml cannot convert this operation", operation.name, operation.kind, remedy)
+        arguments = [self._argument(argument) for argument in operation.arguments]
+        options = {key: self._argument(value) for key, value in operation.options.items()}
+        try:
+            inspect.signature(function).bind(self, operation, *arguments, **options)
+        except TypeError as error:
+            raise refuse(f"arguments are not supported: {error}", operation.name, operation.kind) from error
+        made = function(self, operation, *arguments, **options)
+        if made.shape != operation.result.shape:
+            raise refuse("broadcasts in a way that hls4ml cannot", operation.name, made.shape)
+        return made
+
+    def _argument(self, argument: Any) -> Any:
+        import torch
+
+        if isinstance(argument, Value):
+            return self.tensors[argument.name]
+        if isinstance(argument, torch.Tensor):
+            array: NDArray[Any] = argument.detach().float().numpy()
+            return array
+        if isinstance(argument, list | tuple):
+            return [self._argument(part) for part in argument]
+        return argument
+
+    def add(
+        self,
+        name: str,
+        class_name: str,
+        inputs: Sequence[Tensor],
+        shape: tuple[int, ...],
+        *,
+        last: bool = False,
+        types: dict[str, str] | None = None,
+        **attributes: Any,
+    ) -> Tensor:
+        """Append a layer; ``types`` are exact ones for its constants."""
+        taken = {layer["name"] for layer in self.list}
+        free, count = name, 0
+        while free in taken:
+            count += 1
+            free = f"{name}_{count}"
+        layer = {"name": free, "class_name": class_name, "inputs": [t.name for t in inputs]}
+        self.list.append(layer | {"data_format": "channels_last"} | attributes)
+        for key, values in attributes.items():
+            if key.endswith("_data") and values is not None and not np.isfinite(values).all():
+                what = key.removesuffix("_data")
+                raise refuse(f"a {what} is not finite", free, remedy="check the training")
+        origin = inputs[0].origin if class_name in MOVING else None
+        if origin is not None:
+            types = {"result": str(self.input_types[origin])}
+        self.types[free] = types or {}
+        return Tensor(free, shape, last, origin)
+
+    def plain(self, x: Tensor) -> Tensor:
+        """``x`` in PyTorch's order."""
+        return self._turn(x, False)
+
+    def channels_last(self, x: Tensor) -> Tensor:
+        """``x`` with its first axis stored last."""
+        return self._turn(x, True)
+
+    def _turn(self, x: Tensor, last: bool) -> Tensor:
+        axes = len(x.shape)
+        if x.last == last or axes == 1:
+            return x
+        if (x.name, last) not in self._turned:
+            if x.shape[0] == 1 or x.size == x.shape[0]:  # the same order of elements
+                stored = (*x.shape[1:], x.shape[0]) if last else x.shape
+                turned = self.add(
+                    f"{x.name}_reshaped", "Reshape", [x], x.shape, last=last, target_shape=list(stored)
+                )
+            else:
+                perm = [*range(1, axes), 0] if last else [axes - 1, *range(axes - 1)]
+                name = f"{x.name}_channels_{'last' if last else 'first'}"
+                turned = self.add(name, "Transpose", [x], x.shape, last=last, perm=perm)
+            self._turned[x.name, last] = turned
+            self._turned[turned.name, not last] = x
+        return self._turned[x.name, last]
+
+    def activation(self, name: str, function: str, x: Tensor, **attributes: Any) -> Tensor:
+        class_name = attributes.pop("class_name", "Activation")
+        return self.add(
+            name, class_name, [x], x.shape, last=x.last, activation=function, n_in=x.size, **attributes
+        )
+
+    def affine(self, name: str, x: Tensor, scale: Any, bias: Any) -> Tensor:
+        """``x * scale + bias`` with constants of any shape that broadcasts to that of ``x``.
+
+        Two in a row become one here: hls4ml would join them too, but keep the types of the second.
+        """
+        first, second = (np.broadcast_to(np.asarray(v, dtype=np.float64), x.shape) for v in (scale, bias))
+        if x.name in self._affine:
+            before, earlier_scale, earlier_bias = self._affine[x.name]
+            x, first, second = before, first * earlier_scale, first * earlier_bias + second
+        data, kinds = {}, {}
+        for key, values in (("scale", first), ("bias", second)):
+            data[f"{key}_data"] = stored = self._by_channel(x, values)
+            exact = exact_type(stored) if np.isfinite(stored).all() else None
+            if exact is not None and exact.width <= self.default.width:
+                kinds[key] = str(exact)
+        shortest = max(len(values) for values in data.values())
+        data = {key: np.resize(values, shortest) for key, values in data.items()}
+        made = self.add(
+            name, "BatchNormalization", [x], x.shape, last=x.last, types=kinds, n_in=x.size,
+            n_filt=-1 if shortest == x.size else shortest, use_gamma=True, use_beta=True, **data,
+        )  # fmt: skip
+        self._affine[made.name] = x, first, second
+        return made
+
+    @staticmethod
+    def _by_channel(x: Tensor, values: NDArray[Any]) -> NDArray[Any]:
+        """In stored order; one value for each of the last axis where the others do not matter."""
+        stored = np.moveaxis(values, 0, -1) if x.last else values
+        rows = stored.reshape(-1, stored.shape[-1])
+        return rows[0].copy() if (rows == rows[0]).all() else rows.ravel()
+
+
+def number(operation: Operation, value: Any, what: str) -> float:
+    """A constant argument as a number."""
+    array = np.asarray(value, dtype=object if value is None else float)
+    if value is None or array.size != 1 or not np.isfinite(array).all():
+        raise refuse(f"{what} must be one finite number", operation.name, value)
+    return float(array.ravel()[0])
+
+
+def layer_list(program: Program, default: FixedType, input_types: Mapping[str, FixedType]) -> Layers:
+    """The hls4ml layers of a program.
+
+    Raises
+    ------
+    InputError
+        If an operation has no hls4ml layer; it is named, with what can be done.
+    """
+    if not program.operations:
+        raise InputError("the network has no layers", field="network")
+    layers = Layers(program, default, input_types)
+    made = {layer["name"]: layer for layer in layers.list}
+    for name, value in zip(layers.outputs, program.outputs, strict=True):
+        layer = made[name]
+        while layer["class_name"] == "Reshape":  # no layer at all in the C++
+            layer = made[layer["inputs"][0]]
+        if layer["class_name"] == "InputLayer":
+            raise refuse("output is an input, unchanged", value.name, remedy="leave it out of the network")
+    if len(set(layers.outputs)) != len(layers.outputs):
+        raise InputError("the same tensor is an output twice", field="network", value=layers.outputs)
+    return layers
