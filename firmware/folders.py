@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from emulator.errors import InputError
+
 
 def cache_folder() -> Path:
     """``$L1FORGE_CACHE``, else ``.cache`` beside the packages if that is writable, else the user's cache."""
@@ -17,7 +19,17 @@ def build_folder() -> Path:
 
 
 def _folder(variable: str, name: str, otherwise: Path) -> Path:
-    if variable in os.environ:
-        return Path(os.environ[variable]).resolve()
+    if os.environ.get(variable):
+        chosen = Path(os.environ[variable]).resolve()
+        try:
+            chosen.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot be made: {error.strerror}",
+                file=chosen,
+                field=variable,
+                remedy="choose another folder",
+            ) from error
+        return chosen
     repository = Path(__file__).resolve().parents[1]
     return repository / name if os.access(repository, os.W_OK) else otherwise.resolve()

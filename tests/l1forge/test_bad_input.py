@@ -319,6 +319,15 @@ def test_read_only_folder(folder: Path, refused: Callable[..., str], monkeypatch
     refused("emulate", "vae", "good.parquet", "-o", "out.parquet", said="the folder is read-only")
 
 
+@pytest.mark.parametrize("variable", ["L1FORGE_BUILD", "L1FORGE_CACHE"])
+def test_folders_of_the_environment(
+    variable: str, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "good.txt/folder")
+    command = ("cosim", "tau_id", "-n", "10") if variable == "L1FORGE_BUILD" else ("simulate", "-n", "10")
+    refused(*command, said=f"good.txt/folder: {variable}: cannot be made: Not a directory")
+
+
 def test_full_disk(folder: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
