@@ -15,7 +15,7 @@ from emulator.events.blocks import choose_columns, rechunk
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
 from emulator.events.source import EventSource
 from emulator.filling import LHC, ORBIT, FillingScheme
-from emulator.injection import Injection, Noise, random_of_orbit
+from emulator.injection import Injection, Noise, OrbitRandom
 from emulator.jit import compiled
 from emulator.stream import COLLISION, EMPTY, SIGNAL, Block, Part, Recipe, orbit_slice
 
@@ -185,8 +185,9 @@ class FilledStream:
     def _draw(self, start: int, stop: int) -> _Added:
         """Signal and noise of crossings ``start .. stop - 1``, positions counted from ``start``."""
         signals, noises = [], []
+        random = OrbitRandom(self.seed)
         for orbit in range(start // ORBIT, -(-stop // ORBIT)) if self.signal or self.noise else ():
-            rng = random_of_orbit(self.seed, orbit)
+            rng = random.of(orbit)
             shift = orbit * ORBIT - start
             if self.signal:
                 at, which = self.signal.draw(self.scheme, rng)

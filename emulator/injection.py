@@ -15,9 +15,18 @@ ETA_CODES = 115
 """Jets lie at abs(eta) < 5."""
 
 
-def random_of_orbit(seed: int, orbit: int) -> np.random.Generator:
-    """The generator of one orbit: independent of every other, whatever is asked for first."""
-    return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, orbit]))
+class OrbitRandom:
+    """Random numbers of every orbit, independent of those of all others, whatever is asked for first."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.Generator(np.random.Philox(key=seed))
+        self._start = self._generator.bit_generator.state
+
+    def of(self, orbit: int) -> np.random.Generator:
+        """The generator of one orbit, until the next is asked for: making one takes ten times longer."""
+        self._start["state"]["counter"][3] = orbit
+        self._generator.bit_generator.state = self._start
+        return self._generator
 
 
 def probability(cross_section: float, luminosity: float, scheme: FillingScheme) -> float:
@@ -50,8 +59,8 @@ class Injection:
         self, scheme: FillingScheme, rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Crossings of one orbit that get signal, and the number of the event for each."""
-        chosen = (rng.random(scheme.colliding.size) < self.probability) & scheme.colliding
-        at = np.flatnonzero(chosen)
+        at = np.flatnonzero(rng.random(scheme.colliding.size) < self.probability)
+        at = at[scheme.colliding[at]]
         return at, rng.integers(self.events.n, size=at.size)
 
 
@@ -70,7 +79,8 @@ class Noise:
         self, scheme: FillingScheme, rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int16]]]:
         """Crossings of one orbit that get noise, and the leading jet's columns there."""
-        at = np.flatnonzero((rng.random(scheme.colliding.size) < self.probability) & ~scheme.colliding)
+        at = np.flatnonzero(rng.random(scheme.colliding.size) < self.probability)
+        at = at[~scheme.colliding[at]]
         values = {
             "jet.et": np.minimum(1 + rng.exponential(self.mean, at.size), COLUMNS["jet.et"][1].maximum),
             "jet.eta": rng.integers(-ETA_CODES, ETA_CODES, at.size),

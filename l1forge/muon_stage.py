@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from emulator.events.objects import COLUMNS, MUON_ETA_LSB, Events
-from emulator.jit import compiled
 from models.muon_pt.features import muon_features
 from models.muon_pt.momentum import muons_from_logits
 from models.muon_pt.path import MuonNetwork
@@ -25,24 +24,19 @@ OVERLAP = (int(ETA_RANGE[0] / MUON_ETA_LSB) + 1, int(ETA_RANGE[1] / MUON_ETA_LSB
 """abs(eta) codes of the overlap region, both included."""
 
 
-@compiled
 def _overlap(pt: np.ndarray, eta: np.ndarray, low: int, high: int) -> tuple[np.ndarray, ...]:
     """Slot, event and place (counted within the event) of every muon with ``low <= abs(eta) <= high``."""
-    slots, events = pt.shape
-    found = np.zeros(events, np.int64)
-    total = 0
-    for slot in range(slots):
-        for event in range(events):
-            total += pt[slot, event] != 0
-    muons = np.empty((3, total), np.int64)
-    k = 0
-    for slot in range(slots):
-        for event in range(events):
-            if pt[slot, event] != 0 and low <= abs(eta[slot, event]) <= high:
-                muons[0, k], muons[1, k], muons[2, k] = slot, event, found[event]
-                found[event] += 1
-                k += 1
-    return muons[0, :k], muons[1, :k], muons[2, :k]
+    found = np.zeros(pt.shape[1], np.uint8)
+    slots, events, places = [], [], []
+    for slot in range(len(pt)):
+        event = np.flatnonzero(pt[slot] != 0)
+        direction = np.abs(eta[slot, event])
+        event = event[(low <= direction) & (direction <= high)]
+        slots.append(np.full(event.size, slot))
+        events.append(event)
+        places.append(found[event].astype(np.int64))
+        found[event] += 1
+    return np.concatenate(slots), np.concatenate(events), np.concatenate(places)
 
 
 class MuonStage:

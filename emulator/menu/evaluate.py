@@ -109,7 +109,7 @@ class MenuEvaluator:
         chosen = [np.ascontiguousarray(values[:, places], np.int64) for values in wide.values()]
         return places, self._run(replace(inputs, wide=chosen), 0, places.size, False, places)
 
-    def _find(self, screen: Screen, inputs: _Inputs, flags: list[NDArray[np.uint8]]) -> NDArray[np.int64]:
+    def _find(self, screen: Screen, inputs: _Inputs, flags: list[NDArray[np.int16]]) -> NDArray[np.int64]:
         rows, flag_rows = _addresses(inputs.fields), _addresses(flags)
 
         def find_in(first: int, last: int) -> NDArray[np.int64]:
@@ -184,16 +184,16 @@ def finor(words: Words) -> NDArray[np.bool_]:
 
 def _flag(
     quantity: Quantity, low: int, events: Events, wide: Mapping[str, NDArray[Any]]
-) -> NDArray[np.uint8]:
+) -> NDArray[np.int16]:
     """Where a score or an external bit reaches ``low``, (1, n)."""
     kind, name = quantity
     if kind == SCORE:
-        return np.atleast_2d((wide[name] >= low).any(axis=0)).astype(np.uint8)
+        return np.atleast_2d((wide[name] >= low).any(axis=0)).astype(np.int16)
     word: NDArray[np.uint64] = events.column("ext")[int(name) >> 6].astype(np.uint64, copy=False)
-    return (word[None] >> np.uint64(int(name) & 63) & np.uint64(1)).astype(np.uint8)
+    return (word[None] >> np.uint64(int(name) & 63) & np.uint64(1)).astype(np.int16)
 
 
 def _addresses(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
-    """Address of every row of C-contiguous (rows, n) arrays."""
-    rows = [a.ctypes.data + row * a.strides[0] for a in arrays for row in range(a.shape[0])]
-    return np.array(rows, np.int64)
+    """Address of every row of (rows, n) arrays whose rows are contiguous."""
+    rows = [np.arange(len(a), dtype=np.int64) * a.strides[0] + a.ctypes.data for a in arrays]
+    return np.concatenate(rows) if rows else np.empty(0, np.int64)

@@ -167,6 +167,7 @@ def workspace(rows: int, tables: PlanTables, wide_rows: int, halo: int) -> tuple
         np.zeros((matrices, MOST_SLOTS), np.int64),
         np.zeros(sheets, np.int64),
         np.zeros(matrices, np.int64),
+        np.zeros((2, BLOCK), np.uint8),
     )
 
 
@@ -232,6 +233,25 @@ def wide_condition(condition: Any, wide: Any, wide_rows: Any, halo: int, width: 
 
 
 @kernel
+def leave_guarded(guarded: Any, uses: Any, guards: Any, width: int, flags: Any, values: Any) -> None:
+    """No candidates of a condition where every use of it has a guard that fails."""
+    needed, use = flags[0], flags[1]
+    for index in range(guarded.shape[0]):
+        needed[:width] = 0
+        for number in range(guarded[index, 1], guarded[index, 1] + guarded[index, 2]):
+            use[:width] = 1
+            for guard in range(uses[number, 0], uses[number, 0] + uses[number, 1]):
+                value = values[guards[guard]]
+                for e in range(width):
+                    use[e] &= value[e]
+            for e in range(width):
+                needed[e] |= use[e]
+        candidate = values[guarded[index, 0]]
+        for e in range(width):
+            candidate[e] &= needed[e]
+
+
+@kernel
 def gate(operator: int, a: Any, b: Any, width: int, out: Any) -> None:
     """Boolean gates on bytes that are 0 or 1."""
     if operator == NOT:
@@ -290,9 +310,9 @@ def run(
     """
     addresses, external_addresses, wide_addresses = inputs
     (atoms, windows, requirements, members, unions, union_members, sheets, matrices, chosen) = tables[:9]
-    (conditions, gates, outputs, wide_rows, searched) = tables[9:]
+    (conditions, gates, outputs, wide_rows, searched, guarded, uses, guards) = tables[9:]
     block, external, wide, atom_mask, masks, union_mask, values = work[:7]
-    pair_values, good, sheet_stamp, matrix_stamp = work[7:]
+    pair_values, good, sheet_stamp, matrix_stamp, flags = work[7:]
     for begin in range(start, stop, BLOCK):
         width = min(BLOCK, stop - begin)
         if places.shape[0] > 0:
@@ -316,6 +336,7 @@ def run(
                 mask_condition(condition, masks, halo, width, value)
             else:
                 candidates(condition, masks, halo, width, value)
+        leave_guarded(guarded, uses, guards, width, flags, values)
         search(
             searched,
             conditions,

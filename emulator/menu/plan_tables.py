@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from emulator.menu.guards import guards
 from emulator.menu.plan import (
     CHARGED,
     CLEAR,
@@ -53,6 +54,11 @@ class PlanTables:
     """(first row, rows) per wide input."""
     searched: Integers
     """Conditions that masks alone do not decide."""
+    guarded: Integers
+    """(condition, first use, uses) of the searched ones that have guards."""
+    uses: Integers
+    """(first guard, guards) per use."""
+    guards: Integers
 
     def arrays(self) -> tuple[Integers, ...]:
         return astuple(self)
@@ -99,6 +105,15 @@ def plan_tables(plan: Plan, wide_rows: tuple[int, ...]) -> PlanTables:
         muons = OBJECTS[sheet.a[0]].is_muon or OBJECTS[sheet.b[0]].is_muon
         head = (sheet.measure, int(muons), int(sheet.a == sheet.b))
         sheets.append((*head, *_pair_object(plan, sheet.a), *_pair_object(plan, sheet.b)))
+    searched = [i for i, row in enumerate(plan.conditions) if needs_search(row)]
+    names = list(plan.menu.conditions)
+    guarded: list[tuple[int, ...]] = []
+    of_uses: list[list[int]] = []
+    for name, found in guards(plan.menu.algorithms).items():
+        if (condition := names.index(name)) in searched:
+            guarded.append((condition, len(of_uses), len(found)))
+            of_uses += [sorted(names.index(guard) for guard in use) for use in found]
+    uses, guard_list = _flat(of_uses)
     first_rows = [sum(wide_rows[:i]) for i in range(len(wide_rows))]
     return PlanTables(
         _matrix(atoms, 4),
@@ -114,5 +129,8 @@ def plan_tables(plan: Plan, wide_rows: tuple[int, ...]) -> PlanTables:
         _matrix(list(plan.gates), 3),
         _matrix(plan.outputs, 2),
         _matrix(list(zip(first_rows, wide_rows, strict=True)), 2),
-        np.array([i for i, row in enumerate(plan.conditions) if needs_search(row)], np.int64),
+        np.array(searched, np.int64),
+        _matrix(guarded, 3),
+        _matrix(list(uses), 2),
+        guard_list,
     )

@@ -53,7 +53,8 @@ _LEADING = {f"{kind.collection}.{kind.transverse}" for kind in OBJECTS.values()}
 class Screen:
     """Clauses as tables. ``columns`` (first row, slots) of FIRST and SECOND, ``flags`` of the others.
 
-    ``tests`` (kind, position in ``columns`` or ``flags``, limit); ``clauses`` (first test, tests).
+    A quantity is numbered first of column 0, 1 .., second of column 0, 1 .., flag 0, 1 ... ``tests``
+    (quantity, least value); ``clauses`` (first test, tests).
     """
 
     columns: Integers
@@ -150,50 +151,81 @@ def _requirement(plan: Plan, index: int) -> dict[str, int] | None:
 
 
 def _tables(plan: Plan, clauses: list[Clause]) -> Screen:
-    columns: dict[str, int] = {}
-    flags: dict[tuple[Quantity, int], int] = {}
-    tests: list[tuple[int, int, int]] = []
+    quantities = sorted({quantity for clause in clauses for quantity in clause})
+    columns = list(dict.fromkeys(name for kind, name in quantities if kind in (FIRST, SECOND)))
+    flags = sorted({(q, low) for clause in clauses for q, low in clause.items() if q[0] in (SCORE, BIT)})
+    tests: list[tuple[int, int]] = []
     starts: list[tuple[int, int]] = []
     for clause in clauses:
         starts.append((len(tests), len(clause)))
         for quantity, low in clause.items():
             kind, name = quantity
-            if kind in (FIRST, SECOND):
-                tests.append((kind, columns.setdefault(name, len(columns)), low))
+            if kind in (SCORE, BIT):
+                tests.append((2 * len(columns) + flags.index((quantity, low)), 1))
             else:
-                tests.append((kind, flags.setdefault((quantity, low), len(flags)), 0))
+                tests.append((columns.index(name) + (len(columns) if kind == SECOND else 0), low))
     return Screen(
         np.array([(plan.row(name), slots_of(name)) for name in columns], np.int64).reshape(-1, 2),
         tuple(flags),
-        np.array(tests, np.int64).reshape(-1, 3),
+        np.array(tests, np.int64).reshape(-1, 2),
         np.array(starts, np.int64).reshape(-1, 2),
     )
 
 
-def screen_buffers(screen: Screen) -> tuple[NDArray[Any], ...]:
-    """Work space of one thread for ``find``."""
-    n = len(screen.columns)
-    return (
-        np.zeros((n, STEP), np.int16),
-        np.zeros((n, STEP), np.int16),
-        np.zeros((len(screen.flags), STEP), np.uint8),
-        np.zeros(STEP, np.uint8),
-        np.zeros(STEP, np.uint8),
-    )
+def screen_buffers(screen: Screen) -> tuple[NDArray[np.int16], ...]:
+    """Work space of one thread for ``find``: a row per quantity, one for a clause, one for the result."""
+    quantities = 2 * len(screen.columns) + len(screen.flags)
+    return np.zeros((quantities, STEP), np.int16), np.zeros(STEP, np.int16), np.zeros(STEP, np.int16)
 
 
 @kernel
-def _leading(addresses: Any, row: int, slots: int, at: int, width: int, first: Any, second: Any) -> None:
-    """Largest and second largest of the slots, for ``width`` crossings from ``at``."""
+def _copy(address: int, at: int, width: int, target: Any) -> None:
     for e in range(width):
-        first[e] = load(addresses[row], at + e, first)
-        second[e] = -32768
-    for slot in range(1, slots):
-        address = addresses[row + slot]
-        for e in range(width):
-            value = load(address, at + e, first)
-            second[e] = max(second[e], min(first[e], value))
-            first[e] = max(first[e], value)
+        target[e] = load(address, at + e, target)
+
+
+@kernel
+def _leading(addresses: Any, slots: int, at: int, width: int, first: Any, second: Any) -> None:
+    """Largest and second largest of the slots, for ``width`` crossings from ``at``."""
+    _copy(addresses[0], at, width, first)
+    second[:width] = -32768
+    for slot in range(1, slots - 1, 2):
+        _merge_two(addresses[slot], addresses[slot + 1], at, width, first, second)
+    if slots % 2 == 0:
+        _merge(addresses[slots - 1], at, width, first, second)
+
+
+@kernel
+def _merge(address: int, at: int, width: int, first: Any, second: Any) -> None:
+    for e in range(width):
+        value = load(address, at + e, first)
+        second[e] = max(second[e], min(first[e], value))
+        first[e] = max(first[e], value)
+
+
+@kernel
+def _merge_two(a: int, b: int, at: int, width: int, first: Any, second: Any) -> None:
+    """Two slots a pass: with more, LLVM would need too many checks for overlap and give up its vectors."""
+    for e in range(width):
+        one, two = load(a, at + e, first), load(b, at + e, first)
+        high, low = max(one, two), min(one, two)
+        second[e] = max(max(second[e], low), min(first[e], high))
+        first[e] = max(first[e], high)
+
+
+@kernel
+def _add_clause(values: Any, tests: Any, width: int, holds: Any, found: Any) -> None:
+    """``found`` is set to -1 where all tests hold."""
+    for number in range(tests.shape[0]):
+        quantity, least = values[tests[number, 0]], np.int16(tests[number, 1])
+        if number == 0:
+            for e in range(width):
+                holds[e] = np.int16(-1) if quantity[e] >= least else np.int16(0)
+        else:
+            for e in range(width):
+                holds[e] &= np.int16(-1) if quantity[e] >= least else np.int16(0)
+    for e in range(width):
+        found[e] |= holds[e]
 
 
 @kernel
@@ -208,35 +240,24 @@ def find(
     buffers: Any,
     places: Any,
 ) -> int:
-    """Crossings of ``start .. stop - 1`` that fulfil a clause, in order, into ``places``; how many."""
-    first, second, flags, holds, found = buffers
-    count = 0
+    """Crossings of ``start .. stop - 1`` that fulfil a clause, in order, into ``places``; how many.
+
+    ``flag_addresses``: int16 rows, 1 where a score or an external bit reaches its limit.
+    """
+    values, holds, found = buffers
+    size, count = columns.shape[0], 0
     for begin in range(start, stop, STEP):
         width = min(STEP, stop - begin)
-        for column in range(columns.shape[0]):
-            rows = columns[column]
-            _leading(addresses, rows[0], rows[1], begin, width, first[column], second[column])
-        for flag in range(flags.shape[0]):
-            target = flags[flag]
-            for e in range(width):
-                target[e] = load(flag_addresses[flag], begin + e, target)
+        for column in range(size):
+            row, slots = columns[column, 0], columns[column, 1]
+            _leading(addresses[row : row + slots], slots, begin, width, values[column], values[size + column])
+        for flag in range(flag_addresses.shape[0]):
+            _copy(flag_addresses[flag], begin, width, values[2 * size + flag])
         found[:width] = 0
         for clause in range(clauses.shape[0]):
-            holds[:width] = 1
-            for number in range(clauses[clause, 0], clauses[clause, 0] + clauses[clause, 1]):
-                kind, position = tests[number, 0], tests[number, 1]
-                if kind in (FIRST, SECOND):
-                    values = first[position] if kind == FIRST else second[position]
-                    low = np.int16(tests[number, 2])
-                    for e in range(width):
-                        holds[e] &= np.uint8(values[e] >= low)
-                else:
-                    values = flags[position]
-                    for e in range(width):
-                        holds[e] &= values[e]
-            for e in range(width):
-                found[e] |= holds[e]
+            first, last = clauses[clause, 0], clauses[clause, 0] + clauses[clause, 1]
+            _add_clause(values, tests[first:last], width, holds, found)
         for e in range(width):
             places[count] = begin + e
-            count += int(found[e])
+            count -= int(found[e])
     return count
