@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from emulator.errors import EXIT_BAD_INPUT, InputError
+from l1forge.interrupt import keep_interrupts
 
 SUBCOMMANDS = {
     "demo": "The whole path in one go: events, rates, firmware, proof.",
@@ -78,6 +79,7 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad input ends with one line on standard error and exit code 2."""
+    keep_interrupts()
     try:
         app(args=arguments, standalone_mode=True)
     except InputError as error:

@@ -98,9 +98,9 @@ def rates(
         "trained_on": trained_on,
         **report,
     }
-    write_text(output / "rates.json", json.dumps(report, indent=1) + "\n")
     with atomic_path(output / "rates.png") as temporary:
         plot(report, f"{graph.name}: {name}", temporary)
+        write_text(output / "rates.json", json.dumps(report, indent=1) + "\n")
     console.print(rates_table(report))
     console.print(f"wrote {output}/rates.json and rates.png")
 
