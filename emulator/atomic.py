@@ -1,8 +1,10 @@
-"""Output files that exist whole or not at all: write under a temporary name, then rename."""
+"""Output that exists whole or not at all: files written under a temporary name, then renamed."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +43,40 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     finally:
         with suppress(NotADirectoryError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_files(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder; move its files into the folder ``target`` only if the block succeeds.
+
+    For files that belong together: an interrupted training must not leave a new model beside an old graph.
+    Other files of ``target`` stay.
+
+    Raises
+    ------
+    InputError
+        If ``target`` cannot be made or written to.
+    """
+    target = Path(target)
+    there = target.absolute()
+    while not there.exists():
+        there = there.parent
+    temporary: Path | None = None
+    try:
+        try:
+            temporary = Path(tempfile.mkdtemp(dir=there, prefix=f".{target.name}."))
+        except OSError as error:
+            raise InputError(
+                f"cannot write here: {error.strerror}", file=there, remedy="choose another --output folder"
+            ) from error
+        yield temporary
+        for file in sorted(file for file in temporary.rglob("*") if file.is_file()):
+            final = target / file.relative_to(temporary)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(final)
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(target: str | Path, text: str) -> None:

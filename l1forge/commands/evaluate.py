@@ -56,7 +56,7 @@ def muon_pt(
 
         evaluate_stubs(stubs, output / "muons.parquet", console.print)
         return
-    from emulator.atomic import write_text
+    from emulator.atomic import atomic_files, write_text
     from models.muon_pt import plots, report
     from models.muon_pt.evaluation import evaluate as compare
     from simulation.muons.bending import draw_bending
@@ -65,10 +65,10 @@ def muon_pt(
         if docs is not None:
             report.halves(docs)
         result = compare(muons, seed)
-        output.mkdir(parents=True, exist_ok=True)
-        plots.draw_all(result, output)
-        draw_bending(output / "muon_bending.png")
-    write_text(output / "muon_pt.json", json.dumps(report.rounded(result), indent=1) + "\n")
+        with atomic_files(output) as folder:
+            plots.draw_all(result, folder)
+            draw_bending(folder / "muon_bending.png")
+            write_text(folder / "muon_pt.json", json.dumps(report.rounded(result), indent=1) + "\n")
     console.print(report.rich_table(result))
     if json_output is not None:
         write_text(json_output, json.dumps(report.rounded(result["table"]), indent=1) + "\n")
@@ -83,13 +83,15 @@ JsonOutput = Annotated[Path | None, typer.Option("--json", help="The report as J
 def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
     import importlib
 
-    from emulator.atomic import write_text
+    from emulator.atomic import atomic_files, write_text
     from firmware.folders import build_folder
     from l1forge.outputs import check_folders, check_outputs
 
     check_folders(output)
     check_outputs(json_output)
-    report = importlib.import_module(f"models.{model}.train").evaluate(output or build_folder() / model)
+    training = importlib.import_module(f"models.{model}.train")
+    with atomic_files(output or build_folder() / model) as folder:
+        report = training.evaluate(folder)
     if json_output is not None:
         write_text(json_output, json.dumps(report, indent=1) + "\n")
 

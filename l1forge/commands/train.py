@@ -32,6 +32,7 @@ def vae(
     Example: `l1forge train vae --seed 7 -o build/vae7`
     """
     import models.vae.train as training
+    from emulator.atomic import atomic_files
     from l1forge.outputs import check_folders
     from l1forge.quiet import import_tensorflow, quiet_stderr
     from models.vae.hls import export_graph
@@ -41,9 +42,10 @@ def vae(
     check_folders(folder)
     options = training.Options()
     import_tensorflow()
-    training.main(seed, folder, sample or SAMPLE, options.shortened() if quick else options)
-    with quiet_stderr():
-        export_graph(folder / "weights.npz", folder / "graph.json")
+    with atomic_files(folder) as new:
+        training.main(seed, new, sample or SAMPLE, options.shortened() if quick else options)
+        with quiet_stderr():
+            export_graph(new / "weights.npz", new / "graph.json")
     typer.echo(f"wrote {folder}/weights.npz, training.json, graph.json and plots")
 
 
@@ -95,10 +97,12 @@ def tau_id(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
     Example: `l1forge train tau_id --trees 100 -o build/tau_id`
     """
     import models.tau_id.train as training
+    from emulator.atomic import atomic_files
     from l1forge.outputs import check_folders
 
     check_folders(output)
-    training.main(seed, output or training.FOLDER, data or training.DATA, trees)
+    with atomic_files(output or training.FOLDER) as folder:
+        training.main(seed, folder, data or training.DATA, trees)
 
 
 @app.command("eg_iso")
@@ -108,10 +112,12 @@ def eg_iso(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
     Example: `l1forge train eg_iso --seed 3 -o build/eg_iso`
     """
     import models.eg_iso.train as training
+    from emulator.atomic import atomic_files
     from l1forge.outputs import check_folders
 
     check_folders(output)
-    training.main(seed, output or training.FOLDER, data or training.DATA, trees)
+    with atomic_files(output or training.FOLDER) as folder:
+        training.main(seed, folder, data or training.DATA, trees)
 
 
 @app.command("event_bdt")
@@ -129,8 +135,10 @@ def event_bdt(
     Example: `l1forge train event_bdt -o build/event_bdt`
     """
     import models.event_bdt.train as training
+    from emulator.atomic import atomic_files
     from l1forge.outputs import check_event_files, check_folders
 
     check_folders(output)
     check_event_files(file for file in (zero_bias, signal) if file is not None)
-    training.main(seed, output or training.FOLDER, zero_bias, signal or training.SIGNAL, trees)
+    with atomic_files(output or training.FOLDER) as folder:
+        training.main(seed, folder, zero_bias, signal or training.SIGNAL, trees)

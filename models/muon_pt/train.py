@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from emulator.atomic import atomic_files
 from models.muon_pt.bins import GENERATED_UP_TO, MIN_PT, N_BINS, bin_of, log_prior
 from models.muon_pt.calibrate import MUONS, calibrate_network
 from models.muon_pt.export import export, save_state
@@ -200,12 +201,11 @@ def main(
     """
     teacher = None
     for network in (LARGE, SMALL):
-        folder = (output or MODELS) / network.name
-        folder.mkdir(parents=True, exist_ok=True)
         options = OPTIONS[network.name]
         options = options.shortened() if quick else options
-        teacher = train_network(network, seed, folder, options, teacher=teacher, report=report)
-        calibrate_network(folder, options.muons if quick else MUONS)
+        with atomic_files((output or MODELS) / network.name) as folder:
+            teacher = train_network(network, seed, folder, options, teacher=teacher, report=report)
+            calibrate_network(folder, options.muons if quick else MUONS)
 
 
 if __name__ == "__main__":
