@@ -221,17 +221,36 @@ def _batch(numbers: list[int], seed: int, folder: Path, summary: Summary, depth:
             summary.refused[_reason(error)] += 1
             continue
         made.append((number, network, built, graph))
-    if not made:
-        return
-    library = compile_together([built for _, _, built, _ in made], folder)
+    compiled = libraries([built for _, _, built, _ in made], folder, summary)
     for number, network, built, graph in made:
-        problem, values, varied = difference(library, built, graph, _inputs(network, built, number, EVENTS))
+        if built.name not in compiled:
+            continue
+        inputs = _inputs(network, built, number, EVENTS)
+        problem, values, varied = difference(compiled[built.name], built, graph, inputs)
         summary.networks += 1
         summary.values += values
         summary.varied += varied
         summary.layers.update(layer["class_name"] for layer in network.layers[1:])
         if problem:
             summary.failures.append(Failure(number, network, problem))
+
+
+def libraries(builds: list[Built], folder: Path, summary: Summary) -> dict[str, Path]:
+    """The shared library of each network; those whose C++ the compiler rejects are found by halving."""
+    if not builds:
+        return {}
+    folder.mkdir(exist_ok=True)
+    try:
+        return dict.fromkeys((built.name for built in builds), compile_together(builds, folder))
+    except InputError as error:
+        if len(builds) == 1:
+            summary.refused[error.problem] += 1
+            return {}
+    half = len(builds) // 2
+    return {
+        **libraries(builds[:half], folder / "first", summary),
+        **libraries(builds[half:], folder / "second", summary),
+    }
 
 
 def _reason(error: InputError) -> str:

@@ -13,7 +13,7 @@ from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
 from firmware.hls.fuzz.apart import Died, run_apart
-from firmware.hls.fuzz.campaign import Summary, build, campaign, check_one, difference, stimuli
+from firmware.hls.fuzz.campaign import Summary, build, campaign, check_one, difference, libraries, stimuli
 from firmware.hls.fuzz.generate import Generator
 from firmware.hls.fuzz.harness import compile_together
 from firmware.hls.fuzz.network import Network
@@ -89,6 +89,15 @@ def test_same_seed_draws_the_same_network() -> None:
 def test_found_before(case: str) -> None:
     """Order of a wrapping sum with saturated bits; a product whose two-bit operand of -2 counts as +1."""
     assert check_one(Network.load(Path(__file__).parent / "data" / f"{case}.json")) is None
+
+
+def test_a_network_that_the_compiler_rejects_is_refused_and_no_other(tmp_path: Path) -> None:
+    builds = [build(small_network(), f"net{i}", tmp_path / f"net{i}")[0] for i in range(3)]
+    top = tmp_path / "net1" / "firmware" / "net1.cpp"
+    top.write_text(top.read_text(encoding="utf-8") + "nonsense;\n", encoding="utf-8")
+    summary = Summary()
+    assert sorted(libraries(builds, tmp_path, summary)) == ["net0", "net2"]
+    assert summary.refused == {"g++ rejects a generated network": 1}
 
 
 def test_an_interrupted_campaign_goes_on_where_it_stopped(tmp_path: Path) -> None:
