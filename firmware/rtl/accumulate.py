@@ -16,6 +16,9 @@ from firmware.rtl.casts import cast
 from firmware.rtl.constants import WEIGHT_BITS, Variable
 from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
 
+EXTRA_DEPTH = 0
+"""Adders in a row that sharing may add to the least possible: sharing saves LUTs, depth costs latency."""
+
 
 @lowering("dense")
 def _dense(node: Node, inputs: list[Tensor]) -> Variables:
@@ -44,7 +47,7 @@ def _row(node: Node, x: Variables, weight: NDArray[np.float64], bias: list[Varia
 def _adder_graph(x: Variables, weight: NDArray[np.float64]) -> list[Variable]:
     from alkaid.trace import FVArray
 
-    return list(np.asarray(FVArray(x) @ weight).ravel())
+    return list(np.asarray(FVArray(x, {"hard_dc": EXTRA_DEPTH}) @ weight).ravel())
 
 
 def _order_free(x: Variables, weight: NDArray[np.float64], start: Variable, accum: FixedType) -> bool:

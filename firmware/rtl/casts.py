@@ -13,7 +13,7 @@ from emulator.errors import InputError
 from emulator.fixed import FixedType, Overflow, Rounding, round_shift
 from emulator.fixed import cast as cast_integers
 from firmware.rtl.constants import VALUE_BITS, WEIGHT_BITS, Variable, exact
-from firmware.rtl.wrapping import wrap_keeping
+from firmware.rtl.wrapping import select, wrap_keeping
 
 
 def fraction_bits(x: Variable) -> int:
@@ -74,9 +74,12 @@ def round_to(x: Variable, fraction: int, mode: Rounding) -> Variable:
     if mode is Rounding.RND_MIN_INF:
         return _truncate(x + exact(half - fine), fraction)
     if mode is Rounding.RND_CONV:
-        # ties go up only if the kept LSB is odd: add that bit as a carry one fine step wide
-        odd = x.quantize(0, 1 - fraction, fraction, "WRAP", "TRN") * 2.0**fraction
-        return _truncate(x + exact(half - fine) + odd * fine, fraction)
+        # floor(x + half) is wrong for ties only, which must be even: the LSB stays if a bit below it is set.
+        # One adder with a constant, which merges with the addition of a bias before it.
+        up = x + half
+        below = up.quantize(0, -fraction, have, "WRAP", "TRN").unary_bit_op("any")
+        odd = up.quantize(0, 1 - fraction, fraction, "WRAP", "TRN") * 2.0**fraction
+        return _truncate(up, fraction - 1) + (odd & below) * lsb
     negative = x.is_negative()
     if mode is Rounding.TRN_ZERO:
         return _truncate(x + negative * exact(lsb - fine, WEIGHT_BITS), fraction)
@@ -91,8 +94,10 @@ def _overflow(x: Variable, target: FixedType) -> Variable:
     mode = target.overflow
     if mode is Overflow.WRAP:
         return x.quantize(int(target.signed), target.integer - target.signed, target.fraction, "WRAP", "TRN")
+    if mode is Overflow.SAT:
+        return _saturated(x, target)
     low, high = exact(target.minimum * target.lsb), exact(target.maximum * target.lsb)
-    if mode in (Overflow.SAT, Overflow.SAT_SYM):
+    if mode is Overflow.SAT_SYM:
         return x.max_of(low).min_of(high)
     result = x  # SAT_ZERO
     if x.high > high:
@@ -100,6 +105,29 @@ def _overflow(x: Variable, target: FixedType) -> Variable:
     if x.low < low:
         result = _gate(result, invert((x - low).is_negative()), (low, high))
     return result
+
+
+def _saturated(x: Variable, target: FixedType) -> Variable:
+    """``x`` clipped. The bits above the target's tell whether it fits: no comparison, so no carry chain."""
+    low, high = exact(target.minimum * target.lsb), exact(target.maximum * target.lsb)
+    smallest, largest = (_like(x, n, target.fraction) for n in (target.minimum, target.maximum))
+    if x.high <= low or x.low >= high:
+        return smallest if x.high <= low else largest
+    signed, integer, fraction = (int(n) for n in x.kif)
+    kept = target.integer - target.signed
+    negative = x.is_negative()
+    result = x.quantize(int(target.signed), kept, target.fraction, "WRAP", "TRN")
+    interval = (max(x.low, low), min(x.high, high), target.lsb)
+    if integer > kept and signed and target.signed:
+        top = x.quantize(1, integer, -kept, "WRAP", "TRN")
+        fits = invert(top.unary_bit_op("any"))
+        if fraction >= -kept:  # otherwise negative values that fit are multiples of more than they may reach
+            fits = fits | top.unary_bit_op("all")
+        return select(fits, result, select(negative, smallest, largest), interval)
+    if integer > kept:
+        above = x.quantize(0, integer, -kept, "WRAP", "TRN").unary_bit_op("any")
+        result = select(above, largest, result, (0.0, high, target.lsb))
+    return result if target.signed else select(negative, smallest, result)
 
 
 def _like(x: Variable, integer: int, fraction: int) -> Variable:

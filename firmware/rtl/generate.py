@@ -14,7 +14,9 @@ from typing import Any
 from emulator.errors import InputError
 from emulator.graph import Graph
 from firmware.rtl import accumulate, tables, trees
+from firmware.rtl.early import constants_first
 from firmware.rtl.lowering import inputs_of, lower
+from firmware.rtl.pipeline import schedule, with_stages
 from firmware.rtl.ports import Precision, identifier, input_ports, output_ports, top_module
 from firmware.rtl.project import MANIFEST, RtlProject
 
@@ -96,13 +98,13 @@ def trace(graph: Graph) -> Any:
 def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_period_ns: float) -> RtlProject:
     import alkaid.codegen.rtl
     from alkaid.codegen.rtl.verilog import fsm_logic_gen
-    from alkaid.trace.passes import add_surrogate, dead_code_elimin, fuse_ternary_adders
+    from alkaid.trace.passes import add_surrogate, dead_code_elimin
     from alkaid.trace.pipeline import to_pipeline
 
     name = identifier(graph.name or "model")
-    program = add_surrogate(dead_code_elimin(fuse_ternary_adders(trace(graph))), _skip_op8_cost=True)
-    cutoff = None if stages is not None else clock_period_ns
-    machine = to_pipeline(program, n_stages=stages, latency_cutoff=cutoff, verbose=False)
+    program = add_surrogate(constants_first(dead_code_elimin(trace(graph))), _skip_op8_cost=True)
+    plan = schedule(program, stages, clock_period_ns)
+    machine = to_pipeline(with_stages(program, plan), n_stages=plan.stages, verbose=False)
     base = name.rstrip("_")  # two underscores in a row would be mangled by Verilator
     core = f"{base}_core"
     codes = fsm_logic_gen(machine, core, timescale=TIMESCALE)
@@ -133,19 +135,9 @@ def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_pe
         clock_period_ns=clock_period_ns,
         operations=sum(op.opcode >= 0 for op in program.ops),
         cost=float(program.cost),
-        delay_ns=max(map(_longest_path, machine.logic.values())),
+        delay_ns=max(plan.delays),
         core=core,
     )
-
-
-def _longest_path(stage: Any) -> float:
-    """The slowest path through one stage by alkaid's delays per operation (ns, no routing)."""
-    arrival: list[float] = []
-    for op in stage.ops:
-        sources = list(op.input_ids)
-        own = op.latency - max((stage.ops[i].latency for i in sources), default=op.latency)
-        arrival.append(max((arrival[i] for i in sources), default=0.0) + own)
-    return float(max(arrival, default=0.0))
 
 
 def _precision(precision: Any) -> Precision:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
+from emulator.fixed import FixedType, Overflow
 from emulator.graph import Constant, Graph, Node
 from firmware.rtl.casts import cast, invert
 from firmware.rtl.constants import CONSTANT_BITS, VALUE_BITS, WEIGHT_BITS, Variable, exact
@@ -162,12 +162,10 @@ def _scale_bias(node: Node, inputs: list[Tensor]) -> Variables:
 
 @lowering("relu")
 def _relu(node: Node, inputs: list[Tensor]) -> Variables:
-    return array([cast(v.relu(), node.type) for v in inputs[0].values.ravel()], node.shape)
-
-
-@lowering("square")
-def _square(node: Node, inputs: list[Tensor]) -> Variables:
-    return array([cast(v * v, node.type) for v in inputs[0].values.ravel()], node.shape)
+    kind = node.type
+    # an unsigned type that saturates does it by itself: every rounding is monotone and keeps 0
+    clips = not kind.signed and kind.overflow is Overflow.SAT
+    return array([cast(v if clips else v.relu(), kind) for v in inputs[0].values.ravel()], node.shape)
 
 
 def _pairs(node: Node, inputs: list[Tensor]) -> list[tuple[Variable, Variable]]:

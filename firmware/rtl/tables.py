@@ -10,12 +10,13 @@ from emulator.fixed import FixedType, Rounding
 from emulator.fixed import cast as cast_integers
 from emulator.graph import Node
 from emulator.reference import table_index
-from firmware.rtl.casts import round_to
+from firmware.rtl.casts import cast, round_to
 from firmware.rtl.constants import WEIGHT_BITS, Variable, exact
 from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering
 
 FOLDED_BITS = 12  # inputs of up to this many bits address a table of the results directly
 TABLE_BITS = 16  # widest table that is written at all
+SQUARE_BITS = 10  # squares of up to this many bits are tables: a multiplier of LUTs is slower than a clock
 SLICE_BITS = 20  # alkaid holds table values in single precision: wider results are split
 
 
@@ -23,6 +24,20 @@ SLICE_BITS = 20  # alkaid holds table values in single precision: wider results 
 def _table(node: Node, inputs: list[Tensor]) -> Variables:
     (x,) = inputs
     return array([_look_up(node, v, x.type) for v in x.values.ravel()], node.shape)
+
+
+@lowering("square")
+def _square(node: Node, inputs: list[Tensor]) -> Variables:
+    (x,) = inputs
+    return array([_squared(node, v, x.type) for v in x.values.ravel()], node.shape)
+
+
+def _squared(node: Node, x: Variable, kind: FixedType) -> Variable:
+    if _entries(x) > 1 << SQUARE_BITS:
+        return cast(x * x, node.type)
+    integers = np.round(_values(x) * 2.0**kind.fraction).astype(np.int64)
+    results = cast_integers((integers * integers).astype(object), 2 * kind.fraction, node.type)
+    return _read(x, results.astype(np.int64), node)
 
 
 def _look_up(node: Node, x: Variable, kind: FixedType) -> Variable:

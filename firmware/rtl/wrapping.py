@@ -51,7 +51,7 @@ def _reflected(x: Variable, flip: Variable, count: int, target: FixedType) -> Va
     """The low ``count`` bits, inverted where ``flip`` is 1."""
     plain = _bits(x, count, target)
     inverse = -plain + float((1 << count) - 1) * target.lsb
-    return _select(flip, inverse, plain)
+    return select(flip, inverse, plain)
 
 
 def _outside(x: Variable, target: FixedType) -> Variable:
@@ -62,14 +62,14 @@ def _outside(x: Variable, target: FixedType) -> Variable:
 
 def _choose(outside: Variable, kept: Variable, wrapped: Variable, target: FixedType) -> Variable:
     low, high = target.minimum * target.lsb, target.maximum * target.lsb
-    return _select(outside, kept, wrapped, (low, high, target.lsb))
+    return select(outside, kept, wrapped, (low, high, target.lsb))
 
 
 def _not(bit: Variable) -> Variable:
     return 1.0 - bit if bit.low == bit.high else ~bit
 
 
-def _select(
+def select(
     condition: Variable, yes: Variable, no: Variable, interval: tuple[float, float, float] | None = None
 ) -> Variable:
     if condition.low == condition.high:

@@ -19,7 +19,8 @@ class Synthesis:
 
     ``delay_ns`` is the longest path between registers. Yosys knows cell delays but no routing: compare such
     numbers with each other, not with a clock period. ``cells`` counts every primitive of the netlist.
-    ``digest`` identifies the run, ``design`` the Verilog (``RtlProject.circuit``).
+    ``passes`` has the seconds of the tool's own steps. ``digest`` identifies the run, ``design`` the Verilog
+    (``RtlProject.circuit``).
     """
 
     name: str
@@ -39,6 +40,7 @@ class Synthesis:
     cells: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     netlist: str | None = None
+    passes: dict[str, float] = field(default_factory=dict)
 
     @property
     def latency_ns(self) -> float:
@@ -52,7 +54,12 @@ class Synthesis:
             ("FF", f"{self.ff:,}"),
             ("DSP", f"{self.dsp:,}"),
             ("BRAM", f"{self.bram:,}"),
-            ("longest path", "-" if self.delay_ns is None else f"{self.delay_ns:.2f} ns ({kind})"),
+            (
+                "longest path",
+                "-"
+                if self.delay_ns is None
+                else f"{self.delay_ns:.2f} of {self.clock_period_ns:.2f} ns ({kind})",
+            ),
             ("latency", f"{self.latency_clocks} clocks = {self.latency_ns:.1f} ns"),
             ("clock", f"{1000 / self.clock_period_ns:.1f} MHz asked for"),
             ("initiation interval", str(self.initiation_interval)),

@@ -19,10 +19,28 @@ from pathlib import Path
 
 from emulator.errors import InputError
 from firmware.rtl import RtlProject
+from firmware.synth import pins
 from firmware.synth.result import RESULT, Synthesis
 
 FAMILY = "xcup"  # UltraScale+
-NETLIST, FUNCTIONAL = "netlist.v", "functional.v"
+NETLIST, FUNCTIONAL, PINS = "netlist.v", "functional.v", "netlist.json"
+PARTIAL = "functional.part.v"
+TIMING = f"""\
+read_verilog -lib -specify +/xilinx/cells_sim.v
+read_json {PINS}
+hierarchy -top {{top}}
+write_verilog -noattr {NETLIST}
+tee -o sta.txt sta
+"""
+MODEL = f"""\
+read_verilog +/xilinx/cells_sim.v
+read_verilog -overwrite {NETLIST}
+hierarchy -top {{top}}
+proc
+flatten
+opt_clean
+write_verilog -noattr {PARTIAL}
+"""
 WORKER = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
 FF = re.compile(r"(FD[RSCP]E|LD[CP]E)(_1)?")
 
@@ -39,7 +57,7 @@ def synthesise(
 ) -> Synthesis:
     """Synthesise ``project`` out of context; found again in ``folder`` if nothing changed.
 
-    Leaves the netlist, the same netlist as plain logic for simulation, the log and ``synthesis.json``.
+    Leaves the netlist, its timing, the logs and ``synthesis.json``.
     Without ``dsp`` multipliers are made of LUTs.
 
     Raises
@@ -52,10 +70,7 @@ def synthesise(
             "Python package is not installed", field="pyosys", remedy="pip install 'l1forge[firmware]'"
         )
     version = importlib.metadata.version("pyosys")
-    state = hashlib.sha256(f"{version} {family} {_script(project, family, dsp)}".encode())
-    for source in project.sources:
-        state.update(source.read_bytes())
-    digest = state.hexdigest()
+    digest = _digest(project, family, dsp, version)
     with contextlib.suppress(InputError):  # no result yet, or one of an older version: made again
         known = Synthesis.load(folder / RESULT)
         if known.digest == digest:
@@ -65,8 +80,14 @@ def synthesise(
     try:
         temporary.chmod(0o755)
         start = time.perf_counter()
-        _run(_script(project, family, dsp), temporary, progress)
+        files = " ".join(str(source) for source in project.sources)
+        passes = _run(
+            "synthesis", f"read_verilog -defer {files}\n{_script(project, family, dsp)}", temporary, progress
+        )
+        _choose_pins(project.name, temporary)
+        timing = _run("timing", TIMING.format(top=project.name), temporary, progress)
         result = _result(project, temporary, digest, family, version, time.perf_counter() - start)
+        result = replace(result, passes=_longest(passes, timing))
         result.save(temporary / RESULT)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -75,36 +96,47 @@ def synthesise(
     return result
 
 
+def _longest(*runs: dict[str, float]) -> dict[str, float]:
+    """Seconds by pass, the longest first; what takes less than a tenth is left out."""
+    total = {name: round(sum(run.get(name, 0.0) for run in runs), 1) for run in runs for name in run}
+    return {name: total[name] for name in sorted(total, key=lambda name: -total[name]) if total[name]}
+
+
+def _digest(project: RtlProject, family: str, dsp: bool, version: str) -> str:
+    """Identifies the run: the Verilog, what is done with it and by what; not where it lies."""
+    state = hashlib.sha256(f"{version} {family} {_script(project, family, dsp)} {TIMING}".encode())
+    for source in [*project.sources, Path(pins.__file__)]:
+        state.update(source.read_bytes())
+    return state.hexdigest()
+
+
 def _script(project: RtlProject, family: str, dsp: bool) -> str:
-    files = " ".join(str(source) for source in project.sources)
-    options = f"-family {family} -flatten -noiopad {'' if dsp else '-nodsp'}"
+    # tables stay in LUTs: Yosys has neither delays nor a model of an UltraScale+ block RAM
+    options = f"-family {family} -flatten -noiopad -nobram {'' if dsp else '-nodsp'}"
     return f"""\
-read_verilog -defer {files}
 hierarchy -check -top {project.name}
 synth_xilinx {options} -top {project.name} -run begin:check
 delete t:$scopeinfo
 tee -q -o stat.json stat -json -tech xilinx
-write_verilog -noattr {NETLIST}
-design -reset
-read_verilog -lib -specify +/xilinx/cells_sim.v
-read_verilog {NETLIST}
-hierarchy -top {project.name}
-tee -o sta.txt sta
-design -reset
-read_verilog +/xilinx/cells_sim.v
-read_verilog -overwrite {NETLIST}
-hierarchy -top {project.name}
-proc
-flatten
-opt_clean
-write_verilog -noattr {FUNCTIONAL}
+select {project.name}
+write_json -selected {PINS}
 """
 
 
-def _run(script: str, folder: Path, progress: Progress | None) -> None:
-    (folder / "script.ys").write_text(script)
-    command = [sys.executable, "-u", "-c", WORKER, "script.ys"]
-    log = folder / "yosys.log"
+def _choose_pins(top: str, folder: Path) -> None:
+    file = folder / PINS
+    netlist = json.loads(file.read_text())
+    (share,) = importlib.util.find_spec("pyosys").submodule_search_locations  # type: ignore[union-attr,misc]
+    library = Path(share) / "share/xilinx/cells_sim.v"
+    pins.choose_pins(netlist, top, pins.timing_arcs(library.read_text()))
+    file.write_text(json.dumps(netlist))
+
+
+def _run(name: str, script: str, folder: Path, progress: Progress | None) -> dict[str, float]:
+    """Run ``script`` in ``folder``; the seconds of every pass."""
+    (folder / f"{name}.ys").write_text(script)
+    command = [sys.executable, "-u", "-c", WORKER, f"{name}.ys"]
+    log = folder / f"{name}.log"
     with (
         open(log, "w") as output,
         subprocess.Popen(
@@ -113,23 +145,35 @@ def _run(script: str, folder: Path, progress: Progress | None) -> None:
     ):
         assert process.stdout is not None
         try:
-            _follow(process.stdout, output.write, progress)
+            seconds = _follow(process.stdout, output.write, progress)
         except BaseException:
             process.kill()
             raise
     if process.returncode:
         errors = [line for line in log.read_text().splitlines() if "ERROR" in line]
-        kept = folder.parent / f"{folder.name.split('.')[1]}-failed.log"
+        kept = folder.parent / f"{folder.name.strip('.').split('.')[0]}-failed.log"
         shutil.copy(log, kept)
         raise InputError(f"Yosys failed: {' '.join(errors) or 'no message'}", file=kept)
+    return seconds
 
 
-def _follow(lines: Iterable[str], write: Callable[[str], object], progress: Progress | None) -> None:
+def _follow(
+    lines: Iterable[str], write: Callable[[str], object], progress: Progress | None
+) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    current, start = "", time.perf_counter()
     for line in lines:
         write(line)
-        found = re.match(r"\d+\.\d+\. Executing (.*?)[ .]", line)
-        if found and progress is not None:
-            progress(found[1])
+        found = re.match(r"[\d.]+\. Executing (\S+?)[ .(]", line)
+        if found is None:
+            continue
+        now = time.perf_counter()
+        seconds[current] = seconds.get(current, 0.0) + now - start
+        current, start = found[1], now
+        if progress is not None and line.count(".") <= 4:
+            progress(current)
+    seconds[current] = seconds.get(current, 0.0) + time.perf_counter() - start
+    return seconds
 
 
 def _result(
@@ -162,10 +206,11 @@ def _result(
     )
 
 
-def netlist_project(project: RtlProject, folder: Path) -> RtlProject:
+def netlist_project(project: RtlProject, folder: Path, progress: Progress | None = None) -> RtlProject:
     """The synthesised netlist of ``folder`` with the ports of ``project``, for the same co-verification.
 
-    Yosys' models of the primitives are flattened into it, so that it simulates like any other Verilog.
+    Yosys' models of the primitives are flattened into it, so that it simulates like any other Verilog; this
+    is done on the first call.
 
     Raises
     ------
@@ -180,6 +225,9 @@ def netlist_project(project: RtlProject, folder: Path) -> RtlProject:
             value=f"{result.dsp} DSP",
             remedy="synthesise with --no-dsp",
         )
+    if not (folder / FUNCTIONAL).exists():
+        _run("model", MODEL.format(top=project.name), folder, progress)
+        (folder / PARTIAL).replace(folder / FUNCTIONAL)
     return replace(
         project, folder=folder, files=(FUNCTIONAL,), digest=f"netlist {result.digest}", registers=(), core=""
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -28,6 +28,10 @@ def synth(
     netlist: Annotated[int, typer.Option(help="Also simulate the netlist on so many crossings.", min=0)] = 0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of netlist and log.")] = None,
     json_output: Annotated[Path | None, typer.Option("--json", help="Result as JSON.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="Instead: a table over pipeline stages, 9-13 or 9,11 (Yosys).")
+    ] = None,
+    docs: Annotated[Path | None, typer.Option(help="With --compare: page whose table is refreshed.")] = None,
 ) -> None:
     """Synthesise MODEL for UltraScale+ with Yosys, or with the vendor's tool where that is on PATH.
 
@@ -38,13 +42,14 @@ def synth(
     `l1forge synth vae`
 
     `l1forge synth tau_id --netlist 5000 --json synth.json`
+
+    `l1forge synth vae --compare 9-13 --docs docs/rtl.md`
     """
     import math
 
     from emulator.errors import InputError
     from emulator.graph import Graph
     from firmware.folders import build_folder
-    from firmware.rtl import CLOCK_PERIOD_NS, generate
     from firmware.synth import vendor, vitis, yosys
     from l1forge.outputs import check_folders, check_outputs
     from models import graph_path
@@ -54,20 +59,16 @@ def synth(
         raise InputError("unknown tool", field="--tool", value=tool, remedy="auto, yosys, vivado or vitis")
     if period is not None and not math.isfinite(period):
         raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
-    check_outputs(json_output)
+    check_outputs(json_output, docs)
     check_folders(output)
     console = Console()
     graph = Graph.load(graph_path(model))
-    custom = "" if stages is None and period is None else f"-{stages or 'auto'}-{period or 'default'}"
-    variant = custom if dsp else f"{custom}-nodsp"
+    if compare is not None:
+        _compare(graph, compare, period, dsp, docs, json_output, console)
+        return
     build = build_folder()
-    project = generate(
-        graph,
-        build / "rtl" / f"{graph.name}{custom}",
-        stages=stages,
-        clock_period_ns=period or CLOCK_PERIOD_NS,
-    )
-    folder = output or build / "synth" / f"{graph.name}{variant}"
+    project, folder = _design(graph, stages, period, dsp)
+    folder = output or folder
     if tool == "vivado" or (tool == "auto" and vendor.available()):
         with console.status("Vivado: synthesis, placement, routing"):
             result = vendor.synthesise(project, folder)
@@ -76,10 +77,7 @@ def synth(
             hls = hls_project(model, graph, build / "hls") or Path("hls_projects") / model
             result = vitis.synthesise(hls, folder, name=graph.name, design=project.circuit)
     else:
-        with console.status("Yosys") as status:
-            result = yosys.synthesise(
-                project, folder, dsp=dsp, progress=lambda name: status.update(f"Yosys: {name.lower()}")
-            )
+        result = _yosys(project, folder, dsp, console)
     table = Table(title=f"{graph.name}: synthesis", show_header=False)
     for row in result.rows():
         table.add_row(*row)
@@ -97,3 +95,62 @@ def synth(
         console.print(f"netlist: [{'green' if report.passed else 'red'}]{report.verdict}[/]")
         if not report.passed:
             raise typer.Exit(1)
+
+
+def _design(graph: Any, stages: int | None, period: float | None, dsp: bool) -> tuple[Any, Path]:
+    """The Verilog project of ``graph`` and the folder for its synthesis."""
+    from firmware.folders import build_folder
+    from firmware.rtl import CLOCK_PERIOD_NS, generate
+
+    custom = "" if stages is None and period is None else f"-{stages or 'auto'}-{period or 'default'}"
+    project = generate(
+        graph,
+        build_folder() / "rtl" / f"{graph.name}{custom}",
+        stages=stages,
+        clock_period_ns=period or CLOCK_PERIOD_NS,
+    )
+    return project, build_folder() / "synth" / f"{graph.name}{custom}{'' if dsp else '-nodsp'}"
+
+
+def _yosys(project: Any, folder: Path, dsp: bool, console: Console) -> Any:
+    from firmware.synth import yosys
+
+    label = f"Yosys, {project.stages} stages"
+    with console.status(label) as status:
+        return yosys.synthesise(
+            project, folder, dsp=dsp, progress=lambda name: status.update(f"{label}: {name.lower()}")
+        )
+
+
+def _compare(
+    graph: Any,
+    text: str,
+    period: float | None,
+    dsp: bool,
+    docs: Path | None,
+    json_output: Path | None,
+    console: Console,
+) -> None:
+    """One row per number of stages; what was synthesised before is found again."""
+    import json
+
+    from emulator.atomic import write_text
+    from firmware.synth import tradeoff
+
+    numbers = tradeoff.stage_numbers(text)
+    if docs is not None:
+        tradeoff.halves(docs, graph.name)
+    usual, _ = _design(graph, None, period, dsp)
+    cuts = []
+    for number in numbers:
+        default = number == usual.stages
+        project, folder = _design(graph, None if default else number, period, dsp)
+        cuts.append(tradeoff.Cut(project, _yosys(project, folder, dsp, console), default))
+    table = Table(*tradeoff.HEADINGS, title=f"{graph.name}: stages at {1000 / usual.clock_period_ns:.0f} MHz")
+    for cut in cuts:
+        table.add_row(*cut.row())
+    console.print(table)
+    if docs is not None:
+        tradeoff.refresh(docs, graph.name, cuts)
+    if json_output is not None:
+        write_text(json_output, json.dumps([cut.result.to_dict() for cut in cuts], indent=1) + "\n")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
+from emulator.fixed import FixedType, Rounding
 from emulator.graph import Constant, Graph, Node
 from emulator.reference import evaluate
 from firmware.rtl.generate import generate, trace
@@ -76,6 +76,17 @@ def test_dense_with_any_accumulator(accum: str) -> None:
 def test_sum(accum: str) -> None:
     node = Node("s", "sum", ("x",), (1,), fixed("fixed<9,6>"), {"accum": accum})
     check(source(size=5), node)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("kind", ["ufixed<4,2,{},SAT>", "ufixed<4,2,{},WRAP>", "fixed<4,2,{},SAT>"])
+def test_relu_with_every_rounding(kind: str, rounding: Rounding) -> None:
+    check(source(), Node("r", "relu", ("x",), (3,), fixed(kind.format(rounding.value))))
+
+
+@pytest.mark.parametrize("kind", ["fixed<10,6>", "fixed<11,6>", "ufixed<9,3>"])
+def test_square_as_table_or_multiplier(kind: str) -> None:
+    check(source(kind), Node("q", "square", ("x",), (3,), fixed("ufixed<9,7,RND_CONV,SAT>")))
 
 
 def test_relu_scale_square() -> None:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Constant, Graph, Node
 from firmware.report import collect, to_html, to_markdown
 from firmware.rtl import RtlProject, generate
-from firmware.synth import Synthesis, vendor, vitis, yosys
+from firmware.synth import Synthesis, tradeoff, vendor, vitis, yosys
+from l1forge.commands.synth import app as synth
 from testbench import stimuli
 from testbench.cosim import cosimulate
 
@@ -197,3 +199,31 @@ def test_report_says_what_was_run_and_what_is_stale(
     (reports / "synthesis.json").write_text("[]")
     with pytest.raises(InputError, match=r"synthesis.json: is not a result"):
         collect("tiny", project.folder, reports)
+
+
+def test_stages_compared_on_a_page(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("L1FORGE_BUILD", str(tmp_path / "build"))
+    graph.save(tmp_path / "tiny.json")
+    page = tmp_path / "page.md"
+    begin, end = tradeoff.markers("tiny")
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    arguments = [str(tmp_path / "tiny.json"), "--compare", "1,3", "--period", "50"]
+    outputs = ["--docs", str(page), "--json", str(tmp_path / "cuts.json")]
+    result = CliRunner().invoke(synth, arguments + outputs)
+    assert result.exit_code == 0, result.output
+    text = page.read_text()
+    assert text.startswith(f"before\n{begin}\n| stages |")
+    assert text.endswith(f"|\n{end}\nafter\n")
+    assert "| 1 (default) | 2 clocks |" in text
+    assert "| 3 | 4 clocks |" in text
+    one, three = (cut["delay_ns"] for cut in json.loads((tmp_path / "cuts.json").read_text()))
+    assert one > three
+
+
+def test_bad_stages_and_page(tmp_path: Path) -> None:
+    assert tradeoff.stage_numbers("9-11, 3") == [3, 9, 10, 11]
+    for text in ("", "x", "0-2", "5-4", "1-999"):
+        with pytest.raises(InputError, match="--compare"):
+            tradeoff.stage_numbers(text)
+    with pytest.raises(InputError, match="no page with table markers"):
+        tradeoff.halves(tmp_path / "nothing.md", "tiny")
