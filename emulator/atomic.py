@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from emulator.errors import InputError
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of writing that do not name the file."""
+
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
@@ -20,7 +24,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If ``target`` is a folder or a device, or its folder does not exist or cannot be written to.
+        If ``target`` is a folder or a device, its folder does not exist or cannot be written to, or the disk
+        is full.
     """
     target = Path(target)
     if target.is_symlink():
@@ -40,6 +45,14 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
             ) from error
         yield temporary
         temporary.replace(target)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise InputError(
+            f"cannot be written: {os.strerror(error.errno)}",
+            file=target,
+            remedy="make room or choose another disk",
+        ) from error
     finally:
         with suppress(NotADirectoryError):
             temporary.unlink(missing_ok=True)

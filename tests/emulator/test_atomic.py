@@ -1,10 +1,11 @@
 """Files and folders of files that appear whole or not at all."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from emulator.atomic import atomic_files
+from emulator.atomic import atomic_files, atomic_path
 from emulator.errors import InputError
 
 
@@ -38,6 +39,16 @@ def test_an_interrupt_leaves_what_was_there(tmp_path: Path, there: bool) -> None
         interrupted()
     assert sorted(tmp_path.rglob("*")) == before
     assert not there or (tmp_path / "model" / "graph.json").read_text() == "old"
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    def full() -> None:
+        with atomic_path(tmp_path / "out.bin"):
+            raise OSError(errno.ENOSPC, "No space")
+
+    with pytest.raises(InputError, match=r"out.bin: cannot be written: No space left on device; make room"):
+        full()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -333,7 +333,14 @@ def test_full_disk(folder: Path, refused: Callable[..., str], monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", fail)
-    refused("emulate", "vae", "good.parquet", "-o", "out.parquet", said="No space left on device")
+    refused(
+        "emulate",
+        "vae",
+        "good.parquet",
+        "-o",
+        "out.parquet",
+        said="out.parquet: cannot be written: No space left on device",
+    )
 
 
 @pytest.mark.parametrize("edge", ["zero", "minimum", "maximum"])
