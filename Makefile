@@ -82,8 +82,8 @@ synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on
 	@$(L1) synth vae
 
 .PHONY: path
-path: $(READY) ## stream 100 LHC orbits of zero bias through the whole trigger path
-	@$(L1) path --orbits 100
+path: $(READY) ## stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path
+	@$(L1) path --orbits 20000
 
 .PHONY: clean
 clean: ## remove what the tools wrote (not .venv)

@@ -9,7 +9,7 @@ from emulator.menu.evaluate import MenuEvaluator
 from emulator.path import TriggerPath
 from emulator.stream_source import Stream
 
-ROUNDS = 5
+ROUNDS, ORBITS = 5, 64
 
 
 def seed_costs(path: TriggerPath, stream: Stream) -> dict[str, float]:
@@ -17,7 +17,7 @@ def seed_costs(path: TriggerPath, stream: Stream) -> dict[str, float]:
 
     Seeds share conditions, so the sum exceeds the cost of the menu.
     """
-    block = next(iter(stream.recipes(8, 8, path.halo)))()
+    block = next(iter(stream.recipes(ORBITS, ORBITS, path.halo)))()
     scores = {name: array for model in path.models for name, array in model(block.events).items()}
     costs = {}
     for algorithm in path.menu.algorithms:
@@ -29,10 +29,11 @@ def seed_costs(path: TriggerPath, stream: Stream) -> dict[str, float]:
             algorithms=(algorithm,),
         )
         evaluator = MenuEvaluator(alone)
+        evaluate = evaluator if evaluator.screen is None else evaluator.sparse
         times = []
         for _ in range(ROUNDS):
             start = time.thread_time()
-            evaluator(block.events, scores)
+            evaluate(block.events, scores)
             times.append(time.thread_time() - start)
         costs[algorithm.name] = min(times) / block.events.n * 1e9
     return costs

@@ -16,7 +16,7 @@ from emulator.trigger_control import Accounts
 
 @dataclass(frozen=True)
 class AlgorithmRate:
-    """Rates in Hz of the simulated time; ``error`` is that of ``before`` (sqrt n)."""
+    """Rates in Hz of the simulated time; ``error`` is that of ``before`` (sqrt n of different events)."""
 
     index: int
     name: str
@@ -33,7 +33,8 @@ class PathReport:
 
     ``wall``: seconds of running; ``seconds``: CPU time by stage. ``before``: accepts behind the
     bunch-crossing mask. ``after``: behind the prescale. ``accepted``: in
-    crossings that trigger control let through.
+    crossings that trigger control let through. ``repeats``: how often each event of the source was used, at
+    least 1; errors are those of the events, not of their repetitions.
     """
 
     menu: str
@@ -49,6 +50,7 @@ class PathReport:
     seconds: dict[str, float]
     wall: float
     threads: int
+    repeats: float = 1.0
 
     @property
     def simulated(self) -> float:
@@ -77,7 +79,7 @@ class PathReport:
                 name,
                 int(self.factors[index]) / UNIT,
                 self.rate(int(self.before[index])),
-                self.rate(math.sqrt(self.before[index])),
+                self.rate(math.sqrt(self.before[index] * self.repeats)),
                 self.rate(int(self.after[index])),
                 self.rate(int(self.accepted[index])),
             )
@@ -114,6 +116,7 @@ class PathReport:
             "wall_s": self.wall,
             "stage_s": self.seconds,
             "threads": self.threads,
+            "repeats": self.repeats,
             "crossings_per_s": self.speed,
             "ratio_to_lhc": self.speed / CROSSING_FREQUENCY,
         }

@@ -66,6 +66,8 @@ def print_report(
     summary.add_row("FinOR", f"{report.rate(report.finor) / 1e3:.2f} kHz")
     counted = f"({accounts.accepts} in {report.simulated:.4f} s)"
     summary.add_row("accepts", f"{report.accept_rate / 1e3:.2f} kHz {counted}")
+    if report.repeats > 1:
+        summary.add_row("events", f"each used {report.repeats:.1f} times; errors are those of the sample")
     summary.add_row("dead time", f"{100 * accounts.dead_time:.3f} % of the colliding crossings")
     for reason, lost in accounts.lost.items():
         dead = 100 * accounts.dead[reason] / max(accounts.live_crossings, 1)

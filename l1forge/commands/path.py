@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 EXIT_INTERRUPTED = 130
 TABLE_WIDTH = 130
 """Characters, where the output is not a terminal."""
+DENSE_ORBITS, SPARSE_ORBITS = 8, 64
+"""Orbits of a block."""
 SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"
 
 
@@ -72,11 +74,13 @@ def path(
     `cat orbit.txt | l1forge path - --menu menu.xml`
     """
     import os
+    from dataclasses import replace
 
     from rich.console import Console
 
     from emulator.atomic import write_text
     from emulator.errors import InputError
+    from emulator.filled_stream import FilledStream
     from emulator.filling import LHC, load_scheme
     from emulator.injection import Noise
     from emulator.menu.load import DEFAULT, load_menu
@@ -123,7 +127,7 @@ def path(
     limit = orbits or None
     total = None if source == STANDARD_INPUT else limit
     with stoppable() as stopped:
-        running = trigger.run(_recipes(stream, limit, trigger.halo, output is not None))
+        running = trigger.run(_recipes(stream, limit, trigger, output is not None))
         decisions = watched(trigger, running, total, stopped)
         if output:
             _write(output, decisions, compiled.name)
@@ -133,6 +137,8 @@ def path(
         running.close()
         interrupted = stopped()
     report = trigger.report()
+    if isinstance(stream, FilledStream) and events.n:
+        report = replace(report, repeats=max(1.0, report.colliding / events.n))
     latencies = model_latencies({name: graphs[name] for name in models})
     print_report(console, report, events, stream, latencies)
     document = report.as_json() | {"latency": latencies}
@@ -158,14 +164,18 @@ def _buffer(text: str | None) -> tuple[int, int]:
     return int(depth), int(service)
 
 
-def _recipes(stream: Stream, orbits: int | None, halo: int, everything: bool) -> Iterator[Recipe]:
-    """Blocks of the crossings that are not empty, unless neighbours matter or all are to be written."""
+def _recipes(stream: Stream, orbits: int | None, trigger: TriggerPath, everything: bool) -> Iterator[Recipe]:
+    """Blocks of the crossings that are not empty, unless neighbours matter or all are to be written.
+
+    A sparse block copies nothing and may be large, if there are enough to keep all threads busy.
+    """
     from emulator.stream import ReplayStream
 
-    if isinstance(stream, ReplayStream):
-        return stream.recipes(orbits, 8, halo)
-    sparse = not (halo or everything)
-    return stream.recipes(orbits, 16 if sparse else 8, halo, sparse)
+    halo = trigger.halo
+    if isinstance(stream, ReplayStream) or halo or everything:
+        return stream.recipes(orbits, DENSE_ORBITS, halo)
+    most = SPARSE_ORBITS if orbits is None else orbits // (4 * trigger.threads)
+    return stream.recipes(orbits, min(max(most, DENSE_ORBITS), SPARSE_ORBITS), halo, sparse=True)
 
 
 def _stages(scores: tuple[str, ...], graphs: dict[str, Path]) -> list[Any]:

@@ -95,6 +95,11 @@ def test_prescales_signal_and_trigger_control(run: Run, sample: Path, menu: Path
     assert reports["slow"]["lost"]["dead time 100 BX"] > 0
     assert reports["slow"]["lost"]["buffer full"] > 0
     assert reports["slow"]["accepts"] < reports["plain"]["accepts"]
+    plain = reports["plain"]
+    assert plain["repeats"] == 3 * 2748 / 5000  # errors do not shrink when events come again
+    for row in plain["algorithms"]:
+        expected = (row["count_before"] * plain["repeats"]) ** 0.5 / plain["simulated_s"]
+        assert abs(row["error"] / expected - 1) < 1e-12
     assert set(reports["profile"]["cost_ns_per_crossing"]) == {"L1_SingleJet100", "L1_DoubleJet50"}
 
 
