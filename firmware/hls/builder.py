@@ -70,7 +70,7 @@ class Builder:
         """Record that ``node`` is what the array holds from now on."""
         kind = self.declared(array)
         size = self.source.arrays[array][1]
-        if node.size != size:
+        if size and node.size != size:  # a stream holds what is written to it
             raise self.refuse(f"computes {node.size} values for the array {array!r}", f"{size} elements")
         self.values[array] = Value(node, kind)
 

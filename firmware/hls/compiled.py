@@ -79,9 +79,7 @@ class CompiledProject:
         self.source: Source = read_source(folder)
         self.library = compile_project(folder, optimisation)
         self._function = getattr(ctypes.CDLL(str(self.library)), f"{self.source.name}_double")
-        written = {[a for a in call.arguments if a in self.source.arrays][-1] for call in self.source.calls}
-        self.inputs = [name for name in self.source.arguments if name not in written]
-        self.outputs = [name for name in self.source.arguments if name in written]
+        self.inputs, self.outputs = self.source.inputs, self.source.outputs
 
     def _type(self, name: str) -> Any:
         kind = self.source.type(self.source.arrays[name][0]).fixed

@@ -15,8 +15,10 @@ from firmware.hls.layers import TRANSLATORS
 from firmware.hls.layers.distributed import logic_call
 from firmware.hls.layers.quantiser import quantise
 from firmware.hls.layers.registry import Translator
+from firmware.hls.layers.stream import input_size
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
+from firmware.hls.words import check_words
 
 
 def import_project(
@@ -67,20 +69,21 @@ def write_project(hls_model: Any, folder: str | Path | None = None) -> None:
 
 def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[str] | None) -> Graph:
     builder = Builder(source)
-    written = {argument for call in source.calls for argument in call.arguments}
-    first_written = {_destination(call.arguments, source) for call in source.calls}
-    inputs = [name for name in source.arguments if name not in first_written]
+    read = {argument for call in source.calls for argument in call.arguments}
+    inputs = source.inputs
     for name in inputs:
         cpp = source.type(source.arrays[name][0])
         attributes: dict[str, Any] = {}
         fed = sources.get(name) if isinstance(sources, Mapping) else sources
         if fed is not None:
             attributes["source"] = list(fed)
-        if name in written or name in source.aliases.values():
-            node = builder.add("input", [], (source.arrays[name][1],), cpp.fixed, name, **attributes)
+        if name in read or name in source.aliases.values():
+            node = builder.add("input", [], (input_size(builder, name),), cpp.fixed, name, **attributes)
             builder.store(name, node)
     for call in source.calls:
         builder.layer = call.layer or call.function
+        if source.streamed:
+            check_words(builder, call)
         translate = _translator(source, call.function)
         if translate is None:
             raise InputError(
@@ -91,7 +94,7 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
                 remedy=f"known: {', '.join(sorted(TRANSLATORS))}",
             )
         translate(builder, call)
-    outputs = [builder.value(name).node.name for name in source.arguments if name not in inputs]
+    outputs = [builder.value(name).node.name for name in source.outputs]
     meta = {"hls_project": source.name, "origin": "hls4ml"}
     return Graph(source.name, builder.nodes, outputs, meta)
 
@@ -101,9 +104,3 @@ def _translator(source: Source, function: str) -> Translator | None:
     if function in source.quantisers:
         return quantise
     return logic_call if function in source.logic else TRANSLATORS.get(function)
-
-
-def _destination(arguments: Sequence[str], source: Source) -> str:
-    """The array a call writes: the last of its arguments that is an array of the top function."""
-    arrays = [name for name in arguments if name in source.arrays]
-    return arrays[-1] if arrays else ""

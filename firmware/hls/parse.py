@@ -103,6 +103,8 @@ def _read_parameters(source: Source, text: str) -> None:
 
 
 _CALL = re.compile(r"(?:\w+::)?(\w+)\s*<(.*)>\s*\((.*)\)", flags=re.S)
+_STREAM = re.compile(r"hls::stream<\s*(\w+)\s*>\s*&\s*(\w+)")
+_STREAM_HERE = re.compile(r"hls::stream<\s*(\w+)\s*>\s*(\w+)\s*(?:\(\"\w+\"\))?")
 _ARRAY = re.compile(r"(.+?)\s+(\w+)\s*\[(.*)\]", flags=re.S)
 
 
@@ -145,19 +147,32 @@ def _read_top(source: Source, text: str) -> None:
     match = re.search(rf"void\s+{re.escape(source.name)}\s*\((.*?)\)\s*\{{(.*)\}}", layers, flags=re.S)
     if match is None:
         raise source.error("top function not found", "top function", source.name)
-    if "hls::stream" in match.group(1):
-        raise source.error(
-            "io_stream projects are not supported",
-            "top function",
-            remedy="convert with io_type='io_parallel': the arithmetic is that of the same layers",
-        )
     for argument in split_arguments(_strip_comments(match.group(1))):
+        if stream := _STREAM.fullmatch(argument):
+            source.streamed = True
+            source.arrays[stream.group(2)] = (stream.group(1), _argument_size(source, stream.group(2)))
+            source.arguments.append(stream.group(2))
+            continue
         array = _ARRAY.fullmatch(argument)
         if array is None:
             raise source.error("argument is not an array", "top function", argument)
+        if (source.folder / "firmware" / "weights" / f"{array.group(2)}.h").is_file():
+            continue  # weights in memories outside (BramFactor)
         source.arrays[array.group(2)] = (array.group(1), _array_size(source, array.group(3)))
         source.arguments.append(array.group(2))
     _read_body(source, match.group(2))
+
+
+def _argument_size(source: Source, name: str) -> int:
+    """Elements that pass a stream of the top function, from bridge or test bench; 0 if they are not there."""
+    for file in (f"{source.name}_bridge.cpp", f"{source.name}_test.cpp"):
+        path = source.folder / file
+        text = _read(path) if path.is_file() else ""
+        pattern = rf"<[^<>()]*,\s*([\d\s*]+)>\((?:in, )?{name}(?:_ap)?\b"
+        sizes = {_array_size(source, size) for size in re.findall(pattern, text)}
+        if len(sizes) == 1:
+            return sizes.pop()
+    return 0
 
 
 def _strip_blocks(text: str) -> str:
@@ -179,6 +194,8 @@ def _read_body(source: Source, body: str) -> None:
         elif match := _CALL.fullmatch(words):
             function, template, arguments = match.groups()
             source.calls.append(Call(function, split_arguments(template), split_arguments(arguments), layer))
+        elif match := _STREAM_HERE.fullmatch(words):
+            source.arrays[match.group(2)] = (match.group(1), 0)
         elif match := _ARRAY.fullmatch(words):
             source.arrays[match.group(2)] = (match.group(1), _array_size(source, match.group(3)))
         else:

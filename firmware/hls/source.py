@@ -71,7 +71,8 @@ class Source:
     ``arguments`` are the top function's arrays (name, type name, size) in order; ``arrays`` all arrays by
     name; ``aliases`` maps ``auto& a = b``; ``weight_files`` maps a weight to its text file; ``quantisers``
     are generated functions that cast every element to a type of its own ("0" where it is dropped);
-    ``logic``, ``kernels`` and ``buffers`` are the other generated functions.
+    ``logic``, ``kernels`` and ``buffers`` are the other generated functions. In an io_stream project
+    (``streamed``) the arrays are streams; the size 0 stands for as many elements as the writer writes.
     """
 
     folder: Path
@@ -90,6 +91,23 @@ class Source:
     logic: dict[str, Logic] = field(default_factory=dict)
     kernels: dict[str, EinsumKernel] = field(default_factory=dict)
     buffers: dict[str, list[list[int]]] = field(default_factory=dict)
+    streamed: bool = False
+
+    def written_by(self, call: Call) -> list[str]:
+        """The arrays that a call writes: the last one among its arguments, or all copies of a stream."""
+        arrays = [name for name in call.arguments if name in self.arrays]
+        return arrays[1:] if call.function == "clone_stream" else arrays[-1:]
+
+    @property
+    def inputs(self) -> list[str]:
+        """The arguments of the top function that nothing writes, in order."""
+        written = {name for call in self.calls for name in self.written_by(call)}
+        return [name for name in self.arguments if name not in written]
+
+    @property
+    def outputs(self) -> list[str]:
+        inputs = self.inputs
+        return [name for name in self.arguments if name not in inputs]
 
     def error(self, problem: str, where: str, value: object = None, remedy: str | None = None) -> InputError:
         return InputError(problem, file=self.file, field=where, value=value, remedy=remedy)
@@ -123,6 +141,15 @@ class Source:
         if text.startswith(("ap_int", "ap_uint")):  # assigned from ap_fixed, these truncate towards zero
             kind = replace(kind, rounding=Rounding.TRN_ZERO)
         return CppType(kind, text)
+
+    def pack(self, text: str) -> int:
+        """Elements that one word of a stream holds: N of ``nnet::array<T, N>``."""
+        words = self.typedefs.get(text, text)
+        match = re.fullmatch(r"nnet::array<.*,([^,<>]*)>", words.replace(" ", ""))
+        size = evaluate(match.group(1), lambda name: self.numbers.get(name, name), text) if match else 0
+        if not isinstance(size, int) or size < 1:
+            raise self.error("stream of unknown width", text, words)
+        return size
 
     def exponent_width(self, text: str, config: Config) -> int | None:
         """Bits of the exponent if the type is a power of two with a sign, else None."""

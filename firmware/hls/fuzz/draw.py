@@ -22,7 +22,11 @@ class Draw:
         self.precision: dict[str, dict[str, str]] = {}
         self.shapes: dict[str, Shape] = {}
         self.binary: dict[str, bool] = {}
-        self.strategy, self.reuse = "Latency", 1
+        self.strategy, self.reuse, self.io = "Latency", 1, "io_parallel"
+
+    @property
+    def streamed(self) -> bool:
+        return self.io == "io_stream"
 
     def integer(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high + 1))

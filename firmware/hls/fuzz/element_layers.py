@@ -64,7 +64,7 @@ def softmax(g: Draw, x: str) -> str:
         n_in=int(np.prod(g.shapes[x])), activation="linear",
     )  # fmt: skip
     shape = g.shapes[x]
-    axis = g.integer(0, len(shape) - 1)
+    axis = g.integer(0, len(shape) - 1) if not g.streamed else len(shape) - 1
     slices = {"n_outer": int(np.prod(shape[:axis])), "n_inner": int(np.prod(shape[axis + 1 :]))}
     kind = g.choice(["latency", "stable", "legacy", "argmax"])
     types = {"result": g.type(4, 14, signed=False)}

@@ -39,6 +39,10 @@ _BY_RANK: dict[int, list[Maker]] = {
 }  # fmt: skip
 
 
+_PARALLEL: list[Maker] = [dot, einsum, einsum_dense, quantiser, flatten]
+"""Layers that hls4ml has for io_parallel only, or whose stream only some layers can read."""
+
+
 class Generator(Draw):
     """Draws one network; the seed of ``rng`` decides everything."""
 
@@ -48,6 +52,8 @@ class Generator(Draw):
             self.strategy, self.reuse = "Resource", self.integer(1, 8)
         elif self.chance(0.15):
             self.strategy = DISTRIBUTED
+        if self.chance(0.15):
+            self.io = "io_stream"
         start: list[Shape] = [(self.integer(2, 8),), (self.integer(3, 6), self.integer(1, 3))]
         shape = start[0] if self.chance(0.7) else start[1]
         if self.chance(0.1):
@@ -59,11 +65,12 @@ class Generator(Draw):
         if words:
             name = embedding(self, name)
         for _ in range(depth):
-            name = self.choice(_BY_RANK[len(self.shapes[name])])(self, name)
+            makers = _BY_RANK[len(self.shapes[name])]
+            name = self.choice([m for m in makers if not (self.streamed and m in _PARALLEL)])(self, name)
         label = " ".join(layer["class_name"] for layer in self.layers)
         outputs = [name]
         if self.chance(0.2):  # a second output, which other layers may read too
             other = self.choice(self.layers)
             if other["class_name"] in ("Dense", "Merge", "Activation", "BatchNormalization"):
                 outputs += [other["name"]] if other["name"] != name else []
-        return Network(self.layers, self.precision, outputs, self.strategy, self.reuse, label)
+        return Network(self.layers, self.precision, outputs, self.strategy, self.reuse, self.io, label)

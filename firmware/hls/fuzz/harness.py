@@ -35,9 +35,7 @@ class Built:
 
 def describe(name: str, folder: Path) -> Built:
     source = read_source(folder)
-    written = {[a for a in call.arguments if a in source.arrays][-1] for call in source.calls}
-    inputs = [a for a in source.arguments if a not in written]
-    return Built(name, folder, source, inputs, [a for a in source.arguments if a in written])
+    return Built(name, folder, source, source.inputs, source.outputs)
 
 
 def headers(folder: Path) -> Path:
@@ -62,6 +60,8 @@ def _wrapper(built: Built) -> str:
         f"  using namespace {built.name};",
         "  for (long e = 0; e < n; e++) {",
     ]
+    if built.source.streamed:
+        return "\n".join([*lines, *_streams(built), "  }", "}", ""])
     for kind, names in (("in", built.inputs), ("out", built.outputs)):
         for number, array in enumerate(names):
             type_name, size = built.source.arrays[array]
@@ -83,6 +83,34 @@ def _wrapper(built: Built) -> str:
             f" out[{number}][e * {size} + i] = v.to_int64(); }}"
         )
     return "\n".join([*lines, "  }", "}", ""])
+
+
+def _streams(built: Built) -> list[str]:
+    """The same for streams: words of several elements in, words out."""
+    lines, kinds = [], {}
+    for kind, names in (("in", built.inputs), ("out", built.outputs)):
+        for number, array in enumerate(names):
+            kinds[array] = (f"{kind}_{number}", f"{built.name}::{built.source.arrays[array][0]}")
+            lines.append(f"    hls::stream<{kinds[array][1]}> {kinds[array][0]};")
+    for number, array in enumerate(built.inputs):
+        stream, word = kinds[array]
+        size, width = built.source.arrays[array][1], built.type(array).width
+        lines.append(
+            f"    for (int i = 0; i < {size}; i += {word}::size) {{ {word} w;"
+            f" for (int j = 0; j < {word}::size; j++) w[j].range({width} - 1, 0) ="
+            f" in[{number}][e * {size} + i + j]; {stream}.write(w); }}"
+        )
+    lines.append(f"    {built.name}::{built.name}({', '.join(kinds[a][0] for a in built.source.arguments)});")
+    for number, array in enumerate(built.outputs):
+        stream, word = kinds[array]
+        size, kind_ = built.source.arrays[array][1], built.type(array)
+        holder = f"ap_{'' if kind_.signed else 'u'}int<{kind_.width}>"
+        lines.append(
+            f"    for (int i = 0; i < {size}; i += {word}::size) {{ {word} w = {stream}.read();"
+            f" for (int j = 0; j < {word}::size; j++) {{ {holder} v = 0; v.range() = w[j].range();"
+            f" out[{number}][e * {size} + i + j] = v.to_int64(); }} }}"
+        )
+    return lines
 
 
 def compile_together(builds: Sequence[Built], folder: Path) -> Path:

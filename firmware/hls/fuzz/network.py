@@ -13,6 +13,7 @@ import numpy as np
 from emulator.atomic import write_text
 from emulator.errors import InputError
 
+HEAD = ("label", "outputs", "strategy", "reuse", "io", "precision", "events")
 DISTRIBUTED = "distributed_arithmetic"
 WITH_LOGIC = ("Dense", "Conv1D", "Conv2D", "EinsumDense")
 """Layers that hls4ml can write with that strategy."""
@@ -27,12 +28,13 @@ class Network:
     outputs: list[str]
     strategy: str = "Latency"
     reuse: int = 1
+    io: str = "io_parallel"
     label: str = ""
     events: list[list[int]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Readable text form: one layer a line."""
-        head = {k: getattr(self, k) for k in ("label", "outputs", "strategy", "reuse", "precision", "events")}
+        head = {k: getattr(self, k) for k in HEAD}
         lines = ",\n".join("  " + json.dumps(layer) for layer in self.layers)
         return json.dumps(head)[:-1] + ', "layers": [\n' + lines + "\n]}\n"
 
@@ -61,7 +63,12 @@ def model_graph(network: Network, name: str, folder: Path) -> Any:
     from hls4ml.utils.config import create_config
 
     config = create_config(
-        output_dir=str(folder), project_name=name, backend="Vitis", namespace=name, write_weights_txt=False
+        output_dir=str(folder),
+        project_name=name,
+        backend="Vitis",
+        io_type=network.io,
+        namespace=name,
+        write_weights_txt=False,
     )
     layers: dict[str, dict[str, Any]] = {
         layer["name"]: {"Precision": network.precision.get(layer["name"], {})} for layer in network.layers
@@ -116,6 +123,7 @@ def write_slim(model: Any) -> None:
     writer.write_weights(model)
     writer.write_defines(model)
     writer.write_parameters(model)
+    writer.write_bridge(model)
     headers = Path(model.config.get_output_dir()) / "firmware" / "nnet_utils"
     headers.mkdir(parents=True, exist_ok=True)
     import hls4ml

@@ -8,7 +8,7 @@ from firmware.hls.fuzz.draw import Draw
 
 def _spatial(g: Draw, size: int, window: int, stride: int) -> tuple[int, int, int]:
     """Output size and padding on both sides, valid or same."""
-    if g.chance(0.5) and size >= window:
+    if (g.chance(0.5) or g.streamed) and size >= window:  # streams are padded by layers of their own
         return (size - window) // stride + 1, 0, 0
     count = -(-size // stride)
     total = max((count - 1) * stride + window - size, 0)

@@ -13,6 +13,7 @@ from firmware.hls.layers import (  # noqa: F401
     pooling,
     score,
     softmax,
+    stream,
     tables,
 )
 from firmware.hls.layers.registry import TRANSLATORS, translator

@@ -137,11 +137,13 @@ def binary_tanh(builder: Builder, call: Call) -> None:
 
 @translator("ternary_tanh", elementwise=True)
 def ternary_tanh(builder: Builder, call: Call) -> None:
-    """Compares 2x, wrapped into the input's own type as the C++ does, with ±1."""
+    """Compares 2x, wrapped into the input's own type as the C++ does, with ±1; in io_stream x itself."""
     source, result = call.arguments
     value, kind = builder.value(source), builder.declared(result).fixed
-    two = Constant(FixedType(2, 2, False), np.array([2]))
-    doubled = builder.scaled(value.node, two, kind=value.cpp.fixed)
+    doubled = value.node
+    if not builder.source.streamed:
+        two = Constant(FixedType(2, 2, False), np.array([2]))
+        doubled = builder.scaled(value.node, two, kind=value.cpp.fixed)
     above = builder.pair(
         "subtract",
         builder.number(1),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, Value, config_of
 from firmware.hls.layers.dense import dense_nodes
+from firmware.hls.layers.distributed import windows_logic
 from firmware.hls.layers.registry import translator
 from firmware.hls.layers.windows import OUTSIDE, axes, gather, windows, with_channels
 from firmware.hls.source import Call, Config, CppType
@@ -28,8 +30,15 @@ def _convolve(
     positions = windows(spatial)
     taps = positions.shape[1]
     multiplier = builder.source.member(config, "mult_config")
+    if builder.source.streamed:
+        _check_stream(builder, config, rank, positions)
     strategy = str(builder.source.value(multiplier, "strategy", "latency"))
     n_in = taps * channels
+    gathered = gather(builder, x.node, with_channels(positions, channels).reshape(len(positions), n_in))
+    size = len(positions) * filters
+    if strategy == "distributed_arithmetic":  # only io_stream comes here with it
+        node = windows_logic(builder, multiplier, gathered, result.fixed)
+        return builder.add("reshape", [node], (size,), result.fixed, builder.layer)
     reuse = get(config, "reuse_factor")
     if strategy != "latency" and (reuse > n_in or -(-n_in * filters // reuse) % filters):
         raise builder.refuse(
@@ -53,7 +62,6 @@ def _convolve(
         taken = builder.weight(weight, "weight_t", config, n_in * filters)
         resource = strategy in ("resource", "resource_unrolled")
         matrix = taken.data.reshape(filters, n_in).T if resource else taken.data.reshape(n_in, filters)
-    gathered = gather(builder, x.node, with_channels(positions, channels).reshape(len(positions), n_in))
     node = dense_nodes(
         builder,
         gathered,
@@ -64,8 +72,24 @@ def _convolve(
         result,
         None,
     )
-    size = len(positions) * filters
     return builder.add("reshape", [node], (size,), result.fixed, builder.layer)
+
+
+def _check_stream(builder: Builder, config: Config, rank: int, positions: NDArray[np.int64]) -> None:
+    """io_stream pads with layers of its own, and does not step over rows of a window that is one row high."""
+    if (positions == OUTSIDE).any():
+        raise builder.refuse("convolution with padding: with io_stream the C++ stops at an assertion")
+    get = builder.source.integer
+    if (
+        rank == 2
+        and get(config, "filt_height") == 1
+        and get(config, "stride_height") > 1
+        and get(config, "filt_width") > 1
+    ):
+        raise builder.refuse(
+            "windows of one row with a stride in height: with io_stream the C++ computes every row",
+            remedy="convert with io_type='io_parallel'",
+        )
 
 
 def _inherit(multiplier: Config, config: Config, depthwise: bool) -> Config:

@@ -70,6 +70,8 @@ def _input_order(builder: Builder, config: Config, n_in: int, accum: FixedType) 
     if strategy != "latency" and reuse > n_in:
         default = "DenseResource_rf_gt_nin" + ("" if reuse % n_in else "_rem0")
     kernel = config.templates.get("kernel", default).split("::")[-1]
+    if builder.source.streamed and kernel.startswith("dense_resource_unrolled") and not _any_order(accum):
+        raise builder.refuse("with io_stream the order of the sum depends on the backend", str(accum))
     if kernel == "DenseLatency":
         return list(range(n_in))
     if kernel == "DenseResource_rf_leq_nin":

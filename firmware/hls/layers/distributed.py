@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from emulator.fixed import FixedType
 from emulator.graph import Node
 from firmware.hls.builder import Builder, config_of
 from firmware.hls.layers.registry import translator
@@ -50,6 +51,15 @@ def member_name(builder: Builder, config: Config, key: str) -> str:
     if match is None:
         raise builder.refuse(f"config lacks {key!r}", config.name)
     return match.group(1)
+
+
+def windows_logic(builder: Builder, config: Config, windows: Node, kind: FixedType) -> Node:
+    """io_stream: the logic behind a kernel named ``dense_da_wrapper_N``, on rows of windows."""
+    kernel = config.templates.get("kernel", "").split("::")[-1]
+    name = kernel.replace("dense_da_wrapper_", "dense_da_")
+    if name not in builder.source.logic:
+        raise builder.refuse("generated logic is not in nnet_code_gen.h", kernel)
+    return apply_logic(builder, builder.source.logic[name], windows, kind)
 
 
 @translator("conv1d_cl", "conv2d_cl")

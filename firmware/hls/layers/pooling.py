@@ -22,6 +22,11 @@ def pooling(builder: Builder, call: Call) -> None:
     count_pad = str(builder.source.value(config, "count_pad", "false")) == "true"
     covered = (positions != OUTSIDE).sum(axis=1)
     lengths = np.full_like(covered, positions.shape[1]) if count_pad else covered
+    if builder.source.streamed and (covered != positions.shape[1]).any():
+        raise builder.refuse(
+            "pooling with padding: with io_stream the C++ stops at an assertion",
+            remedy="pad with a ZeroPadding layer of its own, or convert with io_type='io_parallel'",
+        )
     _pool(builder, call, config, positions, lengths)
 
 
@@ -53,13 +58,17 @@ def _pool(
     top_bit = -(1 << (x.type.width - 1)) if x.type.signed else 1 << (x.type.width - 1)
     outside = top_bit if operation == "Max" else 0
     parts = [gather(builder, x, numbers[:, tap, :].ravel(), outside) for tap in range(numbers.shape[1])]
+    if builder.source.streamed:  # the window is held in the accumulator's type
+        parts = [builder.cast(part, accum) for part in parts]
     if operation == "Max":
         largest = parts[0]
         for part in parts[1:]:
             largest = builder.pair("maximum", largest, part)
         pooled = builder.cast(largest, accum)
     elif operation == "Average":
-        pooled = _divide(builder, _total(builder, parts, accum), np.repeat(lengths, channels), accum)
+        tree = builder.source.streamed and not call.function.startswith("global")
+        total = builder.reduce("add", parts, accum) if tree else _total(builder, parts, accum)
+        pooled = _divide(builder, total, np.repeat(lengths, channels), accum)
     else:
         raise builder.refuse("pooling operation is not supported", operation)
     builder.store(result, builder.cast(pooled, builder.declared(result).fixed, builder.layer))

@@ -39,6 +39,9 @@ def softmax(builder: Builder, call: Call) -> None:
     outer, inner = 1, 1
     if call.function == "softmax_multidim":
         outer, inner = (builder.source.integer(config, key) for key in ("n_outer", "n_inner"))
+    if builder.source.streamed:  # one slice a word, along the channels
+        n_slice = builder.source.pack(call.template[0])
+        outer = x.size // n_slice
     implementation = str(builder.source.value(config, "implementation", "latency"))
     numbers = np.arange(outer * n_slice * inner).reshape(outer, n_slice, inner)
     parts = [builder.take(x, numbers[:, j, :].ravel().tolist(), (outer * inner,)) for j in range(n_slice)]
@@ -105,7 +108,8 @@ def _stable(builder: Builder, config: Config, parts: list[Node], kind: FixedType
 def _legacy(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
     """1 / Σ exp(x_j − x_i), each from a table of one type that also holds the sum."""
     target = builder.source.type("table_t", config).fixed if "table_t" in config.types else FixedType(18, 8)
-    exp_size, inv_size = (builder.source.integer(config, key) for key in ("exp_table_size", "inv_table_size"))
+    keys = ("table_size", "table_size") if builder.source.streamed else ("exp_table_size", "inv_table_size")
+    exp_size, inv_size = (builder.source.integer(config, key, 1024) for key in keys)
     exponential = constant(
         [exp(single(16.0 * (i - exp_size / 2.0) / exp_size)) for i in range(exp_size)], target
     )

@@ -154,7 +154,10 @@ def elu_layer(builder: Builder, call: Call) -> None:
 @translator("selu", elementwise=True)
 def selu_layer(builder: Builder, call: Call) -> None:
     size = builder.source.integer(config_of(builder, call), "table_size")
-    slope = constant([1.0507009873554805], FixedType(16, 1, False))
+    kind = FixedType(16, 1, False)
+    if builder.source.streamed:  # io_stream casts the slope to the input's type
+        kind = builder.value(call.arguments[0]).cpp.fixed
+    slope = constant([1.0507009873554805], kind)
     _exponential(builder, call, _ONE, slope, [selu(single(-8.0 * i / size)) for i in range(size)])
 
 

@@ -2,68 +2,30 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from emulator.errors import InputError
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from firmware.hls.compare import compare as compare_values
-from firmware.hls.compare import compare_with_graph
 from firmware.hls.export import import_project
-from firmware.hls.fuzz.campaign import build, stimuli
-from firmware.hls.fuzz.generate import Generator
-from firmware.hls.fuzz.harness import compile_together, describe, run
+from firmware.hls.fuzz.campaign import build
 from firmware.hls.fuzz.network import DISTRIBUTED, Network
+
+from .networks import compare, drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def drawn(*makers: str, shape: tuple[int, ...], types: dict[str, str], seed: int = 3) -> Network:
-    """The fuzzer's layers of these names, one after the other, weights as logic."""
-    from firmware.hls.fuzz import dense_layers, element_layers, spatial_layers
-
-    g = Generator(np.random.default_rng(seed))
-    g.strategy = DISTRIBUTED
-    name = g.add("InputLayer", shape, ["input"], {"result": "fixed<8,3>"})
-    g.layers[-1]["input_shape"] = list(shape)
-    for maker in makers:
-        module = next(m for m in (dense_layers, element_layers, spatial_layers) if hasattr(m, maker))
-        name = getattr(module, maker)(g, name)
-        if maker != "quantiser":
-            g.precision[name] |= types
-    return Network(g.layers, g.precision, [name], DISTRIBUTED)
-
-
 def dense() -> Network:
-    return drawn("dense", shape=(4,), types={"result": "fixed<20,10>"}, seed=7)
-
-
-def compare(network: Network, folder: Path, change: Callable[[str], str] = str) -> Graph:
-    """Write, change the generated code, compile and compare graph, kernel and C++ on all stimuli."""
-    build(network, "net0", folder / "net0")
-    path = folder / "net0" / "firmware" / "nnet_utils" / "nnet_code_gen.h"
-    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-    built, graph = describe("net0", folder / "net0"), import_project(folder / "net0")
-    library = ctypes.CDLL(str(compile_together([built], folder)))
-    size = built.source.arrays[built.inputs[0]][1]
-    inputs = stimuli(np.random.default_rng(1), built.type(built.inputs[0]), size, 300)
-    found = run(library, built, [inputs])
-    assert [r.first for r in compare_with_graph(graph, inputs, found)] == [None]
-    fast = compile_graph(graph).run_array(np.ascontiguousarray(inputs.T))[graph.outputs[0]]
-    assert compare_values("kernel", np.moveaxis(fast, -1, 0), found[0]).first is None
-    assert len(np.unique(found[0])) > 20
-    return graph
+    return drawn("dense", shape=(4,), types={"result": "fixed<20,10>"}, seed=7, strategy=DISTRIBUTED)
 
 
 def test_dense_with_its_quantiser_inside(tmp_path: Path) -> None:
     """An HGQ quantiser moves into the logic of the dense layer; the graph keeps one dense node."""
-    network = drawn("quantiser", "dense", shape=(5,), types={"result": "fixed<14,7,RND_CONV,SAT>"})
+    network = drawn(
+        "quantiser", "dense", shape=(5,), types={"result": "fixed<14,7,RND_CONV,SAT>"}, strategy=DISTRIBUTED
+    )
     graph = compare(network, tmp_path)
     assert not list((tmp_path / "net0" / "firmware" / "weights").glob("w*"))
     assert [node.op for node in graph.nodes].count("dense") == 1
@@ -71,11 +33,16 @@ def test_dense_with_its_quantiser_inside(tmp_path: Path) -> None:
 
 def test_convolution_and_einsum(tmp_path: Path) -> None:
     types = {"accum": "fixed<18,9>", "result": "fixed<12,6,RND,SAT>"}
-    compare(drawn("conv1d", "einsum_dense", shape=(5, 3), types=types, seed=8), tmp_path)
+    compare(
+        drawn("conv1d", "einsum_dense", shape=(5, 3), types=types, seed=8, strategy=DISTRIBUTED), tmp_path
+    )
 
 
 def test_convolution_in_two_dimensions(tmp_path: Path) -> None:
-    compare(drawn("conv2d", shape=(4, 3, 2), types={"result": "fixed<12,6>"}, seed=2), tmp_path)
+    compare(
+        drawn("conv2d", shape=(4, 3, 2), types={"result": "fixed<12,6>"}, seed=2, strategy=DISTRIBUTED),
+        tmp_path,
+    )
 
 
 def _logic(text: str) -> str:

@@ -56,7 +56,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "config": (_replace("encoder.cpp", ", config4>", ", config99>"), "unknown config struct"),
     "type": (_replace("defines.h", "ap_fixed<11,11>", "float"), "floating point"),
-    "stream": (_replace("encoder.cpp", "input_t x[8]", "hls::stream<input_t> &x"), "io_stream"),
+    "stream": (_replace("encoder.cpp", "input_t x[8]", "hls::stream<input_t> &x"), "stream of unknown width"),
     "kernel": (
         _replace("parameters.h", "nnet::DenseLatency", "nnet::DenseMagic"),
         "dense kernel is not supported",
