@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -62,6 +63,22 @@ def load(_context: Any, address: Any, index: Any, like: Any) -> Any:
     return like.dtype(types.int64, types.int64, like), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(_context: Any, address: Any, index: Any, like: Any) -> Any:
+    """Ask for the cache line of what ``load`` would return."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        element, byte, number = context.get_data_type(like.dtype), ir.IntType(8), ir.IntType(32)
+        pointer = builder.inttoptr(arguments[0], element.as_pointer())
+        pointer = builder.bitcast(builder.gep(pointer, [arguments[1]]), byte.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], kind)
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, like), generate
+
+
 @kernel
 def _copy(address: int, first: int, count: int, target: Any) -> None:
     for index in range(count):
@@ -89,10 +106,12 @@ def gather(addresses: Any, n: int, start: int, width: int, halo: int, wrap: bool
 
 @kernel
 def pick(addresses: Any, places: Any, out: Any) -> None:
-    """Copy rows of the crossings ``places``."""
-    for row in range(addresses.shape[0]):
-        address, target = addresses[row], out[row]
+    """Copy rows of the crossings ``places``, lines apart: those of the next row are asked for ahead."""
+    last = addresses.shape[0] - 1
+    for row in range(last + 1):
+        address, following, target = addresses[row], addresses[min(row + 1, last)], out[row]
         for index in range(places.shape[0]):
+            prefetch(following, places[index], target)
             target[index] = load(address, places[index], target)
 
 
