@@ -189,13 +189,14 @@ class FilledStream:
         for orbit in range(start // ORBIT, -(-stop // ORBIT)) if self.signal or self.noise else ():
             rng = random.of(orbit)
             shift = orbit * ORBIT - start
+            whole = 0 <= shift <= stop - start - ORBIT
             if self.signal:
                 at, which = self.signal.draw(self.scheme, rng)
-                keep = (at + shift >= 0) & (at + shift < stop - start)
+                keep = slice(None) if whole else (at + shift >= 0) & (at + shift < stop - start)
                 signals.append((at[keep] + shift, which[keep]))
             if self.noise:
                 at, values = self.noise.draw(self.scheme, rng)
-                keep = (at + shift >= 0) & (at + shift < stop - start)
+                keep = slice(None) if whole else (at + shift >= 0) & (at + shift < stop - start)
                 noises.append((at[keep] + shift, {name: value[keep] for name, value in values.items()}))
         none = np.empty(0, np.int64)
         names = noises[0][1] if noises else {}
