@@ -1,20 +1,19 @@
-"""Brevitas through QONNX to hls4ml: quantisers with power-of-two scales become fixed-point types."""
+"""ONNX, and Brevitas through QONNX, to hls4ml: quantisers become fixed-point types."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
-from firmware.hls.convert import PART, apply_precision, refusals
 from firmware.hls.environment import TENSORFLOW_SETTINGS
+from firmware.hls.frontend import Settings, hls_model, read_onnx
 
 
 def export_qonnx(network: Any, example: Any, path: str | Path) -> None:
-    """Write a Brevitas network as QONNX, cleaned up as hls4ml needs it (Gemm split, shapes inferred).
+    """Write a Brevitas network as QONNX, cleaned up (constants folded, shapes inferred).
 
     Parameters
     ----------
@@ -28,7 +27,7 @@ def export_qonnx(network: Any, example: Any, path: str | Path) -> None:
 
 
 def clean_qonnx(path: str | Path) -> Any:
-    """The QONNX model of a file with constants folded, Gemm turned into MatMul and channels last.
+    """The QONNX model of a file with constants folded, shapes inferred and a batch of one.
 
     Raises
     ------
@@ -36,56 +35,66 @@ def clean_qonnx(path: str | Path) -> Any:
         If the file is not an ONNX model.
     """
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+    from qonnx.transformation.change_batchsize import ChangeBatchSize
     from qonnx.util.cleanup import cleanup_model
 
     try:
-        model = cleanup_model(ModelWrapper(str(path)))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"cannot read the ONNX model: {error}", file=path) from error
-    return cleanup_model(model.transform(GemmToMatMul()))
+        model = ModelWrapper(str(path))
+        if not model.graph.node:
+            raise ValueError("it holds no operations")
+        _separate_repeats(model.graph)
+        weights = {tensor.name for tensor in model.graph.initializer}
+        inputs = [tensor.name for tensor in model.graph.input if tensor.name not in weights]
+        if any((model.get_tensor_shape(name) or [1])[0] != 1 for name in inputs):
+            model = model.transform(ChangeBatchSize(1))
+        return cleanup_model(model)
+    except Exception as error:  # protobuf, onnx and qonnx each have their own
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"cannot read the ONNX model: {problem}", file=path, remedy="check that it is an .onnx file"
+        ) from error
+
+
+def _separate_repeats(graph: Any) -> None:
+    """An Identity for an input that a node reads twice: qonnx renames only the first of them."""
+    from onnx import helper
+
+    place = 0
+    while place < len(graph.node):
+        node = graph.node[place]
+        for k, name in enumerate(node.input):
+            if name and name in node.input[:k]:
+                copied = f"{name}_{place}_{k}"
+                node.input[k] = copied
+                graph.node.insert(place, helper.make_node("Identity", [name], [copied]))
+                place += 1
+        place += 1
 
 
 def convert_onnx(
     path: str | Path,
     name: str,
     output_dir: str | Path,
-    input_type: str,
+    input_type: str | Mapping[str, str],
     precision: Mapping[str, Mapping[str, str]] | None = None,
-    *,
-    strategy: str = "Latency",
-    reuse_factor: int = 1,
-    part: str = PART,
-    clock_ns: float = 2.5,
+    **settings: Unpack[Settings],
 ) -> Any:
-    """Convert a QONNX file to an hls4ml ``ModelGraph`` for Vitis HLS.
+    """Convert an ONNX or QONNX file to an hls4ml ``ModelGraph`` for Vitis HLS.
 
-    Export with ``export_qonnx``; use Brevitas' ``*FixedPoint`` quantisers, because only power-of-two scales
-    are fixed-point types. Parameters are those of ``convert_keras``.
+    Export Brevitas networks with ``export_qonnx``. Scales that are powers of two become fixed-point types;
+    other scales become integer weights and a layer that scales. Inputs are named as in the cleaned model
+    (``global_in``). The other parameters are those of ``convert_torch``.
 
     Raises
     ------
     InputError
-        If the file cannot be read, hls4ml cannot convert a layer, or a type does not parse.
+        If the file cannot be read, a layer cannot be converted, or a type does not parse.
     """
     os.environ.update(TENSORFLOW_SETTINGS)  # QONNX loads TensorFlow; QKeras may be wanted later
-    import hls4ml
-
-    kind = FixedType.parse(input_type, field="input_type")
-    model = clean_qonnx(path)
-    remedy = "quantise inputs, weights, biases and activations with Brevitas' *FixedPoint quantisers"
-    with refusals("the model", remedy, file=path):
-        config = hls4ml.utils.config_from_onnx_model(model, granularity="name", backend="Vitis")
-        kinds = {model.graph.input[0].name: {"result": str(kind)}}
-        apply_precision(config, kinds | dict(precision or {}))
-        config["Model"] |= {"Strategy": strategy, "ReuseFactor": reuse_factor}
-        return hls4ml.converters.convert_from_onnx_model(
-            model,
-            hls_config=config,
-            output_dir=str(output_dir),
-            project_name=name,
-            backend="Vitis",
-            io_type="io_parallel",
-            part=part,
-            clock_period=clock_ns,
-        )
+    try:
+        return hls_model(read_onnx(clean_qonnx(path)), name, output_dir, input_type, precision, **settings)
+    except InputError as error:
+        if error.file is not None:
+            raise
+        told = {"field": error.field, "value": error.value, "remedy": error.remedy}
+        raise InputError(error.problem, file=path, **told) from error  # type: ignore[arg-type]

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from firmware.hls.pytorch.layers import Layers, Tensor, handler
-from firmware.hls.pytorch.modules import refuse
-from firmware.hls.pytorch.program import Operation
+from firmware.hls.frontend.layers import Layers, Tensor, handler
+from firmware.hls.frontend.program import Operation, refuse
 
 
 @handler("cat", "concat", "concatenate", "hstack")
@@ -44,11 +43,14 @@ def _linear(net: Layers, op: Operation, x: Tensor, weight: Any, bias: Any = None
     if isinstance(weight, Tensor) or isinstance(bias, Tensor):
         raise refuse("weights that depend on the inputs are not supported", op.name)
     x = net.plain(x)
-    n_out, n_in = weight.shape
-    return net.add(
-        op.name, "Dense", [x], (*x.shape[:-1], n_out), n_in=n_in, n_out=n_out,
-        weight_data=np.ascontiguousarray(weight.T), bias_data=bias, use_bias=bias is not None,
-    )  # fmt: skip
+    given, scale = net.weights(weight, bias)
+    n_out, n_in = given["weight_data"].shape
+    given["weight_data"] = np.ascontiguousarray(given["weight_data"].T)
+    name = op.name if scale is None else f"{op.name}_integers"
+    made = net.add(name, "Dense", [x], (*x.shape[:-1], n_out), n_in=n_in, n_out=n_out, **given)
+    if scale is None:
+        return made
+    return net.scaled(op.name, made, scale, 0 if bias is None else getattr(bias, "values", bias))
 
 
 @handler("matmul", "mm", "bmm")

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.errors import InputError
-
-
-def refuse(problem: str, name: str, value: object = None, remedy: str | None = None) -> InputError:
-    return InputError(problem, field=f"layer {name}", value=value, remedy=remedy)
+from firmware.hls.frontend.program import refuse
 
 
 def as_function(

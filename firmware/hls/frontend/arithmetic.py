@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from firmware.hls.pytorch.activations import clamp, hard_sigmoid
-from firmware.hls.pytorch.layers import HANDLERS, Layers, Tensor, handler, number
-from firmware.hls.pytorch.modules import refuse
-from firmware.hls.pytorch.moves import move
-from firmware.hls.pytorch.program import Operation, Value
+from firmware.hls.frontend.activations import clamp, hard_sigmoid
+from firmware.hls.frontend.layers import HANDLERS, Layers, Tensor, handler, number
+from firmware.hls.frontend.moves import move
+from firmware.hls.frontend.program import Operation, Value, refuse
 
 ARITHMETIC = {
     **dict.fromkeys(("add", "iadd"), "add"),

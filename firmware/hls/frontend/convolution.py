@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware.hls.pytorch.layers import Layers, Tensor, handler, number
-from firmware.hls.pytorch.modules import refuse
-from firmware.hls.pytorch.program import Operation
+from firmware.hls.frontend.layers import Layers, Tensor, handler, number
+from firmware.hls.frontend.program import Operation, refuse
 
 
 def each(value: Any, rank: int) -> list[int]:
@@ -48,6 +47,8 @@ def _convolution(
 ) -> Tensor:
     if isinstance(weight, Tensor):
         raise refuse("weights that depend on the inputs are not supported", op.name)
+    given, scale = net.weights(weight, bias)
+    weight = given["weight_data"]
     rank = weight.ndim - 2
     steps, spread = each(stride, rank), each(dilation, rank)
     weight = _dilated(_ungrouped(weight, groups), spread)
@@ -61,11 +62,14 @@ def _convolution(
     names = ["filt_width"] if rank == 1 else ["filt_height", "filt_width"]
     sizes |= dict(zip(names, kernel, strict=True)) | {"n_chan": x.shape[0], "n_filt": shape[0]}
     padded = "same" if any(v for key, v in sizes.items() if key.startswith("pad_")) else "valid"
-    return net.add(
-        op.name, f"Conv{rank}D", [x], shape, last=True, **sizes, padding=padded,
-        weight_data=np.ascontiguousarray(np.moveaxis(weight, (1, 0), (-2, -1))),
-        bias_data=bias, use_bias=bias is not None,
-    )  # fmt: skip
+    given["weight_data"] = np.ascontiguousarray(np.moveaxis(weight, (1, 0), (-2, -1)))
+    name = op.name if scale is None else f"{op.name}_integers"
+    made = net.add(name, f"Conv{rank}D", [x], shape, last=True, padding=padded, **sizes, **given)
+    if scale is None:
+        return made
+    channels = (-1, *[1] * rank)
+    offset = np.zeros(1) if bias is None else np.asarray(getattr(bias, "values", bias))
+    return net.scaled(op.name, made, scale.reshape(channels), offset.reshape(channels))
 
 
 def _ungrouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:

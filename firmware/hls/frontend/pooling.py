@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from firmware.hls.pytorch.convolution import each, window_sizes
-from firmware.hls.pytorch.layers import Layers, Tensor, handler
-from firmware.hls.pytorch.modules import refuse
-from firmware.hls.pytorch.moves import move
-from firmware.hls.pytorch.program import Operation, Value
+from firmware.hls.frontend.convolution import each, window_sizes
+from firmware.hls.frontend.layers import Layers, Tensor, handler
+from firmware.hls.frontend.moves import move
+from firmware.hls.frontend.program import Operation, Value, refuse
 
 
 def _pool(

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import copy
 import inspect
-import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emulator.errors import InputError
-from firmware.hls.pytorch.modules import as_function, refuse
+from firmware.hls.frontend.program import Operation, Program, Value, refuse
+from firmware.hls.frontend.torch_modules import as_function
 
 BATCH = 13  # a size that networks rarely have
 MOVES = {
@@ -36,40 +34,6 @@ SAME = {
     *("dropout", "alpha_dropout", "feature_dropout", "dropout1d", "dropout2d"),
 }
 """Operations that do nothing at inference."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """A tensor that depends on the inputs; ``shape`` is that of one event."""
-
-    name: str
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation. ``arguments`` and ``options`` hold ``Value`` for tensors, numbers for the rest."""
-
-    name: str
-    kind: str
-    arguments: tuple[Any, ...]
-    options: dict[str, Any]
-    result: Value
-    index: NDArray[np.int64] | None = None
-    """For ``kind == "move"``: the flat number of the input element that each result element is."""
-
-
-@dataclass
-class Program:
-    """``inputs`` in the order of the arguments of ``forward``, ``outputs`` in the order of its result."""
-
-    inputs: list[Value]
-    operations: list[Operation] = field(default_factory=list)
-    outputs: list[Value] = field(default_factory=list)
 
 
 def read_program(network: Any, input_shapes: Sequence[tuple[int, ...]] | None = None) -> Program:

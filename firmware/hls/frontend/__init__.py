@@ -1,4 +1,4 @@
-"""PyTorch networks to hls4ml layers.
+"""PyTorch and ONNX networks to hls4ml layers.
 
 hls4ml 1.3's own PyTorch reader takes every tensor of two axes for (channels, width), drops slices, and knows
 few functions. Here each tensor remembers whether it is stored channels last, which convolutions and pooling
@@ -6,15 +6,17 @@ need; everything else works in PyTorch's order, and a ``Transpose`` appears only
 Importing this package registers all handlers.
 """
 
-from firmware.hls.pytorch import (  # noqa: F401
+from firmware.hls.frontend import (  # noqa: F401
     activations,
     arithmetic,
     convolution,
     matrices,
     moves,
     pooling,
+    quantised,
 )
-from firmware.hls.pytorch.layers import Layers, layer_list
-from firmware.hls.pytorch.program import read_program
+from firmware.hls.frontend.model import Settings, hls_model
+from firmware.hls.frontend.onnx_reader import read_onnx
+from firmware.hls.frontend.torch_reader import read_program
 
-__all__ = ["Layers", "layer_list", "read_program"]
+__all__ = ["Settings", "hls_model", "read_onnx", "read_program"]

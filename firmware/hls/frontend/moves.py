@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from firmware.hls.pytorch.layers import Layers, Tensor, handler
-from firmware.hls.pytorch.modules import refuse
-from firmware.hls.pytorch.program import Operation
+from firmware.hls.frontend.layers import Layers, Tensor, handler
+from firmware.hls.frontend.program import Operation, refuse
 
 SELECT_LIMIT = 4096
 """Products that a selection of elements by a matrix of zeros and ones may have."""

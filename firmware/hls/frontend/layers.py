@@ -12,13 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
+from emulator.fixed import FixedType, Overflow, Rounding
 from firmware.hls.convert import exact_type
-from firmware.hls.pytorch.modules import refuse
-from firmware.hls.pytorch.program import Operation, Program, Value
+from firmware.hls.frontend.program import Operation, Program, Value, refuse
 
 Handler = Callable[..., "Tensor"]
 HANDLERS: dict[str, Handler] = {}
+
+SIGNIFICANT = 18
+"""Bits of a scale that is no power of two."""
+
+WEIGHTED = ("linear", "conv1d", "conv2d")
+"""Operations whose weights may be quantised constants; others take their values."""
 
 MOVING = ("Reshape", "Transpose", "Cropping1D", "Cropping2D")
 """Layers that change no element."""
@@ -83,6 +88,7 @@ class Layers:
         self.tensors: dict[str, Tensor] = {}
         self._turned: dict[tuple[str, bool], Tensor] = {}
         self._affine: dict[str, tuple[Tensor, NDArray[Any], NDArray[Any]]] = {}
+        self.before_relu: dict[str, Tensor] = {}
         for value in program.inputs:
             self.list.append(
                 {"name": value.name, "class_name": "InputLayer", "input_shape": list(value.shape)}
@@ -107,8 +113,9 @@ class Layers:
         if function is None:
             remedy = REMEDIES.get(operation.kind, "docs/hls.md lists what can be converted")
             raise refuse("hls4ml cannot convert this operation", operation.name, operation.kind, remedy)
-        arguments = [self._argument(argument) for argument in operation.arguments]
-        options = {key: self._argument(value) for key, value in operation.options.items()}
+        raw = operation.kind in WEIGHTED
+        arguments = [self._argument(argument, raw) for argument in operation.arguments]
+        options = {key: self._argument(value, raw) for key, value in operation.options.items()}
         try:
             inspect.signature(function).bind(self, operation, *arguments, **options)
         except TypeError as error:
@@ -118,17 +125,14 @@ class Layers:
             raise refuse("broadcasts in a way that hls4ml cannot", operation.name, made.shape)
         return made
 
-    def _argument(self, argument: Any) -> Any:
-        import torch
-
+    def _argument(self, argument: Any, raw: bool) -> Any:
         if isinstance(argument, Value):
             return self.tensors[argument.name]
-        if isinstance(argument, torch.Tensor):
-            array: NDArray[Any] = argument.detach().float().numpy()
-            return array
         if isinstance(argument, list | tuple):
-            return [self._argument(part) for part in argument]
-        return argument
+            return [self._argument(part, raw) for part in argument]
+        if hasattr(argument, "detach"):  # a torch.Tensor
+            return argument.detach().float().numpy()
+        return argument if raw or not hasattr(argument, "integers") else argument.values
 
     def add(
         self,
@@ -187,9 +191,12 @@ class Layers:
 
     def activation(self, name: str, function: str, x: Tensor, **attributes: Any) -> Tensor:
         class_name = attributes.pop("class_name", "Activation")
-        return self.add(
+        made = self.add(
             name, class_name, [x], x.shape, last=x.last, activation=function, n_in=x.size, **attributes
         )
+        if function == "relu":
+            self.before_relu[made.name] = x
+        return made
 
     def affine(self, name: str, x: Tensor, scale: Any, bias: Any) -> Tensor:
         """``x * scale + bias`` with constants of any shape that broadcasts to that of ``x``.
@@ -206,14 +213,70 @@ class Layers:
             exact = exact_type(stored) if np.isfinite(stored).all() else None
             if exact is not None and exact.width <= self.default.width:
                 kinds[key] = str(exact)
-        shortest = max(len(values) for values in data.values())
-        data = {key: np.resize(values, shortest) for key, values in data.items()}
-        made = self.add(
-            name, "BatchNormalization", [x], x.shape, last=x.last, types=kinds, n_in=x.size,
-            n_filt=-1 if shortest == x.size else shortest, use_gamma=True, use_beta=True, **data,
-        )  # fmt: skip
+        made = self._normalisation(name, x, data, kinds)
         self._affine[made.name] = x, first, second
         return made
+
+    def scaled(self, name: str, x: Tensor, scale: Any, bias: Any) -> Tensor:
+        """The scale of a quantiser, ``x * scale + bias``: constants are exact or have ``SIGNIFICANT`` bits.
+
+        Quantised itself, so that hls4ml leaves the integer weights before it alone.
+        """
+        data, quantisers, types = {}, {}, {}
+        for key, values in (("scale", scale), ("bias", bias)):
+            full = np.broadcast_to(np.asarray(values, dtype=np.float64), x.shape)
+            data[f"{key}_data"] = stored = self._by_channel(x, full)
+            kind = exact_type(stored) if np.isfinite(stored).all() else None
+            if kind is None or kind.width > SIGNIFICANT:
+                signed = bool((stored < 0).any())
+                integer = math.frexp(float(np.abs(stored).max()))[1] + signed
+                kind = FixedType(SIGNIFICANT, integer, signed, Rounding.RND, Overflow.SAT)
+            quantisers[f"{key}_quantizer"], types[key] = quantiser(kind), str(kind)
+        return self._normalisation(name, x, data, types, **quantisers)
+
+    def _normalisation(
+        self, name: str, x: Tensor, data: dict[str, NDArray[Any]], types: dict[str, str], **attributes: Any
+    ) -> Tensor:
+        size = max(len(values) for values in data.values())
+        return self.add(
+            name, "BatchNormalization", [x], x.shape, last=x.last, types=types, n_in=x.size,
+            n_filt=-1 if size == x.size else size, use_gamma=True, use_beta=True,
+            **{key: np.resize(values, size) for key, values in data.items()}, **attributes,
+        )  # fmt: skip
+
+    def rounded(self, name: str, x: Tensor, kind: FixedType) -> Tensor:
+        """``x`` in that type: the result type of the layer before where hls4ml can merge the two."""
+        return self.activation(name, "linear", x, types={"result": str(kind)}, quantizer=quantiser(kind))
+
+    def weights(self, weight: Any, bias: Any) -> tuple[dict[str, Any], NDArray[Any] | None]:
+        """Attributes of a layer for ``weight`` (outputs first) and ``bias``.
+
+        The second result is None, or the scale of each output where it is no power of two: then the layer
+        has integer weights and no bias.
+        """
+        if not hasattr(weight, "integers"):
+            return {"weight_data": weight} | self._bias(bias), None
+        kind = weight.fixed()
+        if kind is not None:
+            return {"weight_data": weight.values, "weight_quantizer": quantiser(kind)} | self._bias(
+                bias
+            ), None
+        scales = weight.scale.reshape(len(weight.scale), -1)
+        if (scales != scales[:, :1]).any():
+            raise InputError(
+                "weights have scales that are no powers of two and differ within an output",
+                field="weights", remedy="quantise with one scale a tensor or a channel",
+            )  # fmt: skip
+        integers = {"weight_data": weight.integers, "weight_quantizer": quantiser(weight.kind)}
+        return integers | self._bias(None), scales[:, 0]
+
+    @staticmethod
+    def _bias(bias: Any) -> dict[str, Any]:
+        if not hasattr(bias, "integers"):
+            return {"bias_data": bias, "use_bias": bias is not None}
+        kind = bias.fixed()
+        given = {"bias_data": bias.values, "use_bias": True}
+        return given if kind is None else given | {"bias_quantizer": quantiser(kind)}
 
     @staticmethod
     def _by_channel(x: Tensor, values: NDArray[Any]) -> NDArray[Any]:
@@ -221,6 +284,15 @@ class Layers:
         stored = np.moveaxis(values, 0, -1) if x.last else values
         rows = stored.reshape(-1, stored.shape[-1])
         return rows[0].copy() if (rows == rows[0]).all() else rows.ravel()
+
+
+def quantiser(kind: FixedType) -> Any:
+    """What hls4ml keeps with a layer so that its type is neither inferred nor merged away."""
+    from hls4ml.model.quantizers import QuantNodeQuantizer
+    from hls4ml.model.types import FixedPrecisionType
+
+    modes = f"AP_{kind.rounding.name}", f"AP_{kind.overflow.name}"
+    return QuantNodeQuantizer(FixedPrecisionType(kind.width, kind.integer, kind.signed, *modes))
 
 
 def number(operation: Operation, value: Any, what: str) -> float:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware.hls.pytorch.layers import Layers, Tensor, handler, number
-from firmware.hls.pytorch.modules import refuse
-from firmware.hls.pytorch.program import Operation
+from firmware.hls.frontend.layers import Layers, Tensor, handler, number
+from firmware.hls.frontend.program import Operation, refuse
 
 
 @handler("relu", "sigmoid", "tanh", "softsign", "selu")
@@ -48,7 +47,9 @@ def _celu(net: Layers, op: Operation, x: Tensor, alpha: float = 1.0, inplace: bo
 @handler("prelu")
 def _prelu(net: Layers, op: Operation, x: Tensor, weight: NDArray[Any]) -> Tensor:
     slopes = np.asarray(weight)
-    if slopes.size > 1:  # one a channel: the first axis of an event
+    if slopes.ndim > 1 and slopes.shape[0] == 1 and slopes.ndim == len(x.shape) + 1:
+        slopes = slopes[0]
+    elif slopes.size > 1 and slopes.ndim == 1:  # one a channel: the first axis of an event
         slopes = slopes.reshape(-1, *[1] * (len(x.shape) - 1))
     full = np.broadcast_to(slopes, x.shape)
     data = (np.moveaxis(full, 0, -1) if x.last else full).ravel().copy()
@@ -118,15 +119,18 @@ def _unsigned(width: int, integer: int) -> Any:
 
 
 @handler("hardsigmoid")
-def _hard_sigmoid(net: Layers, op: Operation, x: Tensor, inplace: bool = False) -> Tensor:
-    return hard_sigmoid(net, op.name, x)
+def _hard_sigmoid(net: Layers, op: Operation, x: Tensor, slope: Any = 1 / 6, shift: Any = 0.5) -> Tensor:
+    slope = 1 / 6 if isinstance(slope, bool) else number(op, slope, "slope")  # torch: inplace
+    if not (0 < slope < 1 and 0 <= number(op, shift, "shift") < 1):
+        raise refuse("slope and shift must lie between 0 and 1", op.name, [slope, shift])
+    return hard_sigmoid(net, op.name, x, slope, shift)
 
 
-def hard_sigmoid(net: Layers, name: str, x: Tensor) -> Tensor:
-    """x / 6 + 1/2 between 0 and 1; the slope has 16 fractional bits."""
+def hard_sigmoid(net: Layers, name: str, x: Tensor, slope: float = 1 / 6, shift: float = 0.5) -> Tensor:
+    """slope·x + shift between 0 and 1; both have 16 fractional bits."""
     return net.activation(
-        name, "hard_sigmoid", x, class_name="HardActivation", slope=1 / 6, shift=0.5,
-        slope_prec=_unsigned(16, 0), shift_prec=_unsigned(1, 0),
+        name, "hard_sigmoid", x, class_name="HardActivation", slope=slope, shift=shift,
+        slope_prec=_unsigned(16, 0), shift_prec=_unsigned(16, 0),
     )  # fmt: skip
 
 
