@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from emulator.events.objects import COLUMNS
 from emulator.jit import kernel
 from emulator.menu.compiled import Expression
-from emulator.menu.kernels import load
 from emulator.menu.plan import (
     ALIKE,
     EXTERNAL,
@@ -37,6 +36,7 @@ from emulator.menu.plan import (
     slots_of,
 )
 from emulator.menu.quantities import OBJECTS
+from emulator.menu.rows import copy, load
 
 FIRST, SECOND, SCORE, BIT = range(4)
 """Quantities: largest and second largest of a column's slots; largest of a wide input; external bit."""
@@ -179,15 +179,9 @@ def screen_buffers(screen: Screen) -> tuple[NDArray[np.int16], ...]:
 
 
 @kernel
-def _copy(address: int, at: int, width: int, target: Any) -> None:
-    for e in range(width):
-        target[e] = load(address, at + e, target)
-
-
-@kernel
 def _leading(addresses: Any, slots: int, at: int, width: int, first: Any, second: Any) -> None:
     """Largest and second largest of the slots, for ``width`` crossings from ``at``."""
-    _copy(addresses[0], at, width, first)
+    copy(addresses[0], at, width, first)
     second[:width] = -32768
     for slot in range(1, slots - 1, 2):
         _merge_two(addresses[slot], addresses[slot + 1], at, width, first, second)
@@ -252,7 +246,7 @@ def find(
             row, slots = columns[column, 0], columns[column, 1]
             _leading(addresses[row : row + slots], slots, begin, width, values[column], values[size + column])
         for flag in range(flag_addresses.shape[0]):
-            _copy(flag_addresses[flag], begin, width, values[2 * size + flag])
+            copy(flag_addresses[flag], begin, width, values[2 * size + flag])
         found[:width] = 0
         for clause in range(clauses.shape[0]):
             first, last = clauses[clause, 0], clauses[clause, 0] + clauses[clause, 1]

@@ -70,10 +70,11 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
     try:
         for key in real:
             del sys.modules[key]
+            vars(emulator.menu).pop(key.rpartition(".")[2], None)  # else "from package import" finds it
         sys.meta_path.insert(0, finder)
         emulator.jit.kernel = lambda function: function  # type: ignore[assignment]
-        kernels: Any = importlib.import_module(f"{PREFIX}.kernels")
-        kernels.load, kernels.prefetch = _load, lambda address, index, like: None
+        rows: Any = importlib.import_module(f"{PREFIX}.rows")
+        rows.load, rows.prefetch = _load, lambda address, index, like: None
         with np.errstate(over="ignore"):
             yield
     finally:
