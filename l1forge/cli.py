@@ -28,6 +28,7 @@ SUBCOMMANDS = {
     "cosim-muons": "Prove the muon firmware equal to its emulators.",
     "firmware": "Write a model's HLS project and prove it equal to the emulator.",
     "import-hls": "Read a generated hls4ml project into a graph.",
+    "import-model": "Read a trained network (ONNX, QONNX, PyTorch) into a graph.",
     "import-bdt": "Read a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",
     "fuzz": "Compare random networks with hls4ml's compiled C++.",
     "bench": "Speed of the emulator against its peers and the machine.",

@@ -55,7 +55,11 @@ def read_program(network: Any, input_shapes: Sequence[tuple[int, ...]] | None = 
         traced, samples = _exported(network)
     elif isinstance(network, torch.nn.Module):
         if input_shapes is None:
-            raise InputError("a torch.nn.Module needs the shapes of its inputs", field="input_shape")
+            raise InputError(
+                "a torch.nn.Module needs the shapes of its inputs",
+                field="input_shape",
+                remedy="give one for each, without the batch axis",
+            )
         traced, samples = _symbolic(network, input_shapes)
     else:
         raise InputError(

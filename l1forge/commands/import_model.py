@@ -1,0 +1,184 @@
+"""`l1forge import-model FILE`: a trained ONNX, QONNX or PyTorch file becomes a fixed-point graph."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+import warnings
+from math import prod
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command(name="import-model")
+def import_model(
+    model: Annotated[Path, typer.Argument(metavar="FILE", help="Model: .onnx, .pt2, or .pt / .pth.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
+    input_types: Annotated[
+        list[str],
+        typer.Option("--input-type", "-t", help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each."),
+    ],
+    shapes: Annotated[
+        list[str] | None,
+        typer.Option("--input-shape", help="For .pt: shape of one event, 16 or 3x10x10; one for each input."),
+    ] = None,
+    precision: Annotated[
+        Path | None, typer.Option(help='JSON file: {"layer": {"result": "fixed<16,6>", "weight": ...}}.')
+    ] = None,
+    default_precision: Annotated[
+        str, typer.Option(help="Type of weights and results that nothing else tells.")
+    ] = "fixed<16,6>",
+    max_precision: Annotated[
+        str | None, typer.Option(help="The widest type to infer for results and accumulators.")
+    ] = None,
+    project: Annotated[
+        Path | None, typer.Option(help="Keep the HLS project in this folder; default: a temporary one.")
+    ] = None,
+    verify: Annotated[
+        int, typer.Option(help="Compare N corner and random events with the project's compiled C++.", min=0)
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random events.", min=0)] = 1,
+    json_output: Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")] = None,
+) -> None:
+    """Convert a trained network with hls4ml and read its fixed-point graph back from the C++.
+
+    ONNX and QONNX (Brevitas), programs of torch.export, and torch.nn networks written by torch.save.
+
+    Examples:
+
+    `l1forge import-model jets.onnx -t 'fixed<12,4>' -o jets.json --verify 1000`
+
+    `l1forge import-model muon.pt2 -t 'fixed<10,4>' --precision types.json -o muon.json`
+
+    `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
+    """
+    from emulator.atomic import write_text
+    from firmware.hls.export import import_project, write_project
+    from l1forge.outputs import check_folders, check_outputs
+    from l1forge.quiet import quiet_stderr
+
+    console = Console()
+    check_outputs(output, json_output, inputs=[path for path in (model, precision) if path is not None])
+    check_folders(project)
+    settings = {"default_precision": default_precision, "max_precision": max_precision}
+    with contextlib.ExitStack() as stack:
+        folder = project or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="l1forge_model_")))
+        with (
+            console.status("converting with hls4ml"),
+            quiet_stderr(),
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # torch and hls4ml about themselves
+            hls_model = _convert(model, folder, shapes or [], _types(input_types), _read(precision), settings)
+            write_project(hls_model)
+        graph = import_project(folder)
+        if verify:
+            _verify(graph, folder, verify, seed, console)
+    graph.save(output)
+    table = Table(title=f"{graph.name}: {len(graph.nodes)} nodes")
+    keys = ("node", "operation", "shape", "type")
+    for key in keys:
+        table.add_column(key)
+    rows = [(node.name, node.op, "×".join(map(str, node.shape)), str(node.type)) for node in graph.nodes]
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(f"graph in {output}; outputs: {', '.join(graph.outputs)}")
+    if json_output is not None:
+        nodes = [dict(zip(keys, row, strict=True)) for row in rows]
+        write_text(json_output, json.dumps(nodes, indent=1) + "\n")
+
+
+def _convert(
+    model: Path, folder: Path, shapes: list[str], types: Any, precision: Any, settings: dict[str, Any]
+) -> Any:
+    from emulator.errors import InputError
+
+    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in model.stem.split(".")[0])
+    name = name if name[:1].isalpha() else f"model_{name}"  # the C++ top function
+    if model.suffix == ".onnx":
+        from firmware.hls.convert_onnx import convert_onnx
+
+        if shapes:
+            raise InputError("an ONNX model knows its shapes", field="--input-shape", value=shapes[0])
+        with model.open("rb"):
+            pass
+        return convert_onnx(model, name, folder, types, precision, **settings)
+    if model.suffix in (".pt", ".pth", ".pt2"):
+        from firmware.hls.convert_torch import convert_torch
+        from firmware.hls.torch_file import load_torch
+
+        given = [_shape(text) for text in shapes] or None
+        return convert_torch(load_torch(model), given, name, folder, types, precision, **settings)
+    remedy = "give an .onnx, .pt2, .pt or .pth file; l1forge import-hls reads projects that hls4ml wrote"
+    raise InputError("is of no known kind", file=model, value=model.suffix, remedy=remedy)
+
+
+def _types(given: list[str]) -> str | dict[str, str]:
+    from emulator.errors import InputError
+
+    if len(given) == 1 and "=" not in given[0]:
+        return given[0]
+    named = [text.partition("=") for text in given]
+    if any(not (name and kind) for name, _, kind in named) or len({n for n, _, _ in named}) != len(named):
+        remedy = "give one type, or NAME=TYPE once for each input"
+        raise InputError("types do not tell their inputs", field="--input-type", value=given, remedy=remedy)
+    return {name.strip(): kind.strip() for name, _, kind in named}
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    from emulator.errors import InputError
+
+    sizes = text.lower().replace("×", "x").split("x")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        remedy = "write 16 or 3x10x10, without the batch axis"
+        raise InputError("is not a shape", field="--input-shape", value=text, remedy=remedy)
+    return tuple(int(size) for size in sizes)
+
+
+def _read(path: Path | None) -> dict[str, dict[str, str]]:
+    from emulator.errors import InputError
+
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"is not JSON: {error}", file=path) from error
+    if not isinstance(found, dict) or not all(
+        isinstance(types, dict) and all(isinstance(kind, str) for kind in types.values())
+        for types in found.values()
+    ):
+        remedy = 'write {"layer": {"result": "fixed<16,6>"}}'
+        raise InputError("is not a table of types by layer", file=path, remedy=remedy)
+    return found
+
+
+def _verify(graph: Any, folder: Path, count: int, seed: int, console: Console) -> None:
+    import numpy as np
+
+    from firmware.hls.compare import compare_with_graph
+    from firmware.hls.compiled import CompiledProject
+    from firmware.hls.fuzz.campaign import stimuli
+
+    rng = np.random.default_rng(seed)
+    inputs = [stimuli(rng, node.type, prod(node.shape), count) for node in graph.inputs]
+    with console.status("compiling with g++"):
+        compiled = CompiledProject(folder)
+    outcomes = compare_with_graph(graph, inputs, compiled(inputs))
+    for outcome in outcomes:
+        detail = f" ({outcome.first})" if outcome.first else ""
+        console.print(
+            f"{outcome.output}: {outcome.mismatches} mismatches in {outcome.events:,} events{detail}"
+        )
+    if not all(outcome.exact for outcome in outcomes):
+        raise typer.Exit(1)
