@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +39,9 @@ class Operation:
     constants: tuple[str, ...] = ()
     optional_constants: tuple[str, ...] = ()
     shape: ShapeRule | None = None
+
+
+_COLUMN = re.compile(r"0|[a-z]\w*(\.\w+)?\[[0-9]+\]", re.ASCII)
 
 
 def _same(node: Node, inputs: Sequence[Node]) -> str | None:
@@ -98,8 +102,20 @@ def _take(node: Node, inputs: Sequence[Node]) -> str | None:
     return f"has an index outside 0 .. {inputs[0].size - 1}: {bad[0]}" if bad else None
 
 
+def _sources(node: Node, inputs: Sequence[Node]) -> str | None:
+    texts = node.attributes.get("source")
+    if texts is None:
+        return None
+    if len(texts) != node.size:
+        return f"source: needs one entry per element ({node.size}), not {len(texts)}"
+    for text in texts:
+        if not _COLUMN.fullmatch(str(text)):
+            return f"source: {text!r} is not a column such as mu.pt[0], or 0"
+    return None
+
+
 OPERATIONS: dict[str, Operation] = {
-    "input": Operation((0, 0), optional={"source": list}),
+    "input": Operation((0, 0), optional={"source": list}, shape=_sources),
     "constant": Operation((0, 0), constants=("value",)),
     "cast": Operation((1, 1), optional={"types": list}, shape=_same),
     "scale_bias": Operation((1, 1), constants=("scale", "bias"), shape=_scale_bias),

@@ -54,6 +54,7 @@ def cosim(
     """
     from emulator.graph import Graph
     from firmware.folders import build_folder
+    from l1forge.limits import check_pipelined
     from l1forge.outputs import check_event_files, check_folders, check_outputs
     from l1forge.quiet import quiet_stderr
     from models import graph_path
@@ -66,6 +67,7 @@ def cosim(
     check_folders(folder)
     check_outputs(json_output)
     check_event_files(events)
+    check_pipelined(graph)
     extra = {}
     with console.status("HLS project: writing and compiling, once"):
         with quiet_stderr():  # TensorFlow and torch talk while they are imported

@@ -17,8 +17,6 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 DEFAULT = 20_000
 REFERENCE = 1_000
-PIPELINED_WEIGHTS = 20_000
-"""More weights than these do not become a fully pipelined design in reasonable time."""
 
 
 def _require_hls(model: str) -> None:
@@ -155,10 +153,9 @@ def _verilog(graph: Any, console: Console) -> dict[str, Any] | None:
     """Write fully pipelined Verilog where the network is small enough; what `l1forge cosim` simulates."""
     from firmware.folders import build_folder
     from firmware.rtl import generate
+    from l1forge.limits import PIPELINED_WEIGHTS, nonzero_weights
 
-    weights = sum(
-        int((node.constants["weight"].data != 0).sum()) for node in graph.nodes if node.op == "dense"
-    )
+    weights = nonzero_weights(graph)
     if weights > PIPELINED_WEIGHTS:
         console.print(f"no Verilog: {weights:,} weights are too many for a design of initiation interval 1")
         return None

@@ -14,7 +14,9 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 def simulate_muons(
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
-    muons: Annotated[int, typer.Option("--muons", "-n", help="How many.", min=1)] = 100_000,
+    muons: Annotated[
+        int, typer.Option("--muons", "-n", help="How many.", min=1, max=1_000_000_000)
+    ] = 100_000,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal files, for any --processes.", min=0)] = 1,
     pt_min: Annotated[float, typer.Option(help="GeV; pT is flat in its logarithm.")] = 1.0,
     pt_max: Annotated[float, typer.Option(help="GeV.")] = 200.0,

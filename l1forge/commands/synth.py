@@ -51,6 +51,7 @@ def synth(
     from emulator.graph import Graph
     from firmware.folders import build_folder
     from firmware.synth import vendor, vitis, yosys
+    from l1forge.limits import check_pipelined
     from l1forge.outputs import check_folders, check_outputs
     from models import graph_path
     from testbench.flow import has_hls, hls_project
@@ -63,6 +64,7 @@ def synth(
     check_folders(output)
     console = Console()
     graph = Graph.load(graph_path(model))
+    check_pipelined(graph)
     if compare is not None:
         _compare(graph, compare, period, dsp, docs, json_output, console)
         return

@@ -9,7 +9,11 @@ import typer
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
-Seed = Annotated[int, typer.Option(help="Seed of everything random; printed and stored.", min=0)]
+LARGEST_SEED = 2**32 - 1
+"""What NumPy's old generator takes, which Keras and scikit-learn use."""
+Seed = Annotated[
+    int, typer.Option(help="Seed of everything random; printed and stored.", min=0, max=LARGEST_SEED)
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default: the model's own.")]
 
 

@@ -95,3 +95,11 @@ def test_nothing_is_left_when_the_folder_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write"):
         small_graph().save(tmp_path / "no" / "graph.json")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "said"), [(["mu.pt[0]"], r"one entry per element \(2\)"), (["0", "pt"], "'pt'")]
+)
+def test_sources_are_checked_before_a_graph_is_saved(source, said):
+    with pytest.raises(InputError, match=said):
+        Graph("g", [Node("x", "input", (), (2,), FixedType(9, 9), {"source": source})], ["x"])
