@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -69,8 +70,18 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"l1forge {importlib.metadata.version('l1forge')}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
     """Real-time level-1 trigger emulation and firmware generation.
 
     One trained model in; a bit-exact emulator, an HLS project, vendor-free Verilog and the proof that

@@ -1,5 +1,6 @@
 """The front door: help, lazy imports, exit codes."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def test_help_lists_every_subcommand():
     assert result.returncode == 0
     for name in SUBCOMMANDS:
         assert name in result.stdout
+
+
+def test_version_is_that_of_the_package():
+    result = run("--version")
+    assert (result.returncode, result.stdout) == (0, f"l1forge {importlib.metadata.version('l1forge')}\n")
 
 
 def test_help_imports_nothing_heavy():
