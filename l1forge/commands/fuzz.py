@@ -89,5 +89,7 @@ def fuzz(
         f" ({summary.values:,} output values, outputs vary in {summary.varied} networks,"
         f" {sum(summary.refused.values())} refused)"
     )
-    if summary.failures:
+    if not summary.networks:
+        console.print("[red]nothing was compared, so nothing is proven[/red]")
+    if summary.failures or not summary.networks:
         raise typer.Exit(1)

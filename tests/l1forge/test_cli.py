@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from l1forge.cli import SUBCOMMANDS
+from l1forge.cli import SUBCOMMANDS, main
 
 HEAVY = ("tensorflow", "torch", "hls4ml", "conifer", "pythia8mc", "numba", "uproot", "alkaid", "cocotb")
 
@@ -70,3 +70,13 @@ def test_rates_of_a_model_on_arrays(tmp_path):
 
 def test_unknown_subcommand_is_exit_code_2():
     assert run("frobnicate").returncode == 2
+
+
+def test_a_campaign_that_compares_nothing_fails(monkeypatch, tmp_path, capsys):
+    from firmware.hls.fuzz import campaign
+
+    monkeypatch.setattr(campaign, "campaign", lambda *arguments, **options: campaign.Summary())
+    with pytest.raises(SystemExit) as end:
+        main(["fuzz", "-n", "1", "-o", str(tmp_path)])
+    assert end.value.code == 1
+    assert "nothing was compared" in capsys.readouterr().out
