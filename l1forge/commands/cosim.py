@@ -6,12 +6,15 @@ import os
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from emulator.graph import Graph
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -68,6 +71,8 @@ def cosim(
     check_outputs(json_output)
     check_event_files(events)
     check_pipelined(graph)
+    if hls is not None:
+        _check_project(hls, graph)
     extra = {}
     with console.status("HLS project: writing and compiling, once"):
         with quiet_stderr():  # TensorFlow and torch talk while they are imported
@@ -120,3 +125,23 @@ def cosim(
         raise typer.Exit(1)
     if report.interrupted:
         raise typer.Exit(130)
+
+
+def _check_project(project: Path, graph: Graph) -> None:
+    """Demand that an hls4ml project has the inputs and outputs of ``graph``."""
+    from emulator.errors import InputError
+    from firmware.hls.export import import_project
+
+    def sizes(found: Graph) -> str:
+        ends = [node.size for node in found.inputs], [found[name].size for name in found.outputs]
+        return f"{ends[0]} inputs, {ends[1]} outputs"
+
+    found = sizes(import_project(project))
+    if found != sizes(graph):
+        raise InputError(
+            "is the project of another network",
+            file=project,
+            field="--hls",
+            value=found,
+            remedy=f"{graph.name} has {sizes(graph)}",
+        )

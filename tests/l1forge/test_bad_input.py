@@ -347,6 +347,11 @@ def test_full_disk(folder: Path, refused: Callable[..., str], monkeypatch: pytes
     )
 
 
+def test_project_of_another_network(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware.hls.export.import_project", lambda project: Graph.load("narrow.json"))
+    refused("cosim", "vae", "--hls", "folder", said="folder: --hls: is the project of another network")
+
+
 @pytest.mark.parametrize("edge", ["zero", "minimum", "maximum"])
 @pytest.mark.parametrize("n", [1, 40])
 def test_extreme_events_are_good_events(edge: str, n: int, folder: Path) -> None:
