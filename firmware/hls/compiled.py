@@ -61,10 +61,10 @@ def compile_project(folder: str | Path, optimisation: str = OPTIMISED) -> Path:
     library = folder / "firmware" / f"{source.name}-{stamp.hexdigest()[:16]}.so"
     if not library.exists():
         temporary = library.with_suffix(".partial")
-        _run(
-            ["g++", *flags, f"firmware/{source.name}.cpp", f"{source.name}_bridge.cpp", "-o", str(temporary)],
-            folder,
-        )
+        sources = [f"firmware/{source.name}.cpp", f"{source.name}_bridge.cpp"]
+        if (folder / "firmware" / f"{source.name}_axi.cpp").exists():  # VivadoAccelerator
+            sources.append(f"firmware/{source.name}_axi.cpp")
+        _run(["g++", *flags, *sources, "-o", str(temporary)], folder)
         temporary.replace(library)
     return library
 

@@ -29,8 +29,8 @@ def import_project(
     Parameters
     ----------
     sources
-        For each input array (or for the only one) what feeds its elements, e.g. ``["met.pt[0]", ...]``;
-        becomes the ``source`` attribute of the graph's inputs.
+        For each input array, or for all of them one after the other, what feeds the elements, e.g.
+        ``["met.pt[0]", ...]``; becomes the ``source`` attribute of the graph's inputs.
 
     Raises
     ------
@@ -71,19 +71,17 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
     builder = Builder(source)
     read = {argument for call in source.calls for argument in call.arguments}
     inputs = source.inputs
+    fed = _columns(builder, inputs, sources)
     for name in inputs:
         cpp = source.type(source.arrays[name][0])
         attributes: dict[str, Any] = {}
-        fed = sources.get(name) if isinstance(sources, Mapping) else sources
-        if fed is not None:
-            attributes["source"] = list(fed)
+        if name in fed:
+            attributes["source"] = list(fed[name])
         if name in read or name in source.aliases.values():
             node = builder.add("input", [], (input_size(builder, name),), cpp.fixed, name, **attributes)
             builder.store(name, node)
     for call in source.calls:
         builder.layer = call.layer or call.function
-        if source.streamed:
-            check_words(builder, call)
         translate = _translator(source, call.function)
         if translate is None:
             raise InputError(
@@ -91,12 +89,48 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
                 file=source.file,
                 field=f"layer {builder.layer}",
                 value=f"nnet::{call.function}",
-                remedy=f"known: {', '.join(sorted(TRANSLATORS))}",
+                remedy=_remedy(call.function),
             )
+        if source.streamed:
+            check_words(builder, call)
         translate(builder, call)
     outputs = [builder.value(name).node.name for name in source.outputs]
     meta = {"hls_project": source.name, "origin": "hls4ml"}
     return Graph(source.name, builder.nodes, outputs, meta)
+
+
+def _columns(
+    builder: Builder, inputs: list[str], sources: Mapping[str, Sequence[str]] | Sequence[str] | None
+) -> Mapping[str, Sequence[str]]:
+    """The columns of each input; a plain list is dealt out in the order of the inputs."""
+    if sources is None or isinstance(sources, Mapping):
+        return sources or {}
+    sizes = [input_size(builder, name) for name in inputs]
+    if len(sources) != sum(sizes):
+        raise InputError(
+            f"{len(sources)} columns for {sum(sizes)} input elements",
+            field="sources",
+            remedy=f"give one for each element of {', '.join(inputs)}, in this order",
+        )
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    return {name: sources[end - size : end] for name, size, end in zip(inputs, sizes, ends, strict=True)}
+
+
+_REMEDIES = {
+    "lstm": "recurrent layers are not supported: use dense layers on the flattened sequence",
+    "gru": "recurrent layers are not supported: use dense layers on the flattened sequence",
+    "simple_rnn": "recurrent layers are not supported: use dense layers on the flattened sequence",
+    "bidirectional": "recurrent layers are not supported: use dense layers on the flattened sequence",
+    "garnet": "write the layer with dense and einsum layers",
+    "dense_compressed": "convert without Compression",
+}
+
+
+def _remedy(function: str) -> str:
+    for word, remedy in _REMEDIES.items():
+        if word in function:
+            return remedy
+    return "docs/hls.md lists the functions that can be; replace the layer by them"
 
 
 def _translator(source: Source, function: str) -> Translator | None:

@@ -26,6 +26,8 @@ def read_source(folder: str | Path) -> Source:
     """
     folder = Path(folder)
     firmware = folder / "firmware"
+    if (folder / "src" / "firmware").is_dir():
+        raise _backend_error(folder, "oneAPI")
     if not (firmware / "parameters.h").is_file():
         raise InputError(
             "is not an hls4ml project",
@@ -33,6 +35,8 @@ def read_source(folder: str | Path) -> Source:
             remedy="give the directory that holds firmware/parameters.h",
         )
     tops = [p for p in sorted(firmware.glob("*.cpp")) if (firmware / f"{p.stem}.h").is_file()]
+    # VivadoAccelerator wraps the top function in one with AXI ports
+    tops = [p for p in tops if not (p.stem.endswith("_axi") and firmware / f"{p.stem[:-4]}.cpp" in tops)]
     if len(tops) != 1:
         raise InputError("expected one top function file", file=firmware, value=[p.name for p in tops])
     defines, parameters, top = (
@@ -40,6 +44,8 @@ def read_source(folder: str | Path) -> Source:
         _read(firmware / "parameters.h"),
         _read(tops[0]),
     )
+    if "ac_fixed" in defines or "ac_int" in defines:
+        raise _backend_error(folder, "Quartus, oneAPI or Catapult")
     source = Source(folder, tops[0].stem, tops[0])
     _read_defines(source, defines)
     _read_parameters(source, _strip_comments(parameters))
@@ -48,6 +54,14 @@ def read_source(folder: str | Path) -> Source:
     if generated.is_file():
         read_generated(source, _read(generated))
     return source
+
+
+def _backend_error(folder: Path, backend: str) -> InputError:
+    return InputError(
+        f"is a project of the {backend} backend, whose ac_fixed arithmetic is another",
+        file=folder,
+        remedy="convert the model with backend='Vitis' or 'Vivado'",
+    )
 
 
 def _read(path: Path) -> str:
@@ -199,6 +213,9 @@ def _read_body(source: Source, body: str) -> None:
         elif match := _ARRAY.fullmatch(words):
             source.arrays[match.group(2)] = (match.group(1), _array_size(source, match.group(3)))
         else:
+            remedy = "a TimeDistributed dense layer is the dense layer itself, along the last axis"
+            if not words.startswith("for "):
+                remedy = "give the project as hls4ml wrote it"
             raise source.error(
-                "statement is not one that hls4ml writes", "top function", words, "convert with io_parallel"
+                "statement is not one that can be read", f"top function, {layer or 'start'}", words, remedy
             )

@@ -184,7 +184,11 @@ class Source:
 
     def config(self, name: str) -> Config:
         if name not in self.configs:
-            raise self.error("unknown config struct", "parameters.h", name)
+            other = next((known for known in self.configs if known.lower() == name.lower()), None)
+            remedy = (
+                f"it holds {other}: the C++ does not compile; use Activation('softmax')" if other else None
+            )
+            raise self.error("unknown config struct", "parameters.h", name, remedy)
         return self.configs[name]
 
     def member(self, config: Config, key: str) -> Config:

@@ -10,7 +10,7 @@ from firmware.hls.source import Call, Config
 
 _PIXELS = ("conv_1d_cl", "conv_2d_cl", "pointwise_conv_1d_cl", "pointwise_conv_2d_cl", "depthwise_conv_1d_cl",
            "depthwise_conv_2d_cl", "zeropad1d_cl", "zeropad2d_cl", "cropping1d_cl", "cropping2d_cl",
-           "pooling1d_cl", "pooling2d_cl")  # fmt: skip
+           "pooling1d_cl", "pooling2d_cl", "resize_nearest")  # fmt: skip
 
 
 def check_words(builder: Builder, call: Call) -> None:

@@ -56,6 +56,21 @@ def quantiser(g: Draw, x: str) -> str:
     )  # fmt: skip
 
 
+def layer_norm(g: Draw, x: str) -> str:
+    rows, width = g.shapes[x]
+    integer = g.integer(5, 8)
+    types = {
+        "scale": g.type(3, 8, 0.3), "bias": g.type(3, 8, 0.3), "result": g.type(4, 12),
+        "accum": f"fixed<{integer + g.integer(4, 12)},{integer}>",
+        "table": f"ufixed<{g.integer(8, 16)},5,RND,SAT>",
+    }  # fmt: skip
+    return g.add(
+        "LayerNormalization", g.shapes[x], [x], types, n_in=rows * width, seq_len=rows, axis=2,
+        epsilon_power_of_10=g.integer(1, 4), table_size=g.choice([64, 256, 1024]),
+        table_range_power2=g.integer(0, 2), gamma_data=g.weights((width,)), beta_data=g.weights((width,)),
+    )  # fmt: skip
+
+
 def softmax(g: Draw, x: str) -> str:
     """Quantised first, so that the tables match the number of input values."""
     width = g.integer(6, 9)

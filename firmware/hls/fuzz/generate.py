@@ -12,6 +12,7 @@ from firmware.hls.fuzz.element_layers import (
     dot,
     flatten,
     hard,
+    layer_norm,
     merge,
     parametrised,
     quantiser,
@@ -26,6 +27,7 @@ from firmware.hls.fuzz.spatial_layers import (
     global_pool,
     pool1d,
     pool2d,
+    resize,
     zero_padding,
 )
 
@@ -34,12 +36,13 @@ _BY_RANK: dict[int, list[Maker]] = {
     1: [dense, dense, dense, batch_norm, activation, activation, parametrised, hard, softmax, merge,
         concatenate, dot, binary_dense, quantiser],
     2: [dense, batch_norm, activation, parametrised, merge, concatenate, transpose, flatten, conv1d, conv1d,
-        pool1d, global_pool, zero_padding, einsum_dense, einsum, depthwise1d, quantiser, softmax],
+        pool1d, global_pool, zero_padding, einsum_dense, einsum, depthwise1d, quantiser, softmax,
+        layer_norm, resize],
     3: [batch_norm, activation, conv2d, pool2d, global_pool, flatten, merge, concatenate, transpose],
 }  # fmt: skip
 
 
-_PARALLEL: list[Maker] = [dot, einsum, einsum_dense, quantiser, flatten]
+_PARALLEL: list[Maker] = [dot, einsum, einsum_dense, quantiser, flatten, layer_norm]
 """Layers that hls4ml has for io_parallel only, or whose stream only some layers can read."""
 
 

@@ -91,6 +91,15 @@ def global_pool(g: Draw, x: str) -> str:
     return g.add(kind, shape[-1:], [x], types, n_filt=shape[-1], data_format="channels_last", **sizes)
 
 
+def resize(g: Draw, x: str) -> str:
+    width, channels = g.shapes[x]
+    after = width * g.integer(1, 2) if g.streamed else g.integer(width, 2 * width)
+    return g.add(
+        "Resize", (after, channels), [x], {"result": "auto"}, in_height=1, in_width=width, out_height=1,
+        out_width=after, n_chan=channels, algorithm="nearest", data_format="channels_last",
+    )  # fmt: skip
+
+
 def zero_padding(g: Draw, x: str) -> str:
     width, channels = g.shapes[x]
     left, right = g.integer(0, 2), g.integer(0, 2)

@@ -9,6 +9,7 @@ from firmware.hls.layers import (  # noqa: F401
     convolution,
     dense,
     einsum,
+    layernorm,
     merge,
     pooling,
     score,

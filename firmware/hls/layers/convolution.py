@@ -123,6 +123,27 @@ def convolution(builder: Builder, call: Call) -> None:
     builder.store(result, node)
 
 
+@translator("resize_nearest")
+def resize(builder: Builder, call: Call) -> None:
+    """Pixels repeated; their numbers as the C++ computes them, with 16 fractional bits."""
+    source, result = call.arguments
+    config = config_of(builder, call)
+    get = builder.source.integer
+    lines = []
+    for name in ("height", "width"):
+        before, after = get(config, name), get(config, f"new_{name}")
+        if builder.source.streamed and after % before:
+            raise builder.refuse(
+                f"resizing {before} to {after}: with io_stream the C++ stops at an assertion",
+                remedy="resize by a whole factor",
+            )
+        lines.append((np.arange(after) * ((before << 16) // after + 1)) >> 16)
+    positions = (lines[0][:, None] * get(config, "width") + lines[1][None, :]).ravel()
+    numbers = with_channels(positions, get(config, "n_chan")).ravel()
+    x = gather(builder, builder.value(source).node, numbers)
+    builder.store(result, builder.cast(x, builder.declared(result).fixed, builder.layer))
+
+
 @translator("zeropad1d_cl", "zeropad2d_cl", "cropping1d_cl", "cropping2d_cl")
 def padding(builder: Builder, call: Call) -> None:
     config = config_of(builder, call)

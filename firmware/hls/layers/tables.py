@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from emulator.fixed import FixedType
+from emulator.fixed import FixedType, Rounding
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, config_of, holding
 from firmware.hls.layers.activation import negative_part, positive_part
@@ -62,6 +62,9 @@ def selu(x: float) -> float:
     return single(1.0507009873554804934193349852946 * (1.6732632423543772848170429916717 * (exp(x) - 1.0)))
 
 
+_ONE = Constant(FixedType(1, 1, False), np.array([1]))
+_INDEX = FixedType(32, 32, rounding=Rounding.TRN_ZERO)
+
 SYMMETRIC: dict[str, tuple[Callable[[float], float], int]] = {
     "sigmoid": (sigmoid, 8),
     "softplus": (softplus, 8),
@@ -84,7 +87,12 @@ def symmetric(builder: Builder, call: Call) -> None:
     function, half = SYMMETRIC[call.function]
     size = builder.source.integer(config, "table_size")
     x = builder.value(source).node
-    check_index(builder, x, size)
+    span = (2 * half).bit_length() - 1
+    multiplier, shift, offset = size, x.type.fraction + span, half * size // (2 * half)
+    if _index_overflows(x, size):  # the C++ holds the index in 32 bits, which wrap
+        x = builder.scaled(x, constant([size / (2 * half)], holding(0, size, span)), kind=_INDEX)
+        x = builder.scaled(x, _ONE, constant([offset], holding(0, offset, 0)), FixedType(32, 32))
+        multiplier, shift, offset = 1, 0, 0
     entries = constant(symmetric_table(function, half, size), builder.source.type("table_t", config).fixed)
     node = builder.add(
         "table",
@@ -93,17 +101,21 @@ def symmetric(builder: Builder, call: Call) -> None:
         builder.declared(result).fixed,
         builder.layer,
         {"table": entries},
-        multiplier=size,
-        shift=x.type.fraction + (2 * half).bit_length() - 1,
-        offset=half * size // (2 * half),
+        multiplier=multiplier,
+        shift=shift,
+        offset=offset,
         index_rounding="TRN_ZERO",
     )
     builder.store(result, node)
 
 
+def _index_overflows(x: Node, size: int) -> bool:
+    return x.type.integer + size.bit_length() > 33
+
+
 def check_index(builder: Builder, x: Node, size: int) -> None:
     """The C++ holds the index in an int; refuse inputs so wide that it would overflow."""
-    if x.type.integer + size.bit_length() > 33:
+    if _index_overflows(x, size):
         raise builder.refuse(
             "input is so wide that the table index overflows in the C++",
             str(x.type),
@@ -135,9 +147,6 @@ def _exponential(builder: Builder, call: Call, alpha: Constant, slope: Constant,
     if slope.data[0] != 1 or slope.type.fraction:
         line = builder.scaled(line, slope)
     builder.store(result, builder.pair("add", line, curve, builder.declared(result).fixed, builder.layer))
-
-
-_ONE = Constant(FixedType(1, 1, False), np.array([1]))
 
 
 @translator("elu", elementwise=True)

@@ -47,12 +47,12 @@ def _remove(name: str) -> Callable[[Path], None]:
 
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "layer": (
-        _replace("encoder.cpp", "nnet::relu<", "nnet::layernormalize<"),
+        _replace("encoder.cpp", "nnet::relu<", "nnet::lstm_stack<"),
         "cannot be reproduced exactly",
     ),
     "statement": (
         _replace("encoder.cpp", "nnet::relu<", "if (true) nnet::relu<"),
-        "not one that hls4ml writes",
+        "not one that can be read",
     ),
     "config": (_replace("encoder.cpp", ", config4>", ", config99>"), "unknown config struct"),
     "type": (_replace("defines.h", "ap_fixed<11,11>", "float"), "floating point"),
@@ -125,6 +125,15 @@ def test_command_refuses_a_folder_that_is_no_project(
     assert done.value.code == EXIT_BAD_INPUT
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "model.json").exists()
+
+
+def test_sources_must_be_text(encoder: Encoder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "columns").write_bytes(b"\x80\x02")
+    arguments = [str(encoder.folder), "-o", str(tmp_path / "m.json"), "--sources", str(tmp_path / "columns")]
+    with pytest.raises(SystemExit) as done:
+        main(["import-hls", *arguments])
+    assert done.value.code == EXIT_BAD_INPUT
+    assert "is not a text file" in capsys.readouterr().err
 
 
 def test_compiler_errors_are_one_line(encoder: Encoder, tmp_path: Path) -> None:
