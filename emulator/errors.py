@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 EXIT_BAD_INPUT = 2
+SHOWN = 200
+"""Characters of a bad value that are shown."""
 
 
 class InputError(ValueError):
     """Input that cannot be used: names the file, the field, the value and the remedy.
 
-    The command line prints ``str(error)`` on one line and exits with ``EXIT_BAD_INPUT``; library users
-    may read the attributes.
+    The command line prints ``str(error)``, which is one line, and exits with ``EXIT_BAD_INPUT``; library
+    users may read the attributes.
     """
 
     def __init__(
@@ -29,7 +31,8 @@ class InputError(ValueError):
             parts.append(field)
         text = ": ".join([*parts, problem])
         if value is not None:
-            text += f" (got {value!r})"
+            shown = repr(value)
+            text += f" (got {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'})"
         if remedy:
             text += f"; {remedy}"
-        super().__init__(text)
+        super().__init__(" ".join(text.splitlines()))
