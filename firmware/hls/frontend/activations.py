@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.fixed import FixedType, Overflow, Rounding
 from firmware.hls.frontend.layers import Layers, Tensor, handler, number
 from firmware.hls.frontend.program import Operation, refuse
+
+LOGITS = FixedType(10, 5, True, Rounding.RND, Overflow.SAT)
+"""What a softmax is fed with unless told otherwise. Its table is indexed by the upper 10 bits of its input:
+a wide type, such as hls4ml infers for a dense layer, would leave no bits that matter."""
 
 
 @handler("relu", "sigmoid", "tanh", "softsign", "selu")
@@ -144,6 +149,8 @@ def _softmax(
     if axis == 0:
         raise refuse("softmax over the batch", op.name, dim, f"dim=1 to {rank}")
     axis -= 1
+    if not net.has_type(x):
+        x = net.rounded(f"{op.name}_input", x, LOGITS)
     outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
     return net.activation(
         op.name, "softmax", x, class_name="Softmax", axis=-1 if axis == rank - 1 else axis + 1,

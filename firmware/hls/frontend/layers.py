@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,8 @@ class Layers:
         The type of weights and of results that hls4ml does not infer.
     input_types
         The type of each input.
+    typed
+        Layers whose result the user has given a type.
 
     Attributes
     ----------
@@ -80,7 +82,14 @@ class Layers:
         the constants of layers that stand for something else in PyTorch.
     """
 
-    def __init__(self, program: Program, default: FixedType, input_types: Mapping[str, FixedType]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        default: FixedType,
+        input_types: Mapping[str, FixedType],
+        typed: Container[str] = (),
+    ) -> None:
+        self.typed = typed
         self.default = default
         self.input_types = input_types
         self.list: list[dict[str, Any]] = []
@@ -208,6 +217,8 @@ class Layers:
             before, earlier_scale, earlier_bias = self._affine[x.name]
             x, first, second = before, first * earlier_scale, first * earlier_bias + second
         data, kinds = {}, {}
+        if len(x.shape) > 1 and any(len(self._by_channel(x, v)) == x.size for v in (first, second)):
+            return self.scaled(name, x, first, second)  # hls4ml would fail to merge it into a convolution
         for key, values in (("scale", first), ("bias", second)):
             data[f"{key}_data"] = stored = self._by_channel(x, values)
             exact = exact_type(stored) if np.isfinite(stored).all() else None
@@ -247,6 +258,10 @@ class Layers:
     def rounded(self, name: str, x: Tensor, kind: FixedType) -> Tensor:
         """``x`` in that type: the result type of the layer before where hls4ml can merge the two."""
         return self.activation(name, "linear", x, types={"result": str(kind)}, quantizer=quantiser(kind))
+
+    def has_type(self, x: Tensor) -> bool:
+        """Whether the type of ``x`` is known here, not inferred by hls4ml."""
+        return x.name in self.typed or "result" in self.types.get(x.name, {})
 
     def weights(self, weight: Any, bias: Any) -> tuple[dict[str, Any], NDArray[Any] | None]:
         """Attributes of a layer for ``weight`` (outputs first) and ``bias``.
@@ -303,7 +318,12 @@ def number(operation: Operation, value: Any, what: str) -> float:
     return float(array.ravel()[0])
 
 
-def layer_list(program: Program, default: FixedType, input_types: Mapping[str, FixedType]) -> Layers:
+def layer_list(
+    program: Program,
+    default: FixedType,
+    input_types: Mapping[str, FixedType],
+    typed: Container[str] = (),
+) -> Layers:
     """The hls4ml layers of a program.
 
     Raises
@@ -313,7 +333,7 @@ def layer_list(program: Program, default: FixedType, input_types: Mapping[str, F
     """
     if not program.operations:
         raise InputError("the network has no layers", field="network")
-    layers = Layers(program, default, input_types)
+    layers = Layers(program, default, input_types, typed)
     made = {layer["name"]: layer for layer in layers.list}
     for name, value in zip(layers.outputs, program.outputs, strict=True):
         layer = made[name]

@@ -31,6 +31,8 @@ class Settings(TypedDict, total=False):
     """Clock period in ns."""
 
 
+STRATEGIES = ("latency", "resource", "resource_unrolled")
+
 DEFAULTS = Settings(
     default_precision="fixed<16,6>",
     max_precision=None,
@@ -47,7 +49,7 @@ def hls_model(
     output_dir: str | Path,
     input_type: str | Mapping[str, str],
     precision: Mapping[str, Mapping[str, str]] | None = None,
-    **given: Unpack[Settings],
+    **options: Unpack[Settings],
 ) -> Any:
     """Make hls4ml layers of ``program`` and let hls4ml optimise them and infer their types.
 
@@ -59,13 +61,19 @@ def hls_model(
     from hls4ml.model.graph import ModelGraph
     from hls4ml.utils.config import create_config
 
-    settings = Settings(**{**DEFAULTS, **given})  # type: ignore[typeddict-item]
+    settings = Settings(**{**DEFAULTS, **options})  # type: ignore[typeddict-item]
     default = FixedType.parse(settings["default_precision"], field="default_precision")
     widths = {"default": str(default)}
     if settings["max_precision"] is not None:
         widths["maximum"] = str(FixedType.parse(settings["max_precision"], field="max_precision"))
-    layers = layer_list(program, default, _input_types([value.name for value in program.inputs], input_type))
+    types = _input_types([value.name for value in program.inputs], input_type)
+    typed = {layer for layer, given in (precision or {}).items() if "result" in given}
+    layers = layer_list(program, default, types, typed)
     strategy, reuse_factor = settings["strategy"], settings["reuse_factor"]
+    if strategy.lower() not in STRATEGIES:
+        raise InputError("no such strategy", field="strategy", value=strategy, remedy="one of " + ", ".join(STRATEGIES))
+    if reuse_factor < 1:
+        raise InputError("must be at least 1", field="reuse_factor", value=reuse_factor)
     hls_config: dict[str, Any] = {
         "Model": {
             "Precision": widths,

@@ -169,6 +169,7 @@ FUNCTIONS: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     "average pool": ((2, 4, 4), lambda x: F.avg_pool2d(x, (2, 4))),
     "adaptive pool": ((2, 4, 4), lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1)),
     "pad": ((2, 3), lambda x: F.pad(x, (1, 2))),
+    "map of constants": ((2, 3), lambda x: F.max_pool1d(x, 1) * torch.tensor([[1.0, 2, 0.5], [3, -1, 1]])),
     "broadcast": ((3, 4), lambda x: x + x[:, :1]),
 }
 
@@ -239,6 +240,22 @@ def test_refusals_are_one_line(name: str, tmp_path: Path) -> None:
         convert_torch(make(), (4,), "net", tmp_path / "hls", "fixed<8,4>")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "hls").exists()
+
+
+def test_jet_tagger_with_softmax(tmp_path: Path) -> None:
+    """Wide inferred logits would index one entry of the softmax's table: they are narrowed to its bits."""
+    torch.manual_seed(2)
+    layers = (nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 5), nn.Softmax(dim=1))
+    network = nn.Sequential(*layers).eval()
+    write_project(convert_torch(network, (16,), "net", tmp_path, "fixed<10,4>"))
+    graph = import_project(tmp_path)
+    inputs = np.random.default_rng(1).integers(-512, 512, (EVENTS, 16))
+    found = CompiledProject(tmp_path, QUICK)(inputs)
+    assert compare_with_graph(graph, inputs, found)[0].first is None
+    expected = network(torch.tensor(inputs / 64, dtype=torch.float32)).detach().numpy()
+    assert np.abs(found[0] * graph[graph.outputs[0]].type.lsb - expected).max() < 0.1
+    with pytest.raises(InputError, match="no such strategy"):
+        convert_torch(network, (16,), "net", tmp_path, "fixed<10,4>", strategy="Fast")
 
 
 def test_types_of_inputs_by_name(tmp_path: Path) -> None:
