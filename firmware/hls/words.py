@@ -11,6 +11,7 @@ from firmware.hls.source import Call, Config
 _PIXELS = ("conv_1d_cl", "conv_2d_cl", "pointwise_conv_1d_cl", "pointwise_conv_2d_cl", "depthwise_conv_1d_cl",
            "depthwise_conv_2d_cl", "zeropad1d_cl", "zeropad2d_cl", "cropping1d_cl", "cropping2d_cl",
            "pooling1d_cl", "pooling2d_cl", "resize_nearest")  # fmt: skip
+_PARALLEL = ("dot1d", "einsum", "einsum_dense", "layernormalize", "softmax_multidim", "relu1", "relu6")
 
 
 def check_words(builder: Builder, call: Call) -> None:
@@ -21,6 +22,12 @@ def check_words(builder: Builder, call: Call) -> None:
     InputError
         Names the layer; hls4ml has lost a repacking there, the C++ would not compute what is meant.
     """
+    if call.function in _PARALLEL:
+        raise builder.refuse(
+            "hls4ml has this function for io_parallel only: the C++ does not compile",
+            f"nnet::{call.function}",
+            "convert with io_type='io_parallel'",
+        )
     names = [
         name for name in call.arguments if name in builder.source.arrays or name in builder.source.aliases
     ]

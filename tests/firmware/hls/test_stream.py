@@ -78,6 +78,11 @@ def test_sizes_without_bridge(tmp_path: Path) -> None:
         assert import_project(folder).inputs[0].shape == expected
 
 
+def test_functions_without_streams_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="for io_parallel only"):
+        build(drawn("layer_norm", shape=(3, 4), io="io_stream"), "net0", tmp_path)
+
+
 def test_words_of_other_sizes_are_refused(tmp_path: Path) -> None:
     """hls4ml leaves words of a flattened tensor as they were, and reads on after their end."""
     network = drawn("flatten", "activation", shape=(4, 3), seed=1, io="io_stream")
