@@ -48,6 +48,9 @@ def _convolution(
     if isinstance(weight, Tensor):
         raise refuse("weights that depend on the inputs are not supported", op.name)
     given, scale = net.weights(weight, bias)
+    if scale is not None:
+        x, factor = net.unscaled(x)
+        scale = scale * factor
     weight = given["weight_data"]
     rank = weight.ndim - 2
     steps, spread = each(stride, rank), each(dilation, rank)

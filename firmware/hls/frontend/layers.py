@@ -97,6 +97,7 @@ class Layers:
         self.tensors: dict[str, Tensor] = {}
         self._turned: dict[tuple[str, bool], Tensor] = {}
         self._affine: dict[str, tuple[Tensor, NDArray[Any], NDArray[Any]]] = {}
+        self._one_scale: dict[str, tuple[Tensor, float]] = {}
         self.before_relu: dict[str, Tensor] = {}
         for value in program.inputs:
             self.list.append(
@@ -243,7 +244,18 @@ class Layers:
                 integer = math.frexp(float(np.abs(stored).max()))[1] + signed
                 kind = FixedType(SIGNIFICANT, integer, signed, Rounding.RND, Overflow.SAT)
             quantisers[f"{key}_quantizer"], types[key] = quantiser(kind), str(kind)
-        return self._normalisation(name, x, data, types, **quantisers)
+        made = self._normalisation(name, x, data, types, **quantisers)
+        if (
+            len(data["scale_data"])
+            and (data["scale_data"] == data["scale_data"][0]).all()
+            and not np.any(bias)
+        ):
+            self._one_scale[made.name] = x, float(data["scale_data"][0])
+        return made
+
+    def unscaled(self, x: Tensor) -> tuple[Tensor, float]:
+        """The integers of a quantised activation and their scale, which can go behind the next weights."""
+        return self._one_scale.get(x.name, (x, 1.0))
 
     def _normalisation(
         self, name: str, x: Tensor, data: dict[str, NDArray[Any]], types: dict[str, str], **attributes: Any

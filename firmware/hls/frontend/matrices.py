@@ -42,8 +42,11 @@ def _concatenate(net: Layers, op: Operation, parts: list[Any], dim: int = 0) -> 
 def _linear(net: Layers, op: Operation, x: Tensor, weight: Any, bias: Any = None) -> Tensor:
     if isinstance(weight, Tensor) or isinstance(bias, Tensor):
         raise refuse("weights that depend on the inputs are not supported", op.name)
-    x = net.plain(x)
     given, scale = net.weights(weight, bias)
+    if scale is not None:
+        x, factor = net.unscaled(x)
+        scale = scale * factor
+    x = net.plain(x)
     n_out, n_in = given["weight_data"].shape
     given["weight_data"] = np.ascontiguousarray(given["weight_data"].T)
     name = op.name if scale is None else f"{op.name}_integers"

@@ -71,7 +71,9 @@ def hls_model(
     layers = layer_list(program, default, types, typed)
     strategy, reuse_factor = settings["strategy"], settings["reuse_factor"]
     if strategy.lower() not in STRATEGIES:
-        raise InputError("no such strategy", field="strategy", value=strategy, remedy="one of " + ", ".join(STRATEGIES))
+        raise InputError(
+            "no such strategy", field="strategy", value=strategy, remedy="one of " + ", ".join(STRATEGIES)
+        )
     if reuse_factor < 1:
         raise InputError("must be at least 1", field="reuse_factor", value=reuse_factor)
     hls_config: dict[str, Any] = {
