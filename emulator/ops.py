@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,9 +38,6 @@ class Operation:
     constants: tuple[str, ...] = ()
     optional_constants: tuple[str, ...] = ()
     shape: ShapeRule | None = None
-
-
-_COLUMN = re.compile(r"0|[a-z]\w*(\.\w+)?\[[0-9]+\]", re.ASCII)
 
 
 def _same(node: Node, inputs: Sequence[Node]) -> str | None:
@@ -108,9 +104,6 @@ def _sources(node: Node, inputs: Sequence[Node]) -> str | None:
         return None
     if len(texts) != node.size:
         return f"source: needs one entry per element ({node.size}), not {len(texts)}"
-    for text in texts:
-        if not _COLUMN.fullmatch(str(text)):
-            return f"source: {text!r} is not a column such as mu.pt[0], or 0"
     return None
 
 

@@ -97,9 +97,6 @@ def test_nothing_is_left_when_the_folder_is_missing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("source", "said"), [(["mu.pt[0]"], r"one entry per element \(2\)"), (["0", "pt"], "'pt'")]
-)
-def test_sources_are_checked_before_a_graph_is_saved(source, said):
-    with pytest.raises(InputError, match=said):
-        Graph("g", [Node("x", "input", (), (2,), FixedType(9, 9), {"source": source})], ["x"])
+def test_sources_are_counted_before_a_graph_is_saved():
+    with pytest.raises(InputError, match=r"source: needs one entry per element \(2\), not 1"):
+        Graph("g", [Node("x", "input", (), (2,), FixedType(9, 9), {"source": ["mu.pt[0]"]})], ["x"])
