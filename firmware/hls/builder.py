@@ -106,7 +106,10 @@ class Builder:
         elif op == "scale_bias":
             product = types[0].integer + constants["scale"].type.integer
             steps = [(max(product, constants["bias"].type.integer) + 1, kind)]
-        elif op in ("cast", "concatenate", "maximum", "minimum"):
+        elif op == "sum":
+            total = FixedType.parse(accum)
+            steps = [(types[0].integer, total), (total.integer, kind)]
+        elif op in ("cast", "concatenate", "maximum", "minimum", "reshape", "take"):
             steps = [(t.integer, kind) for t in types if t.signed and t.fraction > 0]
         elif op in ("add", "subtract", "multiply"):
             first, second = (t.integer for t in types)

@@ -91,6 +91,12 @@ def test_found_before(case: str) -> None:
     assert check_one(Network.load(Path(__file__).parent / "data" / f"{case}.json")) is None
 
 
+def test_a_sum_below_one_does_not_become_an_integer() -> None:
+    """Found by the fuzzer: ap_fixed without integer bits gives -1 for every negative value."""
+    with pytest.raises(InputError, match="values below one do not convert to ap_int"):
+        check_one(Network.load(Path(__file__).parent / "data" / "dot_below_one.json"))
+
+
 def test_a_network_that_the_compiler_rejects_is_refused_and_no_other(tmp_path: Path) -> None:
     builds = [build(small_network(), f"net{i}", tmp_path / f"net{i}")[0] for i in range(3)]
     top = tmp_path / "net1" / "firmware" / "net1.cpp"
