@@ -40,7 +40,11 @@ def _convolve(
         node = windows_logic(builder, multiplier, gathered, result.fixed)
         return builder.add("reshape", [node], (size,), result.fixed, builder.layer)
     reuse = get(config, "reuse_factor")
-    if strategy != "latency" and (reuse > n_in or -(-n_in * filters // reuse) % filters):
+    if strategy == "resource":  # its loops step through weights and inputs alike: more reads beyond both
+        fits = n_in % reuse == 0
+    else:
+        fits = strategy == "latency" or (reuse <= n_in and not -(-n_in * filters // reuse) % filters)
+    if not fits:
         raise builder.refuse(
             f"reuse factor {reuse} does not fit {n_in} products: the C++ stops at an assertion or drops some",
             remedy=f"choose a reuse factor that divides {n_in}",

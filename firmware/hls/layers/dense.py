@@ -75,6 +75,11 @@ def _input_order(builder: Builder, config: Config, n_in: int, accum: FixedType) 
     if kernel == "DenseLatency":
         return list(range(n_in))
     if kernel == "DenseResource_rf_leq_nin":
+        if n_in % reuse:
+            raise builder.refuse(
+                f"reuse factor {reuse} does not fit {n_in} products: the C++ reads beyond its weights",
+                remedy=f"choose a reuse factor that divides {n_in}",
+            )
         return [i for start in range(reuse) for i in range(start, n_in, reuse)]
     if kernel == "DenseResource_rf_gt_nin_rem0" or kernel.startswith("dense_resource_unrolled"):
         return list(range(n_in))

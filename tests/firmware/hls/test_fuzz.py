@@ -91,10 +91,17 @@ def test_found_before(case: str) -> None:
     assert check_one(Network.load(Path(__file__).parent / "data" / f"{case}.json")) is None
 
 
-def test_a_sum_below_one_does_not_become_an_integer() -> None:
-    """Found by the fuzzer: ap_fixed without integer bits gives -1 for every negative value."""
-    with pytest.raises(InputError, match="values below one do not convert to ap_int"):
-        check_one(Network.load(Path(__file__).parent / "data" / "dot_below_one.json"))
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("dot_below_one", "values below one do not convert to ap_int"),
+        ("reuse_beyond", "reuse factor 6 does not fit 11 products"),
+    ],
+)
+def test_found_before_and_refused(case: str, told: str) -> None:
+    """Negative values without integer bits become -1; a reuse factor reads beyond the weights."""
+    with pytest.raises(InputError, match=told):
+        check_one(Network.load(Path(__file__).parent / "data" / f"{case}.json"))
 
 
 def test_a_network_that_the_compiler_rejects_is_refused_and_no_other(tmp_path: Path) -> None:
