@@ -132,14 +132,15 @@ def _exponential(builder: Builder, call: Call, alpha: Constant, slope: Constant,
     entries = constant(table, builder.source.type("table_t", config).fixed)
     data = entries.data.astype(object) * int(alpha.data[0])
     kind = holding(int(data.min()), int(data.max()), entries.type.fraction + alpha.type.fraction)
+    below = negative_part(builder, x)  # may be finer than x, whose lsb can be above one
     curve = builder.add(
         "table",
-        [negative_part(builder, x)],
+        [below],
         x.shape,
         kind,
         constants={"table": Constant(kind, data if kind.width > 62 else data.astype(np.int64))},
         multiplier=-len(table),
-        shift=x.type.fraction + 3,
+        shift=below.type.fraction + 3,
         offset=0,
         index_rounding="TRN_ZERO",
     )

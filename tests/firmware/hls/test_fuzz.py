@@ -85,9 +85,9 @@ def test_same_seed_draws_the_same_network() -> None:
     assert first.to_json() == second.to_json()
 
 
-@pytest.mark.parametrize("case", ["resource_order", "dot_ternary"])
+@pytest.mark.parametrize("case", ["resource_order", "dot_ternary", "selu_coarse"])
 def test_found_before(case: str) -> None:
-    """Order of a wrapping sum with saturated bits; a product whose two-bit operand of -2 counts as +1."""
+    """Order of a wrapping sum with saturated bits; -2 as a two-bit operand counts as +1; an input in steps of 2."""
     assert check_one(Network.load(Path(__file__).parent / "data" / f"{case}.json")) is None
 
 
