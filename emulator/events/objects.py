@@ -138,13 +138,13 @@ def layout_of(name: str) -> tuple[int, np.dtype[np.generic]]:
 
 
 def spaced(n: int, dtype: np.dtype[np.generic]) -> int:
-    """Length to give to rows of ``n`` numbers, so that they never lie whole pages apart.
+    """Length to give to rows of ``n`` numbers: long rows lie two cache lines more than whole pages apart.
 
     Rows a multiple of a page apart share the same few lines of every cache, and reading some 60 of them at
     once from memory takes half as long again (docs/performance.md).
     """
-    line = 64 // dtype.itemsize
-    return n + line if n % (64 * line) == 0 else n
+    size = n * dtype.itemsize
+    return (size + (128 - size) % 4096) // dtype.itemsize if size >= 1 << 16 else n
 
 
 def spaced_rows(slots: int, n: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
@@ -223,9 +223,14 @@ class Events(Mapping[str, NDArray[np.generic]]):
             return Events({}, 0)
         names = [name for name in blocks[0] if all(name in block for block in blocks)]
         n = sum(block.n for block in blocks)
+        together = sum(len(blocks[0][name]) for name in names if name in COLUMNS)
+        rows, first = spaced_rows(together, n, _OBJECT_DTYPE), 0
         columns = {}
         for name in names:
-            first = blocks[0][name]
-            columns[name] = spaced_rows(len(first), n, first.dtype)
+            slots, dtype = blocks[0][name].shape[0], blocks[0][name].dtype
+            if name in COLUMNS:
+                columns[name], first = rows[first : first + slots], first + slots
+            else:
+                columns[name] = spaced_rows(slots, n, dtype)
             np.concatenate([block[name] for block in blocks], axis=1, out=columns[name])
         return Events.of_rows(columns, n)

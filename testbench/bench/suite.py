@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.events.blocks import first_crossings
 from emulator.events.objects import Events, spaced_rows
 from emulator.events.parquet import write_events
 from emulator.events.source import open_events
@@ -233,7 +234,7 @@ def _events(graph: Graph, n: int) -> Events:
     blocks = list(source.blocks(columns=columns))
     while sum(block.n for block in blocks) < n:
         blocks += blocks
-    return Events.concatenate(blocks).rows(0, n)
+    return Events.concatenate(list(first_crossings(blocks, n)))
 
 
 def _as_rows(graph: Graph, events: Events, n: int) -> Array:

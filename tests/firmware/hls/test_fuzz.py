@@ -87,7 +87,7 @@ def test_same_seed_draws_the_same_network() -> None:
 
 @pytest.mark.parametrize("case", ["resource_order", "dot_ternary", "selu_coarse"])
 def test_found_before(case: str) -> None:
-    """Order of a wrapping sum with saturated bits; -2 as a two-bit operand counts as +1; an input in steps of 2."""
+    """Order of a wrapping sum with saturated bits; operands of -2 that count as +1; inputs in steps of 2."""
     assert check_one(Network.load(Path(__file__).parent / "data" / f"{case}.json")) is None
 
 
