@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from emulator.arrays import ArraySource, NonFinite, holds_arrays, open_arrays
 from emulator.errors import InputError
@@ -17,41 +18,41 @@ Scored = tuple[dict[str, Any], int, float]
 """Outputs of a block, its number of events, seconds in the kernel."""
 
 
-class Feed(Protocol):
+@dataclass(frozen=True)
+class Feed(ABC):
     """A file whose events a kernel can score."""
+
+    source: EventSource | ArraySource
+    kernel: Kernel
 
     @property
     def description(self) -> str:
         """What the file holds."""
+        return self.source.description
 
     @property
     def n(self) -> int | None:
         """Number of events, None where only reading tells."""
+        return self.source.n
 
+    @abstractmethod
     def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
         """The outputs of all events, ``block`` at a time."""
 
+    @abstractmethod
     def notes(self) -> dict[str, int]:
         """What did not fit or was left out while reading."""
 
+    @abstractmethod
     def casts(self) -> dict[str, dict[str, int]]:
         """For each input given as floats: values, saturated, wrapped, NaN, infinite."""
 
 
 @dataclass(frozen=True)
-class EventFeed:
+class EventFeed(Feed):
     """Crossings of an event file."""
 
     source: EventSource
-    kernel: Kernel
-
-    @property
-    def description(self) -> str:
-        return self.source.description
-
-    @property
-    def n(self) -> int | None:
-        return self.source.n
 
     def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
         for events in self.source.blocks(columns=self.kernel.columns, block_size=block):
@@ -76,19 +77,10 @@ class EventFeed:
 
 
 @dataclass(frozen=True)
-class ArrayFeed:
+class ArrayFeed(Feed):
     """Rows of arrays, one for each input of the graph."""
 
     source: ArraySource
-    kernel: Kernel
-
-    @property
-    def description(self) -> str:
-        return self.source.description
-
-    @property
-    def n(self) -> int | None:
-        return self.source.n
 
     def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
         for arrays in self.source.blocks(block):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from math import prod
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -44,14 +41,10 @@ def import_hls(
 
     `l1forge import-hls my-hls-test.tar.gz -o model.json`
     """
-    import numpy as np
 
-    from emulator.atomic import write_text
     from firmware.hls.archive import unpacked
-    from firmware.hls.compare import compare_with_graph
-    from firmware.hls.compiled import CompiledProject
     from firmware.hls.export import import_project
-    from firmware.hls.fuzz.campaign import stimuli
+    from l1forge.imported import save_import, verify_import
     from l1forge.outputs import check_outputs
 
     console = Console()
@@ -60,31 +53,8 @@ def import_hls(
     with unpacked(project) as folder:
         graph = import_project(folder, columns)
         if verify:
-            rng = np.random.default_rng(seed)
-            inputs = [stimuli(rng, node.type, prod(node.shape), verify) for node in graph.inputs]
-            with console.status("compiling with g++"):
-                compiled = CompiledProject(folder)
-            for outcome in compare_with_graph(graph, inputs, compiled(inputs)):
-                console.print(
-                    f"{outcome.output}: {outcome.mismatches} mismatches in {outcome.events:,} events"
-                    f"{f' ({outcome.first})' if outcome.first else ''}"
-                )
-                if not outcome.exact:
-                    raise typer.Exit(1)
-    graph.save(output)
-    table = Table(title=f"{graph.name}: {len(graph.nodes)} nodes")
-    for heading in ("node", "operation", "shape", "type"):
-        table.add_column(heading)
-    rows = [(node.name, node.op, "×".join(map(str, node.shape)), str(node.type)) for node in graph.nodes]
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    console.print(f"graph in {output}; outputs: {', '.join(graph.outputs)}")
-    if json_output is not None:
-        keys = ("node", "operation", "shape", "type")
-        write_text(
-            json_output, json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=1) + "\n"
-        )
+            verify_import(graph, folder, verify, seed, console)
+    save_import(graph, output, json_output, console)
 
 
 def _columns(path: Path) -> list[str]:

@@ -7,13 +7,11 @@ import io
 import json
 import tempfile
 import warnings
-from math import prod
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -60,8 +58,8 @@ def import_model(
 
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
     """
-    from emulator.atomic import write_text
     from firmware.hls.export import import_project, write_project
+    from l1forge.imported import save_import, verify_import
     from l1forge.outputs import check_folders, check_outputs
     from l1forge.quiet import quiet_stderr
 
@@ -82,20 +80,8 @@ def import_model(
             write_project(hls_model)
         graph = import_project(folder)
         if verify:
-            _verify(graph, folder, verify, seed, console)
-    graph.save(output)
-    table = Table(title=f"{graph.name}: {len(graph.nodes)} nodes")
-    keys = ("node", "operation", "shape", "type")
-    for key in keys:
-        table.add_column(key)
-    rows = [(node.name, node.op, "×".join(map(str, node.shape)), str(node.type)) for node in graph.nodes]
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    console.print(f"graph in {output}; outputs: {', '.join(graph.outputs)}")
-    if json_output is not None:
-        nodes = [dict(zip(keys, row, strict=True)) for row in rows]
-        write_text(json_output, json.dumps(nodes, indent=1) + "\n")
+            verify_import(graph, folder, verify, seed, console)
+    save_import(graph, output, json_output, console)
 
 
 def _convert(
@@ -161,24 +147,3 @@ def _read(path: Path | None) -> dict[str, dict[str, str]]:
         remedy = 'write {"layer": {"result": "fixed<16,6>"}}'
         raise InputError("is not a table of types by layer", file=path, remedy=remedy)
     return found
-
-
-def _verify(graph: Any, folder: Path, count: int, seed: int, console: Console) -> None:
-    import numpy as np
-
-    from firmware.hls.compare import compare_with_graph
-    from firmware.hls.compiled import CompiledProject
-    from firmware.hls.fuzz.campaign import stimuli
-
-    rng = np.random.default_rng(seed)
-    inputs = [stimuli(rng, node.type, prod(node.shape), count) for node in graph.inputs]
-    with console.status("compiling with g++"):
-        compiled = CompiledProject(folder)
-    outcomes = compare_with_graph(graph, inputs, compiled(inputs))
-    for outcome in outcomes:
-        detail = f" ({outcome.first})" if outcome.first else ""
-        console.print(
-            f"{outcome.output}: {outcome.mismatches} mismatches in {outcome.events:,} events{detail}"
-        )
-    if not all(outcome.exact for outcome in outcomes):
-        raise typer.Exit(1)

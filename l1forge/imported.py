@@ -1,0 +1,61 @@
+"""What the commands that import a network do with the graph: compare it with its C++, save it, show it."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from emulator.atomic import write_text
+from emulator.graph import Graph
+
+KEYS = ("node", "operation", "shape", "type")
+
+
+def verify_import(graph: Graph, project: Path, count: int, seed: int, console: Console) -> None:
+    """Compare ``graph`` with the compiled C++ of ``project`` on ``count`` corner and random events.
+
+    Raises
+    ------
+    InputError
+        If the project does not compile.
+    typer.Exit
+        With code 1 if an output differs; all outputs are printed before.
+    """
+    from firmware.hls.compare import compare_with_graph
+    from firmware.hls.compiled import CompiledProject
+    from firmware.hls.fuzz.campaign import stimuli
+
+    rng = np.random.default_rng(seed)
+    inputs = [stimuli(rng, node.type, prod(node.shape), count) for node in graph.inputs]
+    with console.status("compiling with g++"):
+        compiled = CompiledProject(project)
+    outcomes = compare_with_graph(graph, inputs, compiled(inputs))
+    for outcome in outcomes:
+        console.print(
+            f"{outcome.output}: {outcome.mismatches} mismatches in {outcome.events:,} events"
+            f"{f' ({outcome.first})' if outcome.first else ''}"
+        )
+    if not all(outcome.exact for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def save_import(graph: Graph, output: Path, json_output: Path | None, console: Console) -> None:
+    """Write the graph, print its nodes as a table, and write the table as JSON if asked."""
+    graph.save(output)
+    table = Table(title=f"{graph.name}: {len(graph.nodes)} nodes")
+    for key in KEYS:
+        table.add_column(key)
+    rows = [(node.name, node.op, "×".join(map(str, node.shape)), str(node.type)) for node in graph.nodes]
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(f"graph in {output}; outputs: {', '.join(graph.outputs)}")
+    if json_output is not None:
+        nodes = [dict(zip(KEYS, row, strict=True)) for row in rows]
+        write_text(json_output, json.dumps(nodes, indent=1) + "\n")
