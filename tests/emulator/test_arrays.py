@@ -174,6 +174,6 @@ def test_emulate_command_scores_arrays(tmp_path, monkeypatch, capsys):
     assert summary["casts"] == {"in0": {"values": 24, "saturated": 0, "wrapped": 1, "nan": 0, "infinite": 0}}
     expected = X.copy()
     expected[2, 3] = 36 - 64
-    scores = np.load("s.npz")
-    np.testing.assert_array_equal(scores["out0"], compile_graph(graph).run_array(expected.T.copy())["out0"].T)
-    assert json.loads(str(scores["l1forge"]))["types"] == {"out0": "fixed<20,12>"}
+    with np.load("s.npz") as scores:
+        np.testing.assert_array_equal(scores["out0"], compile_graph(graph).run_array(expected.T.copy())["out0"].T)
+        assert json.loads(str(scores["l1forge"]))["types"] == {"out0": "fixed<20,12>"}
