@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from emulator.events.objects import Events
+from emulator.fixed import FixedType
 from emulator.graph import Graph
 from emulator.kernel import Kernel, compile_graph
 
@@ -22,14 +23,17 @@ class Scorer:
     name : model name as in the menu
     graph : its graph
     wanted : score names: ``name`` alone (the graph's first output) or ``name.output``
+    declared : type of each score that the menu declares; its thresholds are integers of these
 
     Raises
     ------
     InputError
-        If the graph has no such output.
+        If the graph has no such output, or one of another type than declared.
     """
 
-    def __init__(self, name: str, graph: Graph, wanted: Iterable[str]) -> None:
+    def __init__(
+        self, name: str, graph: Graph, wanted: Iterable[str], declared: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.outputs: dict[str, str] = {}
         for score in wanted:
@@ -42,6 +46,8 @@ class Scorer:
                     value=score,
                     remedy=f"it has {', '.join(graph.outputs)}",
                 )
+            if declared and score in declared:
+                check_score_type(score, declared[score], graph[output].type, graph.file, output)
             self.outputs[score] = output
         self.kernel: Kernel = compile_graph(graph, dict.fromkeys(self.outputs.values()))
 
@@ -56,13 +62,36 @@ class Scorer:
         return {score: values[output] for score, output in self.outputs.items()}
 
 
-def load_scorers(scores: Iterable[str], graphs: Mapping[str, Path]) -> list[Scorer]:
-    """One scorer for each model that ``scores`` (of a compiled menu) name.
+def check_score_type(
+    score: str, declared: str, found: FixedType, file: str | Path | None, output: str
+) -> None:
+    """Demand that an output's integers mean what the menu's thresholds on ``score`` mean.
 
     Raises
     ------
     InputError
-        If ``graphs`` lacks a model, or a graph cannot be used.
+        If sign, width or binary point of ``found`` is not as declared; how it rounds does not matter.
+    """
+    wanted = FixedType.parse(declared)
+    if (found.signed, found.width, found.integer) != (wanted.signed, wanted.width, wanted.integer):
+        raise InputError(
+            f"the menu declares {score} as {declared}, and its thresholds count in that",
+            file=file,
+            field=f"output {output}",
+            value=str(found),
+            remedy="declare the model's type under scores in the menu, or give a model of the declared type",
+        )
+
+
+def load_scorers(
+    scores: Iterable[str], graphs: Mapping[str, Path], declared: Mapping[str, str] | None = None
+) -> list[Scorer]:
+    """One scorer for each model that ``scores`` (of a compiled menu) name; ``declared``: its ``score_types``.
+
+    Raises
+    ------
+    InputError
+        If ``graphs`` lacks a model, or a graph cannot be used or has scores of other types than declared.
     """
     wanted: dict[str, list[str]] = {}
     for score in scores:
@@ -74,5 +103,5 @@ def load_scorers(scores: Iterable[str], graphs: Mapping[str, Path]) -> list[Scor
             raise InputError(
                 "the menu needs this model", field="SCORE", value=model, remedy=f"known: {known}"
             )
-        scorers.append(Scorer(model, Graph.load(graphs[model]), names))
+        scorers.append(Scorer(model, Graph.load(graphs[model]), names, declared))
     return scorers

@@ -78,6 +78,7 @@ def build_menu(source: MenuSource) -> CompiledMenu:
         judge=source.judge,
         conditions=builder.conditions,
         algorithms=tuple(sorted(algorithms, key=lambda a: a.index)),
+        score_types={name: str(declared.type) for name, declared in source.scores.items()},
         known=source.known,
         notes=tuple(builder.notes),
     )

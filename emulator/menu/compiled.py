@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from emulator.atomic import write_text
 from emulator.errors import InputError
+from emulator.fixed import FixedType
 from emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES, SIGNALS
 
 FORMAT, VERSION = "l1forge-menu", 1
@@ -205,6 +206,10 @@ def _check_expression(expression: Expression) -> Expression:
     return expression
 
 
+def _check_type(text: str) -> str:
+    return str(FixedType.parse(text))
+
+
 class Algorithm(_Strict):
     """One seed: algorithm bit ``index``."""
 
@@ -232,6 +237,8 @@ class CompiledMenu(_Strict):
     judge: Judge = "emulator"
     conditions: dict[str, Condition]
     algorithms: tuple[Algorithm, ...]
+    score_types: dict[str, Annotated[str, AfterValidator(_check_type)]] = {}
+    """Fixed-point type that the menu's thresholds are raw integers of, for the scores it declares."""
     known: tuple[Known, ...] = ()
     notes: tuple[str, ...] = ()
     """What the compiler found odd but had to accept, such as an official window that is inside out."""
@@ -267,6 +274,8 @@ class CompiledMenu(_Strict):
             dump["conditions"][name] = {"kind": self.conditions[name].kind, **condition}
         head = {key: dump[key] for key in ("format", "version", "name", "judge")}
         lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+        if self.score_types:
+            lines.append(f' "score_types": {json.dumps(self.score_types)}')
         for key in ("notes", "known", "algorithms"):
             if dump.get(key):
                 rows = ",\n".join(f"  {json.dumps(row)}" for row in dump[key])

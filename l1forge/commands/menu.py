@@ -43,19 +43,25 @@ def _judge(judge: JudgeName | None) -> Judge | None:
     return judge.value if judge else None
 
 
-def _scores(path: Path | None) -> dict[str, Any]:
-    """Scores of a parquet file written by `l1forge emulate`, by column name."""
+def _scores(path: Path | None, declared: dict[str, str]) -> dict[str, Any]:
+    """Scores of a parquet file written by `l1forge emulate`, by column name; of the types ``declared``."""
     if path is None:
         return {}
     import numpy as np
     import pyarrow.parquet as pq
 
     from emulator.errors import InputError
+    from emulator.fixed import FixedType
+    from emulator.models_in_path import check_score_type
+    from emulator.scores import KEY
 
     try:
         table = pq.read_table(path)
+        types = json.loads((table.schema.metadata or {}).get(KEY, "{}")).get("types", {})
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read scores: {error}", file=path) from error
+    for name in declared.keys() & types.keys():
+        check_score_type(name, declared[name], FixedType.parse(types[name]), path, name)
     return {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
 
 
@@ -95,7 +101,7 @@ def check(
     known: tuple[Known, ...] = () if strict else read_known(read_yaml(KNOWN_VECTORS))
     if allow:
         known += read_known(read_yaml(allow))
-    values = _scores(scores)
+    values = _scores(scores, compiled.score_types)
     results = [check_menu(compiled, path, known, values) for path in vectors]
     for result in results:
         _print_check(result, everything)

@@ -105,7 +105,7 @@ def path(
     graphs = _graphs(model or [], models)
     trigger = TriggerPath(
         compiled,
-        _stages(compiled.scores, graphs),
+        _stages(compiled.scores, graphs, compiled.score_types),
         settings,
         TriggerControl(RULES, dead_time, depth, service),
         threads or os.cpu_count() or 1,
@@ -178,14 +178,14 @@ def _recipes(stream: Stream, orbits: int | None, trigger: TriggerPath, everythin
     return stream.recipes(orbits, min(max(most, DENSE_ORBITS), SPARSE_ORBITS), halo, sparse=True)
 
 
-def _stages(scores: tuple[str, ...], graphs: dict[str, Path]) -> list[Any]:
+def _stages(scores: tuple[str, ...], graphs: dict[str, Path], declared: dict[str, str]) -> list[Any]:
     """What computes the menu's scores: the muon network runs on stubs, all other models on event columns."""
     from emulator.errors import InputError
     from emulator.models_in_path import load_scorers
     from models import GRAPH
 
     muon = tuple(score for score in scores if score.startswith("muon_pt."))
-    stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs))
+    stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs, declared))
     if muon:
         from l1forge.muon_stage import MuonStage
         from models.muon_pt.path import MuonNetwork

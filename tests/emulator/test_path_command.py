@@ -163,6 +163,35 @@ def test_bad_input_is_one_line_and_nothing_written(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("found", ["uint<12>", "ufixed<11,10>", "fixed<12,11>", "ufixed<12,11,RND,SAT>"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_model_of_another_type_than_the_menu_declares(
+    found: str, compiled: bool, run: Run, sample: Path, tmp_path: Path
+) -> None:
+    """A threshold of 100.5 is raw 201 in steps of a half, and would mean something else in any other type."""
+    path = tmp_path / "m.yaml"
+    path.write_text(
+        'menu: m\nscores:\n  mine.y: {type: "ufixed<12,11>"}\nalgorithms:\n'
+        '  - {index: 1, name: L1_Mine, seed: "mine.y >= 100.5"}\n'
+    )
+    if compiled:
+        load_menu(path).save(path := tmp_path / "m.json")
+    code = FixedType.parse("uint<11>")
+    x = Node("x", "input", (), (1,), code, {"source": ["jet.et[0]"]})
+    y = Node("y", "cast", ("x",), (1,), FixedType.parse(found))
+    Graph("foreign", [x, y], ["y"]).save(tmp_path / "g.json")
+    exit_code, _, err = run(sample, "--menu", path, "--model", f"mine={tmp_path / 'g.json'}", "-n", 1)
+    if "RND" in found:  # how a value was rounded does not change what it means
+        assert exit_code == 0, err
+        return
+    assert exit_code == 2
+    assert err.startswith(
+        f"error: {tmp_path / 'g.json'}: output y: the menu declares mine.y as ufixed<12,11>"
+    )
+    assert f"(got {str(FixedType.parse(found))!r})" in err
+    assert err.count("\n") == 1
+
+
 def test_latency_is_that_of_the_graph_given(
     run: Run, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

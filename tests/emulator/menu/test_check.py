@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from emulator.errors import InputError
 from emulator.events.test_vectors import write_test_vectors
+from emulator.fixed import FixedType
 from emulator.menu.check import KNOWN, MISMATCH, UNSCORED, check_menu
 from emulator.menu.compiled import Known, load_compiled
 from emulator.menu.evaluate import MenuEvaluator, finor
 from emulator.menu.load import load_menu
+from emulator.scores import open_writer
 from l1forge.commands.menu import app
 from tests.emulator.menu.crossings import block
 
@@ -114,6 +117,23 @@ def test_official_vectors_known_to_be_wrong(menu_file: Path, tmp_path: Path) -> 
     ):
         path = _vectors(tmp_path / vectors, menu_file, (7, 3))
         assert CliRunner().invoke(app, ["check", str(menu_file), str(path), *options]).exit_code == code
+
+
+def test_scores_of_another_type_than_the_menu_declares(menu_file: Path, tmp_path: Path) -> None:
+    vectors = _vectors(tmp_path / "v.txt", menu_file)
+    menu_file.write_text(SEEDS + 'scores:\n  vae: {type: "ufixed<18,14>"}\n')
+    for found in ("ufixed<18,14>", "ufixed<18,13>"):
+        outputs = {"vae": (FixedType.parse(found), 1)}
+        with open_writer(tmp_path / "s.parquet", outputs, {}) as writer:
+            writer.append({"vae": np.zeros(12, np.int32)})
+        run = CliRunner().invoke(
+            app, ["check", str(menu_file), str(vectors), "--scores", str(tmp_path / "s.parquet")]
+        )
+        if found == "ufixed<18,14>":
+            assert run.exit_code == 0
+        else:
+            assert isinstance(run.exception, InputError)
+            assert "declares vae as ufixed<18,14>" in str(run.exception)
 
 
 def test_compile_and_show(menu_file: Path, tmp_path: Path) -> None:
