@@ -43,9 +43,19 @@ def convert(model: Any) -> Ensemble:
 def _tree(tree: Any, value: Values, columns: Values | None = None) -> Tree:
     """``value`` has one number per node; ``columns`` maps the tree's features to the ensemble's."""
     inner = tree.children_left != LEAF
-    feature = np.where(inner, tree.feature if columns is None else columns[tree.feature], LEAF)
+    feature = np.where(inner, tree.feature, LEAF)
+    if columns is not None:
+        feature[inner] = columns[feature[inner]]
     missing = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count, np.bool_))
-    return Tree.from_arrays(feature, tree.threshold, tree.children_left, tree.children_right, value, missing)
+    return Tree.from_arrays(
+        feature, _finite(tree.threshold), tree.children_left, tree.children_right, value, missing
+    )
+
+
+def _finite(threshold: Values) -> Values:
+    """A split between missing and present has an infinite threshold: all numbers go to one side."""
+    limits = np.finfo(np.float64)
+    return np.clip(threshold, limits.min, limits.max)
 
 
 def _ensemble(model: Any, trees: list[Tree], classes: list[int], base: Values, **more: Any) -> Ensemble:
@@ -130,7 +140,7 @@ def _histogram(model: Any) -> Ensemble:
             trees.append(
                 Tree.from_arrays(
                     feature,
-                    np.minimum(nodes["num_threshold"], np.finfo(np.float64).max),
+                    _finite(nodes["num_threshold"]),
                     nodes["left"],
                     nodes["right"],
                     nodes["value"],

@@ -68,6 +68,19 @@ def test_xgboost_multiclass_vector_of_base_scores() -> None:
     np.testing.assert_array_equal(ensemble.margin(X), model.predict(X, output_margin=True))
 
 
+@pytest.mark.parametrize("objective", ["binary:logitraw", "binary:hinge", "reg:quantileerror"])
+def test_xgboost_base_score_of_raw_outputs(objective: str) -> None:
+    """These objectives start at base_score itself: a logit of it would shift every score."""
+    import xgboost
+
+    parameters: dict[str, Any] = {"objective": objective, "max_depth": 2, "base_score": 0.3}
+    if "quantile" in objective:
+        parameters["quantile_alpha"] = 0.4
+    data = xgboost.DMatrix(X, label=BINARY)
+    booster = xgboost.train(parameters, data, 3)
+    np.testing.assert_array_equal(convert(booster).margin(X)[:, 0], booster.predict(data, output_margin=True))
+
+
 def test_xgboost_declared_missing_value() -> None:
     import xgboost
 
@@ -132,7 +145,20 @@ def test_scikit_learn_missing_values_in_histograms() -> None:
     assert np.abs(difference).max() < 1e-14
 
 
-@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_forest_that_splits_missing_from_present() -> None:
+    """Such a split has an infinite threshold."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    absent = np.isnan(WITH_MISSING[:, 0]).astype(int)
+    model = RandomForestClassifier(n_estimators=3, max_depth=2, max_features=None, random_state=1)
+    model.fit(WITH_MISSING, absent)
+    assert any(np.isinf(tree.tree_.threshold).any() for tree in model.estimators_)
+    np.testing.assert_array_equal(convert(model).margin(X), model.predict_proba(X)[:, 1:])
+    ours = convert(model).margin(WITH_MISSING)
+    np.testing.assert_array_equal(ours, model.predict_proba(WITH_MISSING)[:, 1:])
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6, 0.2])
 def test_isolation_forest(share: float) -> None:
     from sklearn.ensemble import IsolationForest
 
@@ -150,6 +176,8 @@ def test_lightgbm() -> None:
         (lightgbm.LGBMClassifier(n_estimators=8, **quiet), X, BINARY),
         (lightgbm.LGBMClassifier(n_estimators=4, **quiet), WITH_MISSING, CLASSES),
         (lightgbm.LGBMRegressor(n_estimators=4, **quiet), WITH_MISSING, SIGNAL),
+        (lightgbm.LGBMRegressor(n_estimators=4, objective="mape", **quiet), X, SIGNAL),
+        (lightgbm.LGBMClassifier(n_estimators=4, objective="multiclassova", **quiet), X, CLASSES),
         (
             lightgbm.LGBMClassifier(
                 n_estimators=4, boosting_type="rf", bagging_freq=1, bagging_fraction=0.5, **quiet
