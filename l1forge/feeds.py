@@ -11,6 +11,7 @@ from typing import Any
 
 from emulator.arrays import ArraySource, NonFinite, holds_arrays, open_arrays
 from emulator.errors import InputError
+from emulator.events.blocks import BLOCK_SIZE
 from emulator.events.source import EventSource, open_events
 from emulator.kernel import Kernel
 
@@ -36,8 +37,8 @@ class Feed(ABC):
         return self.source.n
 
     @abstractmethod
-    def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
-        """The outputs of all events, ``block`` at a time."""
+    def scores(self, block: int | None, threads: int | None) -> Iterator[Scored]:
+        """The outputs of all events, ``block`` at a time (None: as is best for the file)."""
 
     @abstractmethod
     def notes(self) -> dict[str, int]:
@@ -54,7 +55,7 @@ class EventFeed(Feed):
 
     source: EventSource
 
-    def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
+    def scores(self, block: int | None, threads: int | None) -> Iterator[Scored]:
         for events in self.source.blocks(columns=self.kernel.columns, block_size=block):
             start = time.perf_counter()
             try:
@@ -82,8 +83,8 @@ class ArrayFeed(Feed):
 
     source: ArraySource
 
-    def scores(self, block: int, threads: int | None) -> Iterator[Scored]:
-        for arrays in self.source.blocks(block):
+    def scores(self, block: int | None, threads: int | None) -> Iterator[Scored]:
+        for arrays in self.source.blocks(block or BLOCK_SIZE):
             start = time.perf_counter()
             scores = self.kernel.run_array(arrays, threads=threads)
             count = next(array.shape[1] for array in arrays.values())

@@ -15,7 +15,7 @@ BLOCK_SIZE = 65536
 def rechunk(blocks: Iterable[Events], size: int) -> Iterator[Events]:
     """The same crossings in the same order, in blocks of exactly ``size`` but for the last one.
 
-    Memory: one output block and one input block. Blocks that already fit pass through uncopied.
+    Memory: one output block and one input block. Only blocks put together from several are copied.
     """
     waiting: list[Events] = []
     held = 0
@@ -23,11 +23,11 @@ def rechunk(blocks: Iterable[Events], size: int) -> Iterator[Events]:
         start = 0
         while held + block.n - start >= size:
             stop = start + size - held
-            piece = block if (start, stop) == (0, block.n) else block.select(slice(start, stop))
+            piece = block if (start, stop) == (0, block.n) else block.rows(start, stop)
             yield Events.concatenate([*waiting, piece]) if waiting else piece
             waiting, held, start = [], 0, stop
         if start < block.n:
-            waiting.append(block if start == 0 else block.select(slice(start, block.n)))
+            waiting.append(block if start == 0 else block.rows(start, block.n))
             held += block.n - start
     if waiting:
         yield Events.concatenate(waiting)

@@ -9,7 +9,6 @@ used where they are, in a memory map. Any parquet library can still read it; ``d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,9 @@ from numpy.typing import NDArray
 
 from emulator.events.objects import Events, layout_of
 
-ROW_GROUP = 1 << 18
-"""Crossings; looking a row group up costs milliseconds whatever its size."""
+ROW_GROUP = (1 << 18) + 64
+"""Crossings; looking a row group up takes long whatever its size. Not a power of two: then all slots of a
+crossing would lie near the same place of their memory pages, and caches hold few lines of one such place."""
 WRITER_OPTIONS = {
     "compression": "none",
     "use_dictionary": False,
@@ -71,13 +71,10 @@ def from_arrow(name: str, columns: list[pa.Array], n: int) -> NDArray[np.generic
     return field
 
 
-def mapped_blocks(
-    path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], block: int
-) -> Iterator[Events] | None:
-    """The crossings in a memory map, uncopied, in blocks that end with every row group.
+def mapped_groups(path: str | Path, file: pq.ParquetFile, names: tuple[str, ...]) -> list[Events] | None:
+    """The row groups in a memory map, uncopied; None if a page is not plain.
 
-    None if a page is not plain. Ranges were checked when the file was written. Rows of a column are
-    strided and may start at odd addresses.
+    Ranges were checked when the file was written. Rows of a column are strided, perhaps at odd addresses.
     """
     raw = np.memmap(path, np.uint8, mode="r")
     index = {file.metadata.schema.column(i).path: i for i in range(file.metadata.num_columns)}
@@ -93,12 +90,7 @@ def mapped_blocks(
                 return None
             columns[name] = view
         groups.append(Events.of_rows(columns, group.num_rows))
-    return (piece for group in groups for piece in _pieces(group, block))
-
-
-def _pieces(events: Events, block: int) -> Iterator[Events]:
-    for start in range(0, events.n, block):
-        yield events.rows(start, min(start + block, events.n))
+    return groups
 
 
 def _view(

@@ -24,7 +24,7 @@ from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
 Array = NDArray[np.generic]
 Layout = Literal["compact", "dense"]
 KEY = b"l1forge"
-LARGE_GROUP = 1 << 18
+LARGE_GROUP = dense.ROW_GROUP
 """Rows; larger row groups of foreign files are read in pieces, so that memory stays bounded."""
 MOST_WORKERS = 4
 FORMAT, VERSION = "l1forge-events", 1
@@ -36,7 +36,7 @@ def write_events(
     metadata: dict[str, Any] | None = None,
     layout: Layout = "compact",
 ) -> int:
-    """Write crossings as they come, atomically, in row groups of 65536 (dense: 262144); returns how many.
+    """Write crossings as they come, atomically, in row groups of 65536 (dense: 262208); returns how many.
 
     ``layout``: "compact" (lists of the objects that are there, zstd) or "dense" (read without decoding,
     several times larger). ``metadata`` must be JSON; it is kept under the schema key ``l1forge``. Every
@@ -125,9 +125,11 @@ def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, 
 
 
 def read_events(
-    path: str | Path, columns: Iterable[str] | None = None, block: int = BLOCK_SIZE
+    path: str | Path, columns: Iterable[str] | None = None, block: int | None = None
 ) -> Iterator[Events]:
     """Stream the file in blocks of ``block`` crossings (the last may be shorter); only ``columns`` decoded.
+
+    ``block`` None: 65536, or of the dense layout its row groups, which are used where they lie in the file.
 
     Raises
     ------
@@ -146,9 +148,10 @@ def read_events(
             remedy='expected names such as "mu.pt" or "etm.et", see docs/formats.md',
         )
     names = choose_columns(columns, available, path)
-    if is_dense and (mapped := dense.mapped_blocks(path, file, names, block)) is not None:
-        yield from mapped if dense.ROW_GROUP % block == 0 else rechunk(mapped, block)
+    if is_dense and (mapped := dense.mapped_groups(path, file, names)) is not None:
+        yield from mapped if block is None else rechunk(mapped, block)
         return
+    block = block or BLOCK_SIZE
     if not names:
         yield from rechunk(
             (Events({}, file.metadata.row_group(i).num_rows) for i in range(file.num_row_groups)), block

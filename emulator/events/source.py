@@ -18,7 +18,7 @@ from emulator.events.objects import Events
 from emulator.events.pattern_events import read_pattern
 from emulator.events.patterns import sniff_pattern
 
-Reader = Callable[[Iterable[str] | None, int], Iterator[Events]]
+Reader = Callable[[Iterable[str] | None, int | None], Iterator[Events]]
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,17 @@ class EventSource:
     """What the file says of itself: seed, process, pile-up ... of this project's parquet."""
     notes: Counter[str] = field(default_factory=Counter)
 
-    def blocks(self, columns: Iterable[str] | None = None, block_size: int = BLOCK_SIZE) -> Iterator[Events]:
+    def blocks(self, columns: Iterable[str] | None = None, block_size: int | None = None) -> Iterator[Events]:
         """Stream blocks of ``block_size`` crossings with ``columns`` (None: all); the last may be shorter.
+
+        ``block_size`` None: 65536, or of dense parquet the row groups, which are used where they lie.
 
         Raises
         ------
         InputError
             A column the file does not have, a block size below 1, or content that can not be used.
         """
-        if block_size < 1:
+        if block_size is not None and block_size < 1:
             raise InputError("must be at least 1", field="block size", value=block_size)
         return self.read(columns, block_size)
 
@@ -123,7 +125,7 @@ def _adc2021(path: Path) -> EventSource:
         "anomaly-detection challenge; lepton-filtered: absolute rates are not physical",
         adc2021.COLUMN_NAMES,
         n,
-        lambda columns, block: adc2021.read_adc2021(path, columns, block, notes),
+        lambda columns, block: adc2021.read_adc2021(path, columns, block or BLOCK_SIZE, notes),
         notes=notes,
     )
 
@@ -138,7 +140,7 @@ def _nanoaod(path: Path, bx: int) -> EventSource:
         f"level-1 objects of bunch crossing {bx:+d}; central files hold objects above thresholds only",
         columns,
         n,
-        lambda columns, block: nanoaod.read_nanoaod(path, columns, block, notes, bx),
+        lambda columns, block: nanoaod.read_nanoaod(path, columns, block or BLOCK_SIZE, notes, bx),
         notes=notes,
     )
 
@@ -159,7 +161,7 @@ def _test_vectors(path: Path, head: bytes) -> EventSource:
         f"global-trigger test vectors, {columns} columns",
         test_vectors.column_names(columns),
         None,
-        lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block, notes),
+        lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block or BLOCK_SIZE, notes),
         notes=notes,
     )
 
@@ -172,6 +174,6 @@ def _pattern(path: Path, format_name: str) -> EventSource:
         f"{format_name} pattern file of this project's link map",
         LINK_COLUMNS,
         None,
-        lambda columns, block: read_pattern(path, columns, block, notes),
+        lambda columns, block: read_pattern(path, columns, block or BLOCK_SIZE, notes),
         notes=notes,
     )

@@ -39,7 +39,9 @@ def emulate(
         typer.Option(help="NaN and infinity in float arrays: refuse, 0, or the ends of the range."),
     ] = "error",
     threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,
-    block: Annotated[int, typer.Option(help="Crossings in memory at a time.", min=1)] = 1 << 16,
+    block: Annotated[
+        int | None, typer.Option(help="Crossings at a time; default: as is best for the file.", min=1)
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")] = False,
     json_output: Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")] = None,
 ) -> None:

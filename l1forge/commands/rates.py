@@ -110,7 +110,7 @@ def _score(kernel: Any, name: str, path: Path) -> Any:
 
     from l1forge.feeds import open_feed
 
-    parts = [scores[name] for scores, _, _ in open_feed(path, kernel).scores(1 << 18, None)]
+    parts = [scores[name] for scores, _, _ in open_feed(path, kernel).scores(None, None)]
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 

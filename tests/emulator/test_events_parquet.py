@@ -13,7 +13,7 @@ import pytest
 
 from emulator.errors import InputError
 from emulator.events.blocks import rechunk
-from emulator.events.dense import mapped_blocks
+from emulator.events.dense import mapped_groups
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
 from emulator.events.parquet import Layout, metadata, open_parquet, read_events, write_events
 
@@ -56,6 +56,7 @@ def test_round_trip_across_row_groups(tmp_path: Path, block: int, layout: Layout
     blocks = list(read_events(path, block=block))
     assert [b.n for b in blocks[:-1]] == [block] * (70_000 // block - (70_000 % block == 0))
     assert_same(Events.concatenate(blocks), events)
+    assert_same(Events.concatenate(list(read_events(path))), events)
     assert metadata(path)["seed"] == 7
 
 
@@ -63,13 +64,13 @@ def test_dense_file_is_mapped_and_still_readable_when_re_encoded(tmp_path: Path)
     events = random_events(70_000, extra=False)
     path = tmp_path / "e.parquet"
     write_events(path, [events], layout="dense")
-    assert mapped_blocks(path, open_parquet(path), tuple(events), 4096) is not None
+    assert mapped_groups(path, open_parquet(path), tuple(events)) is not None
     table = pq.read_table(path)
     pq.write_table(table, path, compression="zstd")
-    assert mapped_blocks(path, open_parquet(path), tuple(events), 4096) is None
+    assert mapped_groups(path, open_parquet(path), tuple(events)) is None
     assert_same(Events.concatenate(list(read_events(path))), events)
     pq.write_table(table, path, compression="none", use_dictionary=False, data_page_size=1000)
-    assert mapped_blocks(path, open_parquet(path), tuple(events), 4096) is None
+    assert mapped_groups(path, open_parquet(path), tuple(events)) is None
     assert_same(Events.concatenate(list(read_events(path, block=777))), events)
 
 
