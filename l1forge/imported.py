@@ -12,9 +12,25 @@ from rich.console import Console
 from rich.table import Table
 
 from emulator.atomic import write_text
+from emulator.errors import InputError
+from emulator.events.objects import COLUMNS
 from emulator.graph import Graph
 
 KEYS = ("node", "operation", "shape", "type")
+
+
+def check_columns(columns: list[str], option: str) -> None:
+    """InputError unless each entry is a slot of an event column, such as mu.pt[0], or 0 for none."""
+    for text in columns:
+        name, _, slot = text.removesuffix("]").partition("[")
+        slots = COLUMNS[name][0] if name in COLUMNS else 0
+        if text != "0" and not (slot.isdecimal() and int(slot) < slots and text == f"{name}[{int(slot)}]"):
+            raise InputError(
+                "is no event column",
+                field=option,
+                value=text,
+                remedy=f"{name}[0] … {name}[{slots - 1}]" if slots else "jet.et[0], mu.pt[1], … or 0",
+            )
 
 
 def verify_import(graph: Graph, project: Path, count: int, seed: int, console: Console) -> None:

@@ -46,11 +46,22 @@ class Tree:
         value: ArrayLike,
         missing_left: ArrayLike | None = None,
     ) -> Tree:
-        """A tree from a library's arrays, whatever the order of its nodes; unreachable nodes are dropped."""
+        """A tree from a library's arrays, whatever the order of its nodes; unreachable nodes are dropped.
+
+        Raises
+        ------
+        InputError
+            If the arrays differ in length, or do not describe a tree.
+        """
         split, first, second = (np.asarray(a).astype(np.int64) for a in (feature, left, right))
+        sizes = {np.shape(a) for a in (split, first, second, threshold, value)}
+        if len(sizes) != 1 or not split.size:
+            raise InputError("node arrays differ in length or are empty", remedy="the model is damaged")
         order, waiting = [], [0]
         while waiting:
             node = waiting.pop()
+            if not 0 <= node < len(split):
+                raise InputError("tree lacks a node", value=node, remedy="the model is damaged")
             order.append(node)
             if split[node] != LEAF:
                 waiting += [int(second[node]), int(first[node])]
@@ -148,12 +159,18 @@ class Ensemble:
             inner = tree.feature != LEAF
             if not np.isfinite(tree.threshold[inner]).all() or not np.isfinite(tree.value[~inner]).all():
                 raise InputError("threshold or leaf is not finite", field=f"{self.library} tree {number}")
-            if inner.any() and tree.feature[inner].max() >= self.n_features:
+            wrong = tree.feature[inner & ((tree.feature < 0) | (tree.feature >= self.n_features))]
+            if wrong.size:
                 raise InputError(
                     f"tree splits on a feature beyond the {self.n_features} of the model",
                     field=f"{self.library} tree {number}",
-                    value=int(tree.feature[inner].max()),
+                    value=int(wrong[0]),
                 )
+        if len(self.tree_class) != len(self.trees) or not set(self.tree_class) <= set(range(self.n_scores)):
+            raise InputError(
+                f"expected a score of 0 … {self.n_scores - 1} for each of {len(self.trees)} trees",
+                field=f"{self.library} tree_class",
+            )
         if not np.isfinite(self.base).all():
             raise InputError("base score is not finite", field=self.library, value=self.base)
 
@@ -218,5 +235,8 @@ class Ensemble:
 
 
 def names(given: Iterable[Any] | None, count: int) -> tuple[str, ...]:
-    """The model's feature names, or ``f0`` … where it has none."""
-    return tuple(map(str, given)) if given is not None else tuple(f"f{i}" for i in range(count))
+    """The model's feature names, or ``f0`` … where it has none; InputError if their number is wrong."""
+    found = tuple(f"f{i}" for i in range(count)) if given is None else tuple(map(str, given))
+    if len(found) != count:
+        raise InputError(f"expected {count} names", field="feature names", value=len(found))
+    return found

@@ -55,9 +55,11 @@ def import_bdt(
     from firmware.bdt.choose import choose
     from firmware.bdt.converters import convert
     from firmware.bdt.to_graph import Precision, to_graph
+    from l1forge.imported import check_columns
     from l1forge.outputs import check_outputs
 
     check_outputs(output, inputs=[model])
+    check_columns(source or [], "--source")
     if not 0 <= loss < 1 or not math.isfinite(cut):
         name, wrong = ("--cut", cut) if 0 <= loss < 1 else ("--loss", loss)
         raise InputError("is out of range", field=name, value=wrong, remedy="a loss of 0.001 is one permille")

@@ -59,8 +59,11 @@ def import_hls(
 
 def _columns(path: Path) -> list[str]:
     from emulator.errors import InputError
+    from l1forge.imported import check_columns
 
     try:
-        return path.read_text(encoding="utf-8").split()
+        columns = path.read_text(encoding="utf-8").split()
     except UnicodeDecodeError as error:
         raise InputError("is not a text file", file=path, remedy="write one event column a line") from error
+    check_columns(columns, f"--sources {path}")
+    return columns

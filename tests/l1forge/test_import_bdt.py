@@ -54,6 +54,8 @@ def test_event_columns(tmp_path: Path) -> None:
         ((XGBOOST, "-f", "fixed<8"), "is not a fixed-point type"),
         ((XGBOOST, "-f", "int<8>", "-f", "int<8>"), "one type for each of 4 features"),
         ((XGBOOST, "-f", "int<8>", "-s", "jet.et[0]"), "one event column for each of 4 features"),
+        ((XGBOOST, "-f", "int<8>", "-s", "jet.xx[0]"), "--source: is no event column (got 'jet.xx[0]')"),
+        ((XGBOOST, "-f", "int<8>", "-s", "jet.et[12]"), "jet.et[0] … jet.et[11]"),
         (("absent.json", "-f", "int<8>"), "cannot read model"),
         ((XGBOOST, "-f", "int<8>", "--score", "fixed<4,-6>"), "does not fit fixed<4,-6>"),
         ((XGBOOST, "--data", "absent.parquet"), "absent.parquet: cannot read"),

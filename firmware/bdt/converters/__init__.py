@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import InputError
+from firmware.bdt.converters.library_file import DUMPS, dumped
 from firmware.bdt.ensemble import Ensemble
 
 SUPPORTED = (
     "scikit-learn, XGBoost, LightGBM or YDF model, XGBoost .json or .ubj, LightGBM .json or .txt, TMVA .xml"
 )
+
+DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+"""What reading an entry of the wrong kind ends in."""
 
 
 def convert(model: Any) -> Ensemble:
@@ -25,10 +29,17 @@ def convert(model: Any) -> Ensemble:
     Raises
     ------
     InputError
-        If the model is of another kind, or holds something that a tree of comparisons cannot represent.
+        If the model is of another kind, or holds something that a tree of comparisons cannot represent,
+        or its file is damaged.
     """
     if isinstance(model, str | Path):
-        return _convert_file(Path(model))
+        try:
+            return _convert_file(Path(model))
+        except InputError:
+            raise
+        except DAMAGE as error:
+            what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise InputError(f"is damaged: {what[:120]}", file=model) from error
     library = type(model).__module__.split(".")[0]
     if library == "sklearn":
         from firmware.bdt.converters import scikit_learn as reader
@@ -59,27 +70,9 @@ def _convert_file(path: Path) -> Ensemble:
         if "tree_info" in document:
             return lightgbm_dump.from_document(document, str(path))
         return xgboost_json.from_document(document, str(path))
-    if path.suffix in (".ubj", ".txt"):
-        return convert(_load_with_library(path))
+    if path.suffix in DUMPS:
+        from firmware.bdt.converters import lightgbm_dump, xgboost_json
+
+        own = xgboost_json.from_document if path.suffix == ".ubj" else lightgbm_dump.from_document
+        return own(dumped(path), str(path))
     raise InputError("cannot convert this file", file=path, remedy=f"give a {SUPPORTED}")
-
-
-def _load_with_library(path: Path) -> Any:
-    """XGBoost's binary JSON and LightGBM's text are read by the libraries themselves."""
-    if not path.is_file():
-        raise InputError("cannot read model: no such file", file=path)
-    try:
-        if path.suffix == ".ubj":
-            import xgboost
-
-            return xgboost.Booster(model_file=str(path))
-        import lightgbm
-
-        return lightgbm.Booster(model_file=str(path))
-    except ImportError as error:
-        raise InputError(
-            f"needs the library that wrote it: {error}", file=path, remedy="pip install 'l1forge[train]'"
-        ) from error
-    except Exception as error:  # each library has its own kind for a damaged file
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"library cannot read it: {first[:120]}", file=path) from error

@@ -144,9 +144,10 @@ def _tree(element: ElementTree.Element, leaf: str, factor: float, file: str) -> 
         if _number(node, "cType", file) == 0:
             below, above = above, below
         cut = float(np.float32(_number(node, "Cut", file)))
-        return builder.split(
-            int(_number(node, "IVar", file)), cut, False, lambda: add(below), lambda: add(above)
-        )
+        feature = _number(node, "IVar", file)
+        if feature != int(feature):
+            raise InputError("is not a variable", file=file, field="Node: IVar", value=feature)
+        return builder.split(int(feature), cut, False, lambda: add(below), lambda: add(above))
 
     roots = list(element)
     if len(roots) != 1:

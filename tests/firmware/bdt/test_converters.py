@@ -243,6 +243,10 @@ def test_files_of_the_libraries_own_formats(tmp_path: Path) -> None:
         (tmp_path / name).write_text("nothing")
         with pytest.raises(InputError, match="library cannot read it"):
             convert(tmp_path / name)
+    cut_off = (tmp_path / "model.txt").read_text()[:900]  # LightGBM crashes the process that reads this
+    (tmp_path / "bad.txt").write_text(cut_off)
+    with pytest.raises(InputError, match="library cannot read it"):
+        convert(tmp_path / "bad.txt")
 
 
 def test_refusals_name_the_cause() -> None:
@@ -287,6 +291,24 @@ def test_bad_files(tmp_path: Path) -> None:
     del document["learner"]["objective"]
     with pytest.raises(InputError, match=r"model.json: objective.name: model lacks an entry"):
         from_document(document, "model.json")
+    for path, wrong in (
+        (("trees", 0, "left_children", 0), 99),
+        (("trees", 0, "left_children", 0), -5),
+        (("trees", 0, "split_indices", 0), -3),
+        (("trees", 0, "split_conditions", 0), "x"),
+        (("trees", 0, "split_conditions"), [0.0]),
+        (("trees",), None),
+        (("tree_info",), [0]),
+        (("tree_info",), [7] * 99),
+    ):
+        document = json.loads((DATA / "xgboost-3.2.0-binary.json").read_text())
+        place: Any = document["learner"]["gradient_booster"]["model"]
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = wrong
+        (tmp_path / "damaged.json").write_text(json.dumps(document))
+        with pytest.raises(InputError, match=r"damaged|tree splits on|for each of"):
+            convert(tmp_path / "damaged.json")
     broken = tmp_path / "model.json"
     broken.write_text('{"learner": ')
     with pytest.raises(InputError, match="is not JSON"):
