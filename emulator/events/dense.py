@@ -76,7 +76,7 @@ def mapped_groups(path: str | Path, file: pq.ParquetFile, names: tuple[str, ...]
 
     Ranges were checked when the file was written. Rows of a column are strided, perhaps at odd addresses.
     """
-    raw = np.memmap(path, np.uint8, mode="r")
+    raw = np.memmap(path, np.uint8, mode="r").view(np.ndarray)  # its own indexing is slow
     index = {file.metadata.schema.column(i).path: i for i in range(file.metadata.num_columns)}
     groups: list[Events] = []
     for g in range(file.num_row_groups):

@@ -125,11 +125,15 @@ def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, 
 
 
 def read_events(
-    path: str | Path, columns: Iterable[str] | None = None, block: int | None = None
+    path: str | Path,
+    columns: Iterable[str] | None = None,
+    block: int | None = None,
+    file: pq.ParquetFile | None = None,
 ) -> Iterator[Events]:
     """Stream the file in blocks of ``block`` crossings (the last may be shorter); only ``columns`` decoded.
 
     ``block`` None: 65536, or of the dense layout its row groups, which are used where they lie in the file.
+    ``file``: the same, where it is open already.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def read_events(
         Broken file, missing column, wrong type, null, more objects than slots, or a value that does not fit
         its hardware field.
     """
-    file = open_parquet(path)
+    file = file or open_parquet(path)
     is_dense = metadata(path, file).get("layout") == "dense"
     available = available_columns(file)
     if not available:

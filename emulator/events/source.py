@@ -110,7 +110,7 @@ def _parquet(path: Path) -> EventSource:
         described or "parquet of another origin",
         parquet.available_columns(file),
         file.metadata.num_rows,
-        lambda columns, block: parquet.read_events(path, columns, block),
+        lambda columns, block: parquet.read_events(path, columns, block, file),
         {key: value for key, value in header.items() if key not in ("format", "version", "layout")},
     )
 
