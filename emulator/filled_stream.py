@@ -184,23 +184,34 @@ class FilledStream:
 
     def _draw(self, start: int, stop: int) -> _Added:
         """Signal and noise of crossings ``start .. stop - 1``, positions counted from ``start``."""
+        random, orbits = OrbitRandom(self.seed), range(start // ORBIT, -(-stop // ORBIT))
+        origin, none = orbits.start * ORBIT - start, np.empty(0, np.int64)
+        signal_at, signal, noise_at, noise = none, none, none, dict[str, NDArray[np.int16]]()
+        if self.signal:
+            signal_at, signal, noise_at, noise = self._draw_both(self.signal, random, orbits)
+        elif self.noise:
+            noise_at, noise = self.noise.draw_first(self.scheme, random, orbits)
+        signal_at, noise_at = signal_at + origin, noise_at + origin
+        here = (signal_at >= 0) & (signal_at < stop - start)
+        near = (noise_at >= 0) & (noise_at < stop - start)
+        kept = {name: values[near] for name, values in noise.items()}
+        return _Added(signal_at[here], signal[here], noise_at[near], kept)
+
+    def _draw_both(
+        self, signal: Injection, random: OrbitRandom, orbits: range
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], dict[str, NDArray[np.int16]]]:
+        """Fields of ``_Added``, counted from the first orbit's start: orbit by orbit, signal first."""
         signals, noises = [], []
-        random = OrbitRandom(self.seed)
-        for orbit in range(start // ORBIT, -(-stop // ORBIT)) if self.signal or self.noise else ():
+        for shift, orbit in enumerate(orbits):
             rng = random.of(orbit)
-            shift = orbit * ORBIT - start
-            whole = 0 <= shift <= stop - start - ORBIT
-            if self.signal:
-                at, which = self.signal.draw(self.scheme, rng)
-                keep = slice(None) if whole else (at + shift >= 0) & (at + shift < stop - start)
-                signals.append((at[keep] + shift, which[keep]))
+            at, which = signal.draw(self.scheme, rng)
+            signals.append((at + shift * ORBIT, which))
             if self.noise:
                 at, values = self.noise.draw(self.scheme, rng)
-                keep = slice(None) if whole else (at + shift >= 0) & (at + shift < stop - start)
-                noises.append((at[keep] + shift, {name: value[keep] for name, value in values.items()}))
+                noises.append((at + shift * ORBIT, values))
         none = np.empty(0, np.int64)
         names = noises[0][1] if noises else {}
-        return _Added(
+        return (
             np.concatenate([none, *(at for at, _ in signals)]),
             np.concatenate([none, *(which for _, which in signals)]),
             np.concatenate([none, *(at for at, _ in noises)]),

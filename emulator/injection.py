@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from emulator.events.objects import CALO_PHI_BINS, COLUMNS, Events
-from emulator.filling import FillingScheme
+from emulator.filling import ORBIT, FillingScheme
+from emulator.philox import WORDS, uniforms_below
 
 ETA_CODES = 115
 """Jets lie at abs(eta) < 5."""
@@ -22,11 +24,22 @@ class OrbitRandom:
         self._generator = np.random.Generator(np.random.Philox(key=seed))
         self._start = self._generator.bit_generator.state
 
-    def of(self, orbit: int) -> np.random.Generator:
-        """The generator of one orbit, until the next is asked for: making one takes ten times longer."""
+    def of(self, orbit: int, drawn: int = 0) -> np.random.Generator:
+        """The generator of one orbit, until the next is asked for: making one takes ten times longer.
+
+        ``drawn``: numbers of 64 bits, a multiple of four, that it is to have given already.
+        """
+        self._start["state"]["counter"][0] = drawn // WORDS
         self._start["state"]["counter"][3] = orbit
         self._generator.bit_generator.state = self._start
         return self._generator
+
+    def below(self, probability: float, orbits: range, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Where ``of(orbit).random(ORBIT) < probability``, among the ``wanted`` crossings of each orbit.
+
+        Counted from the start of the first orbit, in order.
+        """
+        return uniforms_below(self._start["state"]["key"], orbits, wanted, probability)
 
 
 def probability(cross_section: float, luminosity: float, scheme: FillingScheme) -> float:
@@ -81,9 +94,33 @@ class Noise:
         """Crossings of one orbit that get noise, and the leading jet's columns there."""
         at = np.flatnonzero(rng.random(scheme.colliding.size) < self.probability)
         at = at[~scheme.colliding[at]]
-        values = {
-            "jet.et": np.minimum(1 + rng.exponential(self.mean, at.size), COLUMNS["jet.et"][1].maximum),
-            "jet.eta": rng.integers(-ETA_CODES, ETA_CODES, at.size),
-            "jet.phi": rng.integers(0, CALO_PHI_BINS, at.size),
-        }
-        return at, {name: value.astype(np.int16) for name, value in values.items()}
+        return at, self._columns([self._values(at.size, rng)])
+
+    def draw_first(
+        self, scheme: FillingScheme, random: OrbitRandom, orbits: range
+    ) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int16]]]:
+        """``draw`` of many orbits from which nothing was drawn before, counted from the first one's start.
+
+        The same numbers, but only those of crossings without collisions are made.
+        """
+        at = random.below(self.probability, orbits, ~scheme.colliding)
+        sizes = np.bincount(at // ORBIT, minlength=len(orbits)).tolist()
+        drawn = [
+            self._values(size, random.of(orbit, ORBIT))
+            for orbit, size in zip(orbits, sizes, strict=True)
+            if size
+        ]
+        return at, self._columns(drawn)
+
+    def _values(self, size: int, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+        """et above one count, eta and phi of ``size`` jets."""
+        return (
+            rng.exponential(self.mean, size),
+            rng.integers(-ETA_CODES, ETA_CODES, size),
+            rng.integers(0, CALO_PHI_BINS, size),
+        )
+
+    def _columns(self, drawn: list[tuple[NDArray[Any], ...]]) -> dict[str, NDArray[np.int16]]:
+        et, eta, phi = (np.concatenate([np.empty(0), *(v[i] for v in drawn)]) for i in range(3))
+        et = np.minimum(1 + et, COLUMNS["jet.et"][1].maximum)
+        return {f"jet.{name}": v.astype(np.int16) for name, v in (("et", et), ("eta", eta), ("phi", phi))}
