@@ -54,6 +54,10 @@ OPTIONAL = ("mu.upt", "mu.iso", "mu.charge", "mu.ip", "eg.iso", "tau.iso")
 SUM_TYPES = {"ett": 0, "htt": 1, "etm": 2, "htm": 3, "etmhf": 8, "htmhf": 20}
 """EtSum::EtSumType of the CMS software."""
 VECTOR_SUMS = ("etm", "htm", "etmhf", "htmhf")
+FLOATS = ("_pt", "_eta", "_phi", "AtVtx", "_ptUnconstrained")
+"""Endings of branches in physical units; the others hold whole numbers."""
+LEAST_PT = -0.5
+"""GeV: what the muon code 0 stands for."""
 BRANCH_OF = {"mu": "L1Mu", "eg": "L1EG", "tau": "L1Tau", "jet": "L1Jet"}
 
 
@@ -170,17 +174,29 @@ def read_nanoaod(
                     f"damaged ROOT data: {type(error).__name__}", file=path, field=f"{TREE}[{start}]"
                 ) from error
             n = min(block, tree.num_entries - start)
-            jagged = {name: _flat(arrays[name]) for name in arrays.fields}
+            jagged = {name: _flat(arrays[name], name, path) for name in arrays.fields}
             events = Events(_columns(jagged, n, wanted, source, bx, notes, path), n)
             check_ranges(events, path)
             yield events
 
 
-def _flat(jagged: Any) -> Jagged:
+def _flat(jagged: Any, name: str, path: str | Path) -> Jagged:
+    """Values and offsets of a branch; InputError unless it is one list of finite numbers an event."""
     import awkward  # comes with uproot
 
-    lengths = awkward.to_numpy(awkward.num(jagged))
-    return awkward.to_numpy(awkward.flatten(jagged)), np.concatenate([[0], np.cumsum(lengths)])
+    kind = str(jagged.type.content)
+    if jagged.ndim != 2 or "string" in kind:
+        raise InputError("a list of numbers for each event expected", file=path, field=name, value=kind)
+    values = awkward.to_numpy(awkward.flatten(jagged))
+    if values.dtype.kind not in "iuf":
+        raise InputError("numbers expected", file=path, field=name, value=str(values.dtype))
+    if not np.all(np.isfinite(values)):
+        raise InputError("not a finite number", file=path, field=name)
+    if name.endswith("_pt") and np.any(values < LEAST_PT):
+        raise InputError("negative pT", file=path, field=name, value=float(values.min()))
+    if not name.endswith(FLOATS) and np.any(values != np.rint(values)):
+        raise InputError("whole numbers expected", file=path, field=name)
+    return values, np.concatenate([[0], np.cumsum(awkward.to_numpy(awkward.num(jagged)))])
 
 
 def _columns(
@@ -192,9 +208,6 @@ def _columns(
     notes: Counter[str],
     path: str | Path,
 ) -> dict[str, NDArray[np.generic]]:
-    for name, (values, _) in flat.items():
-        if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
-            raise InputError("not a finite number", file=path, field=name)
     columns: dict[str, NDArray[np.generic]] = {}
     for name in wanted:
         slots = COLUMNS[name][0]
@@ -233,4 +246,13 @@ def _integers(
         if np.any((values != 0) & (values != 1)):
             raise InputError("0 (positive) or 1 (negative) expected", file=path, field=branch)
         return values.astype(np.int16) + np.int16(2)
+    field = COLUMNS[name][1]
+    wrong = values[(values < field.minimum) | (values > field.maximum)]
+    if wrong.size:
+        raise InputError(
+            f"value outside {field.minimum} .. {field.maximum} ({field.width} bits)",
+            file=path,
+            field=branch,
+            value=wrong[0].item(),
+        )
     return values

@@ -34,7 +34,7 @@ def codes(column: str, values: Values, origin: str, notes: Counter[str]) -> Code
         return (result % (MUON_PHI_BINS if collection == "mu" else CALO_PHI_BINS)).astype(np.int16)
     if column in ("mu.pt", "mu.upt"):
         result += 1
-    saturated = np.count_nonzero((result > field.maximum) | (result < field.minimum))
-    if saturated:
-        notes[f"{column} saturated at {field.maximum}"] += int(saturated)
+    for limit, beyond in ((field.maximum, result > field.maximum), (field.minimum, result < field.minimum)):
+        if saturated := int(np.count_nonzero(beyond)):
+            notes[f"{column} saturated at {limit}"] += saturated
     return np.clip(result, field.minimum, field.maximum).astype(np.int16)

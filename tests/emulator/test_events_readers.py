@@ -172,9 +172,17 @@ def test_unusable_root_files(tmp_path: Path) -> None:
     nan = branches | {"L1Jet_eta": ak.Array([[0.0, np.nan, 0.0], []])}
     with pytest.raises(InputError, match="L1Jet_eta: not a finite"):
         read_all(write_root(tmp_path / "c.root", nan))
-    wide = branches | {"L1Mu_hwQual": ak.Array([[], [16, 8]])}
-    with pytest.raises(InputError, match=r"mu\.qual: value outside 0 \.\. 15"):
-        read_all(write_root(tmp_path / "d.root", wide))
+    for wrong in (16, 65541):  # the second is 5 in 16 bits
+        wide = branches | {"L1Mu_hwQual": ak.Array([[], [wrong, 8]])}
+        with pytest.raises(InputError, match=rf"L1Mu_hwQual: value outside 0 \.\. 15 .*got {wrong}"):
+            read_all(write_root(tmp_path / "d.root", wide))
+    for change, words in (
+        ({"L1Jet_pt": np.array([10.0, 20.0])}, "L1Jet_pt: a list of numbers for each event"),
+        ({"L1Jet_pt": ak.Array([[99.0, -3.0, 10.0], []])}, "L1Jet_pt: negative pT"),
+        ({"L1Mu_hwQual": ak.Array([[], [7.5, 8.0]])}, "L1Mu_hwQual: whole numbers expected"),
+    ):
+        with pytest.raises(InputError, match=words):
+            read_all(write_root(tmp_path / "d.root", branches | change))
     whole = write_root(tmp_path / "e.root", branches).read_bytes()
     for size in (100, len(whole) // 2):
         (tmp_path / "e.root").write_bytes(whole[:size])
