@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.errors import InputError
+from firmware import children
 from firmware.folders import cache_folder
 
 PACKAGES = ("ghdl-mcode", "ghdl-common")
@@ -35,14 +35,7 @@ class Ghdl:
         InputError
             If it fails; the first lines of what it said are given.
         """
-        done = subprocess.run(
-            [self.program, *arguments],
-            cwd=folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = children.run([self.program, *arguments], cwd=folder, env=self.environment)
         if done.returncode:
             said = " | ".join(line for line in done.stderr.splitlines() if "error" in line)[:400]
             raise InputError(f"ghdl failed: {said or done.stderr[:400]}", file=folder, field=arguments[0])
@@ -98,7 +91,7 @@ def _unpack(root: Path) -> None:
 
 
 def _call(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = children.run(command, cwd=folder)
     if done.returncode:
         raise _missing(f"{' '.join(command[:2])} failed: {done.stderr.strip()[:200]}")
     return done.stdout

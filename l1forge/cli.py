@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from emulator.errors import EXIT_BAD_INPUT, InputError
-from l1forge.interrupt import keep_interrupts
+from l1forge.interrupt import ending_as_interrupts, keep_interrupts
 
 SUBCOMMANDS = {
     "demo": "The whole path in one go: events, rates, firmware, proof.",
@@ -93,7 +93,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad input ends with one line on standard error and exit code 2."""
     keep_interrupts()
     try:
-        app(args=arguments, standalone_mode=True)
+        with ending_as_interrupts():
+            app(args=arguments, standalone_mode=True)
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)

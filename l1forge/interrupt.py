@@ -1,4 +1,4 @@
-"""Ctrl-C: never lost, and for streams at the next block, so that what was counted and written is kept."""
+"""Ctrl-C and requests to end: never lost; for streams at the next block, so that what is written stays."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 AGAIN_S = 0.2
+EXIT_INTERRUPTED = 130
 
 
 def keep_interrupts() -> None:
@@ -22,7 +23,7 @@ def keep_interrupts() -> None:
     report = sys.unraisablehook
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
-        if lost.exc_type is not KeyboardInterrupt:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
             report(lost)
             return
         timer = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT))
@@ -30,6 +31,34 @@ def keep_interrupts() -> None:
         timer.start()
 
     sys.unraisablehook = hook
+
+
+@contextmanager
+def ending_as_interrupts() -> Iterator[None]:
+    """SIGTERM and SIGHUP inside the block work as Ctrl-C: files in work are removed, child processes ended.
+
+    Exit code 130 becomes 143 and 129. What is ignored from the start (nohup) stays so.
+    """
+    received = 0
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        received = number
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: handler for number, handler in before.items() if handler == signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    except SystemExit as end:
+        if received and end.code == EXIT_INTERRUPTED:
+            raise SystemExit(128 + received) from end
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import InputError
+from firmware import children
 from firmware.folders import build_folder
 from firmware.rtl import RtlProject
 from firmware.verilator_root import verilator_environment, verilator_root
@@ -113,7 +114,7 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
             always=True,
             log_file=log,
         )
-    except (SystemExit, RuntimeError, subprocess.CalledProcessError) as error:
+    except (SystemExit, RuntimeError) as error:
         raise build_failure("Verilator", log) from error
     _keep_objects(kept, target)
     (target / "registers.inc").write_text(_registers(project))
@@ -169,6 +170,14 @@ def runner(waves: bool) -> Any:
             verilate, make = super()._build_command()
             return [[word for word in verilate if word != "--public-flat-rw"], make]
 
+        def _execute_cmds(self, cmds: Any, cwd: Any, stdout: Any = None) -> None:
+            """As cocotb's, with children that end with this process."""
+            stderr = None if stdout is None else subprocess.STDOUT
+            for command in cmds:
+                done = children.run(command, cwd=cwd, env=self.env, stdout=stdout, stderr=stderr)
+                if done.returncode:
+                    raise RuntimeError(f"{command[0]} ended with {done.returncode}")
+
     return QuietVerilator()
 
 
@@ -194,7 +203,7 @@ def link_library(simulation: Simulation, source: Path, name: str, options: Seque
     ]
     log = folder / f"{name}.log"
     with open(log, "w") as output:
-        if subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode:
+        if children.run(command, stdout=output, stderr=subprocess.STDOUT).returncode:
             raise build_failure("g++", log)
     return (folder / f".{name}").rename(folder / name)
 

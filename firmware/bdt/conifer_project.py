@@ -19,6 +19,7 @@ from emulator.errors import InputError
 from emulator.graph import Graph
 from firmware.bdt.conifer_model import ConiferModel, conifer_model
 from firmware.bdt.conifer_worker import ANSWER
+from firmware.children import Child
 from firmware.rtl.ports import identifier
 from firmware.verilator_root import require_tools
 
@@ -71,7 +72,7 @@ class CompiledConifer:
         _request(self.model, place, backend, PART, 5.0, compiled=True)
         try:
             self._worker = _Worker(place, graph.name)
-        except InputError:
+        except BaseException:
             self._folder.cleanup()
             raise
 
@@ -83,8 +84,8 @@ class CompiledConifer:
     def __enter__(self) -> CompiledConifer:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._worker.close()
+    def __exit__(self, *exception: object) -> None:
+        self._worker.__exit__(*exception)
         self._folder.cleanup()
 
     def __call__(self, features: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -110,16 +111,19 @@ class _Worker:
     def __init__(self, place: Path, name: str) -> None:
         self.name, self.log = name, place / "worker.log"
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen(
+            self.process = Child(
                 [sys.executable, "-m", "firmware.bdt.conifer_worker", str(place.resolve())],
                 cwd=place,
                 env=conifer_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
             )
-        self.first = self._answer()
+        try:
+            self.first = self._answer()
+        except BaseException:
+            self.process.__exit__(*sys.exc_info())
+            raise
 
     def ask(self, line: str) -> dict[str, float]:
         assert self.process.stdin is not None
@@ -133,21 +137,16 @@ class _Worker:
             if line.startswith(ANSWER):
                 values: dict[str, float] = json.loads(line.removeprefix(ANSWER))
                 return values
-        self.close()
+        self.process.wait()
         said = (self.log.read_text().strip().splitlines() or ["no message"])[-1]
         raise InputError(f"conifer failed: {said[:300]}", field=self.name)
-
-    def close(self) -> None:
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
-        self.process.wait()
 
     def __enter__(self) -> _Worker:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, *exception: object) -> None:
+        """The end of its input is the worker's end; after an exception it is ended at once."""
+        self.process.__exit__(*(exception or (None, None, None)))
 
 
 def _request(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
+from firmware import children
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
 
@@ -21,7 +21,7 @@ OPTIMISED, QUICK = "-O2", "-O0"
 
 def _run(command: list[str], folder: Path) -> None:
     try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        result = children.run(command, cwd=folder)
     except FileNotFoundError as error:
         raise InputError("compiler not found", field="g++", remedy="install g++") from error
     if result.returncode:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from emulator.errors import InputError
+from firmware import children
 from firmware.rtl import RtlProject
 from firmware.synth.result import RESULT, Synthesis
 
@@ -60,7 +61,7 @@ def synthesise(project: RtlProject, folder: Path, *, part: str = PART) -> Synthe
     start = time.perf_counter()
     with open(folder / "vivado.log", "w") as log:
         command = [program, "-mode", "batch", "-nojournal", "-nolog", "-source", SCRIPT]
-        done = subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, check=False)
+        done = children.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode:
         raise InputError("Vivado failed", file=folder / "vivado.log", value=done.returncode)
     used = {name: _used(folder / "utilization.rpt", row) for name, row in USED.items()}

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from emulator.errors import InputError
+from firmware import children
 from firmware.synth.result import RESULT, Synthesis
 
 COMMANDS = {  # by age of the tool, newest first; arguments as hls4ml's own build uses them
@@ -44,7 +45,7 @@ def synthesise(project: Path, folder: Path, *, name: str, design: str) -> Synthe
     start = time.perf_counter()
     with open(folder / "vitis.log", "w") as log:
         command = [program, *COMMANDS[Path(program).name]]
-        done = subprocess.run(command, cwd=project, stdout=log, stderr=subprocess.STDOUT, check=False)
+        done = children.run(command, cwd=project, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode:
         raise InputError("Vitis HLS failed", file=folder / "vitis.log", value=done.returncode)
     reports = [path for path in sorted(project.glob(REPORT)) if path.name != "csynth.xml"]

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from emulator.errors import InputError
+from firmware.children import Child
 from firmware.rtl import RtlProject
 from firmware.synth import pins
 from firmware.synth.result import RESULT, Synthesis
@@ -139,16 +140,10 @@ def _run(name: str, script: str, folder: Path, progress: Progress | None) -> dic
     log = folder / f"{name}.log"
     with (
         open(log, "w") as output,
-        subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
+        Child(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
     ):
         assert process.stdout is not None
-        try:
-            seconds = _follow(process.stdout, output.write, progress)
-        except BaseException:
-            process.kill()
-            raise
+        seconds = _follow(process.stdout, output.write, progress)
     if process.returncode:
         errors = [line for line in log.read_text().splitlines() if "ERROR" in line]
         kept = folder.parent / f"{folder.name.strip('.').split('.')[0]}-failed.log"

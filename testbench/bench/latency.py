@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from emulator.c_export import export_c
 from emulator.errors import InputError
 from emulator.graph import Graph
+from firmware import children
 
 FLAGS = ("-std=c++17", "-O3", "-march=native")
 EVENTS = 1024
@@ -61,10 +62,9 @@ def single_event_ns(graph: Graph, rows: NDArray[np.int64], outputs: list[str] | 
         rows[:EVENTS].astype(np.int32).tofile(folder / "events.bin")
         command = ["g++", *FLAGS, "latency.cpp", "-o", "latency"]
         try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-            answer = subprocess.run(
-                ["./latency", "events.bin"], cwd=folder, check=True, capture_output=True, text=True
-            )
+            children.run(command, cwd=folder).check_returncode()
+            answer = children.run(["./latency", "events.bin"], cwd=folder)
+            answer.check_returncode()
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
             raise InputError(f"cannot time the C++ header: {error}", remedy="install g++") from error
     return float(answer.stdout.split()[0])

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from firmware.hls.fuzz.harness import Built, run
 
 TIMEOUT = 60.0
 """Seconds that a small network may take for its events."""
+PR_SET_PDEATHSIG = 1
 
 
 class Died(Exception):
@@ -34,17 +36,26 @@ def run_apart(
         If the C++ crashes or takes longer than ``timeout`` seconds.
     """
     answer = library.parent / f"{built.name}.npz"
-    child = os.fork()
+    parent, child = os.getpid(), os.fork()
     if not child:
         status = 1
         faulthandler.disable()  # the parent tells of it
         try:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a hanging network must not stay alone
+            if os.getppid() != parent:
+                os._exit(status)
             results = run(ctypes.CDLL(str(library)), built, inputs)
             np.savez(answer, *results)
             status = 0
         finally:
             os._exit(status)
-    status = _wait(child, timeout)
+    try:
+        status = _wait(child, timeout)
+    except BaseException:
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        raise
     if status:
         raise Died(f"its C++ ended with status {status}")
     with np.load(answer) as held:
@@ -57,7 +68,7 @@ def _wait(child: int, timeout: float) -> int:
     Raises
     ------
     Died
-        If it has to be killed.
+        If it takes too long.
     """
     end = time.monotonic() + timeout
     pause = 0.0005
@@ -67,6 +78,4 @@ def _wait(child: int, timeout: float) -> int:
             return os.waitstatus_to_exitcode(status)
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
     raise Died(f"its C++ was still running after {timeout:g} s")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from firmware import children
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
 
@@ -147,7 +147,7 @@ def compile_together(builds: Sequence[Built], folder: Path) -> Path:
         f"-I{include}",
     ]
     command += [f"-I{include / 'nnet_utils'}", f"-I{include / 'ap_types'}", str(unit), "-o", str(library)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = children.run(command)
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if "error" in line][:3]
         raise InputError("g++ rejects a generated network", file=unit, value=" | ".join(lines))
