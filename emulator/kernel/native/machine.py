@@ -10,6 +10,7 @@ import ctypes
 import functools
 import hashlib
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,24 +66,31 @@ def compile_object(text: str) -> bytes:
 
 
 class Machine:
-    """One loaded object; ``call(inputs, outputs, scratch, first tile, last tile)`` tells of bad input."""
+    """One loaded object; ``call(inputs, outputs, scratch, first tile, last tile)`` tells of bad input.
+
+    ``calls`` has every one of ``functions`` under its name; ``call`` is the first.
+    """
 
     _loaded = 0
 
-    def __init__(self, image: bytes) -> None:
+    def __init__(self, image: bytes, functions: Sequence[str] = ("kernel",)) -> None:
         _initialise()
         Machine._loaded += 1
         self._jit: Any = llvm.create_lljit_compiler()
-        builder = llvm.JITLibraryBuilder().add_object_img(image).export_symbol("kernel")
+        builder = llvm.JITLibraryBuilder().add_object_img(image)
+        for name in functions:
+            builder.export_symbol(name)
         self._tracker = builder.link(self._jit, f"l1forge_{Machine._loaded}")
-        self.address = int(self._tracker["kernel"])
         pointer, integer = ctypes.c_void_p, ctypes.c_int64
         prototype = ctypes.CFUNCTYPE(ctypes.c_int64, pointer, pointer, pointer, integer, integer)
-        self.call = prototype(self.address)
+        self.calls = {name: prototype(int(self._tracker[name])) for name in functions}
+        self.call = self.calls[functions[0]]
 
 
-def load_or_compile(key: str, source: Any) -> tuple[Machine, bool]:
-    """The machine code for ``key``; ``source()`` writes the IR if the cache has no object.
+def load_or_compile(
+    key: str, source: Callable[[], str], functions: Sequence[str] = ("kernel",)
+) -> tuple[Machine, bool]:
+    """The machine code for ``key`` with its ``functions``; ``source()`` writes the IR if the cache has none.
 
     Returns
     -------
@@ -94,7 +102,7 @@ def load_or_compile(key: str, source: Any) -> tuple[Machine, bool]:
         image = path.read_bytes()
         checksum, body = image[:32], image[32:]
         if hashlib.sha256(body).digest() == checksum:
-            return Machine(body), True
+            return Machine(body, functions), True
     except OSError:
         pass
     body = compile_object(source())
@@ -104,4 +112,4 @@ def load_or_compile(key: str, source: Any) -> tuple[Machine, bool]:
             Path(temporary).write_bytes(hashlib.sha256(body).digest() + body)
     except (OSError, InputError):
         pass  # a read-only home costs a compilation per start, nothing else
-    return Machine(body), False
+    return Machine(body, functions), False

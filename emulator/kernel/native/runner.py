@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from emulator.kernel.inputs import Rows
 from emulator.kernel.native.codegen import generate, input_width
 from emulator.kernel.native.machine import load_or_compile, signature
+from emulator.kernel.native.staging import CROWD, LINE, STRETCH, crowded, stage_bytes, staged
 from emulator.kernel.native.threads import run_together
 from emulator.kernel.native.vectors import TILE, Target
 from emulator.kernel.program import Program
@@ -26,11 +27,18 @@ class Runner:
     def __init__(self, program: Program, target: Target) -> None:
         self.program, self.target = program, target
         text, self.scratch_bytes = generate(program, target)
-        self.machine, self.cached = load_or_compile(f"{signature(target)} {text}", lambda: text)
         self.input_types = [
             np.dtype(f"i{input_width(s.node.type.minimum, s.node.type.maximum) // 8}")
             for s in program.sources
         ]
+        self.used = np.flatnonzero(np.concatenate([s.used for s in program.sources]))
+        functions = ["kernel"]
+        if len(self.used) > CROWD and all(dtype == np.int16 for dtype in self.input_types):
+            self.scratch_bytes = -(-self.scratch_bytes // LINE) * LINE
+            rows = sum(len(s.used) for s in program.sources)
+            text += staged(self.used.tolist(), rows, self.scratch_bytes)
+            functions.append("staged")
+        self.machine, self.cached = load_or_compile(f"{signature(target)} {text}", lambda: text, functions)
         unique = {value.number: value for value in program.outputs.values()}
         self.output_values = list(unique.values())
 
@@ -71,9 +79,12 @@ class Runner:
         return good
 
     def _call(self, inputs: Array, outputs: Array, first: int, last: int) -> int:
-        scratch = np.empty(self.scratch_bytes + 64, np.uint8)
-        aligned = -(-scratch.ctypes.data // 64) * 64
-        return int(self.machine.call(inputs.ctypes.data, outputs.ctypes.data, aligned, first, last))
+        call, needed = self.machine.call, self.scratch_bytes
+        if last - first > STRETCH and "staged" in self.machine.calls and crowded(inputs[self.used]):
+            call, needed = self.machine.calls["staged"], needed + stage_bytes(self.used)
+        scratch = np.empty(needed + LINE, np.uint8)
+        aligned = -(-scratch.ctypes.data // LINE) * LINE
+        return int(call(inputs.ctypes.data, outputs.ctypes.data, aligned, first, last))
 
     def _parallel(self, inputs: Array, outputs: Array, tiles: int, threads: int) -> bool:
         workers = max(1, min(threads, tiles // MINIMUM_TILES))
