@@ -195,6 +195,10 @@ class TriggerPath:
         return np.arange(events.n), self.evaluator(events, scores)
 
     def _scores(self, events: Events) -> dict[str, NDArray[Any]]:
+        """Scores of every model; columns that the source does not have are zero, as in the menu."""
+        absent = [c for model in self.models for c in model.columns if c not in events]
+        if absent:
+            events = Events.of_rows({**events, **{c: events.column(c) for c in absent}}, events.n)
         scores: dict[str, NDArray[Any]] = {}
         for model in self.models:
             scores |= model(events)

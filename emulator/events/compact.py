@@ -114,6 +114,16 @@ def _numbers(array: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
+def exact(column: pa.Array, dtype: np.dtype[Any], name: str, path: str | Path) -> NDArray[Any]:
+    """An Arrow array of integers as ``dtype``; InputError for nulls and values that do not fit."""
+    if column.null_count:
+        raise InputError("holds nulls", file=path, field=name, remedy="write 0 for an absent object")
+    try:
+        return _numbers(column.cast(pa.from_numpy_dtype(dtype)), dtype)
+    except pa.ArrowInvalid as error:
+        raise InputError(str(error), file=path, field=name, remedy=f"must fit {dtype}") from error
+
+
 class BatchReader:
     """Decodes the columns of one Arrow batch of ``n`` crossings; lists that are equal are gone through once.
 
@@ -143,14 +153,9 @@ class BatchReader:
         scalar = kind.value_type if is_list else kind
         if not pa.types.is_integer(scalar) or is_list != (slots > 1):
             raise self._error("wrong type", name, str(kind), f"expected {column_type(name)}")
-        flat = column.flatten() if is_list else column
-        if column.null_count or flat.null_count:
+        if column.null_count:
             raise self._error("holds nulls", name, None, "write 0 for an absent object")
-        try:
-            exact = flat.cast(pa.from_numpy_dtype(dtype))
-        except pa.ArrowInvalid as error:
-            raise self._error(str(error), name, None, f"must fit {dtype}") from error
-        values = _numbers(exact, dtype)
+        values = exact(column.flatten() if is_list else column, dtype, name, self.path)
         if slots == 1:
             return values.reshape(1, self.n)  # type: ignore[no-any-return]
         if name in self._first:

@@ -114,7 +114,12 @@ def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, 
     raw = ((file or open_parquet(path)).schema_arrow.metadata or {}).get(KEY)
     if raw is None:
         return {}
-    header: dict[str, Any] = json.loads(raw)
+    try:
+        header: dict[str, Any] = json.loads(raw)
+    except ValueError as error:
+        raise InputError("schema metadata l1forge is not JSON", file=path) from error
+    if not isinstance(header, dict):
+        raise InputError("schema metadata l1forge is not a JSON object", file=path)
     if header.get("format") != FORMAT or header.get("version") != VERSION:
         raise InputError(
             f"this program reads {FORMAT} version {VERSION}",
@@ -175,14 +180,15 @@ def _decoded(
     path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], is_dense: bool, block: int
 ) -> Iterator[Events]:
     """Row groups in order, the next ones being decoded in other threads; large row groups in pieces."""
-    wanted = [slot for name in names for slot in (dense.slot_names(name) if is_dense else [name])]
+    listed = () if is_dense else tuple(name for name in names if name in file.schema_arrow.names)
+    wanted = [slot for name in names for slot in ([name] if name in listed else dense.slot_names(name))]
 
     def decode(batch: pa.RecordBatch) -> Events:
-        if is_dense:
-            columns = {name: _dense_column(name, batch, path) for name in names}
-        else:
-            reader = compact.BatchReader(names, batch.num_rows, path)
-            columns = {name: reader.column(name, batch.column(name)) for name in names}
+        reader = compact.BatchReader(listed, batch.num_rows, path)
+        columns = {
+            name: reader.column(name, batch.column(name)) if name in listed else _slots(name, batch, path)
+            for name in names
+        }
         return Events.of_rows(columns, batch.num_rows)
 
     def load(group: int) -> Events:
@@ -212,15 +218,17 @@ def _decoded(
                 future.cancel()
 
 
-def _dense_column(name: str, batch: pa.RecordBatch, path: str | Path) -> Array:
+def _slots(name: str, batch: pa.RecordBatch, path: str | Path) -> Array:
+    """A column that the file holds slot by slot: as bytes (dense), or as integers of other programs."""
     columns = [batch.column(slot) for slot in dense.slot_names(name)]
-    width = layout_of(name)[1].itemsize
+    dtype = layout_of(name)[1]
+    if all(column.type == pa.binary(dtype.itemsize) and not column.null_count for column in columns):
+        return dense.from_arrow(name, columns, batch.num_rows)
     for column in columns:
-        if column.type != pa.binary(width) or column.null_count:
-            raise InputError(
-                "wrong type", file=path, field=name, value=str(column.type), remedy=f"expected {width} bytes"
-            )
-    return dense.from_arrow(name, columns, batch.num_rows)
+        if not pa.types.is_integer(column.type):
+            remedy = f"expected {dtype.itemsize} bytes, or an integer, in every slot"
+            raise InputError("wrong type", file=path, field=name, value=str(column.type), remedy=remedy)
+    return np.stack([compact.exact(column, dtype, name, path) for column in columns])
 
 
 def _first_line(error: BaseException) -> str:

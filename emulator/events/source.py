@@ -86,7 +86,7 @@ def open_events(path: str | Path, bx: int = 0) -> EventSource:
         return _adc2021(path)
     if head.startswith(b"root"):
         return _nanoaod(path, bx)
-    if test_vectors.sniff_columns(head.split(b"\n", 1)[0]):
+    if test_vectors.sniff_columns(head.lstrip().split(b"\n", 1)[0]):
         return _test_vectors(path, head)
     if pattern := sniff_pattern(head.decode("latin-1")):
         return _pattern(path, pattern)
@@ -102,7 +102,9 @@ def _parquet(path: Path) -> EventSource:
     file: pq.ParquetFile = parquet.open_parquet(path)
     header = parquet.metadata(path, file)
     described = ", ".join(
-        f"{key} {value}" for key, value in header.items() if isinstance(value, str | int | float)
+        f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in header.items()
+        if isinstance(value, str | int | float) and key not in ("format", "version", "n")
     )
     return EventSource(
         path,
@@ -146,7 +148,7 @@ def _nanoaod(path: Path, bx: int) -> EventSource:
 
 
 def _test_vectors(path: Path, head: bytes) -> EventSource:
-    columns = test_vectors.sniff_columns(head.split(b"\n", 1)[0])
+    columns = test_vectors.sniff_columns(head.lstrip().split(b"\n", 1)[0])
     if columns not in (test_vectors.FULL, test_vectors.EARLY):
         raise InputError(
             f"a test-vector row needs {test_vectors.FULL} or {test_vectors.EARLY} columns",

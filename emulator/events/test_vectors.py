@@ -136,9 +136,9 @@ def parse_stream(
         elif keep_whole_rows and text:
             notes["rows broken off, dropped"] += 1
             text = b""
-        if text:
+        if text.strip():
             if layout == 0:
-                layout = sniff_columns(text.split(b"\n", 1)[0])
+                layout = sniff_columns(text.lstrip().split(b"\n", 1)[0])
                 if layout not in (FULL, EARLY):
                     raise InputError(
                         f"a row needs {FULL} or {EARLY} columns", file=path, field="line 1", value=layout
@@ -149,8 +149,8 @@ def parse_stream(
             _check_bx(words[0], expected, path, line)
             for start in range(0, words.shape[1], block):
                 yield _to_events(words[:, start : start + block], layout, wanted, notes)
-            line += text.count(b"\n")
             expected = (expected + words.shape[1]) % ORBIT
+        line += text.count(b"\n")
         if not piece:
             return
 

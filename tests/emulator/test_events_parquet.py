@@ -163,3 +163,23 @@ def test_other_version_is_refused(tmp_path: Path) -> None:
     path = broken(tmp_path, pa.table({"ett.et": [1]}).replace_schema_metadata(header))
     with pytest.raises(InputError, match="version 1"):
         list(read_events(path))
+
+
+@pytest.mark.parametrize("header", ["not json", "[1]"])
+def test_damaged_description_is_refused(tmp_path: Path, header: str) -> None:
+    table = pa.table({"ett.et": [1]}).replace_schema_metadata({"l1forge": header})
+    pq.write_table(table, tmp_path / "e.parquet")
+    with pytest.raises(InputError, match="schema metadata l1forge is not"):
+        list(read_events(tmp_path / "e.parquet"))
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint16(), pa.int64()])
+def test_integer_column_for_each_slot(tmp_path: Path, kind: pa.DataType) -> None:
+    """Files of other programs may hold one column of integers a slot."""
+    events = Events({"jet.et": np.arange(36, dtype=np.int16).reshape(12, 3)}, 3)
+    columns = {f"jet.et[{slot}]": pa.array(row, kind) for slot, row in enumerate(events["jet.et"])}
+    pq.write_table(pa.table(columns), tmp_path / "e.parquet")
+    assert_same(Events.concatenate(list(read_events(tmp_path / "e.parquet"))), events)
+    pq.write_table(pa.table({**columns, "jet.et[3]": ["a", "b", "c"]}), tmp_path / "e.parquet")
+    with pytest.raises(InputError, match=r"jet\.et: wrong type .*string"):
+        list(read_events(tmp_path / "e.parquet"))

@@ -125,7 +125,7 @@ def test_malformed(tmp_path: Path, edit, message: str) -> None:
 def test_blank_lines_and_carriage_returns_do_no_harm(tmp_path: Path) -> None:
     path, rows = vector(tmp_path)
     (events,) = open_events(path).blocks()
-    path.write_bytes("\r\n".join([*rows, "", ""]).encode())
+    path.write_bytes("\r\n".join(["", " ", *rows, "", ""]).encode())
     (again,) = open_events(path).blocks()
     for name in events:
         np.testing.assert_array_equal(events[name], again[name])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.events.objects import Events
+from emulator.events.objects import COLUMNS, Events
 from emulator.events.parquet import write_events
 from emulator.events.source import open_events
 from emulator.events.test_vectors import write_test_vectors
@@ -73,6 +73,19 @@ def test_default_menu_on_the_committed_sample(run: Run, tmp_path: Path) -> None:
     assert set(report["latency"]) >= {"vae"}
     assert "L1_SingleMu22" in out
     assert "40.079 MHz" in out
+
+
+def test_models_take_columns_that_the_source_lacks_as_zero(run: Run, sample: Path, tmp_path: Path) -> None:
+    """The default menu's models read muons, sums and taus; these events have jets only."""
+    (events,) = open_events(sample).blocks()
+    whole = Events({name: events.column(name) for name in COLUMNS}, events.n)
+    write_events(tmp_path / "whole.parquet", [whole])
+    rates = []
+    for path in (sample, tmp_path / "whole.parquet"):
+        code, _, error = run(path, "--orbits", 2, "--json", tmp_path / "r.json")
+        assert code == 0, error
+        rates.append(json.loads((tmp_path / "r.json").read_text())["algorithms"])
+    assert rates[0] == rates[1]
 
 
 def test_prescales_signal_and_trigger_control(run: Run, sample: Path, menu: Path, tmp_path: Path) -> None:
