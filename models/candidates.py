@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.console import Console
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
@@ -22,9 +24,13 @@ CUT = "isolation bit"
 HARD = 60  # 30 GeV: where candidates matter to a trigger
 RAW = FixedType(12, 12, False)
 """Type of every feature at the input: sums of a few towers of 9 bits."""
+LOSS = 0.002
+"""Share of decisions at the working point that quantisation may change."""
+
+Columns = dict[str, np.ndarray[Any, Any]]
 
 
-def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def read(path: Path) -> Columns:
     """All columns as integers; windows have shape (n, 5, 9). InputError if it is another file."""
     try:
         table = pq.read_table(require(path, "run `python -m simulation.training_data`"))
@@ -43,14 +49,39 @@ def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     return columns
 
 
-def sample(columns: dict[str, np.ndarray[Any, Any]], features: np.ndarray[Any, Any]) -> Sample:
-    """The sample with these features; the cut-based decision is the object's isolation bit."""
+def load(path: Path, features: Callable[[Columns], np.ndarray[Any, Any]]) -> Sample:
+    """All candidates of a file; the cut-based decision is the object's isolation bit."""
+    columns = read(path)
     return Sample(
-        features.astype(np.int64),
+        features(columns).astype(np.int64),
         columns["truth"] == 1,
         columns["iso"] > 0,
         columns["event"].astype(np.int64),
     )
+
+
+def train(
+    name: str,
+    sample: Sample,
+    fit: Callable[[Sample, np.ndarray[Any, Any]], Any],
+    head: dict[str, Any],
+    output: Path,
+) -> dict[str, Any]:
+    """Fit, quantise and evaluate one classifier; returns the report.
+
+    Parameters
+    ----------
+    fit
+        From the training part and a weight for each candidate to the ensemble; writes ``model.json``.
+    head
+        The settings, for the report; the seed is printed.
+    """
+    Console().print(f"seed {head['seed']}")
+    given, test = sample.part(True), sample.part(False)
+    output.mkdir(parents=True, exist_ok=True)
+    ensemble = fit(given, tree_study.spectrum_weights(given.features[:, 0], given.truth))
+    graph = tree_study.quantised(ensemble, name, given, _efficiency(test), LOSS, raw=RAW)
+    return evaluate(ensemble, graph, test, output, head)
 
 
 def evaluate(ensemble: Any, graph: Graph, test: Sample, output: Path, head: dict[str, Any]) -> dict[str, Any]:
@@ -68,11 +99,6 @@ def evaluate_committed(folder: Path, test: Sample, output: Path) -> dict[str, An
     from firmware.bdt.converters import convert
 
     return evaluate(convert(folder / "model.json"), Graph.load(folder / GRAPH), test, output, {})
-
-
-def quantised(ensemble: Any, name: str, train: Sample, test: Sample, loss: float) -> Graph:
-    """The graph with the narrowest types for the isolation bit's efficiency."""
-    return tree_study.quantised(ensemble, name, train, _efficiency(test), loss, raw=RAW)
 
 
 def _efficiency(sample: Sample) -> float:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+import numpy as np
 
 from emulator.atomic import atomic_path
-from models import candidates, tree_study
+from models import candidates
 from models.classifiers import Sample
 from models.tau_id.features import NAMES, features
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / "data" / "candidates.parquet"
 TREES, DEPTH, RATE = 60, 4, 0.2
-LOSS = 0.002
-"""Share of decisions at the working point that quantisation may change."""
 
 
 def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict[str, Any]:
@@ -28,33 +26,25 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
 
     from firmware.bdt.converters import convert
 
-    Console().print(f"seed {seed}")
-    sample = load(data)
-    train, test = sample.part(True), sample.part(False)
-    model = xgboost.XGBClassifier(
-        n_estimators=trees, max_depth=DEPTH, learning_rate=RATE, subsample=0.8, random_state=seed, n_jobs=1
-    )
-    model.fit(
-        train.features,
-        train.truth,
-        sample_weight=tree_study.spectrum_weights(train.features[:, 0], train.truth),
-    )
-    model.get_booster().feature_names = list(NAMES)
-    output.mkdir(parents=True, exist_ok=True)
-    with atomic_path(output / "model.json") as temporary:
-        model.get_booster().save_model(temporary)
-    ensemble = convert(output / "model.json")
-    graph = candidates.quantised(ensemble, "tau_id", train, test, LOSS)
+    def fit(sample: Sample, weights: np.ndarray[Any, Any]) -> Any:
+        model = xgboost.XGBClassifier(
+            n_estimators=trees,
+            max_depth=DEPTH,
+            learning_rate=RATE,
+            subsample=0.8,
+            random_state=seed,
+            n_jobs=1,
+        )
+        model.fit(sample.features, sample.truth, sample_weight=weights)
+        model.get_booster().feature_names = list(NAMES)
+        with atomic_path(output / "model.json") as temporary:
+            model.get_booster().save_model(temporary)
+        return convert(output / "model.json")
+
     head = {"seed": seed, "trees": trees, "depth": DEPTH}
-    return candidates.evaluate(ensemble, graph, test, output, head)
+    return candidates.train("tau_id", candidates.load(data, features), fit, head, output)
 
 
 def evaluate(output: Path, data: Path = DATA) -> dict[str, Any]:
     """Evaluate the committed model on the collisions it was not trained on; returns the report."""
-    return candidates.evaluate_committed(FOLDER, load(data).part(False), output)
-
-
-def load(data: Path) -> Sample:
-    """All candidates of a file with their features."""
-    columns = candidates.read(data)
-    return candidates.sample(columns, features(columns))
+    return candidates.evaluate_committed(FOLDER, candidates.load(data, features).part(False), output)
