@@ -63,47 +63,19 @@ struct Bench {
     }
 };
 
-}  // namespace
-
-extern "C" {
-
-void* bench_open(int latency, uint64_t seed) {
-    auto* bench = new Bench(latency, seed);
-    Vtop& top = *bench->top;
-    top.clk = 0;
-    top.rst = 1;
-    top.in_valid = 0;
-    top.eval();
-    for (int i = 0; i < 4; ++i) {
-        top.clk = 1;
-        top.eval();
-        top.clk = 0;
-        top.eval();
-    }
-    top.rst = 0;
-    top.eval();
-    return bench;
-}
-
-void bench_close(void* handle) {
-    auto* bench = static_cast<Bench*>(handle);
-    bench->top->final();
-    delete bench;
-}
-
 // Drives n events (in_words words each), waits for the pipeline to drain, writes at most n results.
-// gap256: probability of an idle clock in units of 1/256; idle clocks carry random data.
+// may_send: whether this clock may carry the next event; the others carry random data.
 // counts: {clocks, results seen, clocks on which out_valid was not in_valid `latency` clocks earlier}
-void bench_run(void* handle, const uint32_t* events, int64_t n, uint32_t* results, int gap256, int watch,
-               int64_t* counts) {
-    auto* bench = static_cast<Bench*>(handle);
+template <class MaySend>
+void drive(Bench* bench, const uint32_t* events, int64_t n, uint32_t* results, bool watch, int64_t* counts,
+           MaySend may_send) {
     Vtop& top = *bench->top;
     constexpr size_t in_bytes = sizeof(top.in_word), out_bytes = sizeof(top.out_word);
     constexpr size_t in_words = in_bytes / 4, out_words = out_bytes / 4;
     int64_t sent = 0, seen = 0, clocks = 0, wrong = 0;
     int64_t drain = 2 * bench->latency;
     while (sent < n || drain-- > 0) {
-        const bool valid = sent < n && int(bench->draw() >> 56) >= gap256;
+        const bool valid = sent < n && may_send();
         if (valid) {
             std::memcpy(&top.in_word[0], events + sent * in_words, in_bytes);
             ++sent;
@@ -133,6 +105,41 @@ void bench_run(void* handle, const uint32_t* events, int64_t n, uint32_t* result
     counts[0] = clocks;
     counts[1] = seen;
     counts[2] = wrong;
+}
+
+}  // namespace
+
+extern "C" {
+
+void* bench_open(int latency, uint64_t seed) {
+    auto* bench = new Bench(latency, seed);
+    Vtop& top = *bench->top;
+    top.clk = 0;
+    top.rst = 1;
+    top.in_valid = 0;
+    top.eval();
+    for (int i = 0; i < 4; ++i) {
+        top.clk = 1;
+        top.eval();
+        top.clk = 0;
+        top.eval();
+    }
+    top.rst = 0;
+    top.eval();
+    return bench;
+}
+
+void bench_close(void* handle) {
+    auto* bench = static_cast<Bench*>(handle);
+    bench->top->final();
+    delete bench;
+}
+
+// gap256: probability of an idle clock in units of 1/256.
+void bench_run(void* handle, const uint32_t* events, int64_t n, uint32_t* results, int gap256, int watch,
+               int64_t* counts) {
+    auto* bench = static_cast<Bench*>(handle);
+    drive(bench, events, n, results, watch, counts, [=] { return int(bench->draw() >> 56) >= gap256; });
 }
 
 // Words of register `index` (0: in_word, 1: out_word, then the pipeline registers); copies what was seen.
