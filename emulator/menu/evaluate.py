@@ -14,9 +14,11 @@ from emulator.events.objects import Events
 from emulator.menu import kernels
 from emulator.menu.compiled import ALGORITHMS, CompiledMenu
 from emulator.menu.inputs import wide_input
+from emulator.menu.lanes import LANES
 from emulator.menu.plan import EXTERNAL, KIND, make_plan
 from emulator.menu.plan_tables import PlanTables, plan_tables
-from emulator.menu.screen import SCORE, Quantity, Screen, find, make_screen, screen_buffers
+from emulator.menu.screen import SCORE, Quantity, Screen, make_screen
+from emulator.menu.screening import find, screen_buffers
 from emulator.menu.tables import flat_tables
 
 Words = NDArray[np.uint64]
@@ -91,7 +93,8 @@ class MenuEvaluator:
         margin = self.halo if neighbours == "halo" else 0
         start, stop = margin, max(margin, events.n - margin)
         inputs = self._inputs(events, [wide_input(name, events, scores or {}) for name in self.plan.wide])
-        return self._run(inputs, start, stop, wrap, np.empty(0, np.int64))
+        none = np.empty(0, np.int64)
+        return self._run(inputs, start, stop, wrap, none, none)
 
     def sparse(self, events: Events, scores: Scores | None = None) -> tuple[NDArray[np.int64], Words]:
         """The crossings that may fire, in order, and their algorithm bits: (k,) and (8, k).
@@ -103,24 +106,28 @@ class MenuEvaluator:
             raise ValueError("every crossing of this menu may fire")
         wide = {name: wide_input(name, events, scores or {}) for name in self.plan.wide}
         inputs = self._inputs(events, [])
-        places = self._find(self.screen, inputs, [_flag(*test, events, wide) for test in self.screen.flags])
+        flags = [_flag(*test, events, wide) for test in self.screen.flags]
+        places, needed = self._find(self.screen, inputs, flags)
         if not places.size:
             return places, np.zeros((WORDS, 0), np.uint64)
         chosen = [np.ascontiguousarray(values[:, places], np.int64) for values in wide.values()]
-        return places, self._run(replace(inputs, wide=chosen), 0, places.size, False, places)
+        return places, self._run(replace(inputs, wide=chosen), 0, places.size, False, places, needed)
 
-    def _find(self, screen: Screen, inputs: _Inputs, flags: list[NDArray[np.int16]]) -> NDArray[np.int64]:
+    def _find(
+        self, screen: Screen, inputs: _Inputs, flags: list[NDArray[np.bool_]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Crossings that may fire and, as bits, the columns that each needs."""
         rows, flag_rows = _addresses(inputs.fields), _addresses(flags)
 
         def find_in(first: int, last: int) -> NDArray[np.int64]:
-            places = np.empty(last - first, np.int64)
-            buffers = screen_buffers(screen)
-            count = find(
-                rows, flag_rows, first, last, screen.columns, screen.tests, screen.clauses, buffers, places
-            )
-            return places[:count]
+            found = np.empty((2, last - first), np.int64)
+            tables = screen.columns, screen.tests, screen.needs
+            work = screen_buffers(screen)
+            count = find(rows, flag_rows, first, last, *tables, *work, found[0], found[1])
+            return found[:, :count]
 
-        return np.concatenate(self._among_threads(find_in, 0, inputs.n))
+        places, needed = np.concatenate(self._among_threads(find_in, 0, inputs.n), axis=1)
+        return places, needed
 
     def _inputs(self, events: Events, wide: list[NDArray[Any]]) -> _Inputs:
         return _Inputs(
@@ -130,7 +137,15 @@ class MenuEvaluator:
             events.n,
         )
 
-    def _run(self, inputs: _Inputs, start: int, stop: int, wrap: bool, places: NDArray[np.int64]) -> Words:
+    def _run(
+        self,
+        inputs: _Inputs,
+        start: int,
+        stop: int,
+        wrap: bool,
+        places: NDArray[np.int64],
+        needed: NDArray[np.int64],
+    ) -> Words:
         wide_rows = tuple(len(rows) for rows in inputs.wide)
         tables = self._plan_tables(wide_rows)
         addresses = (_addresses(inputs.fields), _addresses(inputs.external), _addresses(inputs.wide))
@@ -146,6 +161,7 @@ class MenuEvaluator:
                 self.halo,
                 wrap,
                 places,
+                needed,
                 tables.arrays(),
                 self._flat,
                 work,
@@ -184,13 +200,18 @@ def finor(words: Words) -> NDArray[np.bool_]:
 
 def _flag(
     quantity: Quantity, low: int, events: Events, wide: Mapping[str, NDArray[Any]]
-) -> NDArray[np.int16]:
-    """Where a score or an external bit reaches ``low``, (1, n)."""
+) -> NDArray[np.bool_]:
+    """Where a score or an external bit reaches ``low``: (1, n + LANES), the last ones False."""
     kind, name = quantity
+    flags = np.zeros((1, events.n + LANES), bool)
+    own = flags[0, : events.n]
     if kind == SCORE:
-        return np.atleast_2d((wide[name] >= low).any(axis=0)).astype(np.int16)
-    word: NDArray[np.uint64] = events.column("ext")[int(name) >> 6].astype(np.uint64, copy=False)
-    return (word[None] >> np.uint64(int(name) & 63) & np.uint64(1)).astype(np.int16)
+        for values in wide[name]:
+            own |= values >= low
+    else:
+        word: NDArray[np.uint64] = events.column("ext")[int(name) >> 6].astype(np.uint64, copy=False)
+        own[:] = word >> np.uint64(int(name) & 63) & np.uint64(1)
+    return flags
 
 
 def _addresses(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:

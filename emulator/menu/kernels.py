@@ -37,7 +37,7 @@ from emulator.menu.plan import (
     WIDE,
 )
 from emulator.menu.plan_tables import PlanTables
-from emulator.menu.rows import gather, pick
+from emulator.menu.rows import gather, pick, pick_needed
 from emulator.menu.searches import MOST_SLOTS, search
 
 EXTERNAL_WORDS = EXTERNALS // 64
@@ -118,6 +118,7 @@ def workspace(rows: int, tables: PlanTables, wide_rows: int, halo: int) -> tuple
         np.zeros(sheets, np.int64),
         np.zeros(matrices, np.int64),
         np.zeros((2, BLOCK), np.uint8),
+        np.zeros(BLOCK, np.int64),
     )
 
 
@@ -247,6 +248,7 @@ def run(
     halo: int,
     wrap: bool,
     places: Any,
+    needed: Any,
     tables: Any,
     flat: Any,
     work: Any,
@@ -256,18 +258,19 @@ def run(
 
     ``inputs`` are addresses of rows of ``n`` crossings: int16 fields, uint64 externals, int64 wide values.
     If ``places`` is not empty, crossing i is number ``places[i]`` of the rows of fields and externals (wide
-    values come already picked); there must be no halo.
+    values come already picked), and column j is read if bit j of ``needed[i]`` is set; no halo then.
     """
     addresses, external_addresses, wide_addresses = inputs
     (atoms, windows, requirements, members, unions, union_members, sheets, matrices, chosen) = tables[:9]
-    (conditions, gates, outputs, wide_rows, searched, guarded, uses, guards) = tables[9:]
+    (conditions, gates, outputs, wide_rows, searched, guarded, uses, guards, columns) = tables[9:]
     block, external, wide, atom_mask, masks, union_mask, values = work[:7]
-    pair_values, good, sheet_stamp, matrix_stamp, flags = work[7:]
+    pair_values, good, sheet_stamp, matrix_stamp, flags, chosen_places = work[7:]
     for begin in range(start, stop, BLOCK):
         width = min(BLOCK, stop - begin)
         if places.shape[0] > 0:
-            pick(addresses, places[begin : begin + width], block)
-            pick(external_addresses, places[begin : begin + width], external)
+            here, needs = places[begin : begin + width], needed[begin : begin + width]
+            pick_needed(addresses, columns, here, needs, chosen_places, block)
+            pick(external_addresses, here, external)
         else:
             gather(addresses, n, begin, width, halo, wrap, block)
             gather(external_addresses, n, begin, width, halo, wrap, external)

@@ -59,6 +59,8 @@ class PlanTables:
     uses: Integers
     """(first guard, guards) per use."""
     guards: Integers
+    columns: Integers
+    """(first row, rows) per column."""
 
     def arrays(self) -> tuple[Integers, ...]:
         return astuple(self)
@@ -133,4 +135,5 @@ def plan_tables(plan: Plan, wide_rows: tuple[int, ...]) -> PlanTables:
         _matrix(guarded, 3),
         _matrix(list(uses), 2),
         guard_list,
+        _matrix([(first, slots_of(name)) for name, first in plan.columns.items()], 2),
     )

@@ -74,3 +74,24 @@ def pick(addresses: Any, places: Any, out: Any) -> None:
         for index in range(places.shape[0]):
             prefetch(following, places[index], target)
             target[index] = load(address, places[index], target)
+
+
+@kernel
+def pick_needed(addresses: Any, columns: Any, places: Any, needed: Any, chosen: Any, out: Any) -> None:
+    """As ``pick``, but column i only of crossings with bit i of ``needed``; zeros of the others.
+
+    ``columns`` (first row, rows); ``chosen`` (places,) is work space.
+    """
+    for column in range(columns.shape[0]):
+        first, last = columns[column, 0], columns[column, 0] + columns[column, 1] - 1
+        count = 0
+        for index in range(places.shape[0]):
+            chosen[count] = index
+            count += needed[index] >> column & 1
+        for row in range(first, last + 1):
+            address, following, target = addresses[row], addresses[min(row + 1, last)], out[row]
+            target[: places.shape[0]] = 0
+            for number in range(count):
+                index = chosen[number]
+                prefetch(following, places[index], target)
+                target[index] = load(address, places[index], target)

@@ -5,21 +5,21 @@ quantities of the crossing, such as "leading muon at least 36 counts and second 
 that passes a leg lies above the leg's threshold, and so does the leading one. Cuts that are left out (eta,
 isolation, correlations) only make the bound looser: a crossing that fails all clauses has no algorithm bit,
 the others are evaluated. In a zero-bias stream that is one crossing in forty for the default menu.
+
+Of a crossing only the columns of algorithms that have a clause there are needed. All others may be read as
+zeros: the limits of the clauses are above zero, so that the algorithms without a clause still have none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emulator.events.objects import COLUMNS
-from emulator.jit import kernel
-from emulator.menu.compiled import Expression
+from emulator.menu.compiled import Algorithm, Expression, condition_names
 from emulator.menu.plan import (
     ALIKE,
     EXTERNAL,
@@ -33,18 +33,16 @@ from emulator.menu.plan import (
     WIDE,
     Integers,
     Plan,
+    make_plan,
     slots_of,
 )
 from emulator.menu.quantities import OBJECTS
-from emulator.menu.rows import copy, load
 
 FIRST, SECOND, SCORE, BIT = range(4)
 """Quantities: largest and second largest of a column's slots; largest of a wide input; external bit."""
 Quantity = tuple[int, str]
 Clause = Mapping[Quantity, int]
 MOST_CLAUSES = 200
-STEP = 1024
-"""Crossings looked at together."""
 
 _LEADING = {f"{kind.collection}.{kind.transverse}" for kind in OBJECTS.values()}
 
@@ -53,14 +51,16 @@ _LEADING = {f"{kind.collection}.{kind.transverse}" for kind in OBJECTS.values()}
 class Screen:
     """Clauses as tables. ``columns`` (first row, slots) of FIRST and SECOND, ``flags`` of the others.
 
-    A quantity is numbered first of column 0, 1 .., second of column 0, 1 .., flag 0, 1 ... ``tests``
-    (quantity, least value); ``clauses`` (first test, tests).
+    A quantity is numbered first of column 0, 1 .., second of column 0, 1 .., flag 0, 1 ... ``tests``:
+    (quantity, least value, -1 for the last test of a clause else 0). ``weakest``: the same without the
+    clauses that imply others. ``needs``, of each clause of ``tests``: bit i is set if the i-th column of the
+    plan belongs to an algorithm that may fire where the clause holds.
     """
 
     columns: Integers
     flags: tuple[tuple[Quantity, int], ...]
     tests: Integers
-    clauses: Integers
+    needs: Integers
 
 
 def make_screen(plan: Plan) -> Screen | None:
@@ -68,10 +68,43 @@ def make_screen(plan: Plan) -> Screen | None:
     if plan.halo:
         return None
     bounds = dict(zip(plan.menu.conditions, (_condition(plan, row) for row in plan.conditions), strict=True))
-    clauses: list[Clause] = []
+    every, always = (1 << len(plan.columns)) - 1, 0
+    clauses: list[tuple[Clause, int]] = []
     for algorithm in plan.menu.algorithms:
-        clauses = reduced([*clauses, *bound(algorithm.expression, bounds)])
-    return None if {} in clauses else _tables(plan, clauses)
+        needs = _needs(plan, algorithm)
+        for clause in bound(algorithm.expression, bounds):
+            always |= _not_above_zero(plan, clause)
+            clauses = _with(clauses, clause, needs)
+        if len(clauses) > MOST_CLAUSES:
+            clauses = [(clause, every) for clause in reduced(clause for clause, _ in clauses)]
+    if any(not clause for clause, _ in clauses):
+        return None
+    return _tables(plan, [(clause, needs | always) for clause, needs in clauses])
+
+
+def _needs(plan: Plan, algorithm: Algorithm) -> int:
+    """Columns that ``algorithm`` reads, as bits."""
+    conditions = {name: plan.menu.conditions[name] for name in condition_names(algorithm.expression)}
+    alone = make_plan(plan.menu.model_copy(update={"conditions": conditions, "algorithms": (algorithm,)}))
+    return _bits(plan, alone.columns)
+
+
+def _not_above_zero(plan: Plan, clause: Clause) -> int:
+    """Columns with a limit that zeros may reach though the values do not."""
+    return _bits(plan, [name for (kind, name), low in clause.items() if kind in (FIRST, SECOND) and low <= 0])
+
+
+def _bits(plan: Plan, names: Collection[str]) -> int:
+    return sum(1 << number for number, column in enumerate(plan.columns) if column in names)
+
+
+def _with(clauses: list[tuple[Clause, int]], clause: Clause, needs: int) -> list[tuple[Clause, int]]:
+    """``clauses`` and one more, without those that imply another one that needs as much."""
+    if any(_implies(clause, other) and needs | more == more for other, more in clauses):
+        return clauses
+    return [(c, n) for c, n in clauses if not (_implies(c, clause) and n | needs == needs)] + [
+        (clause, needs)
+    ]
 
 
 def bound(expression: Expression, conditions: Mapping[str, Clause | None]) -> list[Clause]:
@@ -150,108 +183,28 @@ def _requirement(plan: Plan, index: int) -> dict[str, int] | None:
     return limits
 
 
-def _tables(plan: Plan, clauses: list[Clause]) -> Screen:
-    quantities = sorted({quantity for clause in clauses for quantity in clause})
+def _tables(plan: Plan, clauses: list[tuple[Clause, int]]) -> Screen:
+    quantities = sorted({quantity for clause, _ in clauses for quantity in clause})
     columns = list(dict.fromkeys(name for kind, name in quantities if kind in (FIRST, SECOND)))
-    flags = sorted({(q, low) for clause in clauses for q, low in clause.items() if q[0] in (SCORE, BIT)})
-    tests: list[tuple[int, int]] = []
-    starts: list[tuple[int, int]] = []
-    for clause in clauses:
-        starts.append((len(tests), len(clause)))
-        for quantity, low in clause.items():
-            kind, name = quantity
-            if kind in (SCORE, BIT):
-                tests.append((2 * len(columns) + flags.index((quantity, low)), 1))
-            else:
-                tests.append((columns.index(name) + (len(columns) if kind == SECOND else 0), low))
+    flags = sorted({(q, low) for clause, _ in clauses for q, low in clause.items() if q[0] in (SCORE, BIT)})
+
+    def test(quantity: Quantity, low: int) -> tuple[int, int]:
+        kind, name = quantity
+        if kind in (SCORE, BIT):
+            return 2 * len(columns) + flags.index((quantity, low)), 1
+        return columns.index(name) + (len(columns) if kind == SECOND else 0), low
+
+    def tests(chosen: Iterable[Clause]) -> Integers:
+        rows = [
+            (*test(quantity, low), -(number == len(clause)))
+            for clause in chosen
+            for number, (quantity, low) in enumerate(clause.items(), 1)
+        ]
+        return np.array(rows, np.int64).reshape(-1, 3)
+
     return Screen(
         np.array([(plan.row(name), slots_of(name)) for name in columns], np.int64).reshape(-1, 2),
         tuple(flags),
-        np.array(tests, np.int64).reshape(-1, 2),
-        np.array(starts, np.int64).reshape(-1, 2),
+        tests(clause for clause, _ in clauses),
+        np.array([needs for _, needs in clauses], np.int64),
     )
-
-
-def screen_buffers(screen: Screen) -> tuple[NDArray[np.int16], ...]:
-    """Work space of one thread for ``find``: a row per quantity, one for a clause, one for the result."""
-    quantities = 2 * len(screen.columns) + len(screen.flags)
-    return np.zeros((quantities, STEP), np.int16), np.zeros(STEP, np.int16), np.zeros(STEP, np.int16)
-
-
-@kernel
-def _leading(addresses: Any, slots: int, at: int, width: int, first: Any, second: Any) -> None:
-    """Largest and second largest of the slots, for ``width`` crossings from ``at``."""
-    copy(addresses[0], at, width, first)
-    second[:width] = -32768
-    for slot in range(1, slots - 1, 2):
-        _merge_two(addresses[slot], addresses[slot + 1], at, width, first, second)
-    if slots % 2 == 0:
-        _merge(addresses[slots - 1], at, width, first, second)
-
-
-@kernel
-def _merge(address: int, at: int, width: int, first: Any, second: Any) -> None:
-    for e in range(width):
-        value = load(address, at + e, first)
-        second[e] = max(second[e], min(first[e], value))
-        first[e] = max(first[e], value)
-
-
-@kernel
-def _merge_two(a: int, b: int, at: int, width: int, first: Any, second: Any) -> None:
-    """Two slots a pass: with more, LLVM would need too many checks for overlap and give up its vectors."""
-    for e in range(width):
-        one, two = load(a, at + e, first), load(b, at + e, first)
-        high, low = max(one, two), min(one, two)
-        second[e] = max(max(second[e], low), min(first[e], high))
-        first[e] = max(first[e], high)
-
-
-@kernel
-def _add_clause(values: Any, tests: Any, width: int, holds: Any, found: Any) -> None:
-    """``found`` is set to -1 where all tests hold."""
-    for number in range(tests.shape[0]):
-        quantity, least = values[tests[number, 0]], np.int16(tests[number, 1])
-        if number == 0:
-            for e in range(width):
-                holds[e] = np.int16(-1) if quantity[e] >= least else np.int16(0)
-        else:
-            for e in range(width):
-                holds[e] &= np.int16(-1) if quantity[e] >= least else np.int16(0)
-    for e in range(width):
-        found[e] |= holds[e]
-
-
-@kernel
-def find(
-    addresses: Any,
-    flag_addresses: Any,
-    start: int,
-    stop: int,
-    columns: Any,
-    tests: Any,
-    clauses: Any,
-    buffers: Any,
-    places: Any,
-) -> int:
-    """Crossings of ``start .. stop - 1`` that fulfil a clause, in order, into ``places``; how many.
-
-    ``flag_addresses``: int16 rows, 1 where a score or an external bit reaches its limit.
-    """
-    values, holds, found = buffers
-    size, count = columns.shape[0], 0
-    for begin in range(start, stop, STEP):
-        width = min(STEP, stop - begin)
-        for column in range(size):
-            row, slots = columns[column, 0], columns[column, 1]
-            _leading(addresses[row : row + slots], slots, begin, width, values[column], values[size + column])
-        for flag in range(flag_addresses.shape[0]):
-            copy(flag_addresses[flag], begin, width, values[2 * size + flag])
-        found[:width] = 0
-        for clause in range(clauses.shape[0]):
-            first, last = clauses[clause, 0], clauses[clause, 0] + clauses[clause, 1]
-            _add_clause(values, tests[first:last], width, holds, found)
-        for e in range(width):
-            places[count] = begin + e
-            count -= int(found[e])
-    return count

@@ -50,6 +50,18 @@ def _load(address: int, index: int, like: Any) -> Any:
     return np.frombuffer(ctypes.string_at(int(address) + int(index) * size, size), like.dtype)[0]
 
 
+def _at_least(values: Any, least: int) -> np.uint64:
+    return np.uint64(sum(1 << lane for lane in range(len(values)) if values[lane] >= least))
+
+
+def _flag_lanes(address: int, at: int, target: Any) -> None:
+    target[:] = np.frombuffer(ctypes.string_at(int(address) + at, len(target)), np.uint8)
+
+
+def _lowest_bit(mask: Any) -> int:
+    return (int(mask) & -int(mask)).bit_length() - 1
+
+
 def _texts() -> dict[str, str]:
     return {
         f"{PREFIX}.{file.stem}": file.read_text() for file in FOLDER.glob("*.py") if file.stem != "__init__"
@@ -75,6 +87,8 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
         emulator.jit.kernel = lambda function: function  # type: ignore[assignment]
         rows: Any = importlib.import_module(f"{PREFIX}.rows")
         rows.load, rows.prefetch = _load, lambda address, index, like: None
+        lanes: Any = importlib.import_module(f"{PREFIX}.lanes")
+        lanes.at_least, lanes.flag_lanes, lanes.lowest_bit = _at_least, _flag_lanes, _lowest_bit
         with np.errstate(over="ignore"):
             yield
     finally:

@@ -15,6 +15,7 @@ from emulator.events.objects import Events
 from emulator.events.source import open_events
 from emulator.menu.compiled import Algorithm, CompiledMenu, Requirement, Score, condition_names
 from emulator.menu.evaluate import MenuEvaluator
+from emulator.menu.lanes import LANES
 from emulator.menu.load import DEFAULT, load_menu
 from emulator.menu.plan import HIGHEST
 from emulator.menu.screen import FIRST, MOST_CLAUSES, SECOND, bound, reduced
@@ -73,6 +74,29 @@ def test_limits_that_are_too_high_are_noticed() -> None:
         if (evaluator(events, scores) != expected).any():
             return
     pytest.fail("no raised limit changed a bit")
+
+
+def test_columns_that_are_missing_are_noticed() -> None:
+    menu = load_menu(DEFAULT)
+    events = next(iter(open_events(SAMPLE / "ttbar.parquet").blocks()))
+    scores = scores_for(menu, events.n)
+    expected = every_crossing(menu)(events, scores)
+    evaluator = MenuEvaluator(menu)
+    screen = evaluator.screen
+    assert screen is not None
+    for name in ("mu.pt", "mu.charge", "eg.iso", "tau.phi", "jet.eta", "htt.et"):
+        bit = 1 << list(evaluator.plan.columns).index(name)
+        evaluator.screen = replace(screen, needs=screen.needs & ~bit)
+        assert (evaluator(events, scores) != expected).any(), name
+
+
+@pytest.mark.parametrize("n", [0, 1, LANES - 1, LANES, LANES + 1, 3 * LANES])
+def test_any_number_of_crossings(n: int) -> None:
+    menu = load_menu(DEFAULT)
+    events = next(iter(open_events(SAMPLE / "ttbar.parquet").blocks())).select(slice(0, n))
+    scores = scores_for(menu, n)
+    expected = every_crossing(menu)(events, scores)
+    np.testing.assert_array_equal(MenuEvaluator(menu)(events, scores), expected)
 
 
 def one_crossing(data: Any) -> Any:
