@@ -68,8 +68,10 @@ def build_menu(source: MenuSource) -> CompiledMenu:
             raise seed.place.error("two seeds of this name")
         taken[seed.index] = seed.name
         names.add(seed.name)
-        tree = parse_seed(seed.text, seed.place)
-        expression = _SeedCompiler(builder, seed).expression(tree)
+        try:
+            expression = _SeedCompiler(builder, seed).expression(parse_seed(seed.text, seed.place))
+        except RecursionError as error:
+            raise seed.place.error("the seed is nested too deeply") from error
         algorithms.append(
             Algorithm(index=seed.index, name=seed.name, expression=expression, grammar=seed.text)
         )
@@ -124,7 +126,7 @@ class _SeedCompiler:
             else:
                 condition, prefix = self.single(tree)
         except ValidationError as error:
-            raise self.error(error.errors()[0]["msg"], tree.column) from error
+            raise self.error(error.errors()[0]["msg"].removeprefix("Value error, "), tree.column) from error
         return self.builder.add(condition, prefix)
 
     def score(self, node: ScoreNode) -> Condition:

@@ -24,6 +24,9 @@ MEASURES: dict[str, Measure] = {
 LOWER_ONLY = ("mass_over_dr", "pt2")
 """Measures that the hardware compares with a threshold only; an upper limit in the menu is not used."""
 
+NO_LIMIT = (1 << 63) - 1
+"""No measure of two objects reaches it."""
+
 
 def table_digits(measure: str, types: list[str]) -> int:
     """Decimal digits of ``measure`` as computed from the tables, for objects of these types."""
@@ -81,4 +84,6 @@ def compile_limit(
     upper = None if cut.maximum is None or measure in LOWER_ONLY else hardware(cut.maximum, True)
     if None not in (lower, upper) and cut.minimum > cut.maximum:  # type: ignore[operator]
         window_problem(f"{cut.name}: minimum {cut.minimum} is above maximum {cut.maximum}")
+    if upper is not None and upper >= NO_LIMIT:
+        upper = None
     return Limit(measure=measure, lower=lower, upper=upper)

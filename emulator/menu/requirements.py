@@ -23,6 +23,8 @@ from emulator.menu.grammar import FunctionNode, ObjectNode, Place
 from emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES
 from emulator.menu.scales import Scales
 
+LARGEST = 1e9
+"""No distance, mass or momentum in a menu is larger; larger ones would not fit the integers."""
 _CHARGES = {
     **dict.fromkeys(("positive", "pos", "+"), "positive"),
     **dict.fromkeys(("negative", "neg", "-"), "negative"),
@@ -79,6 +81,10 @@ class LegCompiler:
             raise self.error(f"{cut.type} is a cut of objects, not of functions", value=cut.name)
         if cut.type != "CHGCOR" and cut.minimum is None and cut.maximum is None:
             raise self.error("the cut has neither minimum nor maximum", value=cut.name)
+        for bound in (cut.minimum, cut.maximum):
+            signed = cut.type.removeprefix("ORM") in ("DETA", "DPHI")
+            if bound is not None and not (-LARGEST if signed else 0) <= bound <= LARGEST:
+                raise self.error(f"cut {cut.name}: a limit of {cut.type} is out of range", value=bound)
         return cut
 
     def threshold(self, node: ObjectNode, kind: str) -> int:

@@ -18,6 +18,7 @@ from emulator.menu.tables import CALO_DIGITS, INVERSE_DIGITS, MUON_DIGITS, PT_DI
 from emulator.menu.xml_tree import Element, read_xml
 
 CHANNELS_PER_CABLE = 64
+MOST_DIGITS = 9
 BIN_KINDS = ("ET", "COUNT", "ETA", "PHI", "UPT")
 
 
@@ -32,6 +33,8 @@ def read_xml_menu(path: str | Path, judge: Judge = "emulator") -> CompiledMenu:
     root = read_xml(path)
     if root.tag != "menu":
         raise root.error("not a trigger menu", remedy="the root element of a menu XML is tmxsd:menu")
+    if not root.all("algorithm"):
+        raise root.error("the menu has no algorithms")
     source = MenuSource(
         name=root.text_of("name"),
         seeds=tuple(_seed(element) for element in root.all("algorithm")),
@@ -111,6 +114,8 @@ def _scales(scale_set: Element) -> Scales:
 
 def _check_precision(element: Element, row: str, digits: int) -> None:
     """The integer tables have fixed digits (docs/menu.md); a scale set with others is refused."""
+    if not 0 <= digits <= MOST_DIGITS:
+        raise element.error(f"precision row {row}: 0 to {MOST_DIGITS} digits expected", value=digits)
     *pair, kind = row.split("-")
     wanted = {
         "MassPt": PT_DIGITS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -44,12 +45,15 @@ class Element:
         return default
 
     def number(self, tag: str) -> float:
-        """The child's text as a number."""
+        """The child's text as a finite number."""
         child = self.find(tag)
         try:
-            return float(child.text)
+            value = float(child.text)
         except ValueError as error:
             raise child.error("not a number", value=child.text) from error
+        if not math.isfinite(value):
+            raise child.error("not a finite number", value=child.text)
+        return value
 
     def integer(self, tag: str) -> int:
         """The child's text as an integer."""

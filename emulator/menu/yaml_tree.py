@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ class Item:
         return self.value
 
     def number(self) -> float:
-        """The value as a number."""
+        """The value as a number; YAML takes 1e3 for a text."""
+        if isinstance(self.value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", self.value):
+            return float(self.value)
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self.error("a number is expected here", value=self.plain())
         return self.value

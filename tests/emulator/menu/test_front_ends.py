@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from emulator.errors import InputError
-from emulator.menu.compiled import Combination, Correlation, External, load_compiled
+from emulator.menu.compiled import Combination, Correlation, External, Limit, load_compiled
 from emulator.menu.load import load_menu
 from emulator.menu.scales import Scale, standard_scales
 
@@ -50,6 +50,13 @@ def test_yaml_to_integers(tmp_path: Path) -> None:
     assert menu.judge == "firmware"
 
 
+def test_limits_that_nothing_reaches_are_none(tmp_path: Path) -> None:
+    cut = "cuts: {WIDE: {type: MASS, min: 1e2, max: 1e9}}\nalgorithms:\n"
+    seed = '  - {name: L1_Wide, seed: "mass_inv{JET30,JET30}[WIDE]"}\n'
+    (condition,) = load_menu(_write(tmp_path, cut + seed)).conditions.values()
+    assert condition.limits == (Limit(measure="mass", lower=500_000_000, upper=None),)
+
+
 def test_compiled_file_survives_a_round_trip(tmp_path: Path) -> None:
     menu = load_menu(_write(tmp_path, YAML))
     menu.save(tmp_path / "menu.json")
@@ -65,6 +72,8 @@ YAML_FAULTS = [
     ("min: -1.2", "min: 1.3", "4:13", "contradictory window"),
     ("type: ETA", "type: ZETA", "4:20", "unknown type of cut"),
     ("[MASS_MIN_400]", "[MASS_500to400]", "9:28", "contradictory window"),
+    ("[MASS_MIN_400]", "[MASS_MIN_9999999999]", "9:28", "out of range"),
+    ("[MASS_MIN_400]", "[MASS_MIN_m4]", "9:28", "out of range"),
     ("[MASS_MIN_400]", "[ORMDR_0p2]", "9:28", "takes no ORMDR cut"),
     ("JET30[ER2p5]}", "JET30[ER2p5]", "9:55", "unexpected symbol"),
     ("mass_inv{JET30", "mass_inv{HTT30", "9:37", "cannot be used"),
@@ -201,6 +210,9 @@ XML_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"precision": _precision("MU-MU-Math", 5)}, "", "tables have 4 digits"),
     ({"cable": "4"}, "", "no such external input"),
     ({"eta_minimum": "low"}, "11:7", "not a number"),
+    ({"eta_minimum": "nan"}, "11:7", "not a finite number"),
+    ({"precision": _precision("MU-MU-Mass", -5)}, "", "0 to 9 digits"),
+    ({"expression": "NOT " * 5000 + "MU5"}, "6:17", "nested too deeply"),
     ({"declaration": '<!DOCTYPE menu [<!ENTITY a "b">]>'}, "1:", "document type"),
 ]
 
@@ -223,6 +235,7 @@ def test_xml_faults(tmp_path: Path, changes: dict[str, Any], place: str, problem
         ("menu.json", '{"format": "l1forge-menu", "name": "x"}', "Field required"),
         ("menu.yaml", "", "the file is empty"),
         ("menu.xml", "<a/>", "not a trigger menu"),
+        ("menu.xml", "<menu/>", "the menu has no algorithms"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, name: str, text: str, problem: str) -> None:
