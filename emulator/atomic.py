@@ -43,32 +43,58 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
             raise InputError(
                 f"cannot write here: {error.strerror}", file=target, remedy="choose another --output folder"
             ) from error
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise InputError(
-            f"cannot be written: {os.strerror(error.errno)}",
-            file=target,
-            remedy="make room or choose another disk",
-        ) from error
+        with _full_disk(target):
+            yield temporary
+            temporary.replace(target)
     finally:
         with suppress(NotADirectoryError):
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def atomic_files(target: str | Path) -> Iterator[Path]:
+def _full_disk(target: Path) -> Iterator[None]:
+    """An InputError that names ``target``, where the system only says that there is no room."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno
+        if isinstance(error, shutil.Error):  # of copytree: (from, to, reason) of every file, reasons as text
+            number = next((n for n in FULL if f"[Errno {n}]" in str(error)), None)
+        if number not in FULL:
+            raise
+        raise InputError(
+            f"cannot be written: {os.strerror(number)}",
+            file=target,
+            remedy="make room or choose another disk",
+        ) from error
+
+
+@contextmanager
+def _named(temporary: Path, target: Path) -> Iterator[None]:
+    """InputErrors name files by where they would have ended up."""
+    try:
+        yield
+    except InputError as error:
+        if error.file is None or not Path(error.file).is_relative_to(temporary):
+            raise
+        file = target / Path(error.file).relative_to(temporary)
+        raise InputError(
+            error.problem, file=file, field=error.field, value=error.value, remedy=error.remedy
+        ) from error
+
+
+@contextmanager
+def atomic_files(target: str | Path, *, replace_folders: bool = False) -> Iterator[Path]:
     """Yield a temporary folder; move its files into the folder ``target`` only if the block succeeds.
 
     For files that belong together: an interrupted training must not leave a new model beside an old graph.
-    Other files of ``target`` stay.
+    Other files of ``target`` stay, unless they lie in sub-folders and ``replace_folders`` says that a new
+    sub-folder takes the place of the old one.
 
     Raises
     ------
     InputError
-        If ``target`` cannot be made or written to.
+        If ``target`` cannot be made or written to, or the disk is full.
     """
     target = Path(target)
     there = target.absolute()
@@ -82,14 +108,31 @@ def atomic_files(target: str | Path) -> Iterator[Path]:
             raise InputError(
                 f"cannot write here: {error.strerror}", file=there, remedy="choose another --output folder"
             ) from error
-        yield temporary
-        for file in sorted(file for file in temporary.rglob("*") if file.is_file()):
-            final = target / file.relative_to(temporary)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(final)
+        with _full_disk(target), _named(temporary, target):
+            yield temporary
+            if target.exists():
+                _merge(temporary, target, replace_folders)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                temporary.chmod(0o755)
+                temporary.rename(target)
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _merge(source: Path, target: Path, replace_folders: bool) -> None:
+    """Move what is in the folder ``source`` into ``target``, which lies on the same disk."""
+    for path in sorted(source.iterdir()):
+        final = target / path.name
+        if path.is_dir() and final.is_dir() and not replace_folders:
+            _merge(path, final, False)
+        elif path.is_dir():
+            if final.is_dir():
+                shutil.rmtree(final)
+            path.rename(final)
+        else:
+            path.replace(final)
 
 
 def write_text(target: str | Path, text: str) -> None:

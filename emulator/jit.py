@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -48,7 +49,15 @@ def inlined(function: Function) -> Function:
 
 def _compile(function: Function, **options: bool | str) -> Function:
     dispatcher = njit(cache=True, nogil=True, **options)(function)
-    dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
+    kept = dispatcher._cache
+    kept._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
+    save = kept.save_overload
+
+    def save_if_possible(signature: Any, data: Any) -> None:
+        with suppress(OSError):  # no room: compiled again by the next process
+            save(signature, data)
+
+    kept.save_overload = save_if_possible
     return cast(Function, dispatcher)
 
 

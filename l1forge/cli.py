@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import shutil
 import sys
 from typing import Annotated, Any
 
@@ -97,6 +98,10 @@ def main(arguments: list[str] | None = None) -> None:
             app(args=arguments, standalone_mode=True)
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except shutil.Error as error:  # of a folder's copy: (from, to, reason) of each file
+        _, target, reason = error.args[0][0]
+        typer.echo(f"error: {target}: {reason}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     except OSError as error:
         if error.errno is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.atomic import atomic_path
 from emulator.errors import InputError
 from testbench.build import Simulation, runner
 from testbench.harness import GAP_PROBABILITY, Stream, Toggles
@@ -58,7 +59,8 @@ class CocotbDriver:
                 raise InputError(f"cocotb left no result: {tail}", file=folder)
             if self.waves is not None:
                 self.waves.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(run / "dump.vcd", self.waves)
+                with atomic_path(self.waves) as whole:  # it may be another disk
+                    shutil.move(run / "dump.vcd", whole)
             with np.load(run / "result.npz") as result:
                 words, (clocks, seen, misplaced) = result["words"], (int(n) for n in result["counts"])
         finally:

@@ -99,13 +99,15 @@ def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
     """
     if not has_hls(model):
         return None
+    from firmware.hls.export import write_project
+
     folder = parent / f"{model}-{hashlib.sha256(graph.to_json().encode()).hexdigest()[:12]}"
     with locked(folder):
         if not (folder / DONE).exists():
             # hls4ml reports every layer; TensorFlow, QKeras and hls4ml warn about each other
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                importlib.import_module(f"models.{model}.hls").hls_model(folder).write()
+                write_project(importlib.import_module(f"models.{model}.hls").hls_model(folder))
             (folder / DONE).touch()
     return folder
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from emulator.atomic import write_text
+from emulator.atomic import atomic_files, write_text
 from emulator.c_export.steps import StepWriter, storage
 from emulator.errors import InputError
 from emulator.graph import Graph
@@ -174,11 +174,10 @@ def export_c(graph: Graph, folder: Path, outputs: Iterable[str] | None = None) -
         "tables": "\n".join(writer.tables),
         "body": "\n".join(body),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    header = folder / f"{name}.hpp"
-    write_text(header, HEADER.format(**text))
-    write_text(folder / f"{name}_example.cpp", EXAMPLE.format(**text))
-    return header
+    with atomic_files(folder) as temporary:
+        write_text(temporary / f"{name}.hpp", HEADER.format(**text))
+        write_text(temporary / f"{name}_example.cpp", EXAMPLE.format(**text))
+    return folder / f"{name}.hpp"
 
 
 def _inputs(program: Program) -> list[str]:

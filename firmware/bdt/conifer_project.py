@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
@@ -84,8 +86,10 @@ class CompiledConifer:
     def __enter__(self) -> CompiledConifer:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._worker.__exit__(*exception)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._worker.__exit__(kind, error, trace)
         self._folder.cleanup()
 
     def __call__(self, features: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -109,21 +113,22 @@ class _Worker:
     """A conifer process; ``first`` is its answer when it is ready."""
 
     def __init__(self, place: Path, name: str) -> None:
-        self.name, self.log = name, place / "worker.log"
-        with open(self.log, "w") as log:
-            self.process = Child(
-                [sys.executable, "-m", "firmware.bdt.conifer_worker", str(place.resolve())],
-                cwd=place,
-                env=conifer_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
+        self.name = name
+        with ExitStack() as stack:
+            # not in place: what is wrong may be that its disk is full
+            self.log = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
+            self.process = stack.enter_context(
+                Child(
+                    [sys.executable, "-m", "firmware.bdt.conifer_worker", str(place.resolve())],
+                    cwd=place,
+                    env=conifer_environment(),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self.log,
+                )
             )
-        try:
             self.first = self._answer()
-        except BaseException:
-            self.process.__exit__(*sys.exc_info())
-            raise
+            self._open = stack.pop_all()
 
     def ask(self, line: str) -> dict[str, float]:
         assert self.process.stdin is not None
@@ -138,15 +143,18 @@ class _Worker:
                 values: dict[str, float] = json.loads(line.removeprefix(ANSWER))
                 return values
         self.process.wait()
-        said = (self.log.read_text().strip().splitlines() or ["no message"])[-1]
+        self.log.seek(0)
+        said = (self.log.read().strip().splitlines() or ["no message"])[-1]
         raise InputError(f"conifer failed: {said[:300]}", field=self.name)
 
     def __enter__(self) -> _Worker:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """The end of its input is the worker's end; after an exception it is ended at once."""
-        self.process.__exit__(*(exception or (None, None, None)))
+        self._open.__exit__(kind, error, trace)
 
 
 def _request(

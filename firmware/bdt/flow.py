@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.atomic import atomic_files
 from emulator.graph import Graph
 from emulator.kernel import compile_graph
 from firmware.bdt.conifer_model import trees_of
@@ -35,7 +36,10 @@ class Comparison:
 
 def write_projects(graph: Graph, folder: Path) -> dict[str, Path]:
     """conifer's HLS, VHDL and C++ projects of ``graph`` as ``folder/xilinxhls``, ``vhdl`` and ``cpp``."""
-    return {backend: write_project(graph, folder / backend, backend) for backend in PROJECTS}
+    with atomic_files(folder, replace_folders=True) as temporary:
+        for backend in PROJECTS:
+            write_project(graph, temporary / backend, backend)
+    return {backend: folder / backend for backend in PROJECTS}
 
 
 def compare(graph: Graph, blocks: Iterable[NDArray[np.int64]], backend: Backend = "cpp") -> Comparison:

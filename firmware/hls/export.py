@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emulator.atomic import atomic_files
 from emulator.errors import InputError
 from emulator.graph import Graph
 from firmware.hls.builder import Builder
@@ -19,6 +20,9 @@ from firmware.hls.layers.stream import input_size
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
 from firmware.hls.words import check_words
+
+SETTINGS = "hls4ml_config.yml"
+"""The one file of a project that says where it lies."""
 
 
 def import_project(
@@ -56,13 +60,21 @@ def export_graph(hls_model: Any, sources: Mapping[str, Sequence[str]] | Sequence
 
 
 def write_project(hls_model: Any, folder: str | Path | None = None) -> None:
-    """Write the model's HLS project into ``folder`` (default: its own), without changing where it belongs."""
+    """Write the model's HLS project into ``folder`` (default: its own), without changing where it belongs.
+
+    All of it or nothing: the files appear in ``folder`` when the last one is written.
+    """
     section = hls_model.config.config
     earlier = section["OutputDir"]
-    section["OutputDir"] = str(folder) if folder is not None else earlier
+    target = Path(earlier if folder is None else folder)
     try:
-        with numpy_product():
+        with atomic_files(target) as temporary, numpy_product():
+            section["OutputDir"] = str(temporary)
             hls_model.write()
+            settings = temporary / SETTINGS
+            if settings.exists():
+                text = settings.read_text(encoding="utf-8")
+                settings.write_text(text.replace(str(temporary), str(target)), encoding="utf-8")
     finally:
         section["OutputDir"] = earlier
 

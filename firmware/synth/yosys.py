@@ -11,12 +11,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from emulator.atomic import atomic_files
 from emulator.errors import InputError
 from firmware.children import Child
 from firmware.rtl import RtlProject
@@ -58,7 +58,7 @@ def synthesise(
 ) -> Synthesis:
     """Synthesise ``project`` out of context; found again in ``folder`` if nothing changed.
 
-    Leaves the netlist, its timing, the logs and ``synthesis.json``.
+    Leaves the netlist, its timing, the logs and ``synthesis.json``; other files of ``folder`` stay.
     Without ``dsp`` multipliers are made of LUTs.
 
     Raises
@@ -76,10 +76,7 @@ def synthesise(
         known = Synthesis.load(folder / RESULT)
         if known.digest == digest:
             return replace(known, design=project.circuit)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        temporary.chmod(0o755)
+    with atomic_files(folder) as temporary:
         start = time.perf_counter()
         files = " ".join(str(source) for source in project.sources)
         passes = _run(
@@ -90,10 +87,7 @@ def synthesise(
         result = _result(project, temporary, digest, family, version, time.perf_counter() - start)
         result = replace(result, passes=_longest(passes, timing))
         result.save(temporary / RESULT)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (folder / FUNCTIONAL).unlink(missing_ok=True)  # was made from the netlist that is replaced
     return result
 
 

@@ -47,7 +47,7 @@ def rates(
 
     `l1forge rates tau_id --zero-bias background.npy --signal taus.npy`
     """
-    from emulator.atomic import atomic_path, write_text
+    from emulator.atomic import atomic_files, write_text
     from emulator.errors import InputError
     from emulator.graph import Graph
     from emulator.kernel import compile_graph
@@ -89,7 +89,6 @@ def rates(
             raise InputError("holds no crossing", file=path, remedy="leave it out")
     lsb = graph[name].type.lsb
     report = study(background, {p.stem: scores[p] for p in signals}, rate or [1.0, 10.0, 30.0], lsb)
-    output.mkdir(parents=True, exist_ok=True)
     report = {
         "model": graph.name,
         "score": name,
@@ -98,9 +97,9 @@ def rates(
         "trained_on": trained_on,
         **report,
     }
-    with atomic_path(output / "rates.png") as temporary:
-        plot(report, f"{graph.name}: {name}", temporary)
-        write_text(output / "rates.json", json.dumps(report, indent=1) + "\n")
+    with atomic_files(output) as folder:
+        plot(report, f"{graph.name}: {name}", folder / "rates.png")
+        write_text(folder / "rates.json", json.dumps(report, indent=1) + "\n")
     console.print(rates_table(report))
     console.print(f"wrote {output}/rates.json and rates.png")
 

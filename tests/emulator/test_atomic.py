@@ -1,6 +1,8 @@
 """Files and folders of files that appear whole or not at all."""
 
 import errno
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,65 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"out.bin: cannot be written: No space left on device; make room"):
         full()
     assert not list(tmp_path.iterdir())
+
+
+def full() -> None:
+    raise OSError(errno.ENOSPC, "No space")
+
+
+def full_copy() -> None:
+    """As ``shutil.copytree`` tells it."""
+    raise shutil.Error([("from", "to", str(OSError(errno.ENOSPC, "No space left on device")))])
+
+
+def full_file(folder: Path) -> None:
+    with atomic_path(folder / "part" / "out.bin"):
+        full()
+
+
+@pytest.mark.parametrize("failure", [full, full_copy])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_full_disk_leaves_the_folder_as_it_was(
+    tmp_path: Path, there: bool, failure: Callable[[], None]
+) -> None:
+    target = tmp_path / "project"
+    if there:
+        target.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=r"project: cannot be written: No space"):
+        written(target, failure)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def written(target: Path, failure: Callable[[], None]) -> None:
+    with atomic_files(target) as folder:
+        (folder / "first").write_text("half")
+        failure()
+
+
+def test_errors_name_the_file_where_it_would_have_been(tmp_path: Path) -> None:
+    def write() -> None:
+        with atomic_files(tmp_path / "project") as folder:
+            (folder / "part").mkdir()
+            full_file(folder)
+
+    with pytest.raises(InputError, match=rf"^{tmp_path}/project/part/out.bin: cannot be written: No space"):
+        write()
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_folders_within_the_folder(tmp_path: Path, replace: bool) -> None:
+    for file in ("mine", "part/old", "other/kept"):
+        path = tmp_path / "project" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("old")
+    with atomic_files(tmp_path / "project", replace_folders=replace) as folder:
+        (folder / "part").mkdir()
+        (folder / "part" / "new").write_text("new")
+        (folder / "empty").mkdir()
+    found = sorted(str(path.relative_to(tmp_path / "project")) for path in tmp_path.rglob("project/**/*"))
+    expected = ["empty", "mine", "other", "other/kept", "part", "part/new", "part/old"]
+    assert found == [name for name in expected if not (replace and name == "part/old")]
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

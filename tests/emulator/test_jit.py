@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CODE = """\
 from emulator.jit import compiled, kernel
 from triggers.scale import FACTOR
@@ -32,19 +34,29 @@ def inner(x):
 """
 
 
-def results(folder: Path) -> str:
+def results(folder: Path, *prefix: str) -> str:
     code = "from triggers.code import nested, scaled; print(scaled(10), nested(10))"
     return subprocess.run(
-        [sys.executable, "-B", "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        [*prefix, sys.executable, "-B", "-c", code], cwd=folder, capture_output=True, text=True, check=True
     ).stdout
 
 
-def test_edited_constants_of_other_modules_are_noticed(tmp_path: Path) -> None:
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
     package = tmp_path / "triggers"
     package.mkdir()
     files = {"__init__": "", "code": CODE, "inner": INNER, "scale": "FACTOR = 2\n", "offset": "OFFSET = 3\n"}
     for name, text in files.items():
         (package / f"{name}.py").write_text(text)
+    return package
+
+
+def test_no_room_to_keep_it(package: Path, tmp_path: Path) -> None:
+    assert results(tmp_path, "sh", "-c", 'ulimit -f 0; exec "$@"', "sh") == "20 13\n"
+    assert not list(package.rglob("*.nb?"))
+
+
+def test_edited_constants_of_other_modules_are_noticed(package: Path, tmp_path: Path) -> None:
     assert results(tmp_path) == "20 13\n"
     assert list(package.rglob("*.nbi"))
     (package / "scale.py").write_text("FACTOR = 4\n")
