@@ -67,7 +67,7 @@ class MuonStage:
         rows = max(MINIMUM_ROWS, int(place.max(initial=0)) + 1)
         chosen = self._stubs(pt[slot, event], eta[slot, event], phi[slot, event])
         muons = muons_from_logits(
-            self._network.logits(self._features[chosen]), self._layers[chosen], self._network.calibration
+            self._network.logits(self._features[chosen], 1), self._layers[chosen], self._network.calibration
         )
         results = {}
         for score in self._scores:
