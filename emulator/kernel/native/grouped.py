@@ -178,32 +178,19 @@ def _tile(
     writer = generator.writer
     rows, groups = words.shape
     table = generator.table(32, [int(w) for w in words.T.reshape(-1)])
-    tag = writer.name()[1:]
-    before = writer.name()[1:]
-    writer.effect(f"br label %{before}")
-    writer.label(before)
-    writer.effect(f"br label %{tag}")
-    writer.label(tag)
-    index, following = writer.name(), writer.name()
-    writer.effect(f"{index} = phi i64 [ 0, %{before} ], [ {following}, %{tag} ]")
-    totals = [[writer.name() for _ in range(4)] for _ in range(rows)]
-    results = [[writer.name() for _ in range(4)] for _ in range(rows)]
-    for total, result, first in zip(totals, results, start, strict=True):
-        for t, s in zip(total, result, strict=True):
-            writer.effect(f"{t} = phi {vector(32)} [ {splat(32, first)}, %{before} ], [ {s}, %{tag} ]")
-    inputs = _inputs(generator, writer.address(area, writer.do(f"shl i64 {index}, 8")), group)
-    weight_base = writer.address(table, writer.do(f"mul i64 {index}, {4 * rows}"))
-    for r in range(rows):
-        weight = _weight(generator, writer.address(weight_base, 4 * r), group)
-        for k in range(4):
-            made = _multiply_add(generator, totals[r][k], inputs[k], weight, group)
-            writer.effect(f"{results[r][k]} = bitcast {vector(32)} {made} to {vector(32)}")
-    writer.effect(f"{following} = add i64 {index}, 1")
-    more = writer.do(f"icmp slt i64 {following}, {groups}")
-    after = writer.name()[1:]
-    writer.effect(f"br i1 {more}, label %{tag}, label %{after}")
-    writer.label(after)
-    return results
+
+    def add(index: str, totals: Row) -> Row:
+        inputs = _inputs(generator, writer.address(area, writer.do(f"shl i64 {index}, 8")), group)
+        weight_base = writer.address(table, writer.do(f"mul i64 {index}, {4 * rows}"))
+        made: Row = []
+        for r in range(rows):
+            weight = _weight(generator, writer.address(weight_base, 4 * r), group)
+            for total, x in zip(totals[4 * r : 4 * r + 4], inputs, strict=True):
+                made.append(_multiply_add(generator, total, x, weight, group))
+        return made
+
+    made = writer.loop(groups, 32, [splat(32, first) for first in start for _ in range(4)], add)
+    return [made[4 * r : 4 * r + 4] for r in range(rows)]
 
 
 def _sparse_tile(

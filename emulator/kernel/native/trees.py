@@ -114,40 +114,30 @@ def _group(generator: Generator, area: str, place: dict[int, int], depth: int, m
     offsets = generator.table(32, [place.get(f, 0) for tree in ready for f in tree.features] or [0])
     limits = generator.table(32, [_twice(limit) for tree in ready for limit in tree.limits] or [0])
     values = generator.table(16, [tree.leaves[i % leaves] for tree in ready for i in range(spread)])
-    tag, before, after = (writer.name()[1:] for _ in range(3))
-    writer.effect(f"br label %{before}")
-    writer.label(before)
-    writer.effect(f"br label %{tag}")
-    writer.label(tag)
-    index, following = writer.name(), writer.name()
-    writer.effect(f"{index} = phi i64 [ 0, %{before} ], [ {following}, %{tag} ]")
-    sums, results = [writer.name(), writer.name()], [writer.name(), writer.name()]
-    for total, result in zip(sums, results, strict=True):
-        writer.effect(f"{total} = phi {vector(16)} [ zeroinitializer, %{before} ], [ {result}, %{tag} ]")
-    node_base = writer.do(f"mul i64 {index}, {4 * inner}")
-    offset_base, limit_base = writer.address(offsets, node_base), writer.address(limits, node_base)
-    signs: list[Row] = []
-    for n in range(inner):
-        offset = writer.do(f"load i32, ptr {writer.address(offset_base, 4 * n)}")
-        x = writer.address(area, writer.do(f"zext i32 {offset} to i64"))
-        limit = _broadcast(generator, writer.address(limit_base, 4 * n))
-        signs.append(
-            [
-                writer.intrinsic("ssub.sat", 16, limit, writer.load(16, writer.address(x, 64 * k), 64))
-                for k in (0, 1)
-            ]
-        )
-    value_base = writer.address(values, writer.do(f"mul i64 {index}, {2 * spread}"))
-    tables = [writer.load(16, writer.address(value_base, 64 * k), 2) for k in range(spread // 32)]
-    for k in (0, 1):
-        leaf = _leaf_number(generator, [sign[k] for sign in signs], depth)
-        made = writer.binary("add", 16, sums[k], _permute(generator, tables, leaf))
-        writer.effect(f"{results[k]} = bitcast {vector(16)} {made} to {vector(16)}")
-    writer.effect(f"{following} = add i64 {index}, 1")
-    more = writer.do(f"icmp slt i64 {following}, {len(ready)}")
-    writer.effect(f"br i1 {more}, label %{tag}, label %{after}")
-    writer.label(after)
-    return results
+
+    def tree(index: str, sums: Row) -> Row:
+        node_base = writer.do(f"mul i64 {index}, {4 * inner}")
+        offset_base, limit_base = writer.address(offsets, node_base), writer.address(limits, node_base)
+        signs: list[Row] = []
+        for n in range(inner):
+            offset = writer.do(f"load i32, ptr {writer.address(offset_base, 4 * n)}")
+            x = writer.address(area, writer.do(f"zext i32 {offset} to i64"))
+            limit = _broadcast(generator, writer.address(limit_base, 4 * n))
+            signs.append(
+                [
+                    writer.intrinsic("ssub.sat", 16, limit, writer.load(16, writer.address(x, 64 * k), 64))
+                    for k in (0, 1)
+                ]
+            )
+        value_base = writer.address(values, writer.do(f"mul i64 {index}, {2 * spread}"))
+        tables = [writer.load(16, writer.address(value_base, 64 * k), 2) for k in range(spread // 32)]
+        numbers = [_leaf_number(generator, [sign[k] for sign in signs], depth) for k in (0, 1)]
+        return [
+            writer.binary("add", 16, total, _permute(generator, tables, number))
+            for total, number in zip(sums, numbers, strict=True)
+        ]
+
+    return writer.loop(len(ready), 16, ["zeroinitializer"] * 2, tree)
 
 
 def _twice(limit: int) -> int:

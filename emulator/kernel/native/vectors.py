@@ -8,6 +8,7 @@ first 32 events as they lie in memory (see ``natural_order``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 TILE = 64
@@ -79,6 +80,31 @@ class Writer:
 
     def label(self, name: str) -> None:
         self.lines.append(f"{name}:")
+
+    def loop(self, count: int, width: int, starts: Row, turn: Callable[[str, Row], Row]) -> Row:
+        """``count`` turns (at least one), which carry vectors of ``width``-bit words from one to the next.
+
+        ``turn`` writes one: from its number (i64) and what is carried, at first ``starts``, to what goes
+        on. Returns what the last one made.
+        """
+        before, top, after = (self.name()[1:] for _ in range(3))
+        self.effect(f"br label %{before}")
+        self.label(before)
+        self.effect(f"br label %{top}")
+        self.label(top)
+        index, following = self.name(), self.name()
+        self.effect(f"{index} = phi i64 [ 0, %{before} ], [ {following}, %{top} ]")
+        carried, results = [self.name() for _ in starts], [self.name() for _ in starts]
+        kind = vector(width)
+        for value, start, result in zip(carried, starts, results, strict=True):
+            self.effect(f"{value} = phi {kind} [ {start}, %{before} ], [ {result}, %{top} ]")
+        for result, made in zip(results, turn(index, carried), strict=True):
+            self.effect(f"{result} = bitcast {kind} {made} to {kind}")
+        self.effect(f"{following} = add i64 {index}, 1")
+        more = self.do(f"icmp slt i64 {following}, {count}")
+        self.effect(f"br i1 {more}, label %{top}, label %{after}")
+        self.label(after)
+        return results
 
     def call(self, result: str, function: str, *arguments: tuple[str, str]) -> str:
         """Call an LLVM intrinsic; ``arguments`` are (type, value)."""
