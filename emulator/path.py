@@ -276,21 +276,20 @@ def _merge(
             every[:, at] = 0
             every[:, at[chosen]] = words
         return np.arange(n), every
-    owner = np.concatenate([at[chosen] for (chosen, _), at in zip(found, places, strict=True)])
-    words = np.concatenate([words for _, words in found], axis=1)
-    valid = np.ones(owner.size, bool)
-    done = 0
-    for i, (chosen, _) in enumerate(found):
-        mine = slice(done, done + chosen.size)
-        for later in places[i + 1 :]:
-            valid[mine] &= ~np.isin(owner[mine], later)
-        done += chosen.size
-    order = np.flatnonzero(valid)[np.argsort(owner[valid], kind="stable")]
-    return owner[order], np.ascontiguousarray(words[:, order])
+    taken, owners, kept = np.zeros(n, bool), [], []
+    for (chosen, words), at in reversed(list(zip(found, places, strict=True))):
+        owner = at[chosen]
+        free = ~taken[owner]
+        owners.append(owner[free])
+        kept.append(words[:, free])
+        if at is not places[0]:
+            taken[at] = True
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    return owner[order], np.ascontiguousarray(np.concatenate(kept, axis=1)[:, order])
 
 
 def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
     """How often each of the 512 bits is set in (8, n) words."""
     flags = np.unpackbits(np.ascontiguousarray(words.T).view(np.uint8), axis=1, bitorder="little")
-    counts: NDArray[np.int64] = flags.reshape(-1, ALGORITHMS).sum(axis=0, dtype=np.int64)
-    return counts
+    return np.bincount(np.flatnonzero(flags.view(bool)) % ALGORITHMS, minlength=ALGORITHMS)
