@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from fractions import Fraction
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
-from firmware.hls.builder import holding
 from firmware.hls.environment import legacy_keras
+from firmware.hls.exact import exact_type
+from firmware.hls.keras_flat import flattened, leaves
+from firmware.hls.keras_options import check_options
+from firmware.hls.keras_types import check_grid, keep_quantisers, uninferred
 from firmware.hls.score import register_scores
-
-PART = "xcvu13p-flga2577-2-e"
-EXACT_FRACTION = 24
+from firmware.hls.settings import Settings, apply_precision, input_types, settle
 
 
 def convert_keras(
@@ -26,13 +27,11 @@ def convert_keras(
     output_dir: str | Path,
     input_type: str | Mapping[str, str],
     precision: Mapping[str, Mapping[str, str]] | None = None,
-    *,
-    strategy: str = "Latency",
-    reuse_factor: int = 1,
-    part: str = PART,
-    clock_ns: float = 2.5,
+    **settings: Unpack[Settings],
 ) -> Any:
     """Convert a QKeras / Keras 2 (``tf_keras``) or Keras 3 model to an hls4ml ``ModelGraph`` for Vitis HLS.
+
+    Models inside a Keras 2 model become its own layers; a layer that is called again gets a name of its own.
 
     Parameters
     ----------
@@ -41,43 +40,64 @@ def convert_keras(
     output_dir
         Where the project is written by ``hls_model.write()``.
     input_type
-        Type of the input words, e.g. ``"fixed<13,13>"``; a mapping by input name where there are several.
+        Type of all inputs, e.g. ``"fixed<13,13>"``, or a mapping by their names.
     precision
         ``{layer: {"result": "fixed<16,6>", "accum": ...}}``, over what is derived from the quantisers.
-    clock_ns
-        Clock period in ns.
+    settings
+        See ``Settings``.
 
     Raises
     ------
     InputError
-        If hls4ml cannot convert a layer, or a type does not parse.
+        If hls4ml cannot convert a layer or ignores one of its options, or a type does not parse.
     """
+    chosen = settle(settings)
     legacy = type(model).__module__.split(".")[0] == "tf_keras"
-    with legacy_keras() if legacy else nullcontext():
+    with legacy_keras() if legacy else nullcontext() as keras:
         import hls4ml
 
         register_scores()
         remedy = "use layers that hls4ml supports and quantise each of them"
         with refusals("the model", remedy, field=f"model {name}"):
-            config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
-            _set_input_types(config, input_type)
-            _keep_quantisers(model, config)
+            if legacy:
+                model = flattened(keras, model)
+            check_options(model)
+            config = hls4ml.utils.config_from_keras_model(
+                model,
+                granularity="name",
+                backend="Vitis",
+                default_precision=chosen["default_precision"],
+                max_precision=chosen["max_precision"],
+            )
+            _set_input_types(model, config, input_type)
+            keep_quantisers(model, config)
             _exact_normalisation(model, config)
             apply_precision(config, precision or {})
-            config["Model"] |= {"Strategy": strategy, "ReuseFactor": reuse_factor}
+            how = {"Strategy": chosen["strategy"], "ReuseFactor": chosen["reuse_factor"]}
+            config["Model"] |= how
             for layer in config["LayerName"].values():
                 if "ReuseFactor" in layer:
-                    layer |= {"Strategy": strategy, "ReuseFactor": reuse_factor}
-            return hls4ml.converters.convert_from_keras_model(
-                model,
-                hls_config=config,
-                output_dir=str(output_dir),
-                project_name=name,
-                backend="Vitis",
-                io_type="io_parallel",
-                part=part,
-                clock_period=clock_ns,
-            )
+                    layer |= how
+
+            def converted() -> Any:
+                return hls4ml.converters.convert_from_keras_model(
+                    model,
+                    hls_config=deepcopy(config),
+                    output_dir=str(output_dir),
+                    project_name=name,
+                    backend="Vitis",
+                    io_type="io_parallel",
+                    part=chosen["part"],
+                    clock_period=chosen["clock_ns"],
+                )
+
+            hls_model = converted()
+            while found := uninferred(hls_model, config):
+                for layer_name, types in found.items():
+                    config["LayerName"].setdefault(layer_name, {}).setdefault("Precision", {}).update(types)
+                hls_model = converted()
+            check_grid(hls_model)
+            return hls_model
 
 
 @contextmanager
@@ -90,68 +110,27 @@ def refusals(
     except InputError:
         raise
     except Exception as error:
-        problem = f"hls4ml cannot convert {what}: {type(error).__name__}: {error}"
+        problem = f"hls4ml cannot convert {what}: {type(error).__name__}: {str(error) or _place(error)}"
         raise InputError(problem, field=field, file=file, remedy=remedy) from error
 
 
-def _set_input_types(config: dict[str, Any], input_type: str | Mapping[str, str]) -> None:
+def _place(error: Exception) -> str:
+    """Where an error without a message was raised."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, {frame.name}: {frame.line}"
+
+
+def _set_input_types(model: Any, config: dict[str, Any], given: str | Mapping[str, str]) -> None:
     layers = config["LayerName"]
-    if isinstance(input_type, str):
-        first = next(iter(layers))
-        input_type = {first: input_type}
-    for layer, text in input_type.items():
-        kind = FixedType.parse(text, field=f"type of input {layer}")
-        if layer not in layers:
-            raise InputError("no such input layer", field="input_type", value=layer)
+    names = getattr(model, "input_names", None) or [tensor.name for tensor in model.inputs]
+    names = [name for name in names if name in layers] or [next(iter(layers))]  # Sequential has its own
+    for layer, kind in input_types(names, given).items():
         layers[layer].setdefault("Precision", {})["result"] = str(kind)
-
-
-def apply_precision(config: dict[str, Any], precision: Mapping[str, Mapping[str, str]]) -> None:
-    """Put ``{layer: {tensor: type}}`` into an hls4ml configuration.
-
-    Raises
-    ------
-    InputError
-        If there is no such layer, or a type does not parse.
-    """
-    for layer, types in precision.items():
-        if layer not in config["LayerName"]:
-            raise InputError(
-                "no such layer",
-                field="precision",
-                value=layer,
-                remedy=f"layers: {', '.join(config['LayerName'])}",
-            )
-        for key, text in types.items():
-            FixedType.parse(text, field=f"precision of {layer}: {key}")
-            config["LayerName"][layer].setdefault("Precision", {})[key] = text
-
-
-def _keep_quantisers(model: Any, config: dict[str, Any]) -> None:
-    """Give the layer before a linear ``QActivation`` its type.
-
-    hls4ml 1.3 merges a linear activation into a predecessor whose precision is 'auto' and then infers that
-    precision afresh: the quantiser is lost without a word. With both types set nothing is left to infer.
-    """
-    layers = config["LayerName"]
-    for layer in model.layers:
-        quantizer = getattr(layer, "quantizer", None)
-        if type(quantizer).__name__ != "quantized_bits" or layer.name not in layers:
-            continue
-        result = layers[layer.name]["Precision"]["result"]
-        for node in layer.inbound_nodes:
-            for before in np.atleast_1d(node.inbound_layers):
-                if len(before.outbound_nodes) != 1:
-                    continue
-                for name in (before.name, f"{before.name}_linear"):
-                    types = layers.get(name, {}).get("Precision", {})
-                    if isinstance(types, dict) and types.get("result") == "auto":
-                        types["result"] = result
 
 
 def _exact_normalisation(model: Any, config: dict[str, Any]) -> None:
     """Exact types for batch-norm scales and offsets that lie on a binary grid (power-of-two scaling)."""
-    for layer in model.layers:
+    for layer in leaves(model):
         if type(layer).__name__ != "BatchNormalization" or layer.name not in config["LayerName"]:
             continue
         weights = dict(
@@ -167,13 +146,3 @@ def _exact_normalisation(model: Any, config: dict[str, Any]) -> None:
             exact = exact_type(np.asarray(values, dtype=np.float64))
             if exact is not None:
                 types[key] = str(exact)
-
-
-def exact_type(values: Any) -> FixedType | None:
-    """The narrowest type that holds all ``values``, or None beyond ``EXACT_FRACTION`` fractional bits."""
-    exact = [Fraction(v) for v in np.ravel(values).tolist()]
-    fraction = max(v.denominator for v in exact).bit_length() - 1
-    if fraction > EXACT_FRACTION:
-        return None
-    integers = [int(v * 2**fraction) for v in exact]
-    return holding(min(integers), max(integers), fraction)

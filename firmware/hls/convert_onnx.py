@@ -9,7 +9,8 @@ from typing import Any, Unpack
 
 from emulator.errors import InputError
 from firmware.hls.environment import TENSORFLOW_SETTINGS
-from firmware.hls.frontend import Settings, hls_model, read_onnx
+from firmware.hls.frontend import hls_model, read_onnx
+from firmware.hls.settings import Settings
 
 
 def export_qonnx(network: Any, example: Any, path: str | Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from firmware.hls.environment import TENSORFLOW_SETTINGS
-from firmware.hls.frontend import Settings, hls_model, read_program
+from firmware.hls.frontend import hls_model, read_program
+from firmware.hls.settings import Settings
 
 
 def convert_torch(

@@ -15,8 +15,8 @@ from firmware.hls.frontend import (  # noqa: F401
     pooling,
     quantised,
 )
-from firmware.hls.frontend.model import Settings, hls_model
+from firmware.hls.frontend.model import hls_model
 from firmware.hls.frontend.onnx_reader import read_onnx
 from firmware.hls.frontend.torch_reader import read_program
 
-__all__ = ["Settings", "hls_model", "read_onnx", "read_program"]
+__all__ = ["hls_model", "read_onnx", "read_program"]

@@ -12,15 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding
-from firmware.hls.convert import exact_type
+from emulator.fixed import FixedType
+from firmware.hls.exact import exact_type, scale_type
 from firmware.hls.frontend.program import Operation, Program, Value, refuse
 
 Handler = Callable[..., "Tensor"]
 HANDLERS: dict[str, Handler] = {}
-
-SIGNIFICANT = 18
-"""Bits of a scale that is no power of two."""
 
 WEIGHTED = ("linear", "conv1d", "conv2d")
 """Operations whose weights may be quantised constants; others take their values."""
@@ -230,7 +227,7 @@ class Layers:
         return made
 
     def scaled(self, name: str, x: Tensor, scale: Any, bias: Any) -> Tensor:
-        """The scale of a quantiser, ``x * scale + bias``: constants are exact or have ``SIGNIFICANT`` bits.
+        """The scale of a quantiser, ``x * scale + bias``: constants are exact or have 18 significant bits.
 
         Quantised itself, so that hls4ml leaves the integer weights before it alone.
         """
@@ -238,11 +235,7 @@ class Layers:
         for key, values in (("scale", scale), ("bias", bias)):
             full = np.broadcast_to(np.asarray(values, dtype=np.float64), x.shape)
             data[f"{key}_data"] = stored = self._by_channel(x, full)
-            kind = exact_type(stored) if np.isfinite(stored).all() else None
-            if kind is None or kind.width > SIGNIFICANT:
-                signed = bool((stored < 0).any())
-                integer = math.frexp(float(np.abs(stored).max()))[1] + signed
-                kind = FixedType(SIGNIFICANT, integer, signed, Rounding.RND, Overflow.SAT)
+            kind = scale_type(stored) if np.isfinite(stored).all() else self.default
             quantisers[f"{key}_quantizer"], types[key] = quantiser(kind), str(kind)
         made = self._normalisation(name, x, data, types, **quantisers)
         if (

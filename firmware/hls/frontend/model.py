@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
-from firmware.hls.convert import PART, apply_precision, refusals
+from firmware.hls.convert import refusals
 from firmware.hls.frontend.layers import Layers, layer_list
 from firmware.hls.frontend.program import Program
-
-
-class Settings(TypedDict, total=False):
-    """Options of ``convert_torch`` and ``convert_onnx``, with their defaults in ``DEFAULTS``."""
-
-    default_precision: str
-    """Type of weights and results that are neither quantised, nor inferred, nor given in ``precision``."""
-    max_precision: str | None
-    """The widest type that hls4ml may infer for results and accumulators, e.g. ``"fixed<32,16>"``."""
-    strategy: str
-    """``Latency`` or ``Resource``."""
-    reuse_factor: int
-    part: str
-    """FPGA."""
-    clock_ns: float
-    """Clock period in ns."""
-
-
-STRATEGIES = ("latency", "resource", "resource_unrolled")
-
-DEFAULTS = Settings(
-    default_precision="fixed<16,6>",
-    max_precision=None,
-    strategy="Latency",
-    reuse_factor=1,
-    part=PART,
-    clock_ns=2.5,
-)
+from firmware.hls.settings import Settings, apply_precision, input_types, settle
 
 
 def hls_model(
@@ -61,21 +34,15 @@ def hls_model(
     from hls4ml.model.graph import ModelGraph
     from hls4ml.utils.config import create_config
 
-    settings = Settings(**{**DEFAULTS, **options})  # type: ignore[typeddict-item]
-    default = FixedType.parse(settings["default_precision"], field="default_precision")
+    settings = settle(options)
+    default = FixedType.parse(settings["default_precision"])
     widths = {"default": str(default)}
     if settings["max_precision"] is not None:
-        widths["maximum"] = str(FixedType.parse(settings["max_precision"], field="max_precision"))
-    types = _input_types([value.name for value in program.inputs], input_type)
+        widths["maximum"] = str(FixedType.parse(settings["max_precision"]))
+    types = input_types([value.name for value in program.inputs], input_type)
     typed = {layer for layer, given in (precision or {}).items() if "result" in given}
     layers = layer_list(program, default, types, typed)
     strategy, reuse_factor = settings["strategy"], settings["reuse_factor"]
-    if strategy.lower() not in STRATEGIES:
-        raise InputError(
-            "no such strategy", field="strategy", value=strategy, remedy="one of " + ", ".join(STRATEGIES)
-        )
-    if reuse_factor < 1:
-        raise InputError("must be at least 1", field="reuse_factor", value=reuse_factor)
     hls_config: dict[str, Any] = {
         "Model": {
             "Precision": widths,
@@ -117,14 +84,6 @@ def _check_range(model: Any) -> None:
                     value=float(values[wrong][0]),
                     remedy="give its weight (or scale, bias) a wider type in precision, or a wider default",
                 )
-
-
-def _input_types(inputs: Sequence[str], given: str | Mapping[str, str]) -> dict[str, FixedType]:
-    types = dict.fromkeys(inputs, given) if isinstance(given, str) else dict(given)
-    for name in sorted(set(inputs) ^ set(types)):
-        problem = "input has no type" if name in inputs else "no such input"
-        raise InputError(problem, field="input_type", value=name, remedy=f"inputs: {', '.join(inputs)}")
-    return {name: FixedType.parse(text, field=f"type of input {name}") for name, text in types.items()}
 
 
 def _layer_names(layers: Layers, strategy: str, reuse_factor: int) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.fixed import FixedType, Overflow, Rounding
-from firmware.hls.convert import exact_type
+from firmware.hls.exact import exact_type
 from firmware.hls.frontend.layers import Layers, Tensor, handler
 from firmware.hls.frontend.program import Operation, refuse
 

@@ -16,8 +16,9 @@ import pytest
 from emulator.errors import InputError
 from firmware.hls.compare import compare, compare_with_graph
 from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.convert import convert_keras, exact_type
+from firmware.hls.convert import convert_keras
 from firmware.hls.environment import legacy_keras, use_legacy_keras
+from firmware.hls.exact import exact_type
 from firmware.hls.export import import_project, write_project
 
 EVENTS = 1000

@@ -1,0 +1,145 @@
+"""QKeras networks in the forms that hls4ml reads wrongly: the graph is the network, integer by integer."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emulator.errors import InputError
+from emulator.reference import evaluate
+from firmware.hls.compare import compare
+from firmware.hls.convert import convert_keras
+from firmware.hls.environment import use_legacy_keras
+from firmware.hls.export import export_graph
+
+EVENTS = 100
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _bits(bits: int = 6, integer: int = 1, alpha: Any = 1, **options: Any) -> Any:
+    from qkeras import quantized_bits
+
+    return quantized_bits(bits, integer, alpha=alpha, **options)
+
+
+def _dense(width: int, name: str, kernel: Any = None) -> Any:
+    from qkeras import QDense
+
+    return QDense(width, kernel_quantizer=kernel or _bits(), bias_quantizer=_bits(), name=name)
+
+
+def _relu(name: str) -> Any:
+    from qkeras import QActivation, quantized_relu
+
+    return QActivation(quantized_relu(8, 3), name=name)
+
+
+def _wrapped(layers: Any) -> Any:
+    """A nested model that is called twice, one layer along a sequence, noise, a mean over four positions."""
+    x = inputs = layers.Input((4, 3), name="x")
+    x = layers.GaussianNoise(0.1, name="noise")(x)
+    x = layers.TimeDistributed(_dense(5, "phi"), name="each")(x)
+    x = layers.GlobalAveragePooling1D(name="mean")(_relu("r0")(x))
+    part = layers.Input((5,), name="part")
+    from tf_keras import Model
+
+    inner = Model(part, layers.Add(name="add")([_relu("r1")(_dense(5, "inner")(part)), part]), name="nested")
+    return inputs, _dense(2, "last")(inner(inner(x)))
+
+
+def _scales(layers: Any) -> Any:
+    """Weights with scales, bits and powers of two: hls4ml infers no types for what comes behind them."""
+    from qkeras import QActivation, binary, quantized_po2
+
+    x = inputs = layers.Input((6,), name="x")
+    x = QActivation(_bits(8, 3), name="q")(_dense(5, "scaled", _bits(6, 2, "auto_po2"))(x))
+    x = _relu("r")(_dense(5, "bits", binary(alpha=1))(x))
+    return inputs, _dense(3, "shifts", quantized_po2(4))(x)
+
+
+def _asymmetric(layers: Any) -> Any:
+    from qkeras import QActivation
+
+    x = inputs = layers.Input((6,), name="x")
+    x = QActivation(_bits(6, 2, symmetric=1), name="symmetric")(_dense(5, "d")(x))
+    return inputs, QActivation(_bits(6, 1, keep_negative=False), name="positive")(_dense(3, "e")(x))
+
+
+@pytest.mark.parametrize("make", [_wrapped, _scales, _asymmetric])
+def test_graph_is_the_network(make: Callable[[Any], Any], tmp_path: Path) -> None:
+    keras = use_legacy_keras()
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(1)
+    model = keras.Model(*make(keras.layers))
+    model.set_weights([rng.normal(0, 0.5, w.shape) for w in model.get_weights()])
+    before = [layer.name for layer in model.layers]
+    graph = export_graph(convert_keras(model, "net", tmp_path, "fixed<9,4>"))
+    assert [layer.name for layer in model.layers] == before
+    shape = model.input_shape[1:]
+    inputs = np.concatenate(
+        [np.full((1, *shape), v) for v in (-256, 255, 0)] + [rng.integers(-256, 256, (EVENTS, *shape))]
+    )
+    expected = model.predict(np.ldexp(inputs.astype(np.float64), -5), verbose=0).astype(np.float64)
+    name = graph.outputs[0]
+    found = evaluate(graph, {graph.inputs[0].name: inputs.reshape(len(inputs), -1)})[name]
+    assert compare(name, np.ldexp(expected, graph[name].type.fraction), found).first is None
+    assert len(np.unique(found)) > 20
+
+
+def _refused() -> dict[str, tuple[Callable[[Any], Any], str]]:
+    def layer(name: str, *arguments: Any, **options: Any) -> Callable[[Any], Any]:
+        return lambda layers: getattr(layers, name)(*arguments, name="l", **options)
+
+    def activation(quantiser: str) -> Callable[[Any], Any]:
+        import qkeras
+
+        return lambda _: qkeras.QActivation(quantiser, name="l")
+
+    return {
+        "limit": (layer("ReLU", 6.0), "layer l: hls4ml ignores max_value .*6"),
+        "dilation": (layer("Conv1D", 2, 2, dilation_rate=2), "ignores dilation_rate"),
+        "causal": (layer("Conv1D", 2, 2, strides=2, padding="causal"), "ignores strides with causal padding"),
+        "data": (activation("quantized_bits(6, 1, alpha='auto')"), "ignores alpha of quantized_bits"),
+        "zero": (activation("binary(use_01=True, alpha=1)"), "ignores use_01"),
+        "grid": (lambda _: _dense(2, "l", _law()), "type that does not hold .* of its values"),
+        "scale": (lambda _: _dense(2, "l", _bits(6, 0, "auto_po2")), "loses the scale of weights along"),
+    }
+
+
+def _law() -> Any:
+    from qkeras import quantized_ulaw
+
+    return quantized_ulaw(5, 1)
+
+
+@pytest.mark.parametrize("name", ["limit", "dilation", "causal", "data", "zero", "grid", "scale"])
+def test_what_hls4ml_would_lose_is_refused(name: str, tmp_path: Path) -> None:
+    keras = use_legacy_keras()
+    make, message = _refused()[name]
+    inputs = keras.layers.Input((6,) if name == "grid" else (6, 2), name="x")
+    model = keras.Model(inputs, make(keras.layers)(inputs))
+    with pytest.raises(InputError, match=message):
+        convert_keras(model, "net", tmp_path, "fixed<9,4>")
+
+
+def test_a_scale_that_hls4ml_changes_is_refused(tmp_path: Path) -> None:
+    """Its exponents stop at zero where it gives them two bits."""
+    keras = use_legacy_keras()
+    inputs = keras.layers.Input((6,), name="x")
+    model = keras.Model(inputs, _dense(2, "l", _bits(6, 0, "auto_po2"))(inputs))
+    model.set_weights([np.full((6, 2), 1.9), np.zeros(2)])
+    with pytest.raises(InputError, match="layer l_alpha: hls4ml changes the scale"):
+        convert_keras(model, "net", tmp_path, "fixed<9,4>")
