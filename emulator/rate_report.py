@@ -73,7 +73,7 @@ def study(
 
 
 def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
-    """Rate against threshold with its interval, the targets marked, as a PNG."""
+    """Rate against raw threshold with its interval, the targets marked, as a PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -81,7 +81,7 @@ def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
     import mplhep
 
     curve = report["curve"]
-    x = np.array([point["threshold"] for point in curve]) * report["lsb"]
+    x = np.array([point["threshold"] for point in curve])
     rate, low, high = (
         np.array([point[key] for point in curve]) for key in ("rate_khz", "rate_low_khz", "rate_high_khz")
     )
@@ -90,7 +90,7 @@ def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
         axis.step(x, np.where(rate > 0, rate, np.nan), where="post", label="zero bias")
         axis.fill_between(x, low, high, step="post", alpha=0.3, label="68 % interval")
         for point in report["targets"]:
-            at = point["threshold"] * report["lsb"]
+            at = point["threshold"]
             left = at > x[0] + 0.6 * (x[-1] - x[0])  # keep the label inside the frame
             axis.plot([at], [point["rate_khz"]], "o", color="C1")
             axis.annotate(
@@ -102,7 +102,8 @@ def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
                 fontsize=12,
             )
         smallest = report["full_rate_khz"] / report["zero_bias_crossings"]
-        axis.set(xlabel="threshold on the score", ylabel="rate [kHz]", yscale="log", title=title)
+        axis.set(ylabel="rate [kHz]", yscale="log", title=title)
+        axis.set_xlabel(f"threshold on the score [counts of {report['lsb']:g}]")
         axis.set_ylim(smallest / 3, report["full_rate_khz"] * 2)
         axis.legend(fontsize=12)
         figure.savefig(path, dpi=80, bbox_inches="tight")

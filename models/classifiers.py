@@ -138,9 +138,13 @@ def loss_table(ensemble: Any, sample: Sample, efficiency: float) -> list[dict[st
 
 
 def plot_loss(rows: Sequence[Mapping[str, Any]], floating: float, path: Path) -> None:
-    """Changed decisions and background at fixed signal efficiency against bits, for features and scores."""
+    """Changed decisions and background at fixed signal efficiency against bits, for features and scores.
+
+    No changed decision has no place on a logarithmic axis: an open marker below the others.
+    """
     finest_score = max(row["score_fraction"] for row in rows)
     finest_feature = max(row["feature_bits"] for row in rows)
+    least = min((row["changed"] for row in rows if row["changed"]), default=1e-6) / 3
     with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 13}):
         figure, axes = plt.subplots(1, 2, figsize=(12, 5))
         for key, label, keep in (
@@ -157,8 +161,12 @@ def plot_loss(rows: Sequence[Mapping[str, Any]], floating: float, path: Path) ->
         ):
             keep = sorted(keep, key=lambda row: row[key])
             bits = [row[key] for row in keep]
-            axes[0].plot(bits, [max(row["changed"], 1e-6) for row in keep], "o-", label=label)
+            (line,) = axes[0].plot(bits, [row["changed"] or least for row in keep], "o-", label=label)
+            none = [row[key] for row in keep if not row["changed"]]
+            axes[0].plot(none, [least] * len(none), "o", color=line.get_color(), markerfacecolor="white")
             axes[1].plot(bits, [row["background"] / floating for row in keep], "o-", label=label)
+        if any(not row["changed"] for row in rows):
+            axes[0].plot([], [], "ko", markerfacecolor="white", label="none")
         axes[0].set(xlabel="bits", ylabel="decisions changed by quantisation", yscale="log")
         axes[1].set(xlabel="bits", ylabel="background / that of float, signal efficiency 0.5", yscale="log")
         axes[1].axhline(1.0, color="0.6", linestyle=":")

@@ -45,12 +45,13 @@ def draw_bending(path: str | Path, muons: int = 10_000, seed: int = 1) -> dict[s
         plt.rcParams.update({"font.size": 13, "legend.fontsize": 11})
         canvas, axes = plt.subplots(figsize=(7, 5), layout="constrained")
         for name, values in curves.items():
-            what = "bending angle [1/512 rad]" if name.endswith("b") else "phi - phi(MB1) [2 pi / 5400]"
+            angle = r"$\varphi - \varphi_{MB1}$ [$2\pi/5400$]"
+            what = "bending angle [1/512 rad]" if name.endswith("b") else angle
             (line,) = axes.plot(PT, -np.array(values), marker=".", label=f"{name}: {what}")
             pt, reference = zip(*REFERENCE[name], strict=True)
             axes.plot(pt, -np.array(reference), "s", markersize=11, fillstyle="none", color=line.get_color())
         axes.plot([], [], "ks", fillstyle="none", markersize=11, label="CMS full simulation")
-        axes.set(xscale="log", yscale="log", xlabel="pT [GeV]", ylabel="- median, positive muons")
+        axes.set(xscale="log", yscale="log", xlabel="pT [GeV]", ylabel="$-$ median, positive muons [counts]")
         axes.set_xticks([3, 5, 10, 20, 50], ["3", "5", "10", "20", "50"])
         axes.set_xticks([], minor=True)
         axes.legend()

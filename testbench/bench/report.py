@@ -133,7 +133,7 @@ def plot(result: Result, file: Path) -> None:
         else:
             axis.loglog()
         axis.set_xticks(values, [f"{v:g}" for v in values])
-        axis.minorticks_off()
+        axis.set_xticks([], minor=True)
         axis.tick_params(axis="x", rotation=30)
         axis.set_xlabel(kind)
         axis.set_ylabel("ns per event" if key == "ns" else "CPU ns per event")

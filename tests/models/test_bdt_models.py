@@ -19,7 +19,7 @@ from firmware.bdt.converters import convert
 from firmware.bdt.ensemble import Ensemble
 from firmware.bdt.to_graph import Precision, to_graph
 from models import FOLDER, available, graph_path
-from models.candidates import read, sample
+from models.candidates import load
 from models.classifiers import area, roc, threshold_at
 from models.tree_study import spectrum_weights
 
@@ -127,10 +127,9 @@ def test_weights_give_both_classes_one_spectrum() -> None:
 
 
 def test_training_is_reproducible(tmp_path: Path) -> None:
-    from models.tau_id.train import DATA, main
+    from models.tau_id.train import DATA, features, main
 
-    columns = read(DATA)
-    assert sample(columns, np.zeros((len(columns["et"]), 1))).truth.any()
+    assert load(DATA, features).truth.any()
     reports = [main(3, tmp_path / str(turn), trees=2) for turn in range(2)]
     assert reports[0] == reports[1]
     graphs = [(tmp_path / str(turn) / "graph.json").read_text() for turn in range(2)]
