@@ -46,6 +46,8 @@ class Builder:
         self.nodes: list[Node] = []
         self.values: dict[str, Value] = {}
         self.layer = ""
+        self.rows = 1
+        """Time steps of the loop that is being read: its arrays hold one step, its nodes all of them."""
         self._names: set[str] = set()
 
     def value(self, array: str) -> Value:
@@ -70,7 +72,7 @@ class Builder:
         """Record that ``node`` is what the array holds from now on."""
         kind = self.declared(array)
         size = self.source.arrays[array][1]
-        if size and node.size != size:  # a stream holds what is written to it
+        if size and node.size != size * self.rows:  # a stream holds what is written to it
             raise self.refuse(f"computes {node.size} values for the array {array!r}", f"{size} elements")
         self.values[array] = Value(node, kind)
 

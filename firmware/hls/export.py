@@ -16,6 +16,7 @@ from firmware.hls.layers import TRANSLATORS
 from firmware.hls.layers.distributed import logic_call
 from firmware.hls.layers.quantiser import quantise
 from firmware.hls.layers.registry import Translator
+from firmware.hls.layers.steps import check_steps
 from firmware.hls.layers.stream import input_size
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
@@ -105,7 +106,14 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
             )
         if source.streamed:
             check_words(builder, call)
+        check_steps(builder, call)
         translate(builder, call)
+    if not source.outputs:
+        raise source.error(
+            "nothing is written to an output",
+            "top function",
+            remedy="the network has no layer that hls4ml writes a call for, such as a recurrent one",
+        )
     outputs = [builder.value(name).node.name for name in source.outputs]
     meta = {"hls_project": source.name, "origin": "hls4ml"}
     return Graph(source.name, builder.nodes, outputs, meta)

@@ -194,8 +194,12 @@ def _strip_blocks(text: str) -> str:
     return re.sub(r"^\s*#.*$", "", text, flags=re.M)
 
 
+_TIME_STEPS = re.compile(r"for\s*\(int ts = 0; ts < \w+::n_time_steps; ts\+\+\)\s*\{")
+
+
 def _read_body(source: Source, body: str) -> None:
     heading = ""
+    body = _TIME_STEPS.sub("", body)  # the calls that read and write a time step mark the loop
     for raw in re.findall(r"//[^\n]*|[^;/]+;(?:[ \t]*//[^\n]*)?", body):
         if raw.startswith("//"):
             heading = raw.strip("/ *\n")
@@ -213,9 +217,9 @@ def _read_body(source: Source, body: str) -> None:
         elif match := _ARRAY.fullmatch(words):
             source.arrays[match.group(2)] = (match.group(1), _array_size(source, match.group(3)))
         else:
-            remedy = "a TimeDistributed dense layer is the dense layer itself, along the last axis"
-            if not words.startswith("for "):
-                remedy = "give the project as hls4ml wrote it"
             raise source.error(
-                "statement is not one that can be read", f"top function, {layer or 'start'}", words, remedy
+                "statement is not one that can be read",
+                f"top function, {layer or 'start'}",
+                words,
+                "give the project as hls4ml wrote it",
             )

@@ -43,7 +43,7 @@ def conv2d(g: Draw, x: str) -> str:
 
 
 def depthwise1d(g: Draw, x: str) -> str:
-    if g.strategy == "Resource":  # hls4ml has no other for it
+    if g.strategy == "Resource" and not g.streamed:  # the C++ stops at an assertion
         return dense(g, x)
     width, channels = g.shapes[x]
     window = g.integer(1, min(3, width))

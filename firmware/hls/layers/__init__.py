@@ -14,6 +14,7 @@ from firmware.hls.layers import (  # noqa: F401
     pooling,
     score,
     softmax,
+    steps,
     stream,
     tables,
 )

@@ -51,10 +51,19 @@ def _convolve(
         )
     biases = builder.weight(bias, "bias_t", config, filters)
     if depthwise:
-        if filters != channels or strategy != "latency":
+        if filters != channels:
             raise builder.refuse(
-                "depthwise convolution is supported with one filter a channel and Strategy: Latency",
-                f"{filters} filters, {strategy}",
+                "depthwise convolution with more than one filter a channel: the C++ stops at an assertion",
+                f"{filters} filters for {channels} channels",
+                "use an ordinary convolution, with zeros",
+            )
+        if strategy not in ("latency", "resource") or (
+            strategy == "resource" and not builder.source.streamed
+        ):
+            raise builder.refuse(
+                "depthwise convolution: the C++ stops at an assertion with this strategy",
+                strategy,
+                "use Strategy: Latency, or Resource with io_stream",
             )
         taken = builder.weight(weight, "weight_t", config, n_in)
         matrix = np.zeros((n_in, filters), dtype=taken.data.dtype)
@@ -97,12 +106,13 @@ def _check_stream(builder: Builder, config: Config, rank: int, positions: NDArra
 
 
 def _inherit(multiplier: Config, config: Config, depthwise: bool) -> Config:
-    """The multiplier's config with the convolution's accumulator; latency kernels add in input order."""
+    """The multiplier's config with the convolution's accumulator."""
     merged = Config(multiplier.name, multiplier.base, dict(multiplier.values), dict(multiplier.types))
     merged.templates = dict(multiplier.templates)
     merged.types["accum_t"] = config.types["accum_t"]
-    if depthwise or merged.templates.get("kernel", "").endswith("DepthwiseDenseLatency"):
-        merged.templates["kernel"] = "nnet::DenseLatency"
+    if depthwise:  # its kernels add the products of each channel in the order of the dense kernels
+        latency = merged.templates.get("kernel", "").split("::")[-1] in ("", "DepthwiseDenseLatency")
+        merged.templates["kernel"] = f"nnet::{'DenseLatency' if latency else 'DenseResource_rf_leq_nin'}"
     return merged
 
 

@@ -25,7 +25,7 @@ def translator(*functions: str, elementwise: bool = False) -> Callable[[Translat
 
     def _checked(function: Translator) -> Translator:
         def translate(builder: Builder, call: Call) -> None:
-            size = builder.value(call.arguments[0]).node.size
+            size = builder.value(call.arguments[0]).node.size // builder.rows
             count = builder.source.integer(config_of(builder, call), "n_in", size)
             if count != size:
                 raise builder.refuse(

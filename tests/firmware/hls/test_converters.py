@@ -182,6 +182,38 @@ def test_project_of_another_backend(tmp_path: Path) -> None:
     assert all(len(np.unique(values)) > 20 for values in found)
 
 
+def test_time_distributed_project(tmp_path: Path) -> None:
+    """The loop that hls4ml writes around the wrapped layer; its types must agree, or nothing compiles."""
+    with legacy_keras() as keras:
+        import hls4ml
+
+        layers = keras.layers
+        keras.utils.set_random_seed(0)
+        inputs = layers.Input((4, 3), name="x")
+        x = layers.TimeDistributed(layers.Dense(5, activation="relu", name="d"), name="each")(inputs)
+        x = layers.TimeDistributed(layers.Activation("tanh"), name="tanh")(x)
+        model = keras.Model(inputs, layers.Dense(2, name="o")(layers.Flatten(name="f")(x)))
+
+        def converted(folder: Path, kind: str) -> None:
+            config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+            config["LayerName"]["x"]["Precision"]["result"] = kind
+            write_project(
+                hls4ml.converters.convert_from_keras_model(
+                    model, hls_config=config, output_dir=str(folder), backend="Vitis", project_name="net"
+                )
+            )
+
+        converted(tmp_path / "a", "fixed<16,6>")
+        converted(tmp_path / "b", "fixed<10,4>")
+    graph = import_project(tmp_path / "a")
+    rows = np.random.default_rng(0).integers(-8192, 8192, (EVENTS, 12))
+    found = CompiledProject(tmp_path / "a", QUICK)(rows)
+    assert [r.first for r in compare_with_graph(graph, rows, found)] == [None]
+    assert len(np.unique(found[0])) > 20
+    with pytest.raises(InputError, match="layer each: TimeDistributed changes the type"):
+        import_project(tmp_path / "b")
+
+
 def test_unknown_layer_names_are_refused(tmp_path: Path) -> None:
     keras = use_legacy_keras()
     inputs = keras.layers.Input((3,), name="x")

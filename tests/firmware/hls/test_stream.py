@@ -68,6 +68,19 @@ def test_resource_and_distributed_arithmetic(tmp_path: Path) -> None:
     compare(chain, tmp_path / "distributed")
 
 
+@pytest.mark.parametrize("reuse", [2, 6])  # below and above the number of channels
+def test_depthwise_with_resource_strategy(reuse: int, tmp_path: Path) -> None:
+    """Products of a channel are added in the order of the reuse loop, which saturation makes visible."""
+    types = {"accum": "fixed<7,3,TRN,SAT>", "result": "fixed<7,3>"}
+    network = drawn("depthwise1d", shape=(6, 3), types=types, seed=8, strategy="Resource", io="io_stream")
+    assert network.layers[-1]["class_name"] == "DepthwiseConv1D"
+    network.reuse = reuse
+    compare(network, tmp_path)
+    network.io = "io_parallel"
+    with pytest.raises(InputError, match="stops at an assertion with this strategy"):
+        build(network, "net0", tmp_path / "parallel")
+
+
 def test_sizes_without_bridge(tmp_path: Path) -> None:
     """Only the firmware folder is left: the first layer tells how many elements it reads."""
     for number, (maker, shape) in enumerate([("dense", (5,)), ("conv1d", (5, 2)), ("pool1d", (6, 2))]):
