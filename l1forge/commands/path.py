@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 EXIT_INTERRUPTED = 130
 TABLE_WIDTH = 130
 """Characters, where the output is not a terminal."""
-DENSE_ORBITS, SPARSE_ORBITS = 8, 64
+DENSE_ORBITS, SPARSE_ORBITS = 8, 128
 """Orbits of a block."""
 SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"
 
