@@ -31,7 +31,7 @@ def load_settings(
     """
     path = Path(path)
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("cannot be read", file=path, remedy="CSV text expected") from error
     header = [word.strip() for word in rows[0]] if rows else []

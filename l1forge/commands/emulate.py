@@ -137,12 +137,16 @@ def emulate(
     for name, counts in feed.casts().items():
         words = ", ".join(f"{count:,} {'NaN' if kind == 'nan' else kind}" for kind, count in counts.items())
         console.print(f"floats of {name}: {words}")
-    speed = f"{done / busy / 1e6:.2f} M events/s in the kernel, " if busy else ""
-    console.print(f"{speed}{done / total / 1e6:.2f} M events/s with reading, writing and start-up")
+    speed = f"{_speed(done / busy)} in the kernel, " if busy else ""
+    console.print(f"{speed}{_speed(done / total)} with reading, writing and start-up")
     if output is not None:
         console.print(f"wrote {output}")
     if json_output is not None:
         write_text(json_output, json.dumps(summary, indent=1) + "\n")
+
+
+def _speed(rate: float) -> str:
+    return f"{rate / 1e6:.2f} M events/s" if rate >= 1e5 else f"{rate / 1e3:.1f} k events/s"
 
 
 def plan_table(plan: Any) -> Table:

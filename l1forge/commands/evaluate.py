@@ -70,6 +70,7 @@ def muon_pt(
             draw_bending(folder / "muon_bending.png")
             write_text(folder / "muon_pt.json", json.dumps(report.rounded(result), indent=1) + "\n")
     console.print(report.rich_table(result))
+    console.print(f"wrote {output}/muon_pt.json and figures")
     if json_output is not None:
         write_text(json_output, json.dumps(report.rounded(result["table"]), indent=1) + "\n")
     if docs is not None:
@@ -90,8 +91,10 @@ def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
     check_folders(output)
     check_outputs(json_output)
     training = importlib.import_module(f"models.{model}.train")
-    with atomic_files(output or build_folder() / model) as folder:
+    target = output or build_folder() / model
+    with atomic_files(target) as folder:
         report = training.evaluate(folder)
+    typer.echo(f"wrote {target}/roc.png, loss_vs_bits.png, training.json and graph.json")
     if json_output is not None:
         write_text(json_output, json.dumps(report, indent=1) + "\n")
 

@@ -15,7 +15,7 @@ HEAVY = ("tensorflow", "torch", "hls4ml", "conifer", "pythia8mc", "numba", "upro
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "l1forge.cli", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "l1forge", *arguments], capture_output=True, text=True, check=False
     )
 
 
