@@ -19,6 +19,7 @@ from firmware.hls.keras_options import check_options
 from firmware.hls.keras_types import check_grid, keep_quantisers, uninferred
 from firmware.hls.score import register_scores
 from firmware.hls.settings import Settings, apply_precision, input_types, settle
+from firmware.hls.thresholds import raise_thresholds
 
 
 def convert_keras(
@@ -71,7 +72,8 @@ def convert_keras(
             )
             _set_input_types(model, config, input_type)
             keep_quantisers(model, config)
-            _exact_normalisation(model, config)
+            norms = _normalisations(model)
+            _exact_normalisation(norms, config)
             apply_precision(config, precision or {})
             how = {"Strategy": chosen["strategy"], "ReuseFactor": chosen["reuse_factor"]}
             config["Model"] |= how
@@ -97,6 +99,7 @@ def convert_keras(
                     config["LayerName"].setdefault(layer_name, {}).setdefault("Precision", {}).update(types)
                 hls_model = converted()
             check_grid(hls_model)
+            raise_thresholds(hls_model, norms)
             return hls_model
 
 
@@ -128,21 +131,27 @@ def _set_input_types(model: Any, config: dict[str, Any], given: str | Mapping[st
         layers[layer].setdefault("Precision", {})["result"] = str(kind)
 
 
-def _exact_normalisation(model: Any, config: dict[str, Any]) -> None:
+def _exact_normalisation(norms: Mapping[str, tuple[Any, Any]], config: dict[str, Any]) -> None:
     """Exact types for batch-norm scales and offsets that lie on a binary grid (power-of-two scaling)."""
-    for layer in leaves(model):
-        if type(layer).__name__ != "BatchNormalization" or layer.name not in config["LayerName"]:
+    for name, constants in norms.items():
+        if name not in config["LayerName"]:
             continue
-        weights = dict(
-            zip(
-                [w.name.split("/")[-1].split(":")[0] for w in layer.weights], layer.get_weights(), strict=True
-            )
-        )
-        one, zero = np.float32(1), np.float32(0)
-        scale = weights.get("gamma", one) / np.sqrt(weights.get("moving_variance", one) + layer.epsilon)
-        bias = weights.get("beta", zero) - weights.get("moving_mean", zero) * scale
-        types = config["LayerName"][layer.name]["Precision"]
-        for key, values in (("scale", scale), ("bias", bias)):
+        types = config["LayerName"][name]["Precision"]
+        for key, values in zip(("scale", "bias"), constants, strict=True):
             exact = exact_type(np.asarray(values, dtype=np.float64))
             if exact is not None:
                 types[key] = str(exact)
+
+
+def _normalisations(model: Any) -> dict[str, tuple[Any, Any]]:
+    """Scale and offset of each batch norm."""
+    found = {}
+    for layer in leaves(model):
+        if type(layer).__name__ != "BatchNormalization":
+            continue
+        names = [w.name.split("/")[-1].split(":")[0] for w in layer.weights]
+        weights = dict(zip(names, layer.get_weights(), strict=True))
+        one, zero = np.float32(1), np.float32(0)
+        scale = weights.get("gamma", one) / np.sqrt(weights.get("moving_variance", one) + layer.epsilon)
+        found[layer.name] = scale, weights.get("beta", zero) - weights.get("moving_mean", zero) * scale
+    return found

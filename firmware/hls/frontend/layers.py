@@ -246,6 +246,10 @@ class Layers:
             self._one_scale[made.name] = x, float(data["scale_data"][0])
         return made
 
+    def falls(self, x: Tensor) -> bool:
+        """Whether ``x`` is a batch norm with a scale that is not positive."""
+        return x.name in self._affine and bool((self._affine[x.name][1] <= 0).any())
+
     def unscaled(self, x: Tensor) -> tuple[Tensor, float]:
         """The integers of a quantised activation and their scale, which can go behind the next weights."""
         return self._one_scale.get(x.name, (x, 1.0))

@@ -14,6 +14,7 @@ from firmware.hls.convert import refusals
 from firmware.hls.frontend.layers import Layers, layer_list
 from firmware.hls.frontend.program import Program
 from firmware.hls.settings import Settings, apply_precision, input_types, settle
+from firmware.hls.thresholds import raise_thresholds
 
 
 def hls_model(
@@ -65,6 +66,8 @@ def hls_model(
         )
         config |= {"InputData": None, "OutputPredictions": None, "HLSConfig": hls_config}
         model = ModelGraph.from_layer_list(config, layers.list, layers.inputs, layers.outputs)
+        norms = [layer for layer in layers.list if layer["class_name"] == "BatchNormalization"]
+        raise_thresholds(model, {n["name"]: (n["scale_data"], n["bias_data"]) for n in norms})
     _check_range(model)
     return model
 

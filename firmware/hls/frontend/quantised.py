@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emulator.fixed import FixedType, Overflow, Rounding
 from firmware.hls.exact import exact_type
 from firmware.hls.frontend.layers import Layers, Tensor, handler
+from firmware.hls.frontend.moves import reshaped
 from firmware.hls.frontend.program import Operation, refuse
 
 ROUNDING: dict[str, tuple[Rounding, Callable[[NDArray[Any]], NDArray[Any]]]] = {
@@ -134,5 +135,10 @@ def _of_event(values: NDArray[Any], shape: tuple[int, ...], op: Operation) -> ND
 @handler("bipolar")
 def _bipolar(net: Layers, op: Operation, x: Tensor, scale: NDArray[Any]) -> Tensor:
     """+scale from zero on, else −scale."""
+    shape, falls = x.shape, net.falls(x)
+    if falls:  # hls4ml would merge the two into a comparison the wrong way round
+        x = reshaped(net, f"{op.name}_kept", net.plain(x), (*shape, 1))
     signs = net.activation(f"{op.name}_sign", "binary_tanh", x, types={"result": "fixed<2,2>"})
-    return net.scaled(op.name, signs, _of_event(scale, x.shape, op), 0)
+    if falls:
+        signs = reshaped(net, f"{op.name}_signs", signs, shape)
+    return net.scaled(op.name, signs, _of_event(scale, shape, op), 0)

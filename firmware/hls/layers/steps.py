@@ -1,4 +1,4 @@
-"""TimeDistributed (nnet_time_distributed.h): a loop over the steps of a sequence, read as one for all of them."""
+"""TimeDistributed (nnet_time_distributed.h): a loop over the steps of a sequence, all of them at once."""
 
 from __future__ import annotations
 

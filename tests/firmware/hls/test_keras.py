@@ -78,13 +78,25 @@ def _asymmetric(layers: Any) -> Any:
     return inputs, QActivation(_bits(6, 1, keep_negative=False), name="positive")(_dense(3, "e")(x))
 
 
-@pytest.mark.parametrize("make", [_wrapped, _scales, _asymmetric])
+def _signs(layers: Any) -> Any:
+    """hls4ml merges batch norm and sign into a threshold, and rounds it down."""
+    from qkeras import QActivation, binary
+
+    x = inputs = layers.Input((6,), name="x")
+    x = layers.BatchNormalization(name="norm", scale=False)(_dense(8, "bits", binary(alpha=1))(x))
+    return inputs, _dense(4, "last")(QActivation(binary(alpha=1), name="sign")(x))
+
+
+@pytest.mark.parametrize("make", [_wrapped, _scales, _asymmetric, _signs])
 def test_graph_is_the_network(make: Callable[[Any], Any], tmp_path: Path) -> None:
     keras = use_legacy_keras()
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
     model = keras.Model(*make(keras.layers))
-    model.set_weights([rng.normal(0, 0.5, w.shape) for w in model.get_weights()])
+    drawn = [rng.normal(0, 0.5, w.shape) for w in model.weights]
+    model.set_weights(
+        [np.abs(w) if "variance" in v.name else w for w, v in zip(drawn, model.weights, strict=True)]
+    )
     before = [layer.name for layer in model.layers]
     graph = export_graph(convert_keras(model, "net", tmp_path, "fixed<9,4>"))
     assert [layer.name for layer in model.layers] == before
@@ -132,6 +144,18 @@ def test_what_hls4ml_would_lose_is_refused(name: str, tmp_path: Path) -> None:
     inputs = keras.layers.Input((6,) if name == "grid" else (6, 2), name="x")
     model = keras.Model(inputs, make(keras.layers)(inputs))
     with pytest.raises(InputError, match=message):
+        convert_keras(model, "net", tmp_path, "fixed<9,4>")
+
+
+def test_a_falling_batch_norm_before_signs_is_refused(tmp_path: Path) -> None:
+    from qkeras import QActivation, binary
+
+    keras = use_legacy_keras()
+    inputs = keras.layers.Input((6,), name="x")
+    x = QActivation(binary(alpha=1), name="sign")(keras.layers.BatchNormalization(name="norm")(inputs))
+    model = keras.Model(inputs, _dense(2, "last")(x))
+    model.get_layer("norm").set_weights([-np.ones(6), np.zeros(6), np.zeros(6), np.ones(6)])
+    with pytest.raises(InputError, match=r"layer norm: .* needs positive scales"):
         convert_keras(model, "net", tmp_path, "fixed<9,4>")
 
 

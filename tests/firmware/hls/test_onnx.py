@@ -151,6 +151,20 @@ def test_bipolar_weights_and_activations(tmp_path: Path) -> None:
     _compare(tmp_path / "net.onnx", [(6,)], tmp_path / "hls")
 
 
+@pytest.mark.parametrize("signs", [1, -1])
+def test_batch_norm_before_signs(signs: int, tmp_path: Path) -> None:
+    """hls4ml merges the two into a threshold, rounds it down, and forgets the sign of the scale."""
+    make = Maker(x=(6,))
+    scale = make.value([0.75, 1.0, signs * 1.25, 2.0, signs * 0.5])
+    rest = [make.value(np.array(v)) for v in ([0.3, -1.2, 0.7, 1.7, -0.4], [0.1] * 5, [1.0] * 5)]
+    h = make.add(
+        "BatchNormalization", make.add("MatMul", "x", make.constant(6, 5)), scale, *rest, epsilon=0.0
+    )
+    h = make.add("BipolarQuant", h, make.value(1.0), domain=QONNX)
+    make.save(tmp_path / "net.onnx", make.add("MatMul", h, make.constant(5, 3)))
+    _compare(tmp_path / "net.onnx", [(6,)], tmp_path / "hls")
+
+
 def test_scales_that_are_no_powers_of_two(tmp_path: Path) -> None:
     """Integer weights and a layer that scales: off by less than the bits that a scale keeps."""
     make = Maker(x=(6,))
