@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emulator.jit import kernel
 from emulator.menu.compiled import EXTERNALS
+from emulator.menu.lanes import LANES, slots_within
 from emulator.menu.plan import (
     ALIKE,
     AND,
@@ -52,16 +53,11 @@ def atom_masks(atoms: Any, windows: Any, block: Any, width: int, masks: Any) -> 
     for atom in range(atoms.shape[0]):
         row, slots, first, count = atoms[atom, 0], atoms[atom, 1], atoms[atom, 2], atoms[atom, 3]
         mask = masks[atom]
-        mask[:width] = 0
-        for slot in range(slots):
-            values = block[row + slot]
-            bit = np.uint16(1 << slot)
-            for window in range(first, first + count):
-                low = np.int16(windows[window, 0])
-                span = np.uint16(windows[window, 1] - windows[window, 0])
-                for e in range(width):
-                    inside = np.uint16(values[e] - low) <= span
-                    mask[e] |= bit if inside else np.uint16(0)
+        mask[:] = 0
+        for window in range(first, first + count):
+            low, span = windows[window, 0], windows[window, 1] - windows[window, 0]
+            for at in range(0, width, LANES):
+                slots_within(block[row : row + slots], at, low, span, mask)
 
 
 @kernel
@@ -103,7 +99,7 @@ def distinct_three(a: Any, b: Any, c: Any, width: int, out: Any) -> None:
 
 def workspace(rows: int, tables: PlanTables, wide_rows: int, halo: int) -> tuple[NDArray[Any], ...]:
     """Buffers of one thread for ``run``."""
-    full = BLOCK + 2 * halo
+    full = -(-(BLOCK + 2 * halo) // LANES) * LANES
     conditions, sheets, matrices = len(tables.conditions), len(tables.sheets), len(tables.matrices)
     return (
         np.zeros((rows, full), np.int16),

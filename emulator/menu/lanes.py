@@ -119,6 +119,37 @@ def flag_lanes(_context: Any, address: Any, at: Any, target: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def slots_within(_context: Any, rows: Any, at: Any, low: Any, span: Any, mask: Any) -> Any:
+    """Set bit s of ``mask[at + i]`` where ``low <= rows[s, at + i] <= low + span``, for LANES crossings.
+
+    ``rows``: int16 (slots, n), the last axis contiguous; ``mask``: uint16 (n,).
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        slots, stride = (
+            cgutils.unpack_tuple(builder, array.shape)[0],
+            cgutils.unpack_tuple(builder, array.strides)[0],
+        )
+        start = builder.ptrtoint(builder.gep(array.data, [arguments[1]]), stride.type)
+        least, width = _splat(builder, arguments[2]), _splat(builder, arguments[3])
+        target = builder.gep(_data(context, builder, signature.args[4], arguments[4]), [arguments[1]])
+        target = builder.bitcast(target, _VECTOR.as_pointer())
+        found = cgutils.alloca_once_value(builder, builder.load(target, align=2))
+        with cgutils.for_range(builder, slots) as loop:
+            address = builder.add(start, builder.mul(loop.index, stride))
+            values = builder.load(builder.inttoptr(address, _VECTOR.as_pointer()), align=2)
+            inside = builder.icmp_unsigned("<=", builder.sub(values, least), width)
+            bit = _splat(builder, builder.shl(_WORD(1), builder.trunc(loop.index, _WORD)))
+            old = builder.load(found)
+            builder.store(builder.select(inside, builder.or_(old, bit), old), found)
+        builder.store(builder.load(found), target, align=2)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.int64, types.int16, types.uint16, mask), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def lowest_bit(_context: Any, mask: Any) -> Any:
     """Number of the lowest bit that is set; some is."""
 

@@ -62,6 +62,12 @@ def _lowest_bit(mask: Any) -> int:
     return (int(mask) & -int(mask)).bit_length() - 1
 
 
+def _slots_within(rows: Any, at: int, low: int, span: int, mask: Any) -> None:
+    for slot, row in enumerate(rows):
+        inside = (row[at:].astype(int) - int(low)) % (1 << 16) <= int(span) % (1 << 16)
+        mask[at:][inside] |= np.uint16(1 << slot)
+
+
 def _texts() -> dict[str, str]:
     return {
         f"{PREFIX}.{file.stem}": file.read_text() for file in FOLDER.glob("*.py") if file.stem != "__init__"
@@ -89,6 +95,7 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
         rows.load, rows.prefetch = _load, lambda address, index, like: None
         lanes: Any = importlib.import_module(f"{PREFIX}.lanes")
         lanes.at_least, lanes.flag_lanes, lanes.lowest_bit = _at_least, _flag_lanes, _lowest_bit
+        lanes.slots_within = _slots_within
         with np.errstate(over="ignore"):
             yield
     finally:
