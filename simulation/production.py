@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import signal
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,6 +24,7 @@ from emulator.events.parquet import write_events
 from simulation.pool import Pool, PoolPart, load, parts
 from simulation.processes import SIGNALS, ZERO_BIAS
 from simulation.sources import STAMP
+from simulation.workers import parallel
 
 CHUNK = 5000
 POOL_EVENTS = {
@@ -114,14 +111,17 @@ def chunk_path(run: Run, index: int, size: int) -> Path:
 
 def make_pools(run: Run, jobs: int) -> Iterator[int]:
     """Generate what is missing; yields 1 for each finished part."""
-    yield from _parallel(_make_part, [(part,) for part in run.pool_parts() if not part.path.exists()], jobs)
+    todo = [(part,) for part in run.pool_parts() if not part.path.exists()]
+    for _, done in parallel(_make_part, todo, jobs):
+        yield done
 
 
 def make_chunks(run: Run, jobs: int) -> Iterator[int]:
     """Simulate the chunks that are missing; yields the number of crossings of each."""
     paths = [(i, n, chunk_path(run, i, n)) for i, n in enumerate(run.chunk_sizes())]
     todo = [(run, *chunk) for chunk in paths if not chunk[2].exists()]
-    yield from _parallel(make_chunk, todo, jobs)
+    for _, done in parallel(make_chunk, todo, jobs):
+        yield done
 
 
 def write(run: Run, output: Path) -> int:
@@ -188,25 +188,3 @@ def _read_chunk(path: Path) -> Events:
             f"chunk cannot be read: {error}", file=path, remedy="delete it and run again"
         ) from error
     return Events(columns, columns["mu.pt"].shape[1])
-
-
-def _quiet_worker() -> None:
-    """Ctrl-C goes to the parent, which lets the chunks in work finish."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _parallel(function: Callable[..., int], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[int]:
-    tasks = list(tasks)
-    if jobs == 1 or len(tasks) < 2:
-        for task in tasks:
-            yield function(*task)
-        return
-    # spawned, not forked: a fork would copy Pythia's and Numba's threads and locks
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_quiet_worker) as executor:
-        futures: list[Future[int]] = [executor.submit(function, *task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)

@@ -63,8 +63,12 @@ def simulate(
     else:
         run = production.Run(process, n, seed, folder, pileup, pool_scale, pool_seed)
         work = [(run, output or Path(f"{process}.parquet"))]
-    for run, path in work:
-        _with_progress(run, path, jobs, console)
+    try:
+        for run, path in work:
+            _with_progress(run, path, jobs, console)
+    except KeyboardInterrupt:
+        console.print("interrupted: the same command goes on where it stopped")
+        raise
 
 
 def _with_progress(run, path: Path, jobs: int, console) -> None:

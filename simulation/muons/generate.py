@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from emulator.errors import InputError
 from simulation.muons.digitise import simulate_chunk
 from simulation.muons.layers import N_LAYERS, NO_STUB, SLOTS
 from simulation.muons.sample import MuonSample, order_slots
+from simulation.workers import parallel
 
 CHUNK = 10_000
 """Muons per random stream: part of the definition of a sample, like the seed."""
@@ -94,16 +93,9 @@ def generate(
     sizes = [min(CHUNK, n - start) for start in range(0, n, CHUNK)]
     seeds = np.random.SeedSequence(seed).spawn(len(sizes))
     tasks = [(s, size, settings or MuonSettings()) for s, size in zip(seeds, sizes, strict=True)]
-    parts = []
-    if processes == 1:
-        for task in tasks:
-            parts.append(_chunk(task))
-            if progress:
-                progress(task[1])
-    else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for part in pool.map(_chunk, tasks):
-                parts.append(part)
-                if progress:
-                    progress(len(part))
-    return MuonSample.concatenate(parts)
+    parts: dict[int, MuonSample] = {}
+    for number, part in parallel(_chunk, [(task,) for task in tasks], processes):
+        parts[number] = part
+        if progress:
+            progress(len(part))
+    return MuonSample.concatenate([parts[number] for number in sorted(parts)])
