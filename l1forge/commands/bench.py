@@ -30,16 +30,20 @@ def bench(
     `l1forge bench -o build/bench --seconds 0.3`
     """
     import math
+    import warnings
 
     from emulator.errors import InputError
     from l1forge.outputs import check_folders
+    from l1forge.quiet import import_tensorflow
     from testbench.bench import report, suite
 
     console = Console()
     check_folders(output)
     if not math.isfinite(seconds):
         raise InputError("is not a time", field="--seconds", value=seconds, remedy="such as 0.3")
-    with console.status("starting") as status:
+    with console.status("starting") as status, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of tf_keras, about QKeras' own constraints
+        import_tensorflow()
         result = suite.run(seconds, status.update, events)
     output.mkdir(parents=True, exist_ok=True)
     console.print(report.table(result))

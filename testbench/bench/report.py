@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.table import Table
 
 from emulator.atomic import atomic_path, write_text
@@ -29,24 +30,31 @@ def cells(result: Result) -> list[tuple[str, ...]]:
                 row.model,
                 row.what,
                 str(row.threads),
-                f"{row.ns:,.1f}",
-                f"{row.best_ns:,.1f}",
-                f"{row.cpu_ns:,.1f}",
+                _short(row.ns),
+                _short(row.best_ns),
+                _short(row.cpu_ns),
                 f"{row.rate / 1e6:,.3f}",
-                f"{ratio:,.2f}",
+                _short(ratio, 2),
             )
         )
     return lines
 
 
-HEADINGS = ("model", "what", "threads", "ns/event", "best", "CPU ns", "M events/s", "CPU / ours")
+def _short(value: float, decimals: int = 1) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.{decimals}f}"
+
+
+HEADINGS = ("model", "what", "threads", "ns / event", "best", "CPU ns", "M events / s", "CPU / ours")
 
 
 def table(result: Result) -> Table:
     """For the terminal."""
-    shown = Table(title="Speed (medians)")
+    shown = Table(title="Speed (medians)", box=SIMPLE)
     for heading in HEADINGS:
-        shown.add_column(heading, justify="left" if heading in HEADINGS[:2] else "right")
+        if heading in HEADINGS[:2]:
+            shown.add_column(heading, overflow="fold")
+        else:
+            shown.add_column(heading, justify="right", min_width=7)
     for line in cells(result):
         shown.add_row(*line)
     return shown
