@@ -148,12 +148,13 @@ def _nanoaod(path: Path, bx: int) -> EventSource:
 
 
 def _test_vectors(path: Path, head: bytes) -> EventSource:
-    columns = test_vectors.sniff_columns(head.lstrip().split(b"\n", 1)[0])
+    empty = head[: len(head) - len(head.lstrip())]
+    columns = test_vectors.sniff_columns(head[len(empty) :].split(b"\n", 1)[0])
     if columns not in (test_vectors.FULL, test_vectors.EARLY):
         raise InputError(
             f"a test-vector row needs {test_vectors.FULL} or {test_vectors.EARLY} columns",
             file=path,
-            field="line 1",
+            field=f"line {1 + empty.count(test_vectors.NEWLINE)}",
             value=columns,
         )
     notes: Counter[str] = Counter()

@@ -140,13 +140,14 @@ def parse_stream(
             if layout == 0:
                 layout = sniff_columns(text.lstrip().split(b"\n", 1)[0])
                 if layout not in (FULL, EARLY):
+                    field = f"line {line + _lines_of_rows(text)[0]}"
                     raise InputError(
-                        f"a row needs {FULL} or {EARLY} columns", file=path, field="line 1", value=layout
+                        f"a row needs {FULL} or {EARLY} columns", file=path, field=field, value=layout
                     )
                 wanted = choose_columns(columns, column_names(layout), path)
                 digits = _digit_counts(layout)
             words = _parse_rows(text, digits, layout, path, line)
-            _check_bx(words[0], expected, path, line)
+            _check_bx(words[0], expected, path, text, line)
             for start in range(0, words.shape[1], block):
                 yield _to_events(words[:, start : start + block], layout, wanted, notes)
             expected = (expected + words.shape[1]) % ORBIT
@@ -184,7 +185,12 @@ def _parse_rows(
     )
 
 
-def _check_bx(bx: NDArray[np.uint64], expected: int, path: str | Path, line: int) -> None:
+def _lines_of_rows(text: bytes) -> list[int]:
+    """For each row, how many lines come before it: empty ones are no rows."""
+    return [number for number, row in enumerate(text.split(b"\n")) if row.strip()]
+
+
+def _check_bx(bx: NDArray[np.uint64], expected: int, path: str | Path, text: bytes, line: int) -> None:
     right = (np.arange(bx.size, dtype=np.uint64) + np.uint64(expected)) % np.uint64(ORBIT)
     wrong = np.flatnonzero(bx != right)
     if wrong.size:
@@ -192,7 +198,7 @@ def _check_bx(bx: NDArray[np.uint64], expected: int, path: str | Path, line: int
         raise InputError(
             f"BX number {int(right[i])} expected",
             file=path,
-            field=f"line {line + i} column 1",
+            field=f"line {line + _lines_of_rows(text)[i]} column 1",
             value=int(bx[i]),
             remedy="rows are consecutive crossings from 0, one orbit after the other",
         )

@@ -112,7 +112,14 @@ def vector(tmp_path: Path, n: int = 20) -> tuple[Path, list[str]]:
         (lambda r: [*r[:4], "00a4" + r[4][4:], *r[5:]], "line 5 column 3, BX: not a decimal digit.*'a'"),
         (lambda r: [*r[:4], *r[5:]], r"line 5 column 1: BX number 4 expected \(got 5\)"),
         (lambda r: r[1:], r"line 1 column 1: BX number 0 expected \(got 1\)"),
-        (lambda r: [row.rsplit(" ", 1)[0] for row in r], "needs 60 or 48 columns.*59"),
+        (lambda r: [*r[:2], "", " ", *r[2:4], *r[5:]], r"line 7 column 1: BX number 4 expected \(got 5\)"),
+        (lambda r: ["", *r[:2], "\r", r[3]], r"line 5 column 1: BX number 2 expected \(got 3\)"),
+        (lambda r: [*r[:2], "", r[2].replace(" ", " g", 1), *r[3:]], "line 4 column 6, mu 0: 17 digits"),
+        (lambda r: [row.rsplit(" ", 1)[0] for row in r], "line 1: a test-vector row needs 60 or 48.*59"),
+        (
+            lambda r: ["", "\t", *(row.rsplit(" ", 1)[0] for row in r)],
+            "line 3: a test-vector row needs 60 or 48.*59",
+        ),
     ],
 )
 def test_malformed(tmp_path: Path, edit, message: str) -> None:
