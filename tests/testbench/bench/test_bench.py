@@ -78,6 +78,6 @@ def test_page_is_replaced_between_its_markers(tmp_path):
     assert text.startswith("# Head\n")
     assert text.endswith("tail\n")
     assert "old" not in text
-    assert "| vae | peer | 1 | 1,000.0 | 900.0 | 950.0 | 1.000 | 100.00 |" in text
+    assert "| vae | peer | 1 | 1,000 | 900.0 | 950.0 | 1.000 | 100.00 |" in text
     assert json.loads((tmp_path / "performance.json").read_text())["rows"][0]["events_per_s"] == 1e8
     assert (tmp_path / "figures" / "bench.png").stat().st_size > 1000
