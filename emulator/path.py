@@ -267,7 +267,7 @@ def _merge(
     """Crossings with bits and their words, in order, from those of the parts of a sparse block.
 
     ``found`` counts within its part, whose crossings lie at ``places`` of the block. A later part takes the
-    place of an earlier one.
+    place of an earlier one. Crossings without a bit are dropped if an empty crossing has none.
     """
     if empty.any():
         every = np.empty((WORDS, n), np.uint64)
@@ -278,10 +278,11 @@ def _merge(
         return np.arange(n), every
     taken, owners, kept = np.zeros(n, bool), [], []
     for (chosen, words), at in reversed(list(zip(found, places, strict=True))):
-        owner = at[chosen]
+        fired = np.flatnonzero(np.bitwise_or.reduce(words, axis=0))
+        owner = at[chosen[fired]]
         free = ~taken[owner]
         owners.append(owner[free])
-        kept.append(words[:, free])
+        kept.append(words[:, fired[free]])
         if at is not places[0]:
             taken[at] = True
     owner = np.concatenate(owners)

@@ -27,6 +27,7 @@ LONGEST = 1_000_000_000
 @compiled
 def _decide(
     request: NDArray[np.bool_],
+    requests: NDArray[np.int64],
     counted: NDArray[np.bool_],
     first: int,
     rules: NDArray[np.int64],
@@ -40,8 +41,9 @@ def _decide(
 ) -> None:
     """One block: fills ``accept``, adds to ``lost`` and ``dead`` (reasons; the last one is the buffer).
 
-    ``history`` holds the latest accepted crossings, newest first; ``finish[0]`` when the buffer is empty.
-    A request or a dead crossing counts for the first reason that applies.
+    ``requests``: where ``request`` is True. ``history`` holds the latest accepted crossings, newest first;
+    ``finish[0]`` when the buffer is empty. A request or a dead crossing counts for the first reason that
+    applies.
     """
     reasons = rules.shape[0]
     ready = np.empty(reasons + 1, np.int64)  # first crossing at which each reason allows an accept again
@@ -49,29 +51,33 @@ def _decide(
         ready[r] = history[rules[r, 0] - 1] + rules[r, 1]
     ready[reasons] = finish[0] - (depth - 1) * service if depth > 0 else first
     latest = ready.max()
-    for i in range(request.size):
-        t = first + i
-        if t < latest:
+    i = number = 0
+    while i < request.size:
+        if first + i < latest:
             reason = 0
-            while reason <= reasons and t >= ready[reason]:
+            while first + i >= ready[reason]:
                 reason += 1
-            if reason <= reasons:
-                if counted[i]:
-                    dead[reason] += 1
-                if request[i]:
-                    lost[reason] += 1
-                continue
-        if request[i]:
+            if counted[i]:
+                dead[reason] += 1
+            if request[i]:
+                lost[reason] += 1
+        else:  # open: nothing happens before the next request
+            while number < requests.size and requests[number] < i:
+                number += 1
+            if number == requests.size:
+                return
+            i = requests[number]
             accept[i] = True
             for k in range(history.size - 1, 0, -1):
                 history[k] = history[k - 1]
-            history[0] = t
+            history[0] = first + i
             for r in range(reasons):
                 ready[r] = history[rules[r, 0] - 1] + rules[r, 1]
             if depth > 0:
-                finish[0] = max(finish[0], t) + service
+                finish[0] = max(finish[0], first + i) + service
                 ready[reasons] = finish[0] - (depth - 1) * service
             latest = ready.max()
+        i += 1
 
 
 @dataclass
@@ -150,6 +156,7 @@ class TriggerControl:
         accept = np.zeros(request.size, bool)
         _decide(
             request,
+            np.flatnonzero(request),
             live,
             self._next,
             self._rules,
