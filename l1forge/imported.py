@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from emulator.atomic import write_text
 from emulator.errors import InputError
 from emulator.events.objects import COLUMNS
 from emulator.graph import Graph
+from models.console import Console
 
 KEYS = ("node", "operation", "shape", "type")
 

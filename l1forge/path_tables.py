@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -16,6 +15,7 @@ from emulator.path_report import PathReport
 from emulator.stream import ReplayStream
 from emulator.stream_source import Stream
 from l1forge.progress import bar
+from models.console import Console
 
 BX_NS = 1e9 / CROSSING_FREQUENCY
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +14,7 @@ from rich.progress import (
 )
 
 from emulator.events.objects import Events
+from models.console import Console
 
 
 def bar(*columns: ProgressColumn) -> Progress:

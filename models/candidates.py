@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
 from models import GRAPH, tree_study
 from models.classifiers import Sample, require
+from models.console import Console
 
 SCALARS = ("et", "cluster", "em", "had", "ring", "towers", "ntt")
 COLUMNS = (*SCALARS, "eta", "iso", "truth", "event", "em_towers", "had_towers")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from emulator.atomic import atomic_path, write_text
@@ -25,6 +24,7 @@ from models.classifiers import (
     threshold_at,
     working_point,
 )
+from models.console import Console
 
 CHOICE_EVENTS = 12_000
 """Events on which types are chosen, half of them signal; the report has the loss on all evaluation events."""

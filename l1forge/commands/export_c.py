@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from models.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+
+from models.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 

@@ -112,10 +112,10 @@ def check(
 
 
 def _print_check(result: CheckResult, everything: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from emulator.menu.check import KNOWN, MATCH, MISMATCH, UNSCORED
+    from models.console import Console
 
     console = Console()
     table = Table(title=f"{result.menu}: {Path(result.vectors).name}, {result.crossings} crossings")
@@ -174,13 +174,13 @@ def show(
 
     Examples: `l1forge menu show menu.yaml`, `l1forge menu show menu.xml L1_SingleMu22`
     """
-    from rich.console import Console
     from rich.table import Table
 
     from emulator.atomic import write_text
     from emulator.errors import InputError
     from emulator.menu.compiled import condition_names
     from emulator.menu.load import load_menu
+    from models.console import Console
 
     compiled = load_menu(menu)
     chosen = [a for a in compiled.algorithms if algorithm in (None, a.name, str(a.index))]

@@ -19,8 +19,6 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 ROOT = Path(__file__).parents[2]
 EXIT_INTERRUPTED = 130
-TABLE_WIDTH = 130
-"""Characters, where the output is not a terminal."""
 DENSE_ORBITS, SPARSE_ORBITS = 8, 128
 """Orbits of a block."""
 SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"
@@ -76,8 +74,6 @@ def path(
     import os
     from dataclasses import replace
 
-    from rich.console import Console
-
     from emulator.atomic import write_text
     from emulator.errors import InputError
     from emulator.filled_stream import FilledStream
@@ -92,8 +88,9 @@ def path(
     from l1forge.interrupt import stoppable
     from l1forge.outputs import check_outputs
     from l1forge.path_tables import model_latencies, print_costs, print_report, watched
+    from models.console import Console
 
-    console = Console() if Console().is_terminal else Console(width=TABLE_WIDTH)
+    console = Console()
     check_outputs(output, json_output, inputs=[source, *([signal] if signal else [])])
     compiled = load_menu(menu or DEFAULT)
     algorithms = {algorithm.name: algorithm.index for algorithm in compiled.algorithms}

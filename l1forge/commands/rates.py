@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+from models.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markdown import Markdown
 
+from models.console import Console
+
 app = typer.Typer(rich_markup_mode="markdown")
+
+PAGE_WIDTH = 80
 
 
 @app.command()
@@ -48,7 +51,9 @@ def report(
     build = build_folder()
     sections = collect(model, build / "rtl" / graph.name, build / "reports" / graph.name, graph)
     if output is None:
-        Console().print(Markdown(to_markdown(graph.name, sections)))
+        console = Console()
+        console.width = max(console.width, PAGE_WIDTH)  # a narrower one cuts words
+        console.print(Markdown(to_markdown(graph.name, sections)))
     else:
         page = to_html if output.suffix == ".html" else to_markdown
         write_text(output, page(graph.name, sections))

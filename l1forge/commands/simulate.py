@@ -41,8 +41,7 @@ def simulate(
       l1forge simulate --process zerobias -n 50000 --pileup 60 --pool-scale 0.1 -o zb60.parquet
       l1forge simulate --sample --jobs 2
     """
-    from rich.console import Console
-
+    from models.console import Console
     from simulation.processes import SIGNALS
 
     console = Console()

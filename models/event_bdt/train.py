@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from emulator.errors import InputError
@@ -21,6 +20,7 @@ from emulator.graph import Graph
 from emulator.rates import full_rate_khz, threshold_for_rate
 from models import GRAPH, tree_study
 from models.classifiers import Sample, graph_scores, require
+from models.console import Console
 from models.event_bdt.features import EVENT_COLUMNS, NAMES, RAW, SOURCES, features
 from models.event_bdt.seeds import SEEDS
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -21,6 +20,7 @@ from emulator.atomic import atomic_path, write_text
 from emulator.errors import InputError
 from emulator.events.objects import Events
 from emulator.events.parquet import read_events
+from models.console import Console
 from models.vae import evaluation, network
 from models.vae.features import COLUMNS, hardware_features, object_mask
 from models.vae.training import Batches, Schedule, fit
