@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import shutil
 import sys
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -40,6 +41,8 @@ SUBCOMMANDS = {
 """Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""
 
 
+UsageError: Any = typer.BadParameter.__base__
+"""An unknown option, a missing argument, a value of the wrong kind; typer exports the class under no name."""
 COMPLETION = ("install_completion", "show_completion")
 """Options that typer adds to every application, and that belong to none of ours."""
 
@@ -60,6 +63,8 @@ class LazyGroup(TyperGroup):
         """The subcommand that is about to run, imported now."""
         name = args[0]
         if name not in SUBCOMMANDS:
+            if near := get_close_matches(name, SUBCOMMANDS):
+                ctx.fail(f"No such command '{name}', did you mean '{near[0]}'?")
             return super().resolve_command(ctx, args)
         module = importlib.import_module(f"l1forge.commands.{name.replace('-', '_')}")
         command = typer.main.get_command(module.app)
@@ -90,12 +95,28 @@ def root(
     """
 
 
+def _usage(error: Any, given: list[str]) -> str:
+    """One line; nothing where a group was called without a command, as its help was printed instead."""
+    problem = " ".join(error.format_message().split()).rstrip(".")
+    if not problem:
+        return ""
+    named = " ".join(["l1forge", *(name for name in given[:1] if name in SUBCOMMANDS)])
+    return f"error: {problem}; see {error.ctx.command_path if error.ctx else named} --help\n"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad input ends with one line on standard error and exit code 2."""
     keep_interrupts()
     try:
         with ending_as_interrupts():
-            app(args=arguments, standalone_mode=True)
+            sys.exit(app(args=arguments, prog_name="l1forge", standalone_mode=False) or 0)
+    except typer.Abort:
+        typer.echo("error: aborted", err=True)
+        sys.exit(1)
+    except UsageError as error:
+        given = sys.argv[1:] if arguments is None else arguments
+        typer.echo(_usage(error, given), err=True, nl=False)
+        sys.exit(EXIT_BAD_INPUT)
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)

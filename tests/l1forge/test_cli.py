@@ -68,8 +68,43 @@ def test_rates_of_a_model_on_arrays(tmp_path):
     assert set(report["targets"][0]["efficiency"]) == {"taus"}
 
 
-def test_unknown_subcommand_is_exit_code_2():
-    assert run("frobnicate").returncode == 2
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("frobnicate", "No such command 'frobnicate'; see l1forge --help"),
+        ("emulat vae", "No such command 'emulat', did you mean 'emulate'?; see l1forge --help"),
+        ("--frobnicate", "No such option: --frobnicate; see l1forge --help"),
+        ("emulate", "Missing argument 'model'; see l1forge emulate --help"),
+        ("emulate vae a b", "Got unexpected extra argument(s) (b); see l1forge emulate --help"),
+        ("emulate vae a --frobnicate", "No such option: --frobnicate; see l1forge emulate --help"),
+        ("path --seed", "Option '--seed' requires an argument; see l1forge path --help"),
+        ("path --seed many", "unable to parse string as an integer; see l1forge path --help"),
+        ("path --seed -1", "Input should be greater than or equal to 0; see l1forge path --help"),
+        (
+            "emulate vae a --non-finite x",
+            "'x' is not one of 'error', 'zero', 'saturate'; see l1forge",
+        ),
+        ("train vae --frobnicate", "No such option: --frobnicate; see l1forge train vae --help"),
+        ("menu frobnicate", "No such command 'frobnicate'; see l1forge menu --help"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments.split())
+    out, error = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert said in error
+
+
+@pytest.mark.parametrize("arguments", ["", "menu", "train"])
+def test_a_group_alone_prints_its_help(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments.split())
+    out, error = capsys.readouterr()
+    assert (end.value.code, error) == (2, "")
+    assert f"Usage: l1forge {arguments}" in out
 
 
 def test_a_campaign_that_compares_nothing_fails(monkeypatch, tmp_path, capsys):
