@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from firmware.rtl.ports import identifier
 from firmware.verilator_root import require_tools
 
 Backend = Literal["cpp", "xilinxhls", "vhdl"]
+ONE_TREE = re.compile(r":= \(\(([^()]*)\)\s*\);")
+"""conifer's array of a single tree; VHDL wants the one element's index written out."""
 PART = "xcvu13p-flga2577-2-e"
 
 
@@ -46,6 +49,9 @@ def write_project(
         _request(conifer_model(graph), Path(place), backend, part, clock_period_ns, compiled=False)
         with _Worker(Path(place), graph.name):
             pass
+        for arrays in (Path(place) / "project" / "firmware").glob("Arrays*.vhd"):
+            text = arrays.read_text(encoding="utf-8")
+            arrays.write_text(ONE_TREE.sub(r":= (0 => (\1));", text), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         (Path(place) / "project").rename(folder)
     return folder

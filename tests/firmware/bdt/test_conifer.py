@@ -112,6 +112,16 @@ def test_rtl_is_exact_and_a_changed_leaf_is_noticed(tmp_path: Path) -> None:
     assert not late.passed
 
 
+def test_rtl_of_one_tree(tmp_path: Path) -> None:
+    """conifer writes an array of one tree as VHDL does not allow it."""
+    ensemble = random_ensemble(5, KINDS, trees=1, depth=2, split="<", reach=0.8)
+    graph = to_graph(ensemble, Precision(tuple(KINDS), FixedType(8, 4)), "single")
+    project = generate_conifer_rtl(graph, tmp_path / "rtl")
+    x = edge_inputs(ensemble, KINDS, 2, 500, 3)
+    report = cosimulate(project, trees_of(graph), {"edges": [x]})
+    assert report.passed, report.verdict
+
+
 @pytest.mark.parametrize("repair", [True, False])
 def test_floating_padding_is_replaced_before_synthesis(repair: bool, tmp_path: Path) -> None:
     """GHDL pads odd adder levels with 'bZ: the netlist is wrong then, and exact once it is replaced."""
