@@ -26,7 +26,9 @@ def watched(
     """``decisions`` until ``stopped()``; speed, its ratio to the LHC and accept rate on standard error."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with bar(*columns) as progress:
-        task = progress.add_task("kernels (compiled the first time)", total=orbits * ORBIT if orbits else None)
+        task = progress.add_task(
+            "kernels (compiled the first time)", total=orbits * ORBIT if orbits else None
+        )
         for decision in decisions:
             yield decision
             if stopped():
