@@ -89,12 +89,18 @@ def read_yaml(path: str | Path) -> Item:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read: {error}", file=path) from error
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:  # a control character
+        where = f"{path}:{text.count(chr(10), 0, error.position) + 1}"
+        raise InputError(f"malformed YAML: {error.reason}", file=where) from error
     try:
         node = loader.get_single_node()
         if node is None:
             raise InputError("the file is empty", file=path)
         return _convert(node, loader, str(path), "")
+    except RecursionError as error:
+        raise InputError("malformed YAML: nested too deeply", file=path) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -120,4 +126,8 @@ def _convert(node: Any, loader: Any, file: str, field: str) -> Item:
         rows = [_convert(child, loader, file, f"{field}[{i}]") for i, child in enumerate(node.value)]
         return Item(rows, file, line, column, field)
     quoted = node.style in ("'", '"')
-    return Item(loader.construct_object(node), file, line, column + quoted, field)
+    try:
+        value = loader.construct_object(node)
+    except ValueError as error:  # 2026-99-99 is no date
+        raise InputError(f"malformed YAML: {error}", file=f"{file}:{line}:{column}", field=field) from error
+    return Item(value, file, line, column + quoted, field)
