@@ -150,7 +150,7 @@ class FilledStream:
         added = self._draw(start, stop)
         event = self._collisions_before(start) - offset
         origin = np.full(missing + stop - start, EMPTY, np.uint8)
-        np.multiply(colliding, COLLISION, out=origin[missing:], casting="unsafe")
+        np.multiply(colliding.view(np.uint8), np.uint8(COLLISION), out=origin[missing:])
         origin[missing + added.signal_at] = SIGNAL
         origin = origin[halo : halo + count]
         if sparse:
