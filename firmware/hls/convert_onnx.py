@@ -47,6 +47,12 @@ def clean_qonnx(path: str | Path) -> Any:
         weights = {tensor.name for tensor in model.graph.initializer}
         inputs = [tensor.name for tensor in model.graph.input if tensor.name not in weights]
         if any((model.get_tensor_shape(name) or [1])[0] != 1 for name in inputs):
+            for tensor in (
+                *model.graph.input,
+                *model.graph.output,
+            ):  # ChangeBatchSize sees to the first of each
+                if tensor.name not in weights and tensor.type.tensor_type.shape.dim:
+                    tensor.type.tensor_type.shape.dim[0].dim_value = 1
             model = model.transform(ChangeBatchSize(1))
         return cleanup_model(model)
     except Exception as error:  # protobuf, onnx and qonnx each have their own

@@ -1,8 +1,8 @@
 """Keras 2 models without what hls4ml 1.3 reads wrongly: nested models, repeated layers and wrappers.
 
 It gives the layers of a nested model no types, follows only the first call of a layer that is called twice,
-knows no layer that does nothing at inference but ``Dropout``, and forgets to quantise the weights of a
-``QDense`` along a sequence.
+knows no layer that does nothing at inference but ``Dropout``, and makes convolutions of dense layers along a
+sequence with weights that are neither quantised nor merged with the batch norm behind them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def flattened(keras: Any, model: Any) -> Any:
     plain = not any(
         hasattr(layer, "layers")
         or type(layer).__name__ in {"TimeDistributed", *IDLE} - {"Dropout"}
-        or _along_sequence(layer, layer)
+        or (type(layer).__name__ in ("Dense", "QDense") and len(layer.input_shape) > 2)
         for layer in model.layers
     )
     if plain and all(len(entry.get("inbound_nodes", ())) < 2 for entry in entries):
@@ -57,31 +57,37 @@ def flattened(keras: Any, model: Any) -> Any:
         keras.layers.Input(tensor.shape[1:], name=name)
         for name, tensor in zip(model.input_names, model.inputs, strict=True)
     ]
-    outputs = _through(model, inputs, set(model.input_names))
+    outputs = _through(keras, model, inputs, set(model.input_names))
     return keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=model.name)
 
 
-def _along_sequence(layer: Any, outer: Any) -> bool:
-    """Whether a ``QDense`` becomes a pointwise convolution, for which hls4ml does not quantise."""
-    if type(layer).__name__ != "QDense" or len(layer.input_shape) < 3:
-        return False
-    alpha = getattr(layer.kernel_quantizer_internal, "alpha", 1)
-    if alpha is not None and (isinstance(alpha, str) or np.any(np.asarray(alpha) != 1)):
-        raise InputError(
-            "hls4ml loses the scale of weights along a sequence",
-            field=f"layer {outer.name}",
-            value=f"alpha={alpha}",
-            remedy="use alpha=1, or QConv1D with a window of one",
-        )
-    return True
+def _as_convolution(keras: Any, layer: Any, parts: list[Any], name: str) -> Any | None:
+    """A dense layer along a sequence or an image as a convolution of single pixels.
+
+    hls4ml makes one of it too, but of the weights as they were: not quantised, and without the batch norm
+    that it has merged into them.
+    """
+    kind, rank = type(layer).__name__, len(parts[0].shape) - 2
+    if kind not in ("Dense", "QDense") or rank not in (1, 2):
+        return None
+    given = layer.get_config()
+    keys = ("activation", "use_bias", "kernel_quantizer", "bias_quantizer")
+    options = {key: given[key] for key in keys if key in given}
+    if kind == "Dense":
+        convolution = getattr(keras.layers, f"Conv{rank}D")
+    else:
+        import qkeras
+
+        convolution = getattr(qkeras, f"QConv{rank}D")
+    return convolution.from_config({"name": name, "filters": layer.units, "kernel_size": 1, **options})
 
 
-def _through(model: Any, tensors: list[Any], taken: set[str]) -> list[Any]:
+def _through(keras: Any, model: Any, tensors: list[Any], taken: set[str]) -> list[Any]:
     """The outputs of a model for these inputs, made of new layers."""
     config = model.get_config()
     if "output_layers" not in config:  # Sequential
         for layer in model.layers:
-            tensors = _called(layer, tensors, taken)
+            tensors = _called(keras, layer, tensors, taken)
         return tensors
     made = {(name, 0): [tensor] for (name, *_), tensor in zip(config["input_layers"], tensors, strict=True)}
     waiting = [  # a model has made itself its first node
@@ -95,11 +101,11 @@ def _through(model: Any, tensors: list[Any], taken: set[str]) -> list[Any]:
         )
         waiting.remove(ready)
         parts = [made[part[0], part[1]][part[2]] for part in node]
-        made[name, k] = _called(model.get_layer(name), parts, taken)
+        made[name, k] = _called(keras, model.get_layer(name), parts, taken)
     return [made[name, node][place] for name, node, place in config["output_layers"]]
 
 
-def _called(layer: Any, parts: list[Any], taken: set[str]) -> list[Any]:
+def _called(keras: Any, layer: Any, parts: list[Any], taken: set[str]) -> list[Any]:
     kind, inner = type(layer).__name__, layer
     if kind in IDLE:
         return parts
@@ -119,17 +125,16 @@ def _called(layer: Any, parts: list[Any], taken: set[str]) -> list[Any]:
         if type(inner).__name__ in IDLE:
             return parts
     if hasattr(inner, "layers"):
-        return _through(inner, parts, taken)
+        return _through(keras, inner, parts, taken)
     name, count = layer.name, 0
     while name in taken:
         count += 1
         name = f"{layer.name}_{count}"
     taken.add(name)
-    copied = type(inner).from_config({**inner.get_config(), "name": name})
+    copied = _as_convolution(keras, inner, parts, name)
+    if copied is None:
+        copied = type(inner).from_config({**inner.get_config(), "name": name})
     made = copied(parts if len(parts) > 1 else parts[0])
-    copied.set_weights(inner.get_weights())
-    if _along_sequence(copied, layer):
-        quantisers = (copied.kernel_quantizer_internal, copied.bias_quantizer_internal)
-        pairs = zip(quantisers, copied.get_weights(), strict=False)
-        copied.set_weights([np.asarray(q(w)) if q is not None else w for q, w in pairs])
+    pairs = zip(inner.get_weights(), copied.get_weights(), strict=True)
+    copied.set_weights([np.reshape(weight, place.shape) for weight, place in pairs])
     return list(made) if isinstance(made, list | tuple) else [made]

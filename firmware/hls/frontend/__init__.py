@@ -14,6 +14,7 @@ from firmware.hls.frontend import (  # noqa: F401
     moves,
     pooling,
     quantised,
+    sequences,
 )
 from firmware.hls.frontend.model import hls_model
 from firmware.hls.frontend.onnx_reader import read_onnx

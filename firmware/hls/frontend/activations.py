@@ -139,6 +139,11 @@ def hard_sigmoid(net: Layers, name: str, x: Tensor, slope: float = 1 / 6, shift:
     )  # fmt: skip
 
 
+@handler("softmin")
+def _softmin(net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: Any) -> Tensor:
+    return _softmax(net, op, net.affine(f"{op.name}_negative", x, -1, 0), dim)
+
+
 @handler("softmax")
 def _softmax(
     net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: Any, **rest: Any

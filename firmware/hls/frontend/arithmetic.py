@@ -90,14 +90,20 @@ def merge(net: Layers, name: str, kind: str, x: Tensor, y: Tensor) -> Tensor:
         while small and small[0] == 1:
             small = small[1:]
         if large[len(large) - len(small) :] != small:
-            raise refuse(
-                "operands of different shapes", name, f"{x.shape} and {y.shape}",
-                "only leading axes can be broadcast",
-            )  # fmt: skip
+            full = tuple(np.broadcast_shapes(x.shape, y.shape))
+            x, y = (_spread(net, t, full, f"{name}_{side}") for t, side in ((x, "left"), (y, "right")))
+            return net.add(name, "Merge", [x, y], full, op=kind)
         if int(max(str(x.size), str(y.size))) != max(x.size, y.size):  # how hls4ml finds the larger one
             x, y = (_repeated(net, t, large if t.size < math.prod(large) else t.shape, name) for t in (x, y))
     shape = x.shape if x.size >= y.size else y.shape
     return net.add(name, "Merge", [x, y], shape, last=x.last, op=kind)
+
+
+def _spread(net: Layers, x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+    if x.shape == shape:
+        return x
+    index = np.broadcast_to(np.arange(x.size).reshape(x.shape), shape)
+    return move(net, Operation(name, "move", (), {}, Value(name, shape), index.ravel()), x)
 
 
 def _repeated(net: Layers, x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:

@@ -26,9 +26,10 @@ MOVING = ("Reshape", "Transpose", "Cropping1D", "Cropping2D")
 """Layers that change no element."""
 
 REMEDIES = {
-    **dict.fromkeys(("gelu", "mish"), "use SiLU or ReLU"),
+    **dict.fromkeys(("gelu", "mish", "erf"), "use SiLU or ReLU"),
+    "sqrt": "hls4ml has no root; export a layer normalisation to ONNX with opset 17 or above",
     **dict.fromkeys(("logsoftmax", "log_softmax", "logsigmoid"), "end with the logits"),
-    **dict.fromkeys(("layernorm", "layer_norm", "groupnorm", "instancenorm1d"), "use batch normalisation"),
+    **dict.fromkeys(("groupnorm", "instancenorm1d"), "use batch or layer normalisation"),
     **dict.fromkeys(("lstm", "gru", "rnn"), "recurrent layers have no graph: use convolutions"),
     **dict.fromkeys(("gt", "ge", "lt", "le", "where"), "write the condition with relu, clamp or threshold"),
 }

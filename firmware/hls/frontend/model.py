@@ -108,7 +108,7 @@ def _layer_names(layers: Layers, strategy: str, reuse_factor: int) -> dict[str, 
             elif attribute.name == "reuse_factor":
                 options |= {"ReuseFactor": reuse_factor, "Strategy": strategy}
             elif attribute.default is not None:
-                options[attribute.config_name] = attribute.default
+                options[attribute.config_name] = layer.get(attribute.name, attribute.default)
         options["Precision"] |= layers.types.get(layer["name"], {})
         names[layer["name"]] = options
     return names

@@ -109,7 +109,7 @@ def _reduce(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     axes = inputs[1] if len(inputs) > 1 and inputs[1] is not None else at.get("axes")
     if axes is None:
         raise refuse("reduces the batch axis too", node.name, node.op_type, "give the axes")
-    kind = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax"}[node.op_type]
+    kind = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax", "ReduceMin": "amin"}[node.op_type]
     reader.add(node, kind, inputs[0], [int(a) for a in np.ravel(axes)], bool(at.get("keepdims", 1)))
 
 
@@ -171,11 +171,26 @@ def _einsum(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     reader.add(node, "einsum", attributes(node)["equation"], *inputs)
 
 
+def _layer_norm(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+    x, scale, bias = (*inputs, None)[:3]
+    axis, eps = int(attributes(node).get("axis", -1)), float(attributes(node).get("epsilon", 1e-5))
+    reader.add(node, "layer_norm", x, (1, *x.shape)[axis:], scale, bias, eps)
+
+
+def _resize(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+    at = attributes(node)
+    way = str(at.get("coordinate_transformation_mode", "half_pixel"))
+    if way == "align_corners" or str(at.get("nearest_mode", "")) == "ceil":
+        raise refuse("resizes otherwise than to the nearest element", node.name, way)
+    reader.add(node, "upsample", inputs[0], mode=str(at.get("mode", "nearest")))
+
+
 READERS: dict[str, Callable[[OnnxReader, Any, list[Any]], None]] = {
     "MatMul": _matmul, "Gemm": _gemm, "Conv": _convolution, "MaxPool": _pool, "AveragePool": _pool,
     "GlobalMaxPool": _global_pool, "GlobalAveragePool": _global_pool, "ReduceMean": _reduce,
     "ReduceSum": _reduce, "ReduceMax": _reduce, "BatchNormalization": _batch_norm, "Softmax": _softmax,
     "Clip": _clip, "Pad": _pad, "Elu": _with("elu", alpha=1.0), "LeakyRelu": _with("leaky_relu", alpha=0.01),
     "HardSigmoid": _with("hardsigmoid", alpha=0.2, beta=0.5), "ThresholdedRelu": _threshold,
-    "BipolarQuant": _bipolar, "Concat": _concat, "Einsum": _einsum,
+    "BipolarQuant": _bipolar, "Concat": _concat, "Einsum": _einsum, "LayerNormalization": _layer_norm,
+    "Resize": _resize, "Upsample": _resize, "ReduceMin": _reduce,
 }  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
+from firmware.hls.frontend.layers import REMEDIES
 from firmware.hls.frontend.onnx_nodes import READERS, attributes, plain_values
 from firmware.hls.frontend.program import Operation, Program, Value, refuse
 from firmware.hls.frontend.quantised import Quant, Quantised
@@ -109,7 +110,7 @@ class OnnxReader:
             READERS[kind](self, node, inputs)
         else:
             known = {*MOVES, *SAME, *PAIRS, *ELEMENTWISE, *READERS, "Quant"}
-            remedy = f"known: {', '.join(sorted(known))}"
+            remedy = REMEDIES.get(kind.lower(), f"known: {', '.join(sorted(known))}")
             raise refuse("hls4ml cannot convert this operation", node.name, kind, remedy)
 
     def _argument(self, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,12 @@ def _reduce(
         raise refuse("reduces the batch axis too", op.name, op.kind, "give the dim")
     rank = len(x.shape)
     axes = sorted({d % (rank + 1) - 1 for d in each(dim, 1)})
-    if axes[0] < 0 or kind == "amin":
-        raise refuse("reduction is not supported", op.name, f"{op.kind} over {dim}", "mean, sum or max")
+    if axes[0] < 0:
+        raise refuse("reduces the batch axis too", op.name, f"{op.kind} over {dim}", "give other axes")
+    if kind == "amin":
+        negative = net.affine(f"{op.name}_negative", x, -1, 0)
+        highest = _reduce(net, replace(op, name=f"{op.name}_highest", kind="amax"), negative, dim, keepdim)
+        return net.affine(op.name, highest, -1, 0)
     if x.last and axes == list(range(1, rank)):
         stored = x
     else:

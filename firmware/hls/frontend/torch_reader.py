@@ -24,7 +24,7 @@ MOVES = {
     *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "ravel", "view_as", "reshape_as"),
     *("transpose", "permute", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "flip", "roll"),
     *("chunk", "split", "split_with_sizes", "tensor_split", "unbind", "narrow", "select", "slice", "getitem"),
-    *("index_select", "expand", "expand_as", "broadcast_to", "repeat", "tile", "repeat_interleave"),
+    *("index", "index_select", "expand", "expand_as", "broadcast_to", "repeat", "tile", "repeat_interleave"),
     *("getattr", "pixel_shuffle", "channel_shuffle"),
 }
 """Operations whose result holds elements of their input and nothing else."""

@@ -52,7 +52,8 @@ def _wrapped(layers: Any) -> Any:
     x = inputs = layers.Input((4, 3), name="x")
     x = layers.GaussianNoise(0.1, name="noise")(x)
     x = layers.TimeDistributed(_dense(5, "phi"), name="each")(x)
-    x = layers.GlobalAveragePooling1D(name="mean")(_relu("r0")(x))
+    x = _relu("r")(_dense(5, "along", _bits(6, 2, "auto_po2"))(_relu("r0")(x)))
+    x = layers.GlobalAveragePooling1D(name="mean")(x)
     part = layers.Input((5,), name="part")
     from tf_keras import Model
 
@@ -127,7 +128,6 @@ def _refused() -> dict[str, tuple[Callable[[Any], Any], str]]:
         "data": (activation("quantized_bits(6, 1, alpha='auto')"), "ignores alpha of quantized_bits"),
         "zero": (activation("binary(use_01=True, alpha=1)"), "ignores use_01"),
         "grid": (lambda _: _dense(2, "l", _law()), "type that does not hold .* of its values"),
-        "scale": (lambda _: _dense(2, "l", _bits(6, 0, "auto_po2")), "loses the scale of weights along"),
     }
 
 
@@ -137,7 +137,7 @@ def _law() -> Any:
     return quantized_ulaw(5, 1)
 
 
-@pytest.mark.parametrize("name", ["limit", "dilation", "causal", "data", "zero", "grid", "scale"])
+@pytest.mark.parametrize("name", ["limit", "dilation", "causal", "data", "zero", "grid"])
 def test_what_hls4ml_would_lose_is_refused(name: str, tmp_path: Path) -> None:
     keras = use_legacy_keras()
     make, message = _refused()[name]

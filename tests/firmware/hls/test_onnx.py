@@ -231,6 +231,18 @@ def test_plain_onnx(name: str, tmp_path: Path) -> None:
     _compare(tmp_path / "net.onnx", [shape], tmp_path / "hls", compiled=name == "image")
 
 
+def test_two_inputs_of_any_batch(tmp_path: Path) -> None:
+    make = Maker(x=(2, 3), y=(2, 6))
+    wider = make.add("Resize", "x", "", make.value([1.0, 1, 2]), mode="nearest")
+    lowest = make.add("ReduceMin", make.add("Mul", wider, "y"), make.value([1], np.int64), keepdims=0)
+    make.save(tmp_path / "net.onnx", lowest, sizes=(6,))
+    model = onnx.load(tmp_path / "net.onnx")
+    for tensor in (*model.graph.input, *model.graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(model, tmp_path / "net.onnx")
+    _compare(tmp_path / "net.onnx", [(2, 3), (2, 6)], tmp_path / "hls")
+
+
 def test_brevitas_convolution_with_channel_scales(tmp_path: Path) -> None:
     import brevitas.nn as qnn
     import torch

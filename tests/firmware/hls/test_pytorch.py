@@ -130,6 +130,25 @@ def test_two_inputs_of_points(tmp_path: Path) -> None:
     _compare(network, [(4, 3), (2, 3)], tmp_path, compiled=True)
 
 
+def test_sum_behind_a_layer_along_a_sequence(tmp_path: Path) -> None:
+    """hls4ml merges the two, and forgets it when it makes a convolution of the layer."""
+    _compare(Network(lambda net, x: 3 - net.l(x), l=nn.Linear(3, 4)), [(5, 3)], tmp_path, compiled=True)
+
+
+def test_layer_normalisation(tmp_path: Path) -> None:
+    """A table of inverse roots: close to PyTorch for variances between 0.1 and 16, equal to the C++."""
+    network = nn.Sequential(nn.LayerNorm(4)).eval()
+    write_project(convert_torch(network, [(3, 4)], "net", tmp_path, "fixed<9,4>"))
+    graph = import_project(tmp_path)
+    inputs = np.random.default_rng(3).integers(-127, 128, (EVENTS, 12))
+    found = CompiledProject(tmp_path, QUICK)(inputs)
+    assert compare_with_graph(graph, inputs, found)[0].first is None
+    rows = inputs.reshape(-1, 4) / 32
+    expected = network(torch.tensor(rows.reshape(-1, 3, 4), dtype=torch.float32)).detach().numpy()
+    error = np.abs(found[0] * graph[graph.outputs[0]].type.lsb - expected.reshape(EVENTS, -1)).reshape(-1, 4)
+    assert error[rows.var(axis=1) > 0.1].max() < 0.005
+
+
 def test_convolutions(tmp_path: Path) -> None:
     layers = {"conv": nn.Conv2d(2, 3, 3, padding="same"), "one": nn.Conv2d(2, 2, 1), "out": nn.Linear(20, 2)}
     _compare(Network(_image, bn=nn.BatchNorm2d(3), **layers), [(2, 4, 5)], tmp_path, compiled=True)
@@ -138,6 +157,8 @@ def test_convolutions(tmp_path: Path) -> None:
 def _simple(function: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda net, x: function(x)
 
+
+MATRIX = torch.arange(12).reshape(4, 3) / 4 - 1
 
 FUNCTIONS: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     "slice": ((6,), lambda x: x[:, 1:4]),
@@ -171,6 +192,13 @@ FUNCTIONS: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
     "pad": ((2, 3), lambda x: F.pad(x, (1, 2))),
     "map of constants": ((2, 3), lambda x: F.max_pool1d(x, 1) * torch.tensor([[1.0, 2, 0.5], [3, -1, 1]])),
     "broadcast": ((3, 4), lambda x: x + x[:, :1]),
+    "mask": ((3, 4), lambda x: x * x[:, :, :1]),
+    "pairs": ((3, 2), lambda x: (x.unsqueeze(1) - x.unsqueeze(2)).flatten(1)),
+    "smallest": ((4, 3), lambda x: x.amin(1)),
+    "stack": ((3,), lambda x: torch.stack([x, 2 * x], dim=2)),
+    "einsum with constants": ((4, 3), lambda x: torch.einsum("bnf,ne->bef", x, MATRIX)),
+    "einsum over two axes": ((2, 3), lambda x: torch.einsum("nfk,bnf->bk", MATRIX.reshape(2, 3, 2)[:2], x)),
+    "interpolate": ((2, 3), lambda x: F.interpolate(x, scale_factor=2)),
 }
 
 
