@@ -67,7 +67,7 @@ def _columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
                 units = float(metadata[UNITS.encode()])
         else:
             raise InputError("unknown file type", file=path, remedy="give .npz or .parquet")
-    except (OSError, ValueError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile, pa.ArrowException) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
@@ -78,12 +78,16 @@ def _columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
             raise InputError(
                 "column is missing", file=path, field=name, remedy=f"needed: {', '.join(REQUIRED)}"
             )
-    length = len(columns["candidate"])
+    length = columns["candidate"].size
     for name, column in columns.items():
-        if column.ndim != 1 or len(column) != length:
+        if column.shape != (length,):
             raise InputError("not one value per stub", file=path, field=name, value=column.shape)
         if name not in TRUTH and column.dtype.kind not in "iu":
             raise InputError("not integers", file=path, field=name, value=str(column.dtype))
+        if column.dtype.kind not in "iuf":
+            raise InputError("not numbers", file=path, field=name, value=str(column.dtype))
+    if units is not None and not (np.isfinite(units) and units > 0):
+        raise InputError("is no number of units per radian", file=path, field=UNITS, value=units)
     if length == 0:
         raise InputError("no stubs", file=path)
     return columns, units

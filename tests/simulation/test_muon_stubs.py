@@ -88,6 +88,11 @@ def test_large_angles_are_held_and_counted(tmp_path):
         (table(phi=[0.5, 1.0, 2.0]), "phi"),
         (table(quality=[1, 2, 99]), "quality"),
         (table(phi=[1, 2]), "phi"),
+        (table(candidate=0), "candidate"),
+        ({**table(), "pt": ["high"] * 3}, "pt"),
+        ({**table(), "phib_units": float("nan")}, "phib_units"),
+        ({**table(), "phib_units": 0}, "phib_units"),
+        ({**table(), "phib_units": [1, 2]}, None),
     ],
 )
 def test_bad_columns_are_named(tmp_path, columns, field):
