@@ -1,24 +1,47 @@
-"""TensorFlow without its start-up chatter, which it writes to file descriptor 2 whatever the log level."""
+"""TensorFlow, torch and hls4ml without their chatter, some of which ignores every log level."""
 
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from emulator.errors import InputError
+
+VERBOSE = "L1FORGE_VERBOSE"
+"""Environment variable; anything but nothing: hide nothing."""
 
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Drop what C++ code writes to standard error inside the block; Python exceptions still surface."""
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
+    """Hold back what is written to standard error inside the block, by C++ code too.
+
+    It is shown if the block fails with anything but what is told in one line (InputError, OSError).
+    """
+    if os.environ.get(VERBOSE):
         yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        saved = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        failed = False
+        try:
+            yield
+        except (InputError, OSError):
+            raise
+        except Exception:
+            failed = True
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            if failed:
+                said.seek(0)
+                os.write(2, said.read())
 
 
 def import_tensorflow() -> None:

@@ -18,7 +18,7 @@ def bench(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where page, plot and JSON go.")
     ] = Path("docs"),
     seconds: Annotated[float, typer.Option(help="Time for each measurement.", min=0.01)] = 1.0,
-    events: Annotated[int, typer.Option("-n", help="Events in memory.", min=1000)] = 1 << 20,
+    events: Annotated[int, typer.Option("-n", help="Events in memory.", min=2000)] = 1 << 20,
 ) -> None:
     """Measure speed on this machine: ours, hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy, roofline.
 

@@ -64,11 +64,13 @@ def muon_pt(
     Example: `l1forge train muon_pt --quick -o build/muon`
     """
     from l1forge.outputs import check_folders
+    from l1forge.quiet import quiet_stderr
 
     check_folders(output)
-    import models.muon_pt.train as training
+    with quiet_stderr():  # torch and its exporter talk
+        import models.muon_pt.train as training
 
-    training.main(seed, output, quick=quick, report=typer.echo)
+        training.main(seed, output, quick=quick, report=typer.echo)
 
 
 @app.command("muon_patterns")

@@ -119,7 +119,7 @@ class Suite:
         portable = compile_graph(graph, backend="portable")
         self.add("vae", "l1forge, no AVX-512", lambda: portable.run(events, 1), events.n)
         self._files(kernel)
-        rows = _as_rows(graph, events, 20_000)
+        rows = _as_rows(graph, events, min(events.n, 20_000))
         self.notify("vae: C header, one event per call")
         ns = single_event_ns(graph, rows)
         self.rows.append(Row("vae", "l1forge C header, one event", 1, 1, ns, ns, ns))
