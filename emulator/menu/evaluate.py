@@ -30,13 +30,22 @@ WORDS = ALGORITHMS // 64
 Result = TypeVar("Result")
 
 
+class _Rows:
+    """Arrays (rows, n) whose rows are contiguous, and the address of every row, found once."""
+
+    def __init__(self, arrays: Sequence[NDArray[Any]]) -> None:
+        self.arrays = tuple(arrays)
+        places = ((a.__array_interface__["data"][0], a.strides[0], len(a)) for a in arrays)
+        self.addresses = np.array([start + i * step for start, step, n in places for i in range(n)], np.int64)
+
+
 @dataclass(frozen=True)
 class _Inputs:
     """Rows of ``n`` crossings: int16 fields, uint64 external bits if the menu has any, int64 wide values."""
 
-    fields: list[NDArray[np.generic]]
-    external: list[NDArray[np.generic]]
-    wide: list[NDArray[np.int64]]
+    fields: _Rows
+    external: _Rows
+    wide: _Rows
     n: int
 
 
@@ -111,13 +120,13 @@ class MenuEvaluator:
         if not places.size:
             return places, np.zeros((WORDS, 0), np.uint64)
         chosen = [np.ascontiguousarray(values[:, places], np.int64) for values in wide.values()]
-        return places, self._run(replace(inputs, wide=chosen), 0, places.size, False, places, needed)
+        return places, self._run(replace(inputs, wide=_Rows(chosen)), 0, places.size, False, places, needed)
 
     def _find(
         self, screen: Screen, inputs: _Inputs, flags: list[NDArray[np.bool_]]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Crossings that may fire and, as bits, the columns that each needs."""
-        rows, flag_rows = _addresses(inputs.fields), _addresses(flags)
+        rows, flag_rows = inputs.fields.addresses, _Rows(flags).addresses
 
         def find_in(first: int, last: int) -> NDArray[np.int64]:
             found = np.empty((2, last - first), np.int64)
@@ -131,9 +140,9 @@ class MenuEvaluator:
 
     def _inputs(self, events: Events, wide: list[NDArray[Any]]) -> _Inputs:
         return _Inputs(
-            [events.column(name) for name in self.plan.columns],
-            [np.ascontiguousarray(events.column("ext"))] if self._external else [],
-            [np.ascontiguousarray(values, np.int64) for values in wide],
+            _Rows([events.column(name) for name in self.plan.columns]),
+            _Rows([np.ascontiguousarray(events.column("ext"))] if self._external else []),
+            _Rows([np.ascontiguousarray(values, np.int64) for values in wide]),
             events.n,
         )
 
@@ -146,9 +155,9 @@ class MenuEvaluator:
         places: NDArray[np.int64],
         needed: NDArray[np.int64],
     ) -> Words:
-        wide_rows = tuple(len(rows) for rows in inputs.wide)
+        wide_rows = tuple(len(rows) for rows in inputs.wide.arrays)
         tables = self._plan_tables(wide_rows)
-        addresses = (_addresses(inputs.fields), _addresses(inputs.external), _addresses(inputs.wide))
+        addresses = tuple(rows.addresses for rows in (inputs.fields, inputs.external, inputs.wide))
 
         def evaluate(first: int, last: int) -> Words:
             part = np.zeros((WORDS, last - first), np.uint64)
@@ -212,9 +221,3 @@ def _flag(
         word: NDArray[np.uint64] = events.column("ext")[int(name) >> 6].astype(np.uint64, copy=False)
         own[:] = word >> np.uint64(int(name) & 63) & np.uint64(1)
     return flags
-
-
-def _addresses(arrays: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
-    """Address of every row of (rows, n) arrays whose rows are contiguous."""
-    rows = [np.arange(len(a), dtype=np.int64) * a.strides[0] + a.ctypes.data for a in arrays]
-    return np.concatenate(rows) if rows else np.empty(0, np.int64)

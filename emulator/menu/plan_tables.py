@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -63,7 +63,8 @@ class PlanTables:
     """(first row, rows) per column."""
 
     def arrays(self) -> tuple[Integers, ...]:
-        return astuple(self)
+        """As the kernels take them, uncopied."""
+        return tuple(vars(self).values())
 
 
 def _matrix(rows: Sequence[tuple[int, ...]], width: int) -> Integers:
