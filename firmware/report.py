@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,9 @@ def to_html(name: str, sections: list[Section]) -> str:
     for section in sections:
         parts.append(f"<h2>{html.escape(section.title)}</h2>")
         if section.note:
-            parts.append(f"<p><em>{html.escape(section.note)}</em></p>")
+            note = re.sub(r"`(.*?)`", r"<code>\1</code>", html.escape(section.note))
+            parts.append(f"<p><em>{note}</em></p>")
         cells = (f"<tr><td>{html.escape(k)}</td><td>{html.escape(v)}</td></tr>" for k, v in section.rows)
-        parts.append(f"<table>{''.join(cells)}</table>")
+        if section.rows:
+            parts.append(f"<table>{''.join(cells)}</table>")
     return "\n".join([*parts, "</html>", ""])

@@ -177,6 +177,7 @@ def test_report_says_what_was_run_and_what_is_stale(
         "not run yet: `l1forge cosim tiny`",
         "not run yet: `l1forge synth tiny`",
     ]
+    assert "not run yet: <code>l1forge synth tiny</code>" in to_html("tiny", sections)
     vendor.synthesise(project, tmp_path / "v").save(reports / "synthesis.json")
     sections = collect("tiny", project.folder, reports)
     assert sections[2].note is None
