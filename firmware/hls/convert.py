@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Unpack
@@ -12,7 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from emulator.errors import InputError
-from firmware.hls.environment import legacy_keras
+from firmware.hls.environment import keras_3_layers, legacy_keras
 from firmware.hls.exact import exact_type
 from firmware.hls.keras_flat import flattened, leaves
 from firmware.hls.keras_options import check_options
@@ -54,7 +54,7 @@ def convert_keras(
     """
     chosen = settle(settings)
     legacy = type(model).__module__.split(".")[0] == "tf_keras"
-    with legacy_keras() if legacy else nullcontext() as keras:
+    with legacy_keras() if legacy else keras_3_layers() as keras:
         import hls4ml
 
         register_scores()
@@ -62,7 +62,7 @@ def convert_keras(
         with refusals("the model", remedy, field=f"model {name}"):
             if legacy:
                 model = flattened(keras, model)
-            check_options(model)
+            check_options(model, legacy)
             config = hls4ml.utils.config_from_keras_model(
                 model,
                 granularity="name",

@@ -69,6 +69,29 @@ def legacy_keras() -> Iterator[Any]:
 
 
 @contextmanager
+def keras_3_layers() -> Iterator[None]:
+    """Within the block hls4ml goes on to its Keras 2 handlers where it has none for a Keras 3 layer.
+
+    It asks da4ml first and expects ``KeyError``, but da4ml 0.6 raises ``ValueError`` for plain layers.
+    """
+    from hls4ml.converters.keras_v3_to_hls import KerasV3HandlerDispatcher as Dispatcher
+
+    earlier = Dispatcher.da_call
+
+    def da_call(self: Any, *arguments: Any) -> Any:
+        try:
+            return earlier(self, *arguments)
+        except ValueError as error:
+            raise KeyError(str(error)) from error
+
+    Dispatcher.da_call = da_call
+    try:
+        yield
+    finally:
+        Dispatcher.da_call = earlier
+
+
+@contextmanager
 def numpy_product() -> Iterator[None]:
     """Within the block ``numpy.product`` exists, which hls4ml 1.3 calls for power-of-two scales."""
     lacks = "product" not in vars(np)

@@ -10,16 +10,18 @@ from emulator.errors import InputError
 from firmware.hls.keras_flat import leaves
 
 
-def check_options(model: Any) -> None:
-    """Refuse what hls4ml would silently compute otherwise.
+def check_options(model: Any, legacy: bool = True) -> None:
+    """Refuse what hls4ml would silently compute otherwise; ``legacy`` models are of Keras 2.
 
     Raises
     ------
     InputError
         Names the layer, the option and what can be used instead.
     """
+    if not legacy:
+        _check_keras_3(model)
     for layer in leaves(model):
-        found = _lost(layer) or _lost_quantiser(layer)
+        found = _lost(layer, legacy) or _lost_quantiser(layer)
         if found is not None:
             option, value, remedy = found
             raise InputError(
@@ -27,13 +29,40 @@ def check_options(model: Any) -> None:
             )
 
 
+def _check_keras_3(model: Any) -> None:
+    """What is made plain in Keras 2 models, and a batch norm that hls4ml merges and then forgets."""
+    for layer in model.layers:
+        if hasattr(layer, "layers") or type(layer).__name__ == "TimeDistributed":
+            raise InputError(
+                "hls4ml does not read models and layers inside a Keras 3 layer",
+                field=f"layer {layer.name}",
+                value=type(layer).__name__,
+                remedy="make one model of their layers; dense layers work along the last axis as they are",
+            )
+        before = [node.operation for inbound in layer._inbound_nodes for node in inbound.parent_nodes]
+        if type(layer).__name__ == "BatchNormalization" and any(
+            type(parent).__name__ == "Dense"
+            and len(parent.output.shape) > 2
+            and parent.activation.__name__ == "linear"
+            for parent in before
+        ):
+            raise InputError(
+                "hls4ml forgets a batch norm behind a dense layer along a sequence",
+                field=f"layer {layer.name}",
+                remedy="use a convolution with a window of one instead of the dense layer",
+            )
+
+
 Lost = tuple[str, object, str]
 
 
-def _lost(layer: Any) -> Lost | None:
+def _lost(layer: Any, legacy: bool) -> Lost | None:
     kind = type(layer).__name__
+    activation = getattr(getattr(layer, "activation", None), "__name__", "")
+    if not legacy and activation == "hard_sigmoid":
+        return "that this is x/6 + 1/2 in Keras 3: it takes x/5", activation, "use sigmoid, or Keras 2"
     if kind == "ReLU":
-        for option in ("max_value", "negative_slope", "threshold"):
+        for option in ("max_value", "negative_slope", "threshold")[: 3 if legacy else 1]:
             value = getattr(layer, option, None)
             if value is not None and float(value) != 0:
                 return option, float(value), "use Activation('relu6'), LeakyReLU or ThresholdedReLU"

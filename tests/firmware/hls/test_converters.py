@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from emulator.errors import InputError
+from emulator.reference import evaluate
 from firmware.hls.compare import compare, compare_with_graph
 from firmware.hls.compiled import QUICK, CompiledProject
 from firmware.hls.convert import convert_keras
 from firmware.hls.environment import legacy_keras, use_legacy_keras
 from firmware.hls.exact import exact_type
-from firmware.hls.export import import_project, write_project
+from firmware.hls.export import export_graph, import_project, write_project
 
 EVENTS = 1000
 
@@ -146,6 +147,36 @@ def test_keras_3_einsum_and_pooling(tmp_path: Path) -> None:
         "o": {"weight": "fixed<8,2>", "bias": "fixed<8,2>", "result": "fixed<12,4,RND_ZERO,SAT_SYM>"},
     }
     _check(convert_keras(model, "net", tmp_path, "fixed<10,4>", types), tmp_path, _integers(-512, 512, 12))
+
+
+def test_keras_3_layers_that_hls4ml_has_no_own_reader_for(tmp_path: Path) -> None:
+    """Batch norm and padding go through its Keras 2 readers; what it would forget is refused."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.layers.Input((4, 3), name="x")
+    dense = keras.layers.Dense(3, name="d")
+    norm = keras.layers.BatchNormalization(name="norm", epsilon=0.0)
+    x = keras.layers.ReLU(negative_slope=0.25, name="r")(
+        norm(keras.layers.ZeroPadding1D(1, name="p")(inputs))
+    )
+    model = keras.Model(inputs, x)
+    norm.set_weights([np.array(v, np.float32) for v in ([1, 2, 0.5], [0.5, -1, 0], [0.25, 0, -1], [1, 4, 4])])
+    graph = export_graph(convert_keras(model, "net", tmp_path, "fixed<8,4>"))
+    rows = _integers(-128, 128, 12)
+    expected = model.predict(np.ldexp(rows.reshape(-1, 4, 3).astype(np.float32), -4), verbose=0)
+    name = graph.outputs[0]
+    found = evaluate(graph, {graph.inputs[0].name: rows})[name]
+    scaled = np.ldexp(expected.astype(np.float64), graph[name].type.fraction)
+    assert compare(name, scaled, found).first is None
+    nested = keras.Model(inputs, keras.Sequential([keras.layers.Input((4, 3)), dense], name="inner")(inputs))
+    for wrong, message in (
+        (keras.Model(inputs, norm(dense(inputs))), "layer norm: hls4ml forgets a batch norm"),
+        (nested, "layer inner: hls4ml does not read models"),
+        (keras.Model(inputs, keras.layers.Activation("hard_sigmoid", name="h")(inputs)), "x/6"),
+    ):
+        with pytest.raises(InputError, match=message):
+            convert_keras(wrong, "net", tmp_path, "fixed<8,4>")
 
 
 def test_project_of_another_backend(tmp_path: Path) -> None:
