@@ -8,6 +8,7 @@ lists the operations, ``emulator.reference`` evaluates them slowly and literally
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -248,7 +249,7 @@ def _read_constant(entry: dict[str, Any], where: str, file: str | None) -> Const
     data = _get(entry, "data", list, where, file)
     if not all(type(v) is int for v in data):
         raise InputError("data must be a flat list of integers", file=file, field=where)
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     if len(data) != size:
         raise InputError(
             f"data must have {size} values for shape {list(shape)}", file=file, field=where, value=len(data)

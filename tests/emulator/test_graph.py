@@ -62,6 +62,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "accum": (lambda d: d["nodes"][1].update(accum="float"), "not a fixed-point type"),
     "range": (lambda d: d["nodes"][1]["weight"]["data"].__setitem__(0, 8), "does not fit its type"),
     "count": (lambda d: d["nodes"][1]["weight"]["data"].pop(), "must have 4 values"),
+    "size": (lambda d: d["nodes"][1]["weight"].update(shape=[2**70, 2]), "must have"),
     "fraction": (lambda d: d["nodes"][1]["weight"]["data"].__setitem__(0, 0.5), "list of integers"),
     "order": (lambda d: d["nodes"].reverse(), "not the name of an earlier node"),
     "name": (lambda d: d["nodes"][2].update(name="d"), "two nodes"),
