@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.fixed import FixedType, Overflow, Rounding
-from firmware.hls.frontend.layers import Layers, Tensor, handler, number
+from firmware.hls.frontend.layers import Layers, Tensor, handler, number, quantiser
 from firmware.hls.frontend.program import Operation, refuse
+
+TABLE_BITS = 12
 
 LOGITS = FixedType(10, 5, True, Rounding.RND, Overflow.SAT)
 """What a softmax is fed with unless told otherwise. Its table is indexed by the upper 10 bits of its input:
@@ -154,10 +156,29 @@ def _softmax(
     if axis == 0:
         raise refuse("softmax over the batch", op.name, dim, f"dim=1 to {rank}")
     axis -= 1
-    if not net.has_type(x):
-        x = net.rounded(f"{op.name}_input", x, LOGITS)
+    kind = net.type_of(x)
+    if kind is None:
+        kind, x = LOGITS, net.rounded(f"{op.name}_input", x, LOGITS)
     outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
     return net.activation(
         op.name, "softmax", x, class_name="Softmax", axis=-1 if axis == rank - 1 else axis + 1,
-        n_outer=outer, n_inner=inner,
+        n_outer=outer, n_inner=inner, **_softmax_tables(kind, x.shape[axis]),
     )  # fmt: skip
+
+
+def _softmax_tables(kind: FixedType, count: int) -> dict[str, Any]:
+    """Types and tables for differences from the largest of ``count`` logits, and the inverse of their sum.
+
+    hls4ml's own difference wraps at half the range of the logits, and its table of inverses begins at zero.
+    """
+    total = count.bit_length()
+    entry = FixedType(18, 1, False, Rounding.RND, Overflow.SAT)
+    given = {
+        "inp_norm_t": FixedType(kind.width, kind.integer, False),
+        "exp_table_t": entry,
+        "accum_t": FixedType(17 + total, total, False),
+        "inv_inp_t": FixedType(17 + total, total, False),
+        "inv_table_t": entry,
+    }
+    sizes = {"exp_table_size": 1 << min(kind.width, TABLE_BITS), "inv_table_size": 1 << TABLE_BITS}
+    return sizes | {key: quantiser(value).hls_type for key, value in given.items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Layers:
     input_types
         The type of each input.
     typed
-        Layers whose result the user has given a type.
+        Types that the user has given results, by layer.
 
     Attributes
     ----------
@@ -85,7 +86,7 @@ class Layers:
         program: Program,
         default: FixedType,
         input_types: Mapping[str, FixedType],
-        typed: Container[str] = (),
+        typed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.typed = typed
         self.default = default
@@ -211,10 +212,7 @@ class Layers:
 
         Two in a row become one here: hls4ml would join them too, but keep the types of the second.
         """
-        first, second = (np.broadcast_to(np.asarray(v, dtype=np.float64), x.shape) for v in (scale, bias))
-        if x.name in self._affine:
-            before, earlier_scale, earlier_bias = self._affine[x.name]
-            x, first, second = before, first * earlier_scale, first * earlier_bias + second
+        x, first, second = self._joined(x, scale, bias)
         data, kinds = {}, {}
         if len(x.shape) > 1 and any(len(self._by_channel(x, v)) == x.size for v in (first, second)):
             return self.scaled(name, x, first, second)  # hls4ml would fail to merge it into a convolution
@@ -227,14 +225,21 @@ class Layers:
         self._affine[made.name] = x, first, second
         return made
 
+    def _joined(self, x: Tensor, scale: Any, bias: Any) -> tuple[Tensor, NDArray[Any], NDArray[Any]]:
+        first, second = (np.broadcast_to(np.asarray(v, dtype=np.float64), x.shape) for v in (scale, bias))
+        if x.name not in self._affine:
+            return x, first, second
+        before, earlier_scale, earlier_bias = self._affine[x.name]
+        return before, first * earlier_scale, first * earlier_bias + second
+
     def scaled(self, name: str, x: Tensor, scale: Any, bias: Any) -> Tensor:
         """The scale of a quantiser, ``x * scale + bias``: constants are exact or have 18 significant bits.
 
         Quantised itself, so that hls4ml leaves the integer weights before it alone.
         """
         data, quantisers, types = {}, {}, {}
-        for key, values in (("scale", scale), ("bias", bias)):
-            full = np.broadcast_to(np.asarray(values, dtype=np.float64), x.shape)
+        x, scale, bias = self._joined(x, scale, bias)
+        for key, full in (("scale", scale), ("bias", bias)):
             data[f"{key}_data"] = stored = self._by_channel(x, full)
             kind = scale_type(stored) if np.isfinite(stored).all() else self.default
             quantisers[f"{key}_quantizer"], types[key] = quantiser(kind), str(kind)
@@ -269,9 +274,10 @@ class Layers:
         """``x`` in that type: the result type of the layer before where hls4ml can merge the two."""
         return self.activation(name, "linear", x, types={"result": str(kind)}, quantizer=quantiser(kind))
 
-    def has_type(self, x: Tensor) -> bool:
-        """Whether the type of ``x`` is known here, not inferred by hls4ml."""
-        return x.name in self.typed or "result" in self.types.get(x.name, {})
+    def type_of(self, x: Tensor) -> FixedType | None:
+        """The type of ``x`` where it is known here, not inferred by hls4ml."""
+        known = self.typed.get(x.name) or self.types.get(x.name, {}).get("result")
+        return None if known is None else FixedType.parse(known)
 
     def weights(self, weight: Any, bias: Any) -> tuple[dict[str, Any], NDArray[Any] | None]:
         """Attributes of a layer for ``weight`` (outputs first) and ``bias``.
@@ -332,7 +338,7 @@ def layer_list(
     program: Program,
     default: FixedType,
     input_types: Mapping[str, FixedType],
-    typed: Container[str] = (),
+    typed: Mapping[str, str] = MappingProxyType({}),
 ) -> Layers:
     """The hls4ml layers of a program.
 

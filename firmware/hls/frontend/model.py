@@ -41,7 +41,7 @@ def hls_model(
     if settings["max_precision"] is not None:
         widths["maximum"] = str(FixedType.parse(settings["max_precision"]))
     types = input_types([value.name for value in program.inputs], input_type)
-    typed = {layer for layer, given in (precision or {}).items() if "result" in given}
+    typed = {layer: given["result"] for layer, given in (precision or {}).items() if "result" in given}
     layers = layer_list(program, default, types, typed)
     strategy, reuse_factor = settings["strategy"], settings["reuse_factor"]
     hls_config: dict[str, Any] = {

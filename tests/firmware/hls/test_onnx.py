@@ -165,6 +165,20 @@ def test_batch_norm_before_signs(signs: int, tmp_path: Path) -> None:
     _compare(tmp_path / "net.onnx", [(6,)], tmp_path / "hls")
 
 
+def test_batch_norm_before_a_scale_that_is_no_power_of_two(tmp_path: Path) -> None:
+    """One multiplication, not two that hls4ml would join with the types of the second."""
+    make = Maker(x=(6,))
+    constants = [make.value(np.array(v)) for v in ([0.75, -2.0] * 3, [3.0] * 6, [0.5] * 6, [1.0] * 6)]
+    h = make.quant(make.add("BatchNormalization", "x", *constants, epsilon=0.0), 12, 0.41)
+    make.save(tmp_path / "net.onnx", h, sizes=(6,))
+    write_project(convert_onnx(tmp_path / "net.onnx", "net", tmp_path / "hls", "fixed<10,5>"))
+    graph = import_project(tmp_path / "hls")
+    inputs = 8 * np.random.default_rng(3).integers(-64, 64, (EVENTS, 6))
+    expected = _expected(tmp_path / "net.onnx", [inputs / 32])[0]
+    found = evaluate(graph, {graph.inputs[0].name: inputs})[graph.outputs[0]]
+    assert np.abs(found * graph[graph.outputs[0]].type.lsb - expected).max() < 2**-10
+
+
 def test_scales_that_are_no_powers_of_two(tmp_path: Path) -> None:
     """Integer weights and a layer that scales: off by less than the bits that a scale keeps."""
     make = Maker(x=(6,))

@@ -271,7 +271,10 @@ def test_refusals_are_one_line(name: str, tmp_path: Path) -> None:
 
 
 def test_jet_tagger_with_softmax(tmp_path: Path) -> None:
-    """Wide inferred logits would index one entry of the softmax's table: they are narrowed to its bits."""
+    """Wide inferred logits would index one entry of the softmax's table: they are narrowed to its bits.
+
+    hls4ml's own tables would make it 0.46: differences wrap, and inverses have a step of a quarter.
+    """
     torch.manual_seed(2)
     layers = (nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 5), nn.Softmax(dim=1))
     network = nn.Sequential(*layers).eval()
@@ -281,7 +284,7 @@ def test_jet_tagger_with_softmax(tmp_path: Path) -> None:
     found = CompiledProject(tmp_path, QUICK)(inputs)
     assert compare_with_graph(graph, inputs, found)[0].first is None
     expected = network(torch.tensor(inputs / 64, dtype=torch.float32)).detach().numpy()
-    assert np.abs(found[0] * graph[graph.outputs[0]].type.lsb - expected).max() < 0.1
+    assert np.abs(found[0] * graph[graph.outputs[0]].type.lsb - expected).max() < 0.01
     with pytest.raises(InputError, match="no such strategy"):
         convert_torch(network, (16,), "net", tmp_path, "fixed<10,4>", strategy="Fast")
 
