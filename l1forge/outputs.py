@@ -15,7 +15,7 @@ def check_outputs(*targets: Path | None, inputs: Iterable[Path] = ()) -> None:
     Raises
     ------
     InputError
-        The target is a folder, its folder is missing or read-only, or it would overwrite an input.
+        The target is a folder or a device, its folder is missing or read-only, or it would overwrite an input.
     """
     inputs = list(inputs)
     for target in targets:
@@ -23,6 +23,8 @@ def check_outputs(*targets: Path | None, inputs: Iterable[Path] = ()) -> None:
             continue
         if target.is_dir():
             raise InputError("is a folder", file=target, remedy="name a file to write")
+        if target.exists() and not target.is_file():
+            raise InputError("is a device or pipe", file=target, remedy="name a file to write")
         if not target.absolute().parent.is_dir():
             raise InputError("the folder does not exist", file=target, remedy="create it first")
         if not os.access(target.absolute().parent, os.W_OK):

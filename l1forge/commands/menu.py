@@ -96,7 +96,9 @@ def check(
     from emulator.menu.load import KNOWN_VECTORS, load_menu
     from emulator.menu.yaml_menu import read_known
     from emulator.menu.yaml_tree import read_yaml
+    from l1forge.outputs import check_outputs
 
+    check_outputs(json_output, inputs=[menu, *vectors])
     compiled = load_menu(menu, _judge(judge))
     known: tuple[Known, ...] = () if strict else read_known(read_yaml(KNOWN_VECTORS))
     if allow:
@@ -156,7 +158,9 @@ def compile_(
     Example: `l1forge menu compile L1Menu.xml -o L1Menu.json`
     """
     from emulator.menu.load import load_menu
+    from l1forge.outputs import check_outputs
 
+    check_outputs(output, inputs=[menu])
     compiled = load_menu(menu, _judge(judge))
     compiled.save(output)
     for note in compiled.notes:
@@ -180,8 +184,10 @@ def show(
     from emulator.errors import InputError
     from emulator.menu.compiled import condition_names
     from emulator.menu.load import load_menu
+    from l1forge.outputs import check_outputs
     from models.console import Console
 
+    check_outputs(json_output, inputs=[menu])
     compiled = load_menu(menu)
     chosen = [a for a in compiled.algorithms if algorithm in (None, a.name, str(a.index))]
     if not chosen:
@@ -220,7 +226,9 @@ def bench(
     from emulator.atomic import write_text
     from emulator.menu.bench import measure
     from emulator.menu.load import load_menu
+    from l1forge.outputs import check_outputs
 
+    check_outputs(json_output, inputs=[menu, events])
     result = measure(load_menu(menu), events, crossings, threads)
     typer.echo(
         f"kernels {result.kernels / 1e6:.2f} M crossings/s with {threads} threads "

@@ -52,10 +52,12 @@ def simulate(
         return
 
     from firmware.folders import cache_folder
+    from l1forge.outputs import check_folders
     from simulation import production
     from simulation import sample as recipe
 
     folder = cache or cache_folder()
+    check_folders(folder)
     if sample:
         recipe.FOLDER.mkdir(exist_ok=True)
         work = recipe.runs(folder)
