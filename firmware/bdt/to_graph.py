@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError
-from emulator.fixed import FixedType
+from emulator.fixed import FixedType, Overflow, Rounding
 from emulator.graph import Constant, Graph, Node
 from emulator.tree_ensemble import NODE_CONSTANTS
 from firmware.bdt.ensemble import LEAF, Ensemble
@@ -40,6 +40,22 @@ def common_type(types: Sequence[FixedType]) -> FixedType:
     return FixedType(integer + fraction, integer, signed)
 
 
+def input_type(types: Sequence[FixedType]) -> FixedType:
+    """A type for all features that loses nothing of what the features' own modes look at.
+
+    Equal types: that type. Else the common grid, and one bit below it where the finest feature does not
+    truncate; cut off there, a value still rounds to nearest as it would at once.
+    """
+    if len(set(types)) == 1:
+        return types[0]
+    own = common_type(types)
+    finest = [t for t in types if t.fraction == own.fraction]
+    extra = any(t.rounding is not Rounding.TRN for t in finest)
+    saturating = all(t.overflow is Overflow.SAT for t in types)
+    overflow = Overflow.SAT if saturating else Overflow.WRAP
+    return FixedType(own.width + extra, own.integer, own.signed, Rounding.TRN, overflow)
+
+
 def narrowest(values: ArrayLike, fraction: int) -> FixedType:
     """The narrowest type with ``fraction`` fractional bits that holds the integers ``values``."""
     array = np.asarray(values)
@@ -61,8 +77,8 @@ def to_graph(
     Parameters
     ----------
     raw
-        Type of the graph's input; by default the narrowest that holds all features. Where it is wider than a
-        feature's type, that type's rounding and overflow mode apply.
+        Type of the graph's input; by default one that casts physical values as the features' own types do
+        (``input_type``). Where it is wider than a feature's type, that type's modes apply.
     source
         Event column of each feature, such as ``"jet.et[0]"``.
 
@@ -84,7 +100,7 @@ def to_graph(
         )
     own = common_type(precision.features)
     bare = [FixedType(t.width, t.integer, t.signed) for t in precision.features]
-    entry = raw or own
+    entry = raw or input_type(precision.features)
     nodes = [
         Node(
             "features",

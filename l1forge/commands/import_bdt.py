@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.console import Console
+
+if TYPE_CHECKING:
+    from emulator.fixed import FixedType
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -20,7 +23,11 @@ def import_bdt(
     output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
     features: Annotated[
         list[str] | None,
-        typer.Option("--feature", "-f", help="Type of every feature, once for all or one each."),
+        typer.Option(
+            "--feature",
+            "-f",
+            help="Type of every feature, once for all or one each; with --source also what a count is.",
+        ),
     ] = None,
     source: Annotated[
         list[str] | None,
@@ -55,7 +62,7 @@ def import_bdt(
     from emulator.fixed import FixedType
     from firmware.bdt.choose import choose
     from firmware.bdt.converters import convert
-    from firmware.bdt.to_graph import Precision, to_graph
+    from firmware.bdt.to_graph import Precision, common_type, to_graph
     from l1forge.imported import check_columns
     from l1forge.outputs import check_outputs
 
@@ -65,15 +72,21 @@ def import_bdt(
         name, wrong = ("--cut", cut) if 0 <= loss < 1 else ("--loss", loss)
         raise InputError("is out of range", field=name, value=wrong, remedy="a loss of 0.001 is one permille")
     ensemble = convert(model)
+    types = _types(features or [], ensemble.n_features)
+    if source and len({kind.fraction for kind in types}) != 1:
+        raise InputError(
+            "event columns hold integers: what does one count stand for?",
+            field="--feature",
+            remedy="with --source give types of one LSB, such as uint<11>, or ufixed<11,10> for half units",
+        )
+    raw = common_type(types) if source else None
     if data is not None:
         best = choose(ensemble, _columns(data, ensemble.feature_names), cut, loss)
         precision = best.precision
         Console().print(f"{100 * best.loss:.3f} % of decisions changed by the chosen types")
     else:
-        if not features:
+        if not types:
             raise InputError("types are not given", field="--feature", remedy="give --feature or --data")
-        texts = features * ensemble.n_features if len(features) == 1 else features
-        types = tuple(FixedType.parse(text, field="--feature") for text in texts)
         limit = FixedType.parse(threshold, field="--threshold") if threshold else None
         precision = Precision(types, FixedType.parse(score, field="--score"), limit)
     if source and len(source) != ensemble.n_features:
@@ -83,12 +96,20 @@ def import_bdt(
             value=len(source),
             remedy=f"in this order: {', '.join(ensemble.feature_names)}",
         )
-    graph = to_graph(ensemble, precision, model.name.split(".")[0], source=source or None)
+    graph = to_graph(ensemble, precision, model.name.split(".")[0], raw=raw, source=source or None)
     graph.save(output)
     Console().print(
         f"{output}: {len(ensemble.trees)} trees of depth {ensemble.depth} ({ensemble.library}),"
         f" input {graph.inputs[0].type}, score {graph['score'].type}"
     )
+
+
+def _types(texts: list[str], count: int) -> tuple[FixedType, ...]:
+    """One type for each feature, or one for all."""
+    from emulator.fixed import FixedType
+
+    every = texts * count if len(texts) == 1 else texts
+    return tuple(FixedType.parse(text, field="--feature") for text in every)
 
 
 def _columns(path: Path, names: tuple[str, ...]) -> object:

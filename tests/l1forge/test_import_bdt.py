@@ -47,6 +47,16 @@ def test_event_columns(tmp_path: Path) -> None:
     assert graph.inputs[0].attributes["source"] == columns
 
 
+def test_event_columns_with_types_chosen_from_data(tmp_path: Path) -> None:
+    """A count of the column stays what --feature says, however coarse the chosen types are."""
+    even = np.random.default_rng(1).integers(0, 60, (400, 4)) * 2.0
+    pq.write_table(pa.table({f"f{i}": even[:, i] for i in range(4)}), tmp_path / "data.parquet")
+    sources = [word for i in range(4) for word in ("-s", f"jet.et[{i}]")]
+    options = ["--data", tmp_path / "data.parquet", "--loss", "0.05", *sources, "-o", tmp_path / "g.json"]
+    assert call(XGBOOST, "-f", "uint<11>", *options) == 0
+    assert str(Graph.load(tmp_path / "g.json").inputs[0].type) == "ufixed<11,11>"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -56,6 +66,7 @@ def test_event_columns(tmp_path: Path) -> None:
         ((XGBOOST, "-f", "int<8>", "-s", "jet.et[0]"), "one event column for each of 4 features"),
         ((XGBOOST, "-f", "int<8>", "-s", "jet.xx[0]"), "--source: is no event column (got 'jet.xx[0]')"),
         ((XGBOOST, "-f", "int<8>", "-s", "jet.et[12]"), "jet.et[0] … jet.et[11]"),
+        ((XGBOOST, "-s", "jet.et[0]"), "what does one count stand for"),
         (("absent.json", "-f", "int<8>"), "cannot read model"),
         ((XGBOOST, "-f", "int<8>", "--score", "fixed<4,-6>"), "does not fit fixed<4,-6>"),
         ((XGBOOST, "--data", "absent.parquet"), "absent.parquet: cannot read"),

@@ -8,6 +8,7 @@ from ensembles import random_ensemble
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from emulator.kernel.floats import from_float
 from emulator.reference import evaluate
 from firmware.bdt.choose import choose, data_types, decisions, narrowed, quantised_margin
 from firmware.bdt.encode import encode
@@ -55,6 +56,20 @@ def test_chosen_types_keep_the_loss() -> None:
     assert bits(loose.precision) < bits(strict.precision)
     wrong = decisions(quantised_margin(ENSEMBLE, loose.precision, X), CUT)
     assert (wrong != decisions(ENSEMBLE.margin(X), CUT)).mean() == loose.loss
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize("columns", [slice(None), slice(0, 1)], ids=["several types", "one type"])
+def test_physical_values_are_cast_as_the_loss_was_measured(loss: float, columns: slice) -> None:
+    """Values off the grid of the chosen types, and beyond their range, go through the graph's own input."""
+    kinds = KINDS[columns]
+    ensemble = random_ensemble(8, kinds, trees=9, reach=0.8)
+    best = choose(ensemble, X[:, columns], CUT, loss)
+    graph = to_graph(ensemble, best.precision, "chosen")
+    wide = np.random.default_rng(2).normal(0, 1.5 * np.abs(X).max(), (4000, len(kinds)))
+    integers, _ = from_float(wide, graph.inputs[0].type)
+    got = evaluate(graph, integers)["score"] * best.precision.score.lsb
+    np.testing.assert_array_equal(got, quantised_margin(ensemble, best.precision, wide))
 
 
 def test_several_scores_keep_their_largest() -> None:
