@@ -15,7 +15,7 @@ def check_outputs(*targets: Path | None, inputs: Iterable[Path] = ()) -> None:
     Raises
     ------
     InputError
-        The target is a folder or a device, its folder is missing or read-only, or it would overwrite an input.
+        The target is a folder or device, its folder is missing or read-only, or it would overwrite an input.
     """
     inputs = list(inputs)
     for target in targets:

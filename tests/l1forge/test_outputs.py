@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,14 +67,14 @@ FOLDERS = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_events(tmp_path / "good.parquet", [random_events(50)])
     vector(tmp_path / "good.txt")
     (tmp_path / "net.onnx").write_bytes(b"no network")
     for suffix in ("parquet", "npz", "json", "txt", "html"):
         (tmp_path / f"folder.{suffix}").mkdir()
-    yield tmp_path
+    return tmp_path
 
 
 def refused(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
