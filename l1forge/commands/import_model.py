@@ -1,4 +1,4 @@
-"""`l1forge import-model FILE`: a trained ONNX, QONNX or PyTorch file becomes a fixed-point graph."""
+"""`l1forge import-model FILE`: a trained ONNX, QONNX, PyTorch or Keras file becomes a fixed-point graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 @app.command(name="import-model")
 def import_model(
-    model: Annotated[Path, typer.Argument(metavar="FILE", help="Model: .onnx, .pt2, or .pt / .pth.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Model: .onnx, .pt2, .pt / .pth, .keras, .h5.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
     input_types: Annotated[
         list[str],
@@ -49,13 +51,16 @@ def import_model(
 ) -> None:
     """Convert a trained network with hls4ml and read its fixed-point graph back from the C++.
 
-    ONNX and QONNX (Brevitas), programs of torch.export, and torch.nn networks written by torch.save.
+    ONNX and QONNX (Brevitas), programs of torch.export, torch.nn networks written by torch.save, and models
+    of Keras 2 (QKeras) and Keras 3 written by model.save.
 
     Examples:
 
     `l1forge import-model jets.onnx -t 'fixed<12,4>' -o jets.json --verify 1000`
 
     `l1forge import-model muon.pt2 -t 'fixed<10,4>' --precision types.json -o muon.json`
+
+    `l1forge import-model jets.h5 -t 'fixed<16,6>' -o jets.json --verify 1000`
 
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
     """
@@ -100,13 +105,20 @@ def _convert(
         with model.open("rb"):
             pass
         return convert_onnx(model, name, folder, types, precision, **settings)
+    if model.suffix in (".keras", ".h5", ".hdf5"):
+        from firmware.hls.convert import convert_keras
+        from firmware.hls.keras_file import load_keras
+
+        if shapes:
+            raise InputError("a Keras model knows its shapes", field="--input-shape", value=shapes[0])
+        return convert_keras(load_keras(model), name, folder, types, precision, **settings)
     if model.suffix in (".pt", ".pth", ".pt2"):
         from firmware.hls.convert_torch import convert_torch
         from firmware.hls.torch_file import load_torch
 
         given = [_shape(text) for text in shapes] or None
         return convert_torch(load_torch(model), given, name, folder, types, precision, **settings)
-    remedy = "give an .onnx, .pt2, .pt or .pth file; l1forge import-hls reads projects that hls4ml wrote"
+    remedy = "give an .onnx, .pt2, .pt, .pth, .keras or .h5 file; l1forge import-hls reads hls4ml projects"
     raise InputError("is of no known kind", file=model, value=model.suffix, remedy=remedy)
 
 
