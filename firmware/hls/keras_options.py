@@ -75,6 +75,11 @@ def _lost(layer: Any, legacy: bool) -> Lost | None:
             return "strides with causal padding", layer.strides, "use ZeroPadding1D and padding='valid'"
     if kind.startswith("UpSampling") and getattr(layer, "interpolation", "nearest") != "nearest":
         return "interpolation", layer.interpolation, "use interpolation='nearest'"
+    if getattr(layer, "data_format", None) == "channels_first":
+        return "data_format", "channels_first", "put the channels last, Permute can"
+    axis = [int(n) for n in np.atleast_1d(getattr(layer, "axis", -1))]
+    if kind == "BatchNormalization" and axis not in ([-1], [len(layer.input.shape) - 1]):
+        return "axis", axis, "normalise the last axis, Permute moves it"
     if kind == "Dot" and getattr(layer, "normalize", False):
         return "normalize", True, "use normalize=False"
     return None

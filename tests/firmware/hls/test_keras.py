@@ -124,6 +124,8 @@ def _refused() -> dict[str, tuple[Callable[[Any], Any], str]]:
     return {
         "limit": (layer("ReLU", 6.0), "layer l: hls4ml ignores max_value .*6"),
         "dilation": (layer("Conv1D", 2, 2, dilation_rate=2), "ignores dilation_rate"),
+        "axis": (layer("BatchNormalization", axis=1), "ignores axis"),
+        "first": (layer("GlobalMaxPooling1D", data_format="channels_first"), "ignores data_format"),
         "causal": (layer("Conv1D", 2, 2, strides=2, padding="causal"), "ignores strides with causal padding"),
         "data": (activation("quantized_bits(6, 1, alpha='auto')"), "ignores alpha of quantized_bits"),
         "zero": (activation("binary(use_01=True, alpha=1)"), "ignores use_01"),
@@ -137,7 +139,7 @@ def _law() -> Any:
     return quantized_ulaw(5, 1)
 
 
-@pytest.mark.parametrize("name", ["limit", "dilation", "causal", "data", "zero", "grid"])
+@pytest.mark.parametrize("name", ["limit", "dilation", "axis", "first", "causal", "data", "zero", "grid"])
 def test_what_hls4ml_would_lose_is_refused(name: str, tmp_path: Path) -> None:
     keras = use_legacy_keras()
     make, message = _refused()[name]
