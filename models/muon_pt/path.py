@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from emulator.errors import InputError
 from emulator.graph import Graph
 from emulator.kernel import compile_graph
-from models.muon_pt.features import muon_features
-from models.muon_pt.momentum import Calibration, Muons, muons_from_logits
+from models.muon_pt.bins import N_BINS
+from models.muon_pt.features import N_FEATURES, muon_features
+from models.muon_pt.momentum import LOGIT_LSB, Calibration, Muons, muons_from_logits
 from simulation.muons.sample import MuonSample
 
 CALIBRATION = "calibration.json"
@@ -23,7 +25,7 @@ class MuonNetwork:
     Raises
     ------
     InputError
-        If the folder lacks a file or holds an unusable one.
+        If the folder lacks a file or holds an unusable one, or the graph's logits are of another type.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -31,6 +33,14 @@ class MuonNetwork:
         self.graph = Graph.load(folder / "graph.json")
         self.kernel = compile_graph(self.graph)
         self.output = self.graph.outputs[0]
+        node, columns = self.graph[self.output], [given.size for given in self.graph.inputs]
+        if (columns, node.size, node.type.lsb) != ([N_FEATURES], N_BINS + 1, LOGIT_LSB):
+            raise InputError(
+                f"is not a muon network: {N_FEATURES} inputs, {N_BINS + 1} logits in steps of 1/16 expected",
+                file=folder / "graph.json",
+                field=f"output {self.output}",
+                value=f"{columns} inputs, {node.size} of {node.type}",
+            )
         self.calibration = Calibration.load(folder / CALIBRATION)
 
     def logits(self, features: np.ndarray, threads: int | None = None) -> np.ndarray:

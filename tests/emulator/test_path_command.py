@@ -205,6 +205,21 @@ def test_a_model_of_another_type_than_the_menu_declares(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("size", "kind"), [(44, "fixed<10,5>"), (43, "fixed<10,6>")])
+def test_a_muon_network_with_other_logits(
+    size: int, kind: str, run: Run, sample: Path, tmp_path: Path
+) -> None:
+    """The path from logits to pT codes is made for those of the committed networks."""
+    x = Node("x", "input", (), (45,), FixedType.parse("fixed<10,4>"))
+    y = Node("y", "take", ("x",), (size,), x.type, {"index": list(range(size))})
+    z = Node("z", "cast", ("y",), (size,), FixedType.parse(kind))
+    Graph("other", [x, y, z], ["z"]).save(tmp_path / "graph.json")
+    code, _, err = run(sample, "--model", f"muon_pt={tmp_path / 'graph.json'}", "-n", 1)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "graph.json: output z: is not a muon network" in err
+    assert f"{size} of {kind}" in err
+
+
 def test_latency_is_that_of_the_graph_given(
     run: Run, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
