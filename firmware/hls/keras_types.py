@@ -14,6 +14,7 @@ from emulator.fixed import FixedType, Overflow, Rounding
 from firmware.hls.builder import holding
 from firmware.hls.exact import scale_type
 from firmware.hls.keras_flat import leaves
+from firmware.hls.softmax_types import LOGITS, softmax_sizes, softmax_types
 
 FACTORED = ("QDense", "QConv1D", "QConv2D")
 """Layers whose weight scale becomes a layer of its own, ``<name>_alpha``."""
@@ -72,6 +73,10 @@ def uninferred(hls_model: Any, config: dict[str, Any]) -> dict[str, dict[str, st
 
     known = (FixedPrecisionType, IntegerPrecisionType)
     for node in hls_model.get_layers():
+        if node.class_name == "Softmax" and isinstance(node.get_input_variable().type.precision, known):
+            found = _softmax(node, config["LayerName"])
+            if found:
+                return found
         given = config["LayerName"].get(node.name, {}).get("Precision", {})
         is_scale = node.class_name == "ApplyAlpha" and node.get_attr("scale_quantizer") is None
         if is_scale and "scale" not in given:
@@ -93,6 +98,29 @@ def uninferred(hls_model: Any, config: dict[str, Any]) -> dict[str, dict[str, st
         return found | (
             {linear: {"result": kind}} if linear in config["LayerName"] and not scaled_next else {}
         )
+    return {}
+
+
+def _softmax(node: Any, layers: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Logits that a table can tell apart, if hls4ml has inferred their type; then tables for them."""
+    options = layers.setdefault(node.name, {})
+    if "InpNormT" in options or node.get_attr("exp_table_size") is not None:  # HGQ2 has its own
+        return {}
+    names = [node.get_input_node().name]
+    names.append(names[0].removesuffix("_alpha") + "_linear")
+    auto = [n for n in names if layers.get(n, {}).get("Precision", {}).get("result") == "auto"]
+    if auto:
+        return {name: {"result": str(LOGITS)} for name in auto}
+    if node.get_attr("implementation") == "stable":
+        source = node.get_input_variable().type.precision
+        kind = FixedType(source.width, source.integer, bool(source.signed))
+        shape = [int(n) for n in node.get_input_variable().shape]
+        if len(shape) > 1:  # hls4ml would take all elements for one softmax
+            options |= {"NOuter": math.prod(shape[:-1]), "NInner": 1}
+        types = {key: str(value) for key, value in softmax_types(kind, shape[-1]).items()}
+        for key, value in (types | softmax_sizes(kind)).items():
+            options["".join(word.capitalize() for word in key.split("_"))] = value
+        return {node.name: {}}
     return {}
 
 

@@ -8,15 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import FixedType, Overflow, Rounding
 from firmware.hls.frontend.layers import Layers, Tensor, handler, number, quantiser
 from firmware.hls.frontend.program import Operation, refuse
-
-TABLE_BITS = 12
-
-LOGITS = FixedType(10, 5, True, Rounding.RND, Overflow.SAT)
-"""What a softmax is fed with unless told otherwise. Its table is indexed by the upper 10 bits of its input:
-a wide type, such as hls4ml infers for a dense layer, would leave no bits that matter."""
+from firmware.hls.softmax_types import LOGITS, softmax_sizes, softmax_types
 
 
 @handler("relu", "sigmoid", "tanh", "softsign", "selu")
@@ -159,26 +153,9 @@ def _softmax(
     kind = net.type_of(x)
     if kind is None:
         kind, x = LOGITS, net.rounded(f"{op.name}_input", x, LOGITS)
+    types = {key: quantiser(value).hls_type for key, value in softmax_types(kind, x.shape[axis]).items()}
     outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
     return net.activation(
         op.name, "softmax", x, class_name="Softmax", axis=-1 if axis == rank - 1 else axis + 1,
-        n_outer=outer, n_inner=inner, **_softmax_tables(kind, x.shape[axis]),
+        n_outer=outer, n_inner=inner, **softmax_sizes(kind), **types,
     )  # fmt: skip
-
-
-def _softmax_tables(kind: FixedType, count: int) -> dict[str, Any]:
-    """Types and tables for differences from the largest of ``count`` logits, and the inverse of their sum.
-
-    hls4ml's own difference wraps at half the range of the logits, and its table of inverses begins at zero.
-    """
-    total = count.bit_length()
-    entry = FixedType(18, 1, False, Rounding.RND, Overflow.SAT)
-    given = {
-        "inp_norm_t": FixedType(kind.width, kind.integer, False),
-        "exp_table_t": entry,
-        "accum_t": FixedType(17 + total, total, False),
-        "inv_inp_t": FixedType(17 + total, total, False),
-        "inv_table_t": entry,
-    }
-    sizes = {"exp_table_size": 1 << min(kind.width, TABLE_BITS), "inv_table_size": 1 << TABLE_BITS}
-    return sizes | {key: quantiser(value).hls_type for key, value in given.items()}

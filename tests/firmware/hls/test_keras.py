@@ -14,10 +14,11 @@ import pytest
 
 from emulator.errors import InputError
 from emulator.reference import evaluate
-from firmware.hls.compare import compare
+from firmware.hls.compare import compare, compare_with_graph
+from firmware.hls.compiled import QUICK, CompiledProject
 from firmware.hls.convert import convert_keras
 from firmware.hls.environment import use_legacy_keras
-from firmware.hls.export import export_graph
+from firmware.hls.export import export_graph, import_project, write_project
 
 EVENTS = 100
 
@@ -110,6 +111,22 @@ def test_graph_is_the_network(make: Callable[[Any], Any], tmp_path: Path) -> Non
     found = evaluate(graph, {graph.inputs[0].name: inputs.reshape(len(inputs), -1)})[name]
     assert compare(name, np.ldexp(expected, graph[name].type.fraction), found).first is None
     assert len(np.unique(found)) > 20
+
+
+def test_softmax_along_a_sequence(tmp_path: Path) -> None:
+    """hls4ml takes one softmax of all elements, with tables that its wide logits hardly index."""
+    keras = use_legacy_keras()
+    keras.utils.set_random_seed(0)
+    inputs = keras.layers.Input((3, 4), name="x")
+    model = keras.Model(inputs, keras.layers.Activation("softmax", name="s")(_dense(5, "d")(inputs)))
+    write_project(convert_keras(model, "net", tmp_path, "fixed<9,4>"))
+    graph = import_project(tmp_path)
+    rows = np.random.default_rng(0).integers(-128, 128, (EVENTS, 12))
+    found = CompiledProject(tmp_path, QUICK)(rows)
+    assert [r.first for r in compare_with_graph(graph, rows, found)] == [None]
+    expected = model.predict(np.ldexp(rows.reshape(-1, 3, 4).astype(np.float64), -5), verbose=0)
+    error = np.abs(found[0] * graph[graph.outputs[0]].type.lsb - expected.reshape(EVENTS, -1))
+    assert error.max() < 0.01
 
 
 def _refused() -> dict[str, tuple[Callable[[Any], Any], str]]:
