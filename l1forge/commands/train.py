@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,19 @@ def train() -> None:
     """Train a model from its seed, e.g. `l1forge train vae`."""
 
 
+@contextmanager
+def _filled(folder: Path) -> Iterator[Path]:
+    """A place for files that become ``folder``'s if the training ends well; says which."""
+    from emulator.atomic import atomic_files
+    from l1forge.outputs import check_folders
+
+    check_folders(folder)
+    with atomic_files(folder) as new:
+        yield new
+        names = sorted(file.name for file in new.iterdir())
+    typer.echo(f"wrote {', '.join(names)} in {folder}")
+
+
 @app.command()
 def vae(
     seed: Seed = 1,
@@ -36,21 +51,16 @@ def vae(
     Example: `l1forge train vae --seed 7 -o build/vae7`
     """
     import models.vae.train as training
-    from emulator.atomic import atomic_files
-    from l1forge.outputs import check_folders
     from l1forge.quiet import import_tensorflow, quiet_stderr
     from models.vae.hls import export_graph
     from simulation import SAMPLE
 
-    folder = output or Path(training.__file__).parent
-    check_folders(folder)
     options = training.Options()
-    import_tensorflow()
-    with atomic_files(folder) as new:
+    with _filled(output or Path(training.__file__).parent) as new:
+        import_tensorflow()
         training.main(seed, new, sample or SAMPLE, options.shortened() if quick else options)
         with quiet_stderr():
             export_graph(new / "weights.npz", new / "graph.json")
-    typer.echo(f"wrote {folder}/weights.npz, training.json, graph.json and plots")
 
 
 @app.command("muon_pt")
@@ -103,11 +113,8 @@ def tau_id(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
     Example: `l1forge train tau_id --trees 100 -o build/tau_id`
     """
     import models.tau_id.train as training
-    from emulator.atomic import atomic_files
-    from l1forge.outputs import check_folders
 
-    check_folders(output)
-    with atomic_files(output or training.FOLDER) as folder:
+    with _filled(output or training.FOLDER) as folder:
         training.main(seed, folder, data or training.DATA, trees)
 
 
@@ -118,11 +125,8 @@ def eg_iso(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
     Example: `l1forge train eg_iso --seed 3 -o build/eg_iso`
     """
     import models.eg_iso.train as training
-    from emulator.atomic import atomic_files
-    from l1forge.outputs import check_folders
 
-    check_folders(output)
-    with atomic_files(output or training.FOLDER) as folder:
+    with _filled(output or training.FOLDER) as folder:
         training.main(seed, folder, data or training.DATA, trees)
 
 
@@ -141,10 +145,8 @@ def event_bdt(
     Example: `l1forge train event_bdt -o build/event_bdt`
     """
     import models.event_bdt.train as training
-    from emulator.atomic import atomic_files
-    from l1forge.outputs import check_event_files, check_folders
+    from l1forge.outputs import check_event_files
 
-    check_folders(output)
     check_event_files(file for file in (zero_bias, signal) if file is not None)
-    with atomic_files(output or training.FOLDER) as folder:
+    with _filled(output or training.FOLDER) as folder:
         training.main(seed, folder, zero_bias, signal or training.SIGNAL, trees)
