@@ -117,6 +117,8 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
     except (SystemExit, RuntimeError) as error:
         raise build_failure("Verilator", log) from error
     _keep_objects(kept, target)
+    for header in target.glob("*.gch"):  # precompiled for this build only, and more than half of the folder
+        header.unlink()
     (target / "registers.inc").write_text(_registers(project))
     link_library(Simulation(project, target, waves), HARNESS, "harness.so")
 
