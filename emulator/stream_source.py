@@ -12,7 +12,6 @@ from typing import cast
 import numpy as np
 
 from emulator.errors import InputError
-from emulator.events.blocks import BLOCK_SIZE
 from emulator.events.objects import Events
 from emulator.events.source import EventSource, open_events
 from emulator.events.test_vectors import FULL, column_names, parse_stream
@@ -68,7 +67,7 @@ def _standard_input() -> EventSource:
             cast(BufferedIOBase, sys.stdin.buffer),
             "standard input",
             wanted,
-            block or BLOCK_SIZE,
+            block,
             notes,
             keep_whole_rows=True,
         ),

@@ -129,6 +129,13 @@ def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, 
     return header
 
 
+def block_size(path: str | Path, file: pq.ParquetFile) -> int:
+    """65536, or for the dense layout its row groups, which are used where they lie in the file."""
+    if metadata(path, file).get("layout") != "dense" or not file.num_row_groups:
+        return BLOCK_SIZE
+    return min(file.metadata.row_group(0).num_rows or BLOCK_SIZE, dense.ROW_GROUP)
+
+
 def read_events(
     path: str | Path,
     columns: Iterable[str] | None = None,
@@ -137,7 +144,7 @@ def read_events(
 ) -> Iterator[Events]:
     """Stream the file in blocks of ``block`` crossings (the last may be shorter); only ``columns`` decoded.
 
-    ``block`` None: 65536, or of the dense layout its row groups, which are used where they lie in the file.
+    ``block`` None: ``block_size``.
     ``file``: the same, where it is open already.
 
     Raises
@@ -147,6 +154,7 @@ def read_events(
         its hardware field.
     """
     file = file or open_parquet(path)
+    block = block or block_size(path, file)
     is_dense = metadata(path, file).get("layout") == "dense"
     available = available_columns(file)
     if not available:
@@ -158,9 +166,8 @@ def read_events(
         )
     names = choose_columns(columns, available, path)
     if is_dense and (mapped := dense.mapped_groups(path, file, names)) is not None:
-        yield from mapped if block is None else rechunk(mapped, block)
+        yield from rechunk(mapped, block)
         return
-    block = block or BLOCK_SIZE
     if not names:
         yield from rechunk(
             (Events({}, file.metadata.row_group(i).num_rows) for i in range(file.num_row_groups)), block

@@ -18,7 +18,7 @@ from emulator.events.objects import Events
 from emulator.events.pattern_events import read_pattern
 from emulator.events.patterns import sniff_pattern
 
-Reader = Callable[[Iterable[str] | None, int | None], Iterator[Events]]
+Reader = Callable[[Iterable[str] | None, int], Iterator[Events]]
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class EventSource:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """What the file says of itself: seed, process, pile-up ... of this project's parquet."""
     notes: Counter[str] = field(default_factory=Counter)
+    block_size: int = BLOCK_SIZE
+    """Crossings in a block if nothing else is asked for."""
 
     def blocks(self, columns: Iterable[str] | None = None, block_size: int | None = None) -> Iterator[Events]:
         """Stream blocks of ``block_size`` crossings with ``columns`` (None: all); the last may be shorter.
 
-        ``block_size`` None: 65536, or of dense parquet the row groups, which are used where they lie.
+        ``block_size`` None: that of the source.
 
         Raises
         ------
@@ -51,7 +53,7 @@ class EventSource:
         """
         if block_size is not None and block_size < 1:
             raise InputError("must be at least 1", field="block size", value=block_size)
-        return self.read(columns, block_size)
+        return self.read(columns, block_size or self.block_size)
 
     def has(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Those of ``columns`` that this source holds: ask for them, the others are zero in its events."""
@@ -114,6 +116,7 @@ def _parquet(path: Path) -> EventSource:
         file.metadata.num_rows,
         lambda columns, block: parquet.read_events(path, columns, block, file),
         {key: value for key, value in header.items() if key not in ("format", "version", "layout")},
+        block_size=parquet.block_size(path, file),
     )
 
 
@@ -127,7 +130,7 @@ def _adc2021(path: Path) -> EventSource:
         "anomaly-detection challenge; lepton-filtered: absolute rates are not physical",
         adc2021.COLUMN_NAMES,
         n,
-        lambda columns, block: adc2021.read_adc2021(path, columns, block or BLOCK_SIZE, notes),
+        lambda columns, block: adc2021.read_adc2021(path, columns, block, notes),
         notes=notes,
     )
 
@@ -142,7 +145,7 @@ def _nanoaod(path: Path, bx: int) -> EventSource:
         f"level-1 objects of bunch crossing {bx:+d}; central files hold objects above thresholds only",
         columns,
         n,
-        lambda columns, block: nanoaod.read_nanoaod(path, columns, block or BLOCK_SIZE, notes, bx),
+        lambda columns, block: nanoaod.read_nanoaod(path, columns, block, notes, bx),
         notes=notes,
     )
 
@@ -164,7 +167,7 @@ def _test_vectors(path: Path, head: bytes) -> EventSource:
         f"global-trigger test vectors, {columns} columns",
         test_vectors.column_names(columns),
         None,
-        lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block or BLOCK_SIZE, notes),
+        lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block, notes),
         notes=notes,
     )
 
@@ -177,6 +180,6 @@ def _pattern(path: Path, format_name: str) -> EventSource:
         f"{format_name} pattern file of this project's link map",
         LINK_COLUMNS,
         None,
-        lambda columns, block: read_pattern(path, columns, block or BLOCK_SIZE, notes),
+        lambda columns, block: read_pattern(path, columns, block, notes),
         notes=notes,
     )

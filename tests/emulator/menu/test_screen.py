@@ -18,7 +18,7 @@ from emulator.menu.evaluate import MenuEvaluator
 from emulator.menu.lanes import LANES
 from emulator.menu.load import DEFAULT, load_menu
 from emulator.menu.plan import HIGHEST
-from emulator.menu.screen import FIRST, MOST_CLAUSES, SECOND, bound, reduced
+from emulator.menu.screen import FIRST, MOST_CLAUSES, SECOND, Screen, bound, reduced
 from tests.emulator.menu.test_random import menus, random_events
 
 SAMPLE = Path(__file__).parents[3] / "simulation" / "sample"
@@ -59,7 +59,8 @@ def test_default_menu_on_committed_samples(name: str, threads: int, share: float
     assert np.bitwise_count(words).sum() == np.bitwise_count(expected).sum() > 500
 
 
-def test_limits_that_are_too_high_are_noticed() -> None:
+def screened_ttbar() -> tuple[Events, dict[str, np.ndarray], np.ndarray, MenuEvaluator, Screen]:
+    """tt̄ events with scores, their bits without a screen, and an evaluator with its screen."""
     menu = load_menu(DEFAULT)
     events = next(iter(open_events(SAMPLE / "ttbar.parquet").blocks()))
     scores = scores_for(menu, events.n)
@@ -67,6 +68,11 @@ def test_limits_that_are_too_high_are_noticed() -> None:
     evaluator = MenuEvaluator(menu)
     screen = evaluator.screen
     assert screen is not None
+    return events, scores, expected, evaluator, screen
+
+
+def test_limits_that_are_too_high_are_noticed() -> None:
+    events, scores, expected, evaluator, screen = screened_ttbar()
     for number in np.flatnonzero(screen.tests[:, 0] < 2 * len(screen.columns)):
         tests = screen.tests.copy()
         tests[number, 1] += 200
@@ -77,13 +83,7 @@ def test_limits_that_are_too_high_are_noticed() -> None:
 
 
 def test_columns_that_are_missing_are_noticed() -> None:
-    menu = load_menu(DEFAULT)
-    events = next(iter(open_events(SAMPLE / "ttbar.parquet").blocks()))
-    scores = scores_for(menu, events.n)
-    expected = every_crossing(menu)(events, scores)
-    evaluator = MenuEvaluator(menu)
-    screen = evaluator.screen
-    assert screen is not None
+    events, scores, expected, evaluator, screen = screened_ttbar()
     for name in ("mu.pt", "mu.charge", "eg.iso", "tau.phi", "jet.eta", "htt.et"):
         bit = 1 << list(evaluator.plan.columns).index(name)
         evaluator.screen = replace(screen, needs=screen.needs & ~bit)
