@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,11 @@ def crossings() -> Any:
     return np.concatenate(
         [corners, rng.integers(-1024, 1024, (2000, N_INPUTS)), rng.integers(-9, 9, (500, N_INPUTS))]
     )
+
+
+@pytest.fixture
+def quiet_frameworks() -> Iterator[None]:
+    """Frameworks warn about themselves and each other, and hls4ml prints."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

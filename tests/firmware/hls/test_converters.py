@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +21,7 @@ from firmware.hls.export import export_graph, import_project, write_project
 EVENTS = 1000
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # frameworks warn about themselves and each other
-        yield
+pytestmark = pytest.mark.usefixtures("quiet_frameworks")
 
 
 def _check(hls_model: Any, folder: Path, inputs: Any) -> list[Any]:
