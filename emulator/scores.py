@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -151,3 +152,78 @@ class Distribution:
     def maximum(self) -> int:
         """Largest raw value seen."""
         return (int(np.flatnonzero(self.counts)[-1]) + self.origin) << self.shift
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """Raw scores read from a file: arrays (n,) or (objects, n), types of those whose file tells them.
+
+    ``model``: name of the graph that computed them, ``first``: its first output, "" where the file does not say.
+    """
+
+    path: Path
+    arrays: Mapping[str, NDArray[np.integer[Any]]]
+    types: Mapping[str, str]
+    model: str = ""
+    first: str = ""
+
+    @property
+    def n(self) -> int:
+        """Crossings."""
+        return next((array.shape[-1] for array in self.arrays.values()), 0)
+
+
+def read_scores(path: str | Path) -> ScoreFile:
+    """Scores from parquet or npz, as ``open_writer`` writes them; files of other programs tell no types.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a column is not one integer, or a list of equally many, per crossing.
+    """
+    path = Path(path)
+    check_format(path)
+    try:
+        columns, note = _npz_columns(path) if path.suffix == ".npz" else _parquet_columns(path)
+        header = json.loads(note) if note else {}
+    except (OSError, ValueError, BadZipFile, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read scores: {error}", file=path) from error
+    if not isinstance(header, dict) or not isinstance(header.get("types", {}), dict):
+        raise InputError("cannot read scores: their description is damaged", file=path)
+    arrays = {name: _integers(values, path, name) for name, values in columns.items()}
+    lengths = {name: values.shape[-1] for name, values in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError("columns of different length", file=path, value=lengths)
+    text = {key: str(header.get(key, "")) for key in ("model", "first")}
+    return ScoreFile(path, arrays, header.get("types", {}), **text)
+
+
+def _parquet_columns(path: Path) -> tuple[dict[str, NDArray[Any]], bytes | str]:
+    table = pq.read_table(path)
+    columns = {}
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        if pa.types.is_fixed_size_list(column.type):
+            flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
+            columns[name] = np.ascontiguousarray(flat.reshape(-1, column.type.list_size).T)
+        else:
+            columns[name] = np.asarray(column.to_numpy(zero_copy_only=False))
+    return columns, (table.schema.metadata or {}).get(KEY, b"")
+
+
+def _npz_columns(path: Path) -> tuple[dict[str, NDArray[Any]], bytes | str]:
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: np.asarray(archive[name]) for name in archive.files}
+    note = str(arrays.pop(KEY.decode(), ""))
+    return {name: np.ascontiguousarray(array.T) for name, array in arrays.items()}, note
+
+
+def _integers(values: NDArray[Any], path: Path, name: str) -> NDArray[np.integer[Any]]:
+    if values.dtype.kind not in "iub" or values.ndim not in (1, 2):
+        raise InputError(
+            "scores are raw integers, one or a list of equally many per crossing",
+            file=path,
+            field=name,
+            value=f"{values.dtype}, {values.ndim} dimensions",
+        )
+    return values

@@ -106,9 +106,13 @@ def emulate(
     if output is None:
         run(lambda scores: None)
     else:
-        with open_writer(
-            output, types, {"model": graph.name, "graph": str(path), "input": str(source)}
-        ) as writer:
+        note = {
+            "model": graph.name,
+            "first": graph.outputs[0],  # what a menu's seed means that names the model alone
+            "graph": str(path),
+            "input": str(source),
+        }
+        with open_writer(output, types, note) as writer:
             run(writer.append)
     total = time.perf_counter() - started
     summary: dict[str, Any] = {

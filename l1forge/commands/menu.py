@@ -6,13 +6,16 @@ import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from emulator.menu.check import CheckResult
     from emulator.menu.compiled import Condition, Judge, Known
+
+EXIT_INCOMPLETE = 3
+"""Nothing disagrees, but not everything was compared. 1 is a disagreement, 2 bad input."""
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -43,28 +46,6 @@ def _judge(judge: JudgeName | None) -> Judge | None:
     return judge.value if judge else None
 
 
-def _scores(path: Path | None, declared: dict[str, str]) -> dict[str, Any]:
-    """Scores of a parquet file written by `l1forge emulate`, by column name; of the types ``declared``."""
-    if path is None:
-        return {}
-    import numpy as np
-    import pyarrow.parquet as pq
-
-    from emulator.errors import InputError
-    from emulator.fixed import FixedType
-    from emulator.models_in_path import check_score_type
-    from emulator.scores import KEY
-
-    try:
-        table = pq.read_table(path)
-        types = json.loads((table.schema.metadata or {}).get(KEY, "{}")).get("types", {})
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read scores: {error}", file=path) from error
-    for name in declared.keys() & types.keys():
-        check_score_type(name, declared[name], FixedType.parse(types[name]), path, name)
-    return {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
-
-
 @app.command()
 def check(
     menu: MenuArgument,
@@ -72,51 +53,77 @@ def check(
     allow: Annotated[
         Path | None, typer.Option(help="YAML list of documented disagreements: algorithm, reason, vectors.")
     ] = None,
-    scores: Annotated[Path | None, typer.Option(help="Raw model scores (parquet), a row a crossing.")] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Raw model scores, .parquet or .npz, one row per crossing.")
+    ] = None,
     judge: JudgeOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Ignore the list of official vectors known to be wrong.")
+    ] = False,
+    accept_unevaluated: Annotated[
+        bool,
+        typer.Option(
+            "--accept-unevaluated",
+            help="Exit code 0 also where the verdict is INCOMPLETE: seeds without scores, or FinOR differences "
+            "that these or documented disagreements explain.",
+        ),
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="List matching algorithms, too.")] = False,
     json_output: JsonOption = None,
 ) -> None:
     """Compare a menu's decisions with test vectors, bit by bit.
 
-    Exit code 1 on any disagreement that is not documented: in the menu's `known`, with `--allow`, or in
-    the list of official test vectors that are known to be wrong (emulator/menu/known.yaml).
+    Verdicts and exit codes: PASS 0; FAIL 1, a disagreement that is documented neither in the menu's `known`
+    nor with `--allow` nor in the list of official test vectors that are known to be wrong
+    (emulator/menu/known.yaml); INCOMPLETE 3, no such disagreement, but seeds could not be evaluated or the
+    FinOR differs because of them or of documented disagreements (`--accept-unevaluated`: 0).
 
     Examples:
 
     `l1forge menu check menu.xml TestVector.txt`
 
     `l1forge menu check menu.json data.txt --allow known.yaml --all`
+
+    `l1forge menu check menu.yaml v.txt --scores scores.parquet`: from `l1forge emulate MODEL v.txt -o ...`
     """
     from emulator.atomic import write_text
-    from emulator.menu.check import check_menu
+    from emulator.errors import InputError
+    from emulator.menu.check import FAIL, INCOMPLETE, check_menu
     from emulator.menu.load import KNOWN_VECTORS, load_menu
     from emulator.menu.yaml_menu import read_known
     from emulator.menu.yaml_tree import read_yaml
     from l1forge.outputs import check_outputs
+    from l1forge.score_files import menu_scores
 
-    check_outputs(json_output, inputs=[menu, *vectors])
+    check_outputs(json_output, inputs=[menu, *vectors, *([scores] if scores else [])])
     compiled = load_menu(menu, _judge(judge))
     known: tuple[Known, ...] = () if strict else read_known(read_yaml(KNOWN_VECTORS))
     if allow:
         known += read_known(read_yaml(allow))
-    values = _scores(scores, compiled.score_types)
+    if scores and len(vectors) > 1:
+        raise InputError(
+            "goes with one test-vector file",
+            file=scores,
+            field="--scores",
+            remedy="check the files one by one",
+        )
+    values = menu_scores(scores, compiled) if scores else {}
     results = [check_menu(compiled, path, known, values) for path in vectors]
     for result in results:
-        _print_check(result, everything)
+        _print_check(result, everything, accept_unevaluated)
     if json_output:
-        write_text(json_output, json.dumps([asdict(result) for result in results], indent=1) + "\n")
-    if not all(result.passed for result in results):
+        write_text(json_output, json.dumps([result.to_dict() for result in results], indent=1) + "\n")
+    verdicts = {result.verdict for result in results}
+    if FAIL in verdicts:
         raise typer.Exit(1)
+    if INCOMPLETE in verdicts and not accept_unevaluated:
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _print_check(result: CheckResult, everything: bool) -> None:
+def _print_check(result: CheckResult, everything: bool, accepted: bool) -> None:
     from rich.table import Table
 
-    from emulator.menu.check import KNOWN, MATCH, MISMATCH, UNSCORED
+    from emulator.menu.check import INCOMPLETE, KNOWN, MATCH, MISMATCH, UNSCORED
     from models.console import Console
 
     console = Console()
@@ -144,7 +151,12 @@ def _print_check(result: CheckResult, everything: bool) -> None:
     parts.append(f"FinOR {agree}/{result.crossings}")
     if result.undefined_bits:
         parts.append(f"bits set but not in the menu: {', '.join(map(str, result.undefined_bits))}")
-    console.print(("PASS" if result.passed else "FAIL") + ": " + "; ".join(parts), highlight=False)
+    for note in result.notes:
+        console.print(f"[yellow]note:[/] {note}", highlight=False)
+    verdict = result.verdict
+    if verdict == INCOMPLETE:
+        verdict += " (accepted)" if accepted else " (exit code 3; --accept-unevaluated accepts this)"
+    console.print(f"{verdict}: {'; '.join(parts)}", highlight=False)
 
 
 @app.command("compile")

@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from emulator.errors import InputError
 from emulator.events.test_vectors import write_test_vectors
 from emulator.fixed import FixedType
-from emulator.menu.check import KNOWN, MISMATCH, UNSCORED, check_menu
+from emulator.menu.check import FAIL, INCOMPLETE, KNOWN, MISMATCH, UNSCORED, check_menu
 from emulator.menu.compiled import Known, load_compiled
 from emulator.menu.evaluate import MenuEvaluator, finor
 from emulator.menu.load import load_menu
@@ -53,13 +55,17 @@ def _vectors(path: Path, menu_file: Path, flip: tuple[int, int] | None = None) -
 
 def test_agreement(menu_file: Path, tmp_path: Path) -> None:
     vectors = _vectors(tmp_path / "v.txt", menu_file)
+    scores = {"vae": np.zeros(12, np.int64)}
+    assert check_menu(load_menu(menu_file), vectors, scores=scores).passed
     result = check_menu(load_menu(menu_file), vectors)
-    assert result.passed
-    assert result.count(UNSCORED) == 1
-    run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--all"])
-    assert run.exit_code == 0
-    assert "2/3 algorithms match" in run.output
-    assert "1 not evaluated" in run.output
+    assert (result.verdict, result.passed, result.count(UNSCORED)) == (INCOMPLETE, False, 1)
+    for options, code, verdict in (
+        ([], 3, "INCOMPLETE (exit code 3; --accept-unevaluated accepts this): "),
+        (["--accept-unevaluated"], 0, "INCOMPLETE (accepted): "),
+    ):
+        run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--all", *options])
+        assert run.exit_code == code
+        assert f"{verdict}2/3 algorithms match; 1 not evaluated; FinOR 12/12" in run.output
 
 
 @pytest.mark.parametrize("bit", [3, 200])
@@ -77,7 +83,7 @@ def test_one_flipped_bit_is_noticed(menu_file: Path, tmp_path: Path, bit: int) -
 def test_bit_without_algorithm_is_noticed(menu_file: Path, tmp_path: Path) -> None:
     vectors = _vectors(tmp_path / "v.txt", menu_file, (2, 77))
     result = check_menu(load_menu(menu_file), vectors)
-    assert not result.passed
+    assert result.verdict == FAIL
     assert result.undefined_bits == (77,)
 
 
@@ -88,21 +94,85 @@ def test_wrong_finor_is_noticed(menu_file: Path, tmp_path: Path) -> None:
     vectors.write_text("\n".join(rows) + "\n")
     result = check_menu(load_menu(menu_file), vectors)
     assert result.finor_differences == 1
-    assert not result.passed
+    assert result.verdict == FAIL
+
+
+def test_finor_that_only_a_seed_without_scores_explains_is_not_a_pass(
+    menu_file: Path, tmp_path: Path
+) -> None:
+    """The file's L1_AD fires where nothing else does: not wrong, but not compared either."""
+    vectors = _vectors(tmp_path / "v.txt", menu_file, (0, 511))  # the jet of crossing 0 is below 30 GeV
+    result = check_menu(load_menu(menu_file), vectors)
+    assert (result.finor_differences, result.finor_documented, result.verdict) == (1, True, INCOMPLETE)
+    scores = {"vae": np.arange(12) == 0}
+    assert check_menu(load_menu(menu_file), vectors, scores={"vae": scores["vae"] * 5}).verdict == "PASS"
+
+
+def test_finor_that_a_documented_seed_explains_is_its_own_verdict(menu_file: Path, tmp_path: Path) -> None:
+    vectors = _vectors(tmp_path / "v.txt", menu_file, (0, 3))
+    known = Known(algorithm="L1_SingleJet30", reason="bit was flipped")
+    result = check_menu(load_menu(menu_file), vectors, [known], {"vae": np.zeros(12, np.int64)})
+    assert (result.count(KNOWN), result.finor_differences, result.verdict) == (1, 1, INCOMPLETE)
+
+
+def test_a_seed_that_was_not_evaluated_is_not_in_our_finor(menu_file: Path, tmp_path: Path) -> None:
+    """NOT of a score that is not given would be true everywhere."""
+    menu_file.write_text(SEEDS.replace("SCORE(vae) >= 5", "NOT (SCORE(vae) >= 5)"))
+    vectors = _vectors(tmp_path / "v.txt", menu_file, (0, 511))  # the file's bit of crossing 0 is 0
+    result = check_menu(load_menu(menu_file), vectors)
+    assert (result.finor_differences, result.verdict) == (1, INCOMPLETE)  # crossing 1: only this seed
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"vae": np.zeros(12, np.int32), "vea": np.zeros(12, np.int32)}, "no such score (got 'vea')"),
+        ({"AD": np.zeros(12, np.int32)}, "it uses vae"),
+        ({"vae": np.zeros(11, np.int32)}, "12 crossings, but scores of 11"),
+        ({"vae": np.zeros(12)}, "scores are raw integers"),
+        ({}, "no columns"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["parquet", "npz"])
+def test_scores_that_do_not_belong_to_the_menu(
+    columns: dict[str, np.ndarray], message: str, ending: str, menu_file: Path, tmp_path: Path
+) -> None:
+    vectors, path = _vectors(tmp_path / "v.txt", menu_file), tmp_path / f"s.{ending}"
+    if ending == "npz":
+        np.savez(path, **columns)
+    else:
+        pq.write_table(pa.table(columns), path)
+    run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--scores", str(path)])
+    assert isinstance(run.exception, InputError)
+    assert message in str(run.exception)
+
+
+def test_scores_as_emulate_writes_them(menu_file: Path, tmp_path: Path) -> None:
+    """Their columns are the model's outputs: the first one is what the model's name alone means."""
+    vectors = _vectors(tmp_path / "v.txt", menu_file)
+    outputs = {"score": (FixedType.parse("ufixed<18,14>"), 1)}
+    for first, code in (("score", 0), ("other", None)):
+        with open_writer(tmp_path / "s.parquet", outputs, {"model": "vae", "first": first}) as writer:
+            writer.append({"score": np.zeros(12, np.int32)})
+        run = CliRunner().invoke(
+            app, ["check", str(menu_file), str(vectors), "--scores", str(tmp_path / "s.parquet")]
+        )
+        assert run.exit_code == code if code is not None else isinstance(run.exception, InputError)
 
 
 def test_documented_disagreement_passes(menu_file: Path, tmp_path: Path) -> None:
     vectors = _vectors(tmp_path / "data_v.txt", menu_file, (7, 3))
     known = Known(algorithm="L1_Single*", reason="bit was flipped", vectors="data*")
-    result = check_menu(load_menu(menu_file), vectors, [known])
+    scores = {"vae": np.zeros(12, np.int64)}
+    result = check_menu(load_menu(menu_file), vectors, [known], scores)
     assert result.passed
     assert result.count(KNOWN) == 1
     elsewhere = known.model_copy(update={"vectors": "simulation*"})
-    assert not check_menu(load_menu(menu_file), vectors, [elsewhere]).passed
+    assert check_menu(load_menu(menu_file), vectors, [elsewhere], scores).verdict == FAIL
     allow = tmp_path / "allow.yaml"
     allow.write_text("- {algorithm: L1_SingleJet30, reason: bit was flipped}\n")
     run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--allow", str(allow)])
-    assert run.exit_code == 0
+    assert run.exit_code == 3  # L1_AD has no scores
     assert "1 known" in run.output
 
 
@@ -111,7 +181,7 @@ def test_official_vectors_known_to_be_wrong(menu_file: Path, tmp_path: Path) -> 
     name = "L1_CDC_SingleMu_3_er1p2_TOP120_DPHI2p618_3p142"
     menu_file.write_text(SEEDS.replace("L1_SingleJet30", name))
     for vectors, options, code in (
-        ("x_data.txt", [], 0),
+        ("x_data.txt", [], 3),  # L1_AD has no scores
         ("x_data.txt", ["--strict"], 1),
         ("x_ttbar.txt", [], 1),
     ):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emulator.menu.bench import measure
-from emulator.menu.check import MATCH, UNSCORED, check_menu, read_orbit
+from emulator.menu.check import INCOMPLETE, MATCH, PASS, UNSCORED, check_menu, read_orbit
 from emulator.menu.compiled import load_compiled
 from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
 from emulator.menu.load import KNOWN_VECTORS, load_menu
@@ -35,7 +35,7 @@ def test_official_vectors(vectors: Path) -> None:
     path = _menu_of(vectors)
     menu = convert(path) if path.suffix == ".json" else load_menu(path)
     result = check_menu(menu, vectors, read_known(read_yaml(KNOWN_VECTORS)))
-    assert result.passed
+    assert result.verdict == (INCOMPLETE if "2024" in vectors.name else PASS)  # its 5 AXO seeds: no scores
     others = [item for item in result.algorithms if item.status not in (MATCH, UNSCORED)]
     assert [item.name for item in others] == ([CDC] if fnmatch(vectors.name, "*2024*data*") else [])
     assert result.count(UNSCORED) == (5 if "2024" in vectors.name else 0)
@@ -45,7 +45,8 @@ def test_official_vectors(vectors: Path) -> None:
 def test_committed_piece_of_the_2024_menu_and_its_vectors() -> None:
     """385 algorithms on 120 crossings of tt̄; shorter than an orbit, yet its ends are neighbours."""
     result = check_menu(load_compiled(DATA / "collisions2024.json"), DATA / "ttbar_120.txt")
-    assert result.passed
+    assert result.verdict == INCOMPLETE  # for want of scores, nothing else
+    assert result.finor_differences == 0
     assert (result.count(MATCH), result.count(UNSCORED)) == (385, 5)
     compared = [item for item in result.algorithms if item.status == MATCH]
     assert sum(item.expected > 0 for item in compared) == 231
