@@ -156,9 +156,9 @@ class Distribution:
 
 @dataclass(frozen=True)
 class ScoreFile:
-    """Raw scores read from a file: arrays (n,) or (objects, n), types of those whose file tells them.
+    """Raw scores of a file: arrays (n,) or (objects, n), and the types that the file tells.
 
-    ``model``: name of the graph that computed them, ``first``: its first output, "" where the file does not say.
+    ``model``: name of the graph that computed them, ``first``: its first output; "" if not told.
     """
 
     path: Path

@@ -32,12 +32,13 @@ def open_stream(
     signal: Injection | None = None,
     noise: Noise | None = None,
     repeat: bool = True,
+    keep: bool = False,
 ) -> tuple[Stream, EventSource]:
     """The stream that ``path`` gives, and the source behind it; ``columns`` that it lacks are left out.
 
     Files with BX numbers (test vectors, pattern files) and standard input (``-``, test-vector rows) are
     replayed as they are, files again and again if ``repeat``. All others fill the colliding crossings
-    of ``scheme``.
+    of ``scheme``. ``keep``: carry everything that the file has, also bits that no field holds.
 
     Raises
     ------
@@ -45,7 +46,10 @@ def open_stream(
         If the file cannot be used, or its BX numbers are not consecutive from 0.
     """
     source = _standard_input() if path == STANDARD_INPUT else open_events(path)
-    wanted = source.columns if columns is None else source.has(columns)
+    if keep:
+        wanted: tuple[str, ...] = (*source.columns, *source.optional)
+    else:
+        wanted = source.columns if columns is None else source.has(columns)
     if "bx" not in source.columns:
         return FilledStream(source, wanted, scheme, seed, signal, noise), source
     if signal is not None:

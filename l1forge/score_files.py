@@ -39,7 +39,7 @@ def menu_scores(path: Path, menu: CompiledMenu, left_out: Iterable[str] = ()) ->
             file=path,
             field="scores",
             value=", ".join(unknown) or "no columns",
-            remedy=f"it uses {', '.join(wanted) or 'none'}: leave other columns out (l1forge emulate --score)",
+            remedy=f"it uses {', '.join(wanted) or 'none'}; leave other columns out (emulate --score)",
         )
     found: dict[str, Any] = {}
     for column, name in names.items():
@@ -66,7 +66,7 @@ def _name(column: str, file: ScoreFile, wanted: Iterable[str]) -> str | None:
 
 
 def _check_range(scores: Mapping[str, Any], declared: Mapping[str, str], path: Path) -> None:
-    """Demand that the integers are possible ones of the declared types, which another program may not tell."""
+    """Demand integers that the declared types can hold: files of other programs tell no types."""
     from emulator.fixed import FixedType
 
     for name, values in scores.items():

@@ -11,8 +11,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, SUMS, Events
-from emulator.events.words import pack, unpack
+from emulator.events.objects import (
+    COLLECTIONS,
+    COLUMNS,
+    EXTRA_COLUMNS,
+    SPARE,
+    SPARE_WORDS,
+    SUMS,
+    Events,
+    layout_of,
+)
+from emulator.events.words import pack, spare_rows, unassigned_bits, unpack
 
 FRAMES = 9
 LINKS: tuple[tuple[str, ...], ...] = (
@@ -61,6 +70,7 @@ def from_frames(frames: NDArray[np.uint64]) -> Events:
     n = frames.shape[1]
     halves = np.ascontiguousarray(frames).view(np.uint32).astype(np.uint64)
     columns: dict[str, NDArray[np.generic]] = {}
+    spare = np.zeros((layout_of(SPARE)[0], n), np.uint32)
     for number, names in enumerate(LINKS):
         half = 0
         for name in names:
@@ -70,7 +80,10 @@ def from_frames(frames: NDArray[np.uint64]) -> Events:
             slots = COLLECTIONS[name].slots if name in COLLECTIONS else EXTRA_COLUMNS[name][0]
             words = part[0::2] | part[1::2] << np.uint64(32) if size == 2 * slots else part
             columns.update(_columns(name, np.ascontiguousarray(words)))
-    return Events(columns, n)
+            if name in SPARE_WORDS:
+                unassigned = np.uint64(unassigned_bits(COLLECTIONS[name]))
+                spare[spare_rows(name)] = (words & unassigned).astype(np.uint32)
+    return Events({**columns, SPARE: spare}, n)
 
 
 def _columns(name: str, words: NDArray[np.uint64]) -> Mapping[str, NDArray[np.generic]]:
@@ -80,4 +93,4 @@ def _columns(name: str, words: NDArray[np.uint64]) -> Mapping[str, NDArray[np.ge
 
 
 COLUMN_NAMES = (*COLUMNS, *EXTRA_COLUMNS)
-"""What a pattern file holds: everything."""
+"""What a pattern file holds: everything; the bits that no field holds only if asked for."""

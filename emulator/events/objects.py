@@ -56,6 +56,14 @@ class Collection:
                 return field
         raise KeyError(f"{self.name} has no field {name!r}: it has {', '.join(f.name for f in self.fields)}")
 
+    @property
+    def unassigned(self) -> int:
+        """Mask of the word's bits that no field holds."""
+        used = 0
+        for field in self.fields:
+            used |= ((1 << field.width) - 1) << field.low
+        return ((1 << self.word_bits) - 1) & ~used
+
 
 _CALO_PHI = 2 * math.pi / CALO_PHI_BINS
 _MUON_PHI = 2 * math.pi / MUON_PHI_BINS
@@ -119,6 +127,9 @@ COLUMNS: Mapping[str, tuple[int, Field]] = {
 }
 """``"mu.pt" -> (8, Field)`` for every column of the in-memory form."""
 
+SPARE_WORDS: tuple[str, ...] = tuple(name for name, c in COLLECTIONS.items() if c.unassigned)
+"""Collections whose words have bits that no field holds, in the order of the column ``spare``."""
+
 EXTRA_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
     "bx": (1, np.dtype(np.int16)),  # bunch crossing within the orbit, 0 .. 3563
     "link": (6, np.dtype(np.uint32)),  # link-11 words of the test vectors
@@ -128,13 +139,24 @@ EXTRA_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
 }
 """Columns that are not object fields; present only where the source has them."""
 
+SPARE = "spare"
+"""Column of the bits that no field holds, in their places of the words of ``SPARE_WORDS``, uint32.
+
+Read only if asked for by name, so that words can be written as they came.
+"""
+
+_OTHER_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
+    **EXTRA_COLUMNS,
+    SPARE: (sum(COLLECTIONS[name].slots for name in SPARE_WORDS), np.dtype(np.uint32)),
+}
+
 
 _OBJECT_DTYPE: np.dtype[np.generic] = np.dtype(np.int16)
 
 
 def layout_of(name: str) -> tuple[int, np.dtype[np.generic]]:
     """Slots and dtype of an in-memory column; KeyError if there is no such column."""
-    return (COLUMNS[name][0], np.dtype(np.int16)) if name in COLUMNS else EXTRA_COLUMNS[name]
+    return (COLUMNS[name][0], np.dtype(np.int16)) if name in COLUMNS else _OTHER_COLUMNS[name]
 
 
 def spaced(n: int, dtype: np.dtype[np.generic]) -> int:
@@ -171,8 +193,8 @@ class Events(Mapping[str, NDArray[np.generic]]):
         for name, array in columns.items():
             if name in COLUMNS:
                 slots, dtype = COLUMNS[name][0], _OBJECT_DTYPE
-            elif name in EXTRA_COLUMNS:
-                slots, dtype = EXTRA_COLUMNS[name]
+            elif name in _OTHER_COLUMNS:
+                slots, dtype = _OTHER_COLUMNS[name]
             else:
                 raise ValueError(f"unknown column {name!r}")
             if array.shape != (slots, n):
@@ -194,7 +216,7 @@ class Events(Mapping[str, NDArray[np.generic]]):
             return self._columns[name]
         if name in COLUMNS:
             return np.zeros((COLUMNS[name][0], self.n), np.int16)
-        slots, dtype = EXTRA_COLUMNS[name]
+        slots, dtype = _OTHER_COLUMNS[name]
         return np.zeros((slots, self.n), dtype)
 
     def select(self, index: slice | NDArray[np.bool_] | NDArray[np.integer]) -> Events:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.events.blocks import BLOCK_SIZE, choose_columns, rechunk
 from emulator.events.links import COLUMN_NAMES, FRAMES, LINKS, from_frames, to_frames
-from emulator.events.objects import Events
+from emulator.events.objects import SPARE, Events
 from emulator.events.patterns import (
     CARRIED,
     CHUNK,
@@ -76,7 +76,7 @@ def read_pattern(
         Wrong number of links, links that are not valid together, or a packet that is not nine frames.
     """
     notes = Counter() if notes is None else notes
-    wanted = choose_columns(columns, COLUMN_NAMES, path)
+    wanted = choose_columns(columns, COLUMN_NAMES if columns is None else (*COLUMN_NAMES, SPARE), path)
     yield from rechunk(_crossings(path, wanted, notes), block)
 
 
@@ -110,6 +110,8 @@ def _crossings(path: str | Path, wanted: tuple[str, ...], notes: Counter[str]) -
             frames = kept[: whole * FRAMES].T.reshape(len(LINKS), whole, FRAMES)
             kept = kept[whole * FRAMES :]
             events = from_frames(frames)
+            if SPARE not in wanted and (extra := int(np.count_nonzero(events[SPARE]))):
+                notes["words with bits outside the known fields"] += extra
             yield Events({name: events[name] for name in wanted}, whole)
     if kept.shape[0]:
         notes["frames of a crossing that breaks off, dropped"] += kept.shape[0]

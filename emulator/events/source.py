@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from emulator.errors import InputError
 from emulator.events import adc2021, nanoaod, parquet, test_vectors
 from emulator.events.blocks import BLOCK_SIZE
+from emulator.events.foreign import refuse_foreign
 from emulator.events.links import COLUMN_NAMES as LINK_COLUMNS
-from emulator.events.objects import Events
+from emulator.events.objects import SPARE, Events
 from emulator.events.pattern_events import read_pattern
 from emulator.events.patterns import sniff_pattern
 
@@ -40,6 +41,10 @@ class EventSource:
     notes: Counter[str] = field(default_factory=Counter)
     block_size: int = BLOCK_SIZE
     """Crossings in a block if nothing else is asked for."""
+    optional: tuple[str, ...] = ()
+    """Columns that are read only if asked for by name: the bits that no field holds."""
+    row_columns: int | None = None
+    """Of test vectors: columns of a row, 60 or 48."""
 
     def blocks(self, columns: Iterable[str] | None = None, block_size: int | None = None) -> Iterator[Events]:
         """Stream blocks of ``block_size`` crossings with ``columns`` (None: all); the last may be shorter.
@@ -75,23 +80,22 @@ def open_events(path: str | Path, bx: int = 0) -> EventSource:
         raise InputError("is a folder", file=path, remedy="name an event file")
     try:
         with path.open("rb") as file:
-            head = file.read(4096)
+            head = file.read(1 << 16)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=path, remedy="check the name") from error
     if not head:
         raise InputError("is empty", file=path, remedy="write or copy it again")
-    if head.startswith(b"\x1f\x8b"):
-        raise InputError("is compressed with gzip", file=path, remedy="gunzip it first")
     if head.startswith(b"PAR1"):
         return _parquet(path)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return _adc2021(path)
     if head.startswith(b"root"):
         return _nanoaod(path, bx)
-    if test_vectors.sniff_columns(head.lstrip().split(b"\n", 1)[0]):
+    if test_vectors.sniff_columns(test_vectors.first_row(head)[1]):
         return _test_vectors(path, head)
     if pattern := sniff_pattern(head.decode("latin-1")):
         return _pattern(path, pattern)
+    refuse_foreign(head, path)
     raise InputError(
         "not a known event format",
         file=path,
@@ -151,13 +155,13 @@ def _nanoaod(path: Path, bx: int) -> EventSource:
 
 
 def _test_vectors(path: Path, head: bytes) -> EventSource:
-    empty = head[: len(head) - len(head.lstrip())]
-    columns = test_vectors.sniff_columns(head[len(empty) :].split(b"\n", 1)[0])
+    line, row = test_vectors.first_row(head)
+    columns = test_vectors.sniff_columns(row)
     if columns not in (test_vectors.FULL, test_vectors.EARLY):
         raise InputError(
             f"a test-vector row needs {test_vectors.FULL} or {test_vectors.EARLY} columns",
             file=path,
-            field=f"line {1 + empty.count(test_vectors.NEWLINE)}",
+            field=f"line {line}",
             value=columns,
         )
     notes: Counter[str] = Counter()
@@ -169,6 +173,8 @@ def _test_vectors(path: Path, head: bytes) -> EventSource:
         None,
         lambda wanted, block: test_vectors.read_test_vectors(path, wanted, block, notes),
         notes=notes,
+        optional=(SPARE,),
+        row_columns=columns,
     )
 
 
@@ -182,4 +188,5 @@ def _pattern(path: Path, format_name: str) -> EventSource:
         None,
         lambda columns, block: read_pattern(path, columns, block, notes),
         notes=notes,
+        optional=(SPARE,),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from emulator.atomic import atomic_path
 from emulator.errors import InputError
 from emulator.events.blocks import BLOCK_SIZE, choose_columns, rechunk
+from emulator.events.foreign import BOM, refuse_foreign
 from emulator.events.hex_rows import format_rows, parse_rows
-from emulator.events.objects import COLLECTIONS, COLUMNS, SUMS, Events
-from emulator.events.words import pack, unassigned_bits, unpack
+from emulator.events.objects import COLLECTIONS, COLUMNS, SPARE, SPARE_WORDS, SUMS, Events, layout_of
+from emulator.events.words import pack, spare_rows, unassigned_bits, unpack
 from emulator.filling import ORBIT
 
 MINIMUM_ROWS = 10
@@ -26,6 +28,9 @@ MINIMUM_ROWS = 10
 NEWLINE = b"\n"
 PIECE = 1 << 22
 """Bytes read at once: about 5000 rows."""
+
+COMMENT = re.compile(rb"^[ \t]*(?:#|//|--)[^\n]*", re.MULTILINE)
+"""A line that is no row. Official files have none, but people and other programs add some."""
 
 FULL, EARLY = 60, 48
 """Columns since the 2016 energy sums, and before."""
@@ -80,6 +85,12 @@ def sniff_columns(first_line: bytes) -> int:
     return len(tokens) if looks else 0
 
 
+def first_row(head: bytes) -> tuple[int, bytes]:
+    """Number of the first line that is neither empty nor a comment, from 1, and that line."""
+    lines = COMMENT.sub(b"", head.removeprefix(BOM)).split(b"\n")
+    return next(((number, line) for number, line in enumerate(lines, 1) if line.strip()), (1, b""))
+
+
 def read_test_vectors(
     path: str | Path,
     columns: Iterable[str] | None = None,
@@ -89,14 +100,15 @@ def read_test_vectors(
     """Stream a test-vector file. Rows must be whole and their BX numbers consecutive, from 0, modulo 3564.
 
     Files of several orbits are read to the end; a single, partial orbit needs at least 10 rows. Words with
-    bits that no field holds are counted in ``notes``.
+    bits that no field holds are counted in ``notes``, or kept as the column ``spare`` if ``columns`` has it.
+    A byte-order mark and lines that begin with ``#``, ``//`` or ``--`` are passed over, the latter counted.
 
     Raises
     ------
     InputError
-        With line and column of the first character that does not fit.
+        With line and column of the first character that does not fit, or what else the file is.
     """
-    with Path(path).open("rb") as stream:
+    with _opened(path) as stream:
         rows = 0
         for events in rechunk(parse_stream(stream, path, columns, block, notes), block):
             rows += events.n
@@ -109,6 +121,13 @@ def read_test_vectors(
             yield events
         if rows == 0:
             raise InputError("no crossings", file=path, remedy=f"one orbit of {ORBIT} rows is expected")
+
+
+def _opened(path: str | Path) -> BufferedReader:
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path, remedy="check the name") from error
 
 
 def parse_stream(
@@ -124,11 +143,14 @@ def parse_stream(
     With ``keep_whole_rows`` a last row that was broken off is dropped and counted in ``notes``.
     """
     notes = Counter() if notes is None else notes
-    pending = b""
+    pending, started = b"", False
     wanted: tuple[str, ...] = ()
     layout, digits, line, expected = 0, np.empty(0, np.int64), 1, 0
     while True:
         piece = stream.read1(PIECE)
+        if not started and piece:
+            refuse_foreign(piece, path, only_text=True)
+            piece, started = piece.removeprefix(BOM) or NEWLINE, True
         text = pending + piece
         if piece:
             cut = text.rfind(b"\n") + 1
@@ -136,15 +158,12 @@ def parse_stream(
         elif keep_whole_rows and text:
             notes["rows broken off, dropped"] += 1
             text = b""
+        text = _without_comments(text, notes)
         if text.strip():
             if layout == 0:
-                layout = sniff_columns(text.lstrip().split(b"\n", 1)[0])
-                if layout not in (FULL, EARLY):
-                    field = f"line {line + _lines_of_rows(text)[0]}"
-                    raise InputError(
-                        f"a row needs {FULL} or {EARLY} columns", file=path, field=field, value=layout
-                    )
-                wanted = choose_columns(columns, column_names(layout), path)
+                layout = _layout(text, path, line)
+                offered = column_names(layout)
+                wanted = choose_columns(columns, offered if columns is None else (*offered, SPARE), path)
                 digits = _digit_counts(layout)
             words = _parse_rows(text, digits, layout, path, line)
             _check_bx(words[0], expected, path, text, line)
@@ -154,6 +173,33 @@ def parse_stream(
         line += text.count(b"\n")
         if not piece:
             return
+
+
+def _without_comments(text: bytes, notes: Counter[str]) -> bytes:
+    """Comment lines made empty, so that line numbers stay."""
+    if not any(mark in text for mark in (b"#", b"//", b"--")):
+        return text
+    text, count = COMMENT.subn(b"", text)
+    if count:
+        notes["comment lines, passed over"] += count
+    return text
+
+
+def _layout(text: bytes, path: str | Path, line: int) -> int:
+    number, row = first_row(text)
+    layout = sniff_columns(row)
+    if layout in (FULL, EARLY):
+        return layout
+    field = f"line {line + number - 1}"
+    if layout:
+        raise InputError(f"a row needs {FULL} or {EARLY} columns", file=path, field=field, value=layout)
+    raise InputError(
+        "not a test-vector row",
+        file=path,
+        field=field,
+        value=row.strip()[:40].decode("latin-1"),
+        remedy="a row begins with the BX number, 4 decimal digits, and 16 hexadecimal digits of a muon",
+    )
 
 
 def _parse_rows(
@@ -211,6 +257,9 @@ def _to_events(
     columns: dict[str, NDArray[np.generic]] = {}
     if "bx" in wanted:
         columns["bx"] = words[:1].astype(np.int16)
+    spare = np.zeros((layout_of(SPARE)[0] if SPARE in wanted else 0, n), np.uint32)
+    if SPARE in wanted:
+        columns[SPARE] = spare
     row = 1
     for group in groups(layout):
         size = group.count * group.words
@@ -218,8 +267,10 @@ def _to_events(
         row += size
         if group.name in COLLECTIONS:
             collection = COLLECTIONS[group.name]
-            extra = int(np.count_nonzero(part & np.uint64(unassigned_bits(collection))))
-            if extra:
+            left = part & np.uint64(unassigned_bits(collection))
+            if SPARE in wanted and group.name in SPARE_WORDS:
+                spare[spare_rows(group.name)][: group.count] = left
+            elif extra := int(np.count_nonzero(left)):
                 notes[f"{group.name} words with bits outside the known fields"] += extra
             if any(name.startswith(f"{group.name}.") for name in wanted):
                 full = np.zeros((collection.slots, n), np.uint64)

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import COLLECTIONS, Collection, Events
+from emulator.events.objects import COLLECTIONS, SPARE, SPARE_WORDS, Collection, Events
 
 
 def pack(events: Events, name: str) -> NDArray[np.uint64]:
-    """Words of one collection, shape (slots, n), uint64; fields the events do not have are 0."""
+    """Words of one collection, shape (slots, n), uint64; fields the events do not have are 0.
+
+    Bits that no field holds come from the column ``spare``, if the events have it.
+    """
     collection = COLLECTIONS[name]
     words = np.zeros((collection.slots, events.n), np.uint64)
     for field in collection.fields:
@@ -19,7 +22,16 @@ def pack(events: Events, name: str) -> NDArray[np.uint64]:
         if column in events:
             value = events[column].astype(np.int64).view(np.uint64) & np.uint64((1 << field.width) - 1)
             words |= value << np.uint64(field.low)
+    if SPARE in events and name in SPARE_WORDS:
+        words |= events[SPARE][spare_rows(name)].astype(np.uint64)
     return words
+
+
+def spare_rows(name: str) -> slice:
+    """Rows of the column ``spare`` that belong to a collection of ``SPARE_WORDS``."""
+    before = SPARE_WORDS[: SPARE_WORDS.index(name)]
+    first = sum(COLLECTIONS[other].slots for other in before)
+    return slice(first, first + COLLECTIONS[name].slots)
 
 
 def unpack(words: NDArray[np.uint64], name: str) -> Mapping[str, NDArray[np.int16]]:
@@ -35,7 +47,4 @@ def unpack(words: NDArray[np.uint64], name: str) -> Mapping[str, NDArray[np.int1
 
 def unassigned_bits(collection: Collection) -> int:
     """Mask of the word's bits that no field holds."""
-    used = 0
-    for field in collection.fields:
-        used |= ((1 << field.width) - 1) << field.low
-    return ((1 << collection.word_bits) - 1) & ~used
+    return collection.unassigned

@@ -17,7 +17,7 @@ from emulator.menu.limits import compile_limit
 from emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES, SIGNALS
 from emulator.menu.requirements import LegCompiler
 from emulator.menu.scales import Scales
-from emulator.menu.scores import ScoreType, score_limits
+from emulator.menu.scores import ScoreType, network_type, score_limits
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def build_menu(source: MenuSource) -> CompiledMenu:
         judge=source.judge,
         conditions=builder.conditions,
         algorithms=tuple(sorted(algorithms, key=lambda a: a.index)),
-        score_types={name: str(declared.type) for name, declared in source.scores.items()},
+        score_types={name: str(declared.type) for name, declared in source.scores.items()} | builder.implied,
         known=source.known,
         notes=tuple(builder.notes),
     )
@@ -93,6 +93,8 @@ class _Builder:
         self.source = source
         self.conditions: dict[str, Condition] = {}
         self.notes: list[str] = []
+        self.implied: dict[str, str] = {}
+        """Types of the scores of network objects."""
         self._names: dict[Condition, str] = {}
 
     def add(self, condition: Condition, prefix: str) -> str:
@@ -173,6 +175,9 @@ class _SeedCompiler:
         model = f"{node.name.lower()}_{cuts['MODEL'].data.strip()}" if "MODEL" in cuts else node.name.lower()
         if score.minimum != int(score.minimum):
             raise self.error("score thresholds of networks are integers", node.column, value=score.minimum)
+        declared = self.builder.source.scores.get(model)
+        implied = network_type(node.name, model, declared, self.seed.place, node.column)
+        self.builder.implied[model] = str(implied)
         return compiled.Score(score=model, bx=node.bx, lower=int(score.minimum))
 
     def value(self, node: ObjectNode) -> Condition:

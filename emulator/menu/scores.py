@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,6 +17,38 @@ class ScoreType:
 
     type: FixedType
     physical: bool = False
+
+
+NETWORK_TYPES: Mapping[str, FixedType] = {
+    name: FixedType.parse("ufixed<18,14>") for name in ("AXO", "ADT", "TOPO")
+}
+"""What the raw thresholds of the menu's network objects count: 18 bits, 1/16 each (docs/menu.md).
+
+CICADA is not among them: its score is read from the link words, no model computes it here.
+"""
+
+
+def network_type(
+    network: str, model: str, declared: ScoreType | None, place: Place, column: int
+) -> FixedType:
+    """The type that an object such as AXO implies for the score of its ``model``.
+
+    Raises
+    ------
+    InputError
+        If the menu declares the score with another width, sign or binary point.
+    """
+    implied = NETWORK_TYPES[network]
+    if declared is not None:
+        found = declared.type
+        if (found.signed, found.width, found.integer) != (implied.signed, implied.width, implied.integer):
+            raise place.error(
+                f"the thresholds of {network} objects are raw integers of {implied}",
+                column,
+                value=f"{model}: {found}",
+                remedy=f"leave {model} out of scores, or cut on another model with SCORE(..)",
+            )
+    return implied
 
 
 def score_limits(node: ScoreNode, declared: ScoreType | None, place: Place) -> tuple[int | None, int | None]:

@@ -28,7 +28,10 @@ def convert(
     layout: Annotated[
         str, typer.Option(help="Parquet: compact (small) or dense (fastest to read).")
     ] = "compact",
-    columns: Annotated[int, typer.Option(help="Test vectors: 60 columns, or 48 (2015, 2016).")] = 60,
+    columns: Annotated[
+        int | None,
+        typer.Option(help="Test vectors: 60 columns, or 48 (2015, 2016); default: as INPUT, else 60."),
+    ] = None,
     bx: Annotated[int, typer.Option(help="NanoAOD: bunch crossing to take, 0 is the triggered one.")] = 0,
     limit: Annotated[int | None, typer.Option("-n", help="Only the first crossings.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -47,6 +50,7 @@ def convert(
     from emulator.events.blocks import first_crossings
     from emulator.events.sink import format_of, write_any
     from emulator.events.source import open_events
+    from emulator.events.test_vectors import FULL
     from l1forge.outputs import check_outputs
     from l1forge.progress import tracked
 
@@ -56,10 +60,12 @@ def convert(
     format_name = format_of(output, to)
     events = open_events(source, bx)
     total = events.n if limit is None or events.n is None else min(limit, events.n)
-    blocks = tracked(first_crossings(events.blocks(), limit), total, "converting")
+    # words are written whole, bits that no field holds included; parquet has only fields and counts them
+    kept = (*events.columns, *events.optional) if format_name != "parquet" and events.optional else None
+    blocks = tracked(first_crossings(events.blocks(kept), limit), total, "converting")
     described = events.metadata or {"description": events.description}
     metadata = {**described, "source": source.name, "source_format": events.format}
-    written = write_any(output, blocks, format_name, metadata, layout, columns)
+    written = write_any(output, blocks, format_name, metadata, layout, columns or events.row_columns or FULL)
     console = Console()
     if as_json:
         summary = {

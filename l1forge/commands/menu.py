@@ -64,8 +64,8 @@ def check(
         bool,
         typer.Option(
             "--accept-unevaluated",
-            help="Exit code 0 also where the verdict is INCOMPLETE: seeds without scores, or FinOR differences "
-            "that these or documented disagreements explain.",
+            help="Exit code 0 also where the verdict is INCOMPLETE: seeds without scores, or FinOR "
+            "differences that these or documented disagreements explain.",
         ),
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="List matching algorithms, too.")] = False,
