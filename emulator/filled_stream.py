@@ -130,6 +130,18 @@ class FilledStream:
             yield partial(self._make, pool, offset, orbit * ORBIT, count * ORBIT, halo, sparse)
             orbit += count
 
+    def source_rows(self, crossings: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of the source's file that these crossings hold, -1: none of them (empty, noise).
+
+        Signal that takes a row's place is not looked at.
+        """
+        if self.source.n is None:
+            raise ValueError("the number of crossings of the source is not known")
+        bx = crossings % ORBIT
+        number = crossings // ORBIT * self.scheme.count + self.scheme.before[bx]
+        rows = self.source.first + number % self.source.n
+        return np.where((crossings >= 0) & self.scheme.colliding[bx], rows, -1)
+
     def _pieces(self, per_block: int) -> Iterator[Events]:
         size = max(self._pool, (per_block + 2) * self.scheme.count)
         while True:

@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import Events, layout_of
+from emulator.events.objects import COLUMNS, Events, layout_of
 from emulator.filling import ORBIT
+from emulator.given_scores import GivenScores
 from emulator.menu.compiled import CompiledMenu, External
 from emulator.menu.evaluate import MenuEvaluator
+from emulator.menu.excluded import Excluded, uses_scores
 from emulator.path_report import PathReport
 from emulator.prescale import ALGORITHMS, WORDS, Prescaler, PrescaleSettings
 from emulator.stream import EMPTY, Block, Recipe
@@ -96,6 +98,8 @@ class TriggerPath:
     settings : prescales and masks; default: every algorithm at prescale 1, in the FinOR
     control : trigger control; default: the four trigger rules
     threads : blocks worked on at the same time
+    given : scores that no model of ``models`` computes
+    excluded : algorithms of the original menu that ``menu`` lacks, for the report
     """
 
     def __init__(
@@ -105,8 +109,15 @@ class TriggerPath:
         settings: PrescaleSettings | None = None,
         control: TriggerControl | None = None,
         threads: int = 1,
+        given: GivenScores | None = None,
+        excluded: Sequence[Excluded] = (),
     ) -> None:
         self.menu, self.models, self.threads = menu, tuple(models), threads
+        self.given, self.excluded = given, tuple(excluded)
+        self._without_given = np.full((WORDS, 1), ~np.uint64(0))
+        for algorithm in menu.algorithms:
+            if given and uses_scores(menu, algorithm, given.scores):
+                self._without_given[algorithm.index >> 6] &= ~np.uint64(1 << (algorithm.index & 63))
         self.evaluator = MenuEvaluator(menu)
         indices = [algorithm.index for algorithm in menu.algorithms]
         self.prescaler = Prescaler(settings or PrescaleSettings.default(indices))
@@ -169,18 +180,22 @@ class TriggerPath:
         block = recipe()
         timer.lap("stream")
         if block.parts is None:
-            scores = self._scores(block.events)
+            around = block.first - block.halo + np.arange(block.events.n)
+            scores, known = self._scores(block.events, around)
             timer.lap("models")
             words = self.evaluator(block.events, scores, neighbours="halo")
+            self._clear_unknown(words, known[block.halo : block.halo + block.n])
             timer.lap("menu")
             return _Worked(block, np.arange(block.n), words, timer.seconds)
         if self._empty is None:
-            self._empty = self._empty_words()
+            self._empty = self._empty_words(block.parts[0].events)
         found = []
         for part in block.parts:
-            scores = self._scores(part.events)
+            scores, known = self._scores(part.events, block.first + part.places)
             timer.lap("models")
-            found.append(self._bits(part.events, scores))
+            places, words = self._bits(part.events, scores)
+            self._clear_unknown(words, known[places] if self.given else known)
+            found.append((places, words))
             timer.lap("menu")
         merged = _merge(found, [part.places for part in block.parts], block.n, self._empty)
         timer.lap("menu")
@@ -194,21 +209,38 @@ class TriggerPath:
             return self.evaluator.sparse(events, scores)
         return np.arange(events.n), self.evaluator(events, scores)
 
-    def _scores(self, events: Events) -> dict[str, NDArray[Any]]:
-        """Scores of every model; columns that the source does not have are zero, as in the menu."""
+    def _clear_unknown(self, words: NDArray[np.uint64], known: NDArray[np.bool_]) -> None:
+        """No bits of seeds on given scores where there are none."""
+        if self.given:
+            words[:, ~known] &= self._without_given
+
+    def scores(self, block: Block) -> dict[str, NDArray[Any]]:
+        """Every score of a block that is not sparse, for all crossings of its events."""
+        return self._scores(block.events, block.first - block.halo + np.arange(block.events.n))[0]
+
+    def _scores(
+        self, events: Events, crossings: NDArray[np.int64]
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """Every score, and where the given ones are known; columns that the source lacks are zero."""
         absent = [c for model in self.models for c in model.columns if c not in events]
         if absent:
             events = Events.of_rows({**events, **{c: events.column(c) for c in absent}}, events.n)
         scores: dict[str, NDArray[Any]] = {}
         for model in self.models:
             scores |= model(events)
-        return scores
+        if not self.given:
+            return scores, np.empty(0, bool)
+        found, known = self.given(crossings)
+        return scores | found, known
 
-    def _empty_words(self) -> NDArray[np.uint64]:
-        """Algorithm bits of a crossing without objects, shape (8, 1)."""
-        columns = {name: layout_of(name) for name in self.columns}
+    def _empty_words(self, like: Events) -> NDArray[np.uint64]:
+        """Algorithm bits of a crossing without objects, (8, 1); external signals if ``like`` has any."""
+        columns = {name: layout_of(name) for name in self.columns if name in like or name in COLUMNS}
         empty = Events({name: np.zeros((slots, 1), dtype) for name, (slots, dtype) in columns.items()}, 1)
-        return self.evaluator(empty, self._scores(empty))
+        scores, known = self._scores(empty, np.full(1, -1))
+        words = self.evaluator(empty, scores)
+        self._clear_unknown(words, known)
+        return words
 
     def _decide(self, worked: _Worked) -> Decision:
         timer = _Timer()
@@ -244,6 +276,7 @@ class TriggerPath:
             seconds=dict(self._seconds),
             wall=time.perf_counter() - self._started if self._started else 0.0,
             threads=self.threads,
+            excluded=self.excluded,
         )
 
 

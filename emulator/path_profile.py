@@ -18,7 +18,7 @@ def seed_costs(path: TriggerPath, stream: Stream) -> dict[str, float]:
     Seeds share conditions, so the sum exceeds the cost of the menu.
     """
     block = next(iter(stream.recipes(ORBITS, ORBITS, path.halo)))()
-    scores = {name: array for model in path.models for name, array in model(block.events).items()}
+    scores = path.scores(block)
     costs = {}
     for algorithm in path.menu.algorithms:
         names = dict.fromkeys(condition_names(algorithm.expression))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.filling import CROSSING_FREQUENCY, ORBIT
+from emulator.menu.excluded import Excluded
 from emulator.prescale import UNIT
 from emulator.trigger_control import Accounts
 
@@ -34,7 +35,8 @@ class PathReport:
     ``wall``: seconds of running; ``seconds``: CPU time by stage. ``before``: accepts behind the
     bunch-crossing mask. ``after``: behind the prescale. ``accepted``: in
     crossings that trigger control let through. ``repeats``: how often each event of the source was used, at
-    least 1; errors are those of the events, not of their repetitions.
+    least 1; errors are those of the events, not of their repetitions. ``excluded``: algorithms that were not
+    evaluated and are not in the FinOR.
     """
 
     menu: str
@@ -51,6 +53,7 @@ class PathReport:
     wall: float
     threads: int
     repeats: float = 1.0
+    excluded: tuple[Excluded, ...] = ()
 
     @property
     def simulated(self) -> float:
@@ -103,6 +106,7 @@ class PathReport:
                 }
                 for row in self.algorithms()
             ],
+            "excluded": [vars(seed) for seed in self.excluded],
             "finor": self.finor,
             "finor_rate": self.rate(self.finor),
             "accepts": self.accounts.accepts,

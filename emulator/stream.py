@@ -88,11 +88,26 @@ class ReplayStream:
     Attributes
     ----------
     missing : crossings by which the last orbit fell short, known at the end
+    turn : crossings of the source, None until it was read to its end
     """
 
     def __init__(self, blocks: Callable[[], Iterable[Events]], repeat: bool = False) -> None:
         self._blocks, self._repeat = blocks, repeat
         self.missing = 0
+        self.turn: int | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Does the source start again at its end?"""
+        return self._repeat
+
+    def source_rows(self, crossings: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of the source that these crossings hold; ``turn`` must be known if it repeats."""
+        if not self._repeat:
+            return crossings
+        if self.turn is None:
+            raise ValueError("the number of crossings of the source is not known yet")
+        return crossings % self.turn
 
     def recipes(self, orbits: int | None, per_block: int = 16, halo: int = 2) -> Iterator[Recipe]:
         """As ``FilledStream.recipes``; ends with the source unless it repeats."""
@@ -118,23 +133,28 @@ class ReplayStream:
         self.missing = -first % ORBIT
 
     def _last(self, count: int) -> Events:
-        last = Events({}, 0)
+        last, rows = Events({}, 0), 0
         for events in self._blocks():
+            rows += events.n
             joined = Events.concatenate([last, events]) if last.n else events
             last = joined.select(slice(max(joined.n - count, 0), joined.n))
+        self.turn = rows
         if last.n < count:
             raise InputError("the stream holds too few crossings", value=last.n)
         return last
 
     def _limited(self, left: int | None, size: int) -> Iterator[Events]:
         while left is None or left > 0:
+            rows = 0
             for events in self._blocks():
+                rows += events.n
                 if left is not None:
                     events = events.select(slice(0, min(left, events.n)))
                     left -= events.n
                 yield from rechunk([events], size)
                 if left == 0:
                     return
+            self.turn = rows
             if not self._repeat:
                 return
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
 from emulator.errors import InputError
-from emulator.events.objects import Events
+from emulator.events.objects import EXTRA_COLUMNS, SPARE, Events
 from emulator.events.source import EventSource, open_events
-from emulator.events.test_vectors import FULL, column_names, parse_stream
+from emulator.events.test_vectors import EARLY, FULL, column_names, first_row, parse_stream, sniff_columns
 from emulator.filled_stream import FilledStream
 from emulator.filling import LHC, ORBIT, FillingScheme
 from emulator.injection import Injection, Noise
@@ -24,8 +24,26 @@ STANDARD_INPUT = Path("-")
 Stream = FilledStream | ReplayStream
 
 
+def open_source(path: Path) -> EventSource:
+    """The event file, or standard input for ``-``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used.
+    """
+    return _standard_input() if path == STANDARD_INPUT else open_events(path)
+
+
+def carried_columns(source: EventSource) -> tuple[str, ...]:
+    """Columns that a stream of ``source`` carries: one that fills orbits holds objects only."""
+    if "bx" in source.columns:
+        return source.columns
+    return tuple(name for name in source.columns if name not in EXTRA_COLUMNS)
+
+
 def open_stream(
-    path: Path,
+    source: Path | EventSource,
     columns: Iterable[str] | None,
     scheme: FillingScheme = LHC,
     seed: int = 0,
@@ -34,7 +52,7 @@ def open_stream(
     repeat: bool = True,
     keep: bool = False,
 ) -> tuple[Stream, EventSource]:
-    """The stream that ``path`` gives, and the source behind it; ``columns`` that it lacks are left out.
+    """The stream that a file gives, and the source behind it; ``columns`` that it lacks are left out.
 
     Files with BX numbers (test vectors, pattern files) and standard input (``-``, test-vector rows) are
     replayed as they are, files again and again if ``repeat``. All others fill the colliding crossings
@@ -45,7 +63,9 @@ def open_stream(
     InputError
         If the file cannot be used, or its BX numbers are not consecutive from 0.
     """
-    source = _standard_input() if path == STANDARD_INPUT else open_events(path)
+    if isinstance(source, Path):
+        source = open_source(source)
+    opened, path = source, source.path
     if keep:
         wanted: tuple[str, ...] = (*source.columns, *source.optional)
     else:
@@ -55,12 +75,14 @@ def open_stream(
     if signal is not None:
         raise InputError("signal can be injected into filled streams only", file=path, remedy="drop --signal")
     names = tuple(dict.fromkeys(["bx", *wanted]))
-    return ReplayStream(lambda: _checked(source, names), repeat and path != STANDARD_INPUT), source
+    return ReplayStream(lambda: _checked(opened, names), repeat and path != STANDARD_INPUT), source
 
 
 def _standard_input() -> EventSource:
     notes: Counter[str] = Counter()
-    columns = column_names(FULL)
+    stream = cast(BufferedIOBase, sys.stdin.buffer)
+    layout = _layout_of(stream)
+    columns = column_names(layout)
     return EventSource(
         STANDARD_INPUT,
         "test vectors",
@@ -68,7 +90,7 @@ def _standard_input() -> EventSource:
         columns,
         None,
         lambda wanted, block: parse_stream(
-            cast(BufferedIOBase, sys.stdin.buffer),
+            stream,
             "standard input",
             wanted,
             block,
@@ -76,7 +98,17 @@ def _standard_input() -> EventSource:
             keep_whole_rows=True,
         ),
         notes=notes,
+        optional=(SPARE,),
+        row_columns=layout,
     )
+
+
+def _layout_of(stream: BufferedIOBase) -> int:
+    """Columns of the rows that begin to arrive; 60 where the first row cannot be seen before it is read."""
+    if not isinstance(stream, BufferedReader):
+        return FULL
+    start, newline, _ = stream.peek(1 << 16).rpartition(b"\n")
+    return EARLY if newline and sniff_columns(first_row(start)[1]) == EARLY else FULL
 
 
 def _checked(source: EventSource, names: tuple[str, ...]) -> Iterator[Events]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -10,6 +10,8 @@ from rich.table import Table
 
 from emulator.events.source import EventSource
 from emulator.filling import CROSSING_FREQUENCY, ORBIT
+from emulator.menu.compiled import CompiledMenu
+from emulator.menu.excluded import INPUTS, Excluded
 from emulator.path import Decision, TriggerPath
 from emulator.path_report import PathReport
 from emulator.stream import ReplayStream
@@ -17,6 +19,8 @@ from emulator.stream_source import Stream
 from l1forge.progress import bar
 from models.console import Console
 
+NAMED = 8
+"""Seeds that a line names."""
 BX_NS = 1e9 / CROSSING_FREQUENCY
 
 
@@ -63,6 +67,8 @@ def print_report(
         values = (f"{value / 1e3:.3f}" for value in (row.before, row.error, row.after, row.accepted))
         table.add_row(str(row.index), row.name, f"{row.prescale:g}", *values)
     console.print(table)
+    if report.excluded:
+        console.print(f"[yellow]{len(report.excluded)} seeds were not evaluated and are not in this table[/]")
     accounts = report.accounts
     summary = Table(title="Level-1 accept", show_header=False)
     summary.add_row("FinOR", f"{report.rate(report.finor) / 1e3:.2f} kHz")
@@ -89,6 +95,33 @@ def print_report(
         console.print(f"[yellow]{count}[/] {note}")
     if isinstance(stream, ReplayStream) and stream.missing:
         console.print(f"[yellow]the last orbit broke off: {stream.missing} crossings are missing[/]")
+    if isinstance(stream, ReplayStream) and stream.repeats and (stream.turn or 0) % ORBIT:
+        console.print(
+            f"[yellow]{source.path.name}: {stream.turn} rows are not a multiple of the {ORBIT} of an orbit[/]"
+            ": where it starts again, crossings that are no neighbours follow each other"
+        )
+
+
+def print_excluded(console: Console, menu: CompiledMenu, excluded: Sequence[Excluded]) -> None:
+    """Absent external signals, each once, and for every reason the seeds that are not evaluated."""
+    from emulator.menu.excluded import external_names
+
+    reasons: dict[str, list[Excluded]] = {}
+    for seed in excluded:
+        reasons.setdefault(seed.reason, []).append(seed)
+    for reason, seeds in reasons.items():
+        names = [seed.name for seed in seeds]
+        more = f" and {len(names) - NAMED} more (--json lists all)" if len(names) > NAMED else ""
+        console.print(
+            f"[yellow]{len(names)} of {len(menu.algorithms)} seeds are not evaluated, not in the FinOR[/]: "
+            f"{reason}: {', '.join(names[:NAMED])}{more}",
+            highlight=False,
+        )
+    absent = [seed.index for seed in excluded if INPUTS["ext"] in seed.reason]
+    if absent:
+        console.print(
+            f"[yellow]absent external signals[/]: {', '.join(external_names(menu, absent))}", highlight=False
+        )
 
 
 def print_costs(console: Console, costs: dict[str, float]) -> None:

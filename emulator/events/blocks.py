@@ -90,3 +90,12 @@ def first_crossings(blocks: Iterable[Events], limit: int | None) -> Iterator[Eve
         yield block
         if left is not None:
             left -= block.n
+
+
+def skip_crossings(blocks: Iterable[Events], count: int) -> Iterator[Events]:
+    """All but the first ``count`` crossings."""
+    left = count
+    for block in blocks:
+        if left < block.n:
+            yield block.rows(left, block.n) if left else block
+        left = max(left - block.n, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from emulator.errors import InputError
 from emulator.events import adc2021, nanoaod, parquet, test_vectors
-from emulator.events.blocks import BLOCK_SIZE
+from emulator.events.blocks import BLOCK_SIZE, rechunk, skip_crossings
 from emulator.events.foreign import refuse_foreign
 from emulator.events.links import COLUMN_NAMES as LINK_COLUMNS
 from emulator.events.objects import SPARE, Events
@@ -45,6 +45,8 @@ class EventSource:
     """Columns that are read only if asked for by name: the bits that no field holds."""
     row_columns: int | None = None
     """Of test vectors: columns of a row, 60 or 48."""
+    first: int = 0
+    """Row of the file that is the first crossing here."""
 
     def blocks(self, columns: Iterable[str] | None = None, block_size: int | None = None) -> Iterator[Events]:
         """Stream blocks of ``block_size`` crossings with ``columns`` (None: all); the last may be shorter.
@@ -59,6 +61,15 @@ class EventSource:
         if block_size is not None and block_size < 1:
             raise InputError("must be at least 1", field="block size", value=block_size)
         return self.read(columns, block_size or self.block_size)
+
+    def after(self, rows: int) -> EventSource:
+        """The same file without its first ``rows`` crossings."""
+
+        def read(columns: Iterable[str] | None, block: int) -> Iterator[Events]:
+            return rechunk(skip_crossings(self.read(columns, block), rows), block)
+
+        n = None if self.n is None else max(self.n - rows, 0)
+        return replace(self, n=n, read=read, first=self.first + rows)
 
     def has(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Those of ``columns`` that this source holds: ask for them, the others are zero in its events."""

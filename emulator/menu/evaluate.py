@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from emulator.events.objects import Events
 from emulator.menu import kernels
 from emulator.menu.compiled import ALGORITHMS, CompiledMenu
+from emulator.menu.excluded import uses_externals
 from emulator.menu.inputs import wide_input
 from emulator.menu.lanes import LANES
 from emulator.menu.plan import EXTERNAL, KIND, make_plan
@@ -67,6 +68,10 @@ class MenuEvaluator:
         self.plan = make_plan(menu)
         self.screen = make_screen(self.plan)
         self._external = any(row[KIND] == EXTERNAL for row in self.plan.conditions)
+        self._without_externals = np.full((WORDS, 1), ~np.uint64(0))
+        for algorithm in menu.algorithms:
+            if uses_externals(menu, algorithm):
+                self._without_externals[algorithm.index >> 6] &= ~np.uint64(1 << (algorithm.index & 63))
         self._flat = flat_tables()
         self._cached: dict[tuple[int, ...], PlanTables] = {}
 
@@ -88,6 +93,8 @@ class MenuEvaluator:
         neighbours : "none": crossings beyond the ends are empty; "orbit": the block is one whole orbit
             and wraps; "halo": the first and last ``halo`` crossings are context, n shrinks by both
 
+        Seeds on external signals never fire on events without the column ``ext``.
+
         Raises
         ------
         InputError
@@ -103,7 +110,7 @@ class MenuEvaluator:
         start, stop = margin, max(margin, events.n - margin)
         inputs = self._inputs(events, [wide_input(name, events, scores or {}) for name in self.plan.wide])
         none = np.empty(0, np.int64)
-        return self._run(inputs, start, stop, wrap, none, none)
+        return self._known(self._run(inputs, start, stop, wrap, none, none), events)
 
     def sparse(self, events: Events, scores: Scores | None = None) -> tuple[NDArray[np.int64], Words]:
         """The crossings that may fire, in order, and their algorithm bits: (k,) and (8, k).
@@ -120,7 +127,14 @@ class MenuEvaluator:
         if not places.size:
             return places, np.zeros((WORDS, 0), np.uint64)
         chosen = [np.ascontiguousarray(values[:, places], np.int64) for values in wide.values()]
-        return places, self._run(replace(inputs, wide=_Rows(chosen)), 0, places.size, False, places, needed)
+        words = self._run(replace(inputs, wide=_Rows(chosen)), 0, places.size, False, places, needed)
+        return places, self._known(words, events)
+
+    def _known(self, words: Words, events: Events) -> Words:
+        """No bit of seeds on external signals if the events have none: NOT of them would always fire."""
+        if self._external and "ext" not in events:
+            words &= self._without_externals
+        return words
 
     def _find(
         self, screen: Screen, inputs: _Inputs, flags: list[NDArray[np.bool_]]

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from emulator.events.objects import Events
+    from emulator.events.source import EventSource
     from emulator.path import Decision, TriggerPath
     from emulator.stream import Recipe
     from emulator.stream_source import Stream
@@ -39,6 +40,20 @@ def path(
     model: Annotated[
         list[str] | None, typer.Option(help="name=graph.json, in place of the model of that name.")
     ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            help="Raw model scores, .parquet or .npz, one row per row of SOURCE; in place of the models."
+        ),
+    ] = None,
+    without_model: Annotated[
+        list[str] | None,
+        typer.Option("--without-model", help="Leave out the seeds that need this model; repeatable."),
+    ] = None,
+    trained_on: Annotated[
+        bool,
+        typer.Option("--trained-on", help="Also use the sample's crossings that trained the models."),
+    ] = False,
     scheme: Annotated[Path | None, typer.Option(help="Filling scheme, JSON or CSV.")] = None,
     signal: Annotated[Path | None, typer.Option(help="Signal events to inject.")] = None,
     cross_section: Annotated[float, typer.Option(help="Cross-section of the signal, pb.")] = 1000.0,
@@ -70,54 +85,88 @@ def path(
     `l1forge path TestVector.txt --orbits 1 --menu menu.xml -o ours.txt`
 
     `cat orbit.txt | l1forge path - --menu menu.xml`
+
+    `l1forge path --menu L1Menu.xml --without-model axo_v4`: its seeds are counted, listed, not in the FinOR
+
+    `l1forge path TestVector.txt --menu L1Menu.xml --scores scores.parquet`: of `l1forge emulate`, one row per
+    crossing
     """
     import os
     from dataclasses import replace
 
     from emulator.atomic import write_text
     from emulator.errors import InputError
+    from emulator.events.sink import format_of
     from emulator.filled_stream import FilledStream
     from emulator.filling import LHC, load_scheme
+    from emulator.given_scores import GivenScores
     from emulator.injection import Noise
     from emulator.menu.load import DEFAULT, load_menu
     from emulator.path import TriggerPath
     from emulator.path_profile import seed_costs
     from emulator.prescale_columns import load_settings
-    from emulator.stream_source import STANDARD_INPUT, open_stream
+    from emulator.stream import ReplayStream
+    from emulator.stream_source import STANDARD_INPUT, carried_columns, open_source, open_stream
     from emulator.trigger_control import RULES, TriggerControl
     from l1forge.interrupt import stoppable
     from l1forge.outputs import check_outputs
-    from l1forge.path_tables import model_latencies, print_costs, print_report, watched
+    from l1forge.path_inputs import evaluable, given_scores, trained_part
+    from l1forge.path_tables import model_latencies, print_costs, print_excluded, print_report, watched
     from models.console import Console
 
     console = Console()
-    check_outputs(output, json_output, inputs=[source, *([signal] if signal else [])])
-    compiled = load_menu(menu or DEFAULT)
-    algorithms = {algorithm.name: algorithm.index for algorithm in compiled.algorithms}
+    check_outputs(
+        output, json_output, inputs=[source, *(file for file in (signal, menu, scores, prescales) if file)]
+    )
+    target = format_of(output) if output else None
+    complete = load_menu(menu or DEFAULT)
+    algorithms = {algorithm.name: algorithm.index for algorithm in complete.algorithms}
     settings = load_settings(prescales, algorithms, column) if prescales else None
     if column and not prescales:
         raise InputError("needs --prescales", field="--column", value=column)
     depth, service = _buffer(buffer)
-    models = sorted({score.partition(".")[0] for score in compiled.scores})
+    opened = open_source(source)
+    compiled, excluded = evaluable(complete, carried_columns(opened), without_model or [])
+    if not trained_on and compiled.scores:
+        opened = trained_part(opened, SAMPLE)
+    given = given_scores(scores, compiled, opened, signal, without_model or []) if scores else {}
+    computed = tuple(score for score in compiled.scores if score not in given)
+    models = sorted({score.partition(".")[0] for score in computed})
     graphs = _graphs(model or [], models)
+    followed = GivenScores(given) if given else None
     trigger = TriggerPath(
         compiled,
-        _stages(compiled.scores, graphs, compiled.score_types),
+        _stages(computed, graphs, compiled.score_types),
         settings,
         TriggerControl(RULES, dead_time, depth, service),
         threads or os.cpu_count() or 1,
+        followed,
+        excluded,
     )
     filling = load_scheme(scheme) if scheme else LHC
-    wanted = None if output else trigger.columns
     stream, events = open_stream(
-        source,
-        wanted,
+        opened,
+        None if output else trigger.columns,
         filling,
         seed,
         _signal(signal, trigger, cross_section, luminosity, filling),
         Noise(noise) if noise else None,
+        keep=target not in (None, "parquet"),
     )
+    if followed:
+        if isinstance(stream, ReplayStream):
+            stream.turn = next(iter(given.values())).shape[-1]
+        followed.follow(stream.source_rows)
     console.print(f"{source.name}: {events.format}, {events.description}")
+    if events.first:
+        console.print(
+            f"[yellow]the first {events.first:,} crossings trained the models: left out[/]"
+            " (--trained-on uses them)"
+        )
+    print_excluded(console, complete, excluded)
+    if given:
+        where = "" if isinstance(stream, ReplayStream) else "; seeds on them fire in its crossings only"
+        console.print(f"scores of {scores}: {', '.join(given)}{where}")
     absent = sorted(set(trigger.columns) - set(events.columns))
     if absent:
         console.print(f"[yellow]{source.name} has no {', '.join(absent)}: taken as 0[/]")
@@ -127,7 +176,7 @@ def path(
         running = trigger.run(_recipes(stream, limit, trigger, output is not None))
         decisions = watched(trigger, running, total, stopped)
         if output:
-            _write(output, decisions, compiled.name)
+            _write(output, decisions, events, complete.name, [seed.name for seed in excluded])
         else:
             for _ in decisions:
                 pass
@@ -138,7 +187,13 @@ def path(
         report = replace(report, repeats=max(1.0, report.colliding / events.n))
     latencies = model_latencies({name: graphs[name] for name in models})
     print_report(console, report, events, stream, latencies)
-    document = report.as_json() | {"latency": latencies}
+    document = report.as_json() | {
+        "latency": latencies,
+        "scores": str(scores) if scores else None,
+        "notes": dict(events.notes),
+        "left_out_crossings": events.first,
+        "trained_on": trained_on,
+    }
     if profile:
         costs = seed_costs(trigger, stream)
         print_costs(console, costs)
@@ -205,6 +260,17 @@ def _graphs(given: list[str], used: list[str]) -> dict[str, Path]:
     from models import available, graph_path
 
     graphs = {name: graph_path(name) for name in available()}
+    unknown = [
+        name for name in used if name not in graphs and name not in {t.partition("=")[0] for t in given}
+    ]
+    if unknown:
+        name = unknown[0]
+        raise InputError(
+            "the menu needs a model that is not here",
+            field="--model",
+            value=name,
+            remedy=f"give --model {name}=graph.json, --scores FILE, or --without-model {name}",
+        )
     for text in given:
         name, separator, file = text.partition("=")
         if not separator:
@@ -237,11 +303,16 @@ def _signal(
     return Injection(events, probability(cross_section, luminosity, filling))
 
 
-def _write(output: Path, decisions: Iterator[Decision], menu: str) -> None:
+def _write(
+    output: Path, decisions: Iterator[Decision], source: EventSource, menu: str, excluded: list[str]
+) -> None:
+    """Test vectors keep the layout of the rows they came from."""
     from emulator.events.sink import format_of, write_any
+    from emulator.events.test_vectors import FULL
 
     def blocks() -> Iterator[Events]:
         for decision in decisions:
             yield decision.events()
 
-    write_any(output, blocks(), format_of(output), {"menu": menu})
+    metadata = {"menu": menu} | ({"not_evaluated": excluded} if excluded else {})
+    write_any(output, blocks(), format_of(output), metadata, columns=source.row_columns or FULL)

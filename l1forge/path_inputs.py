@@ -1,0 +1,86 @@
+"""What `l1forge path` evaluates on its source: seeds, given scores, crossings that trained no model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emulator.errors import InputError
+
+if TYPE_CHECKING:
+    from emulator.events.source import EventSource
+    from emulator.menu.compiled import CompiledMenu
+    from emulator.menu.excluded import Excluded
+
+
+def evaluable(
+    menu: CompiledMenu, columns: Collection[str], without_models: Sequence[str]
+) -> tuple[CompiledMenu, tuple[Excluded, ...]]:
+    """The menu without seeds that need ``without_models`` or inputs that ``columns`` lack; and these seeds.
+
+    Raises
+    ------
+    InputError
+        If the menu does not use one of the models, or no seed is left.
+    """
+    from emulator.menu.excluded import absent_inputs, of_models, without
+
+    return without(menu, absent_inputs(menu, columns) | of_models(menu, without_models))
+
+
+def given_scores(
+    path: Path, menu: CompiledMenu, source: EventSource, signal: Path | None, without_models: Sequence[str]
+) -> dict[str, Any]:
+    """Scores of ``path`` by the menu's names, one row for each row of ``source``'s file.
+
+    Raises
+    ------
+    InputError
+        If the file does not fit menu or source, or the stream holds events that it has no scores of.
+    """
+    from emulator.stream_source import STANDARD_INPUT
+    from l1forge.score_files import menu_scores
+
+    if source.path == STANDARD_INPUT:
+        raise InputError(
+            "needs a file as SOURCE", field="--scores", value=str(path), remedy="save the rows first"
+        )
+    if signal is not None:
+        raise InputError(
+            "has no scores of the signal",
+            field="--scores",
+            value=str(path),
+            remedy="give --model or drop --signal",
+        )
+    scores = menu_scores(path, menu, without_models)
+    rows = source.first + _crossings(source)
+    for name, values in scores.items():
+        if values.shape[-1] != rows:
+            raise InputError(
+                f"{rows} crossings in {source.path}, but scores of {values.shape[-1]}",
+                file=path,
+                field=name,
+                remedy="scores need one row for each row of the source",
+            )
+    return scores
+
+
+def _crossings(source: EventSource) -> int:
+    """Crossings of a file, read once where its header does not tell; its notes are left as they are."""
+    if source.n is not None:
+        return source.n
+    before = source.notes.copy()
+    count = sum(events.n for events in source.blocks(["bx"]))
+    source.notes.clear()
+    source.notes.update(before)
+    return count
+
+
+def trained_part(source: EventSource, sample: Path) -> EventSource:
+    """``source`` without the crossings that trained the models, if it is the committed zero-bias sample."""
+    from simulation.sample import N_TRAIN
+
+    if not (source.path.exists() and sample.exists() and source.path.samefile(sample)):
+        return source
+    return source.after(N_TRAIN)
