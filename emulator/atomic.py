@@ -139,3 +139,25 @@ def write_text(target: str | Path, text: str) -> None:
     """Write ``text`` (UTF-8) to ``target`` atomically."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_line(target: str | Path, line: str) -> None:
+    """Add one line (UTF-8) to a file that only grows; lines of several processes do not mix.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written to, or the disk is full.
+    """
+    target = Path(target)
+    with _full_disk(target):
+        try:
+            number = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            raise InputError(f"cannot be written: {error.strerror}", file=target) from error
+        try:
+            os.write(number, f"{line}\n".encode())
+        finally:
+            os.close(number)

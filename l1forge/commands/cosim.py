@@ -48,6 +48,10 @@ def cosim(
 
     Ctrl-C ends a long run early: what was compared until then is reported and saved.
 
+    The folder keeps the strongest record of the design in cosim.json (a failure always replaces it), and one
+    line for every run in history.jsonl. `--json` writes
+    this run's report there and, without `--output`, nowhere else.
+
     Examples:
 
     `l1forge cosim vae -n 100000`
@@ -64,6 +68,7 @@ def cosim(
     from models import graph_path
     from testbench.conifer import conifer_implementations, has_trees
     from testbench.flow import hls_implementation, hls_project, verify, waveform
+    from testbench.records import keep
 
     console = Console()
     graph = Graph.load(graph_path(model))
@@ -118,7 +123,12 @@ def cosim(
         console.print(f"toggle coverage of ports and pipeline registers: {100 * report.coverage:.2f} %")
     for example in report.examples:
         console.print(f"[red]{example}[/red]")
-    report.save(json_output or folder / "cosim.json")
+    if output is not None or json_output is None:
+        stronger = keep(report, folder)
+        if stronger:
+            console.print(stronger)
+    if json_output is not None:
+        report.save(json_output)
     if waves or os.environ.get("WAVES") == "1":
         console.print(f"waveform: {waveform(graph, folder / 'waves.vcd', files=events, seed=seed)}")
     console.print(f"[{'green' if report.passed else 'red'}]{report.verdict}[/]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ from rich.table import Table
 from models.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
+
+HISTORY = "history.jsonl"
 
 
 @app.command()
@@ -35,10 +38,16 @@ def rates(
         typer.Option("--trained-on", help="Also use the sample's zero-bias events that trained the models."),
     ] = False,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for rates.json and rates.png.")
-    ] = Path("build/rates"),
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for rates.json and rates.png; default: build/rates/MODEL[/SCORE]."
+        ),
+    ] = None,
 ) -> None:
     """Rate vs threshold, thresholds for target rates, efficiency per signal, with binomial errors.
+
+    Every model, and every score that is not its first, has its own folder; history.jsonl in it keeps the
+    results of all runs.
 
     Examples:
 
@@ -48,7 +57,9 @@ def rates(
 
     `l1forge rates tau_id --zero-bias background.npy --signal taus.npy`
     """
-    from emulator.atomic import atomic_files, write_text
+    from datetime import UTC, datetime
+
+    from emulator.atomic import append_line, atomic_files, write_text
     from emulator.errors import InputError
     from emulator.graph import Graph
     from emulator.kernel import compile_graph
@@ -59,9 +70,11 @@ def rates(
     from simulation.sample import N_TRAIN
 
     console = Console()
-    check_folders(output)
-    graph = Graph.load(graph_path(model))
+    file = graph_path(model)
+    graph = Graph.load(file)
     name = score or graph.outputs[0]
+    output = output or _folder(graph.name, name if name != graph.outputs[0] else None)
+    check_folders(output)
     if name not in graph.outputs or graph[name].size != 1:
         raise InputError(
             "is not a score of this graph", field="--score", value=name, remedy=f"scores: {graph.outputs}"
@@ -92,17 +105,39 @@ def rates(
     report = study(background, {p.stem: scores[p] for p in signals}, rate or [1.0, 10.0, 30.0], lsb)
     report = {
         "model": graph.name,
+        "graph": str(file),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "score": name,
         "type": str(graph[name].type),
         "zero_bias": str(source),
+        "signals": [str(path) for path in signals],
         "trained_on": trained_on,
         **report,
     }
+    earlier = _earlier(output)
     with atomic_files(output) as folder:
         plot(report, f"{graph.name}: {name}", folder / "rates.png")
         write_text(folder / "rates.json", json.dumps(report, indent=1) + "\n")
+    append_line(output / HISTORY, json.dumps({k: v for k, v in report.items() if k != "curve"}))
     console.print(rates_table(report))
     console.print(f"wrote {output}/rates.json and rates.png")
+    if earlier:
+        console.print(f"they replace those of {earlier}; {output}/{HISTORY} keeps the results of every run")
+
+
+def _folder(model: str, score: str | None) -> Path:
+    """build/rates/MODEL, or a folder in it for a score that is not the model's first."""
+    named = re.sub(r"[^\w-]", "_", score or "")  # names of outputs may hold anything
+    return Path("build/rates", model, named)
+
+
+def _earlier(folder: Path) -> str | None:
+    """What the study in ``folder`` was about, None if there is none."""
+    try:
+        old = json.loads((folder / "rates.json").read_text(encoding="utf-8"))
+        return f"{old['model']} {old['score']} ({old.get('graph', 'graph not recorded')}, {old['zero_bias']})"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _score(kernel: Any, name: str, path: Path) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +50,7 @@ def synth(
     """
     import math
 
+    from emulator.atomic import append_line
     from emulator.errors import InputError
     from emulator.graph import Graph
     from firmware.folders import build_folder
@@ -85,7 +88,11 @@ def synth(
     for row in result.rows():
         table.add_row(*row)
     console.print(table)
-    result.save(json_output or build / "reports" / graph.name / "synthesis.json")
+    reports = build / "reports" / graph.name
+    result.save(json_output or reports / "synthesis.json")
+    reports.mkdir(parents=True, exist_ok=True)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    append_line(reports / "history.jsonl", json.dumps({"when": when, "step": "synth", **result.to_dict()}))
     if netlist:
         if result.netlist is None:
             raise InputError("only Yosys netlists can be simulated", field="--netlist", value=netlist)

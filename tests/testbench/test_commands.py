@@ -47,6 +47,17 @@ def test_cosim_of_different_circuits_fails(graph_file: str, tmp_path: Path, monk
     assert not json.loads((tmp_path / "cosim.json").read_text())["passed"]
 
 
+def test_a_short_run_keeps_the_record_of_a_longer_one(graph_file: str, tmp_path: Path) -> None:
+    for crossings in ("900", "100"):
+        result = CliRunner().invoke(cosim, [graph_file, "-n", crossings, "--deep", "-o", str(tmp_path)])
+        assert result.exit_code == 0, result.output
+        assert f"0 mismatches in {crossings} crossings" in result.output
+    assert "keeps the stronger record: 0 mismatches in 900 crossings" in " ".join(result.output.split())
+    assert json.loads((tmp_path / "cosim.json").read_text())["crossings"] == 900
+    history = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["crossings"] for line in history] == [900, 100]
+
+
 def test_report_shows_the_verdict(graph_file: str, tmp_path: Path) -> None:
     assert CliRunner().invoke(cosim, [graph_file, "-n", "1000", "--deep"]).exit_code == 0
     page = tmp_path / "page.html"
