@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from emulator.errors import InputError
+from emulator.events.objects import Events
 from emulator.events.test_vectors import write_test_vectors
 from emulator.fixed import FixedType
 from emulator.menu.check import FAIL, INCOMPLETE, KNOWN, MISMATCH, UNSCORED, check_menu
@@ -145,6 +146,61 @@ def test_scores_that_do_not_belong_to_the_menu(
     run = CliRunner().invoke(app, ["check", str(menu_file), str(vectors), "--scores", str(path)])
     assert isinstance(run.exception, InputError)
     assert message in str(run.exception)
+
+
+def test_one_file_of_scores_belongs_to_one_file_of_crossings(menu_file: Path, tmp_path: Path) -> None:
+    vectors = [str(_vectors(tmp_path / name, menu_file)) for name in ("v.txt", "w.txt")]
+    np.savez(tmp_path / "s.npz", vae=np.zeros(12, np.int32))
+    run = CliRunner().invoke(app, ["check", str(menu_file), *vectors, "--scores", str(tmp_path / "s.npz")])
+    assert isinstance(run.exception, InputError)
+    assert "goes with one test-vector file" in str(run.exception)
+
+
+F9 = """menu: T
+cuts:
+  AXO-MODEL_v4: {type: MODEL, object: AXO, data: v4}
+  AXO-SCORE_L: {type: SCORE, object: AXO, min: 500}
+algorithms:
+  - {index: 5, name: A_MU5, seed: MU5}
+  - {index: 6, name: A_AXO, seed: "AXO[AXO-MODEL_v4,AXO-SCORE_L]"}
+"""
+"""The field's case F9: a network seed without scores."""
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])  # F6: vectors with a byte-order mark
+def test_the_cases_of_the_field(mark: bytes, menu_file: Path, tmp_path: Path) -> None:
+    muons = {3: "0000000800602c00"}  # pT code 11, 5 to 5.5 GeV: MU5 fires
+    rows = [
+        f"{i:04d} {muons.get(i, '0' * 16)} "
+        + " ".join(["0" * 16] * 7 + ["0" * 8] * 48)
+        + f" {'0' * 64} {'0' * 126}{'20' if i in muons else '00'} {int(i in muons)}"
+        for i in range(10)
+    ]
+    (tmp_path / "v.txt").write_bytes(mark + "\n".join(rows).encode())
+    menu_file.write_text(F9)
+    table = tmp_path / "t.json"
+    run = CliRunner().invoke(app, ["check", str(menu_file), str(tmp_path / "v.txt"), "--json", str(table)])
+    assert run.exit_code == 3
+    assert "note: 10 rows are not a multiple of the 3564 of an orbit" in " ".join(run.output.split())
+    (result,) = json.loads(table.read_text())
+    assert (result["verdict"], result["finor_differences"]) == ("INCOMPLETE", 0)
+    assert [(item["expected"], item["status"]) for item in result["algorithms"]] == [
+        (1, "match"),
+        (0, "not evaluated"),
+    ]
+
+
+def test_whole_orbits_are_not_noted(menu_file: Path, tmp_path: Path) -> None:
+    menu_file.write_text("menu: m\nalgorithms: [{name: L1_J, seed: JET30+1}]\n")
+    for rows, note in ((3564, False), (7128, False), (3565, True)):
+        columns = {name: np.zeros((1, rows), np.uint8) for name in ("finor",)}
+        events = Events({**columns, "algo": np.zeros((8, rows), np.uint64)}, rows)
+        write_test_vectors(tmp_path / "v.txt", [events])
+        result = check_menu(load_menu(menu_file), tmp_path / "v.txt")
+        assert result.passed
+        assert bool(result.notes) == note
+    assert "3565 rows are not a multiple of the 3564 of an orbit" in result.notes[0]
+    assert "seeds that look at other crossings may differ there" in result.notes[0]
 
 
 def test_scores_as_emulate_writes_them(menu_file: Path, tmp_path: Path) -> None:
