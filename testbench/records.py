@@ -41,7 +41,8 @@ def _line(report: Report) -> dict[str, Any]:
 
 def _weaker(report: Report, record: Path) -> str | None:
     """Why the record is to stay, None if it is not."""
-    if not report.passed:
+    wrong = report.mismatches or report.misplaced or report.missing
+    if wrong or not (report.crossings or report.interrupted):
         return None  # a failure is never hidden by what passed before
     try:
         old = json.loads(record.read_text(encoding="utf-8"))

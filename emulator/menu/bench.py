@@ -13,6 +13,7 @@ from emulator.events.objects import Events
 from emulator.events.source import open_events
 from emulator.menu.compiled import CompiledMenu
 from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
+from emulator.menu.excluded import absent_inputs, without
 from emulator.menu.numpy_peer import NumpyMenu
 
 PEER_CROSSINGS = 4000
@@ -27,6 +28,8 @@ class BenchResult:
     per_core: float
     peer: float
     differences: int
+    not_evaluated: int = 0
+    """Seeds left out because the events lack external signals or link words."""
 
 
 def measure(menu: CompiledMenu, events: str | Path, crossings: int, threads: int) -> BenchResult:
@@ -41,6 +44,7 @@ def measure(menu: CompiledMenu, events: str | Path, crossings: int, threads: int
     block = next(iter(source.blocks(block_size=min(crossings, 65536))), None)
     if block is None or not block.n:
         raise InputError("no crossings", file=events)
+    menu, left_out = without(menu, absent_inputs(menu, source.columns))
     many = Events.concatenate([block] * -(-crossings // block.n)).select(slice(0, crossings))
     few = block.select(slice(0, min(block.n, PEER_CROSSINGS)))
     evaluate, peer = MenuEvaluator(menu, threads), NumpyMenu(menu)
@@ -57,7 +61,11 @@ def measure(menu: CompiledMenu, events: str | Path, crossings: int, threads: int
         peers.append(time.perf_counter() - start)
     ours = np.array([algorithm_bit(words, algorithm.index) for algorithm in menu.algorithms])
     return BenchResult(
-        many.n / min(wall), many.n / min(cpu), few.n / min(peers), int((ours != decisions).sum())
+        many.n / min(wall),
+        many.n / min(cpu),
+        few.n / min(peers),
+        int((ours != decisions).sum()),
+        len(left_out),
     )
 
 

@@ -246,6 +246,11 @@ def bench(
         f"kernels {result.kernels / 1e6:.2f} M crossings/s with {threads} threads "
         f"({result.per_core / 1e6:.2f} M per CPU second), NumPy {result.peer / 1e3:.1f} k: "
         f"ratio {result.kernels / result.peer:.0f}; {result.differences} differences"
+        + (
+            f"; {result.not_evaluated} seeds left out: their inputs are absent"
+            if result.not_evaluated
+            else ""
+        )
     )
     if json_output:
         write_text(json_output, json.dumps(asdict(result), indent=1) + "\n")

@@ -280,7 +280,9 @@ def _graphs(given: list[str], used: list[str]) -> dict[str, Path]:
                 "the menu does not use this model",
                 field="--model",
                 value=name,
-                remedy=f"it uses {', '.join(used) or 'none'}",
+                remedy="CICADA's score is read from the link words"
+                if name.lower().startswith("cicada")
+                else f"it uses {', '.join(used) or 'none'}",
             )
         graphs[name] = graph_path(file)
     return graphs

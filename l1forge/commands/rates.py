@@ -94,8 +94,9 @@ def rates(
         path: _score(kernel, name, path) for path in track(files, "scoring", console=console, transient=True)
     }
     background = scores[source]
-    if zero_bias is None and not trained_on:
-        background = background[N_TRAIN:]
+    sample = SAMPLE / "zerobias.parquet"
+    left_out = N_TRAIN if not trained_on and sample.exists() and source.samefile(sample) else 0
+    background = background[left_out:]
     if not len(background):
         raise InputError("holds no zero-bias crossing", file=source, remedy="give at least two events")
     for path in signals:
@@ -110,6 +111,7 @@ def rates(
         "score": name,
         "type": str(graph[name].type),
         "zero_bias": str(source),
+        "left_out_crossings": left_out,
         "signals": [str(path) for path in signals],
         "trained_on": trained_on,
         **report,
@@ -119,6 +121,10 @@ def rates(
         plot(report, f"{graph.name}: {name}", folder / "rates.png")
         write_text(folder / "rates.json", json.dumps(report, indent=1) + "\n")
     append_line(output / HISTORY, json.dumps({k: v for k, v in report.items() if k != "curve"}))
+    if left_out:
+        console.print(
+            f"the first {left_out:,} crossings trained the models: left out (--trained-on uses them)"
+        )
     console.print(rates_table(report))
     console.print(f"wrote {output}/rates.json and rates.png")
     if earlier:

@@ -31,6 +31,7 @@ def _record(folder: Path) -> dict:
         (_report(200_000, hls=False), False),
         (_report(1000, digest="d2"), True),  # the design changed: nothing is known of it but this
         (_report(1000, mismatches=1), True),  # a failure is never hidden
+        (_report(0, interrupted=True), False),  # Ctrl-C before the first crossing
         (_report(0), True),  # compared nothing: that is a failure
     ],
 )
