@@ -84,3 +84,59 @@ def trained_part(source: EventSource, sample: Path) -> EventSource:
     if not (source.path.exists() and sample.exists() and source.path.samefile(sample)):
         return source
     return source.after(N_TRAIN)
+
+
+def score_stages(scores: tuple[str, ...], graphs: dict[str, Path], declared: dict[str, str]) -> list[Any]:
+    """What computes the menu's scores: the muon network runs on stubs, all other models on event columns."""
+    from emulator.models_in_path import load_scorers
+    from models import GRAPH
+
+    muon = tuple(score for score in scores if score.startswith("muon_pt."))
+    stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs, declared))
+    if muon:
+        from l1forge.muon_stage import MuonStage
+        from models.muon_pt.path import MuonNetwork
+
+        graph = graphs["muon_pt"]
+        if graph.name != GRAPH:
+            raise InputError(
+                "the muon network needs its calibration",
+                field="--model",
+                value=str(graph),
+                remedy=f"call it {GRAPH}, beside its calibration.json",
+            )
+        stages.append(MuonStage(MuonNetwork(graph.parent), muon))
+    return stages
+
+
+def graph_files(given: list[str], used: list[str]) -> dict[str, Path]:
+    """The graph file of every model by name: those given, else the committed ones."""
+    from models import available, graph_path
+
+    graphs = {name: graph_path(name) for name in available()}
+    unknown = [
+        name for name in used if name not in graphs and name not in {t.partition("=")[0] for t in given}
+    ]
+    if unknown:
+        name = unknown[0]
+        raise InputError(
+            "the menu needs a model that is not here",
+            field="--model",
+            value=name,
+            remedy=f"give --model {name}=graph.json, --scores FILE, or --without-model {name}",
+        )
+    for text in given:
+        name, separator, file = text.partition("=")
+        if not separator:
+            raise InputError("name=graph.json expected", field="--model", value=text)
+        if name not in used:
+            raise InputError(
+                "the menu does not use this model",
+                field="--model",
+                value=name,
+                remedy="CICADA's score is read from the link words"
+                if name.lower().startswith("cicada")
+                else f"it uses {', '.join(used) or 'none'}",
+            )
+        graphs[name] = graph_path(file)
+    return graphs

@@ -110,7 +110,7 @@ def path(
     from emulator.trigger_control import RULES, TriggerControl
     from l1forge.interrupt import stoppable
     from l1forge.outputs import check_outputs
-    from l1forge.path_inputs import evaluable, given_scores, trained_part
+    from l1forge.path_inputs import evaluable, given_scores, graph_files, score_stages, trained_part
     from l1forge.path_tables import model_latencies, print_costs, print_excluded, print_report, watched
     from models.console import Console
 
@@ -132,11 +132,11 @@ def path(
     given = given_scores(scores, compiled, opened, signal, without_model or []) if scores else {}
     computed = tuple(score for score in compiled.scores if score not in given)
     models = sorted({score.partition(".")[0] for score in computed})
-    graphs = _graphs(model or [], models)
+    graphs = graph_files(model or [], models)
     followed = GivenScores(given) if given else None
     trigger = TriggerPath(
         compiled,
-        _stages(computed, graphs, compiled.score_types),
+        score_stages(computed, graphs, compiled.score_types),
         settings,
         TriggerControl(RULES, dead_time, depth, service),
         threads or os.cpu_count() or 1,
@@ -228,64 +228,6 @@ def _recipes(stream: Stream, orbits: int | None, trigger: TriggerPath, everythin
         return stream.recipes(orbits, DENSE_ORBITS, halo)
     most = SPARSE_ORBITS if orbits is None else orbits // (4 * trigger.threads)
     return stream.recipes(orbits, min(max(most, DENSE_ORBITS), SPARSE_ORBITS), halo, sparse=True)
-
-
-def _stages(scores: tuple[str, ...], graphs: dict[str, Path], declared: dict[str, str]) -> list[Any]:
-    """What computes the menu's scores: the muon network runs on stubs, all other models on event columns."""
-    from emulator.errors import InputError
-    from emulator.models_in_path import load_scorers
-    from models import GRAPH
-
-    muon = tuple(score for score in scores if score.startswith("muon_pt."))
-    stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs, declared))
-    if muon:
-        from l1forge.muon_stage import MuonStage
-        from models.muon_pt.path import MuonNetwork
-
-        graph = graphs["muon_pt"]
-        if graph.name != GRAPH:
-            raise InputError(
-                "the muon network needs its calibration",
-                field="--model",
-                value=str(graph),
-                remedy=f"call it {GRAPH}, beside its calibration.json",
-            )
-        stages.append(MuonStage(MuonNetwork(graph.parent), muon))
-    return stages
-
-
-def _graphs(given: list[str], used: list[str]) -> dict[str, Path]:
-    """The graph file of every model by name: those given, else the committed ones."""
-    from emulator.errors import InputError
-    from models import available, graph_path
-
-    graphs = {name: graph_path(name) for name in available()}
-    unknown = [
-        name for name in used if name not in graphs and name not in {t.partition("=")[0] for t in given}
-    ]
-    if unknown:
-        name = unknown[0]
-        raise InputError(
-            "the menu needs a model that is not here",
-            field="--model",
-            value=name,
-            remedy=f"give --model {name}=graph.json, --scores FILE, or --without-model {name}",
-        )
-    for text in given:
-        name, separator, file = text.partition("=")
-        if not separator:
-            raise InputError("name=graph.json expected", field="--model", value=text)
-        if name not in used:
-            raise InputError(
-                "the menu does not use this model",
-                field="--model",
-                value=name,
-                remedy="CICADA's score is read from the link words"
-                if name.lower().startswith("cicada")
-                else f"it uses {', '.join(used) or 'none'}",
-            )
-        graphs[name] = graph_path(file)
-    return graphs
 
 
 def _signal(
