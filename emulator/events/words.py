@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Columns
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import COLLECTIONS, SPARE, SPARE_WORDS, Collection, Events
+from emulator.events.objects import COLLECTIONS, EXTRA_COLUMNS, SPARE, SPARE_WORDS, Collection, Events
 
 
 def pack(events: Events, name: str) -> NDArray[np.uint64]:
@@ -43,6 +44,12 @@ def unpack(words: NDArray[np.uint64], name: str) -> Mapping[str, NDArray[np.int1
         value = top if field.signed else top.view(np.uint64)
         columns[f"{name}.{field.name}"] = (value >> value.dtype.type(64 - field.width)).astype(np.int16)
     return columns
+
+
+def absent_words(columns: Columns[str]) -> list[str]:
+    """Kinds of words of which events with only ``columns`` have nothing: written, they are zeros."""
+    present = {name.partition(".")[0] for name in columns}
+    return [name for name in (*COLLECTIONS, *EXTRA_COLUMNS) if name != "bx" and name not in present]
 
 
 def unassigned_bits(collection: Collection) -> int:

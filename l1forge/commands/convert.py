@@ -51,6 +51,7 @@ def convert(
     from emulator.events.sink import format_of, write_any
     from emulator.events.source import open_events
     from emulator.events.test_vectors import FULL
+    from emulator.events.words import absent_words
     from l1forge.outputs import check_outputs
     from l1forge.progress import tracked
 
@@ -67,16 +68,20 @@ def convert(
     metadata = {**described, "source": source.name, "source_format": events.format}
     written = write_any(output, blocks, format_name, metadata, layout, columns or events.row_columns or FULL)
     console = Console()
+    zeros = [] if format_name == "parquet" else absent_words(events.columns)
     if as_json:
         summary = {
             "crossings": written,
             "from": events.format,
             "to": format_name,
             "notes": dict(events.notes),
+            "written_as_zeros": zeros,
         }
         console.print_json(json.dumps(summary))
         return
     console.print(f"{source.name}: {events.format}, {events.description}")
     console.print(f"{written} crossings -> {output} ({format_name})")
+    if zeros:
+        console.print(f"[yellow]not in {source.name}, written as zeros:[/] {', '.join(zeros)}")
     for note, count in sorted(events.notes.items()):
         console.print(f"[yellow]{count}[/] {note}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.atomic import atomic_files, atomic_path
+from emulator.atomic import append_line, atomic_files, atomic_path
 from emulator.errors import InputError
 
 
@@ -119,3 +119,11 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         atomic_files(tmp_path / "file"),
     ):
         pass
+
+
+def test_lines_are_added_and_a_folder_is_refused(tmp_path: Path) -> None:
+    for line in ("one", "τwo"):
+        append_line(tmp_path / "history.jsonl", line)
+    assert (tmp_path / "history.jsonl").read_text(encoding="utf-8") == "one\nτwo\n"
+    with pytest.raises(InputError, match="cannot be written: Is a directory"):
+        append_line(tmp_path, "three")

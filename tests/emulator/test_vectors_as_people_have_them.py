@@ -146,3 +146,13 @@ def test_parquet_has_fields_only_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_text(rows(eg=0xA600_0214))
     result = CliRunner().invoke(convert, [str(tmp_path / "v.txt"), "-o", str(tmp_path / "v.parquet")])
     assert "12 eg words with bits outside the known fields" in result.output
+
+
+def test_words_that_the_events_lack_are_zeros_and_told(tmp_path: Path) -> None:
+    """A test vector of events without external signals must not look as if all of them were off."""
+    write_events(tmp_path / "e.parquet", [Events({"jet.et": np.ones((12, 20), np.int16)}, 20)])
+    result = CliRunner().invoke(convert, [str(tmp_path / "e.parquet"), "-o", str(tmp_path / "v.txt")])
+    text = " ".join(result.output.split())
+    assert (
+        "not in e.parquet, written as zeros: mu, eg, tau, ett, htt, etm, htm, etmhf, htmhf, link, ext" in text
+    )
