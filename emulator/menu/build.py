@@ -10,7 +10,16 @@ from pydantic import ValidationError
 
 from emulator.errors import InputError
 from emulator.menu import compiled
-from emulator.menu.compiled import ALGORITHMS, Algorithm, Charge, CompiledMenu, Condition, Judge, Known
+from emulator.menu.compiled import (
+    ALGORITHMS,
+    Algorithm,
+    Charge,
+    CompiledMenu,
+    Condition,
+    Judge,
+    Known,
+    OverlapRule,
+)
 from emulator.menu.cuts import FUNCTION_CUTS, SYNONYMS, Cut
 from emulator.menu.grammar import FunctionNode, ObjectNode, OperatorNode, Place, ScoreNode, Tree, parse_seed
 from emulator.menu.limits import compile_limit
@@ -44,6 +53,7 @@ class MenuSource:
     known: tuple[Known, ...] = ()
     strict: bool = True
     """Refuse windows that are inside out; official menus contain some, so those are noted instead."""
+    overlap: OverlapRule = "any_free"
 
 
 def build_menu(source: MenuSource) -> CompiledMenu:
@@ -78,6 +88,7 @@ def build_menu(source: MenuSource) -> CompiledMenu:
     return CompiledMenu(
         name=source.name,
         judge=source.judge,
+        overlap=source.overlap,
         conditions=builder.conditions,
         algorithms=tuple(sorted(algorithms, key=lambda a: a.index)),
         score_types={name: str(declared.type) for name, declared in source.scores.items()},
@@ -196,7 +207,7 @@ class _SeedCompiler:
         for cut in cuts:
             if cut.type not in FUNCTION_CUTS[function]:
                 raise self.error(f"{node.name}{{}} takes no {cut.type} cut", node.column, value=cut.name)
-        charge = self.charge(cuts, node)
+        charge = self.charge(cuts, objects, node)
         overlap = self.overlap(cuts, legs, third, function, node)
         types = [leg.type for leg in legs]
         limits = tuple(
@@ -243,14 +254,14 @@ class _SeedCompiler:
             raise self.error(f"the objects of {node.name}{{}} must be of one type", node.column)
         return objects, third
 
-    def charge(self, cuts: list[Cut], node: FunctionNode) -> Charge | None:
+    def charge(self, cuts: list[Cut], legs: tuple[ObjectNode, ...], node: FunctionNode) -> Charge | None:
         wanted = [cut.data.strip().lower() for cut in cuts if cut.type == "CHGCOR"]
         if not wanted:
             return None
         old_names: dict[str, Charge] = {"0": "ls", "1": "os", "ls": "ls", "os": "os"}
         if len(set(wanted)) > 1 or wanted[0] not in old_names:
             raise self.error("charge correlation is ls or os", node.column, value=",".join(wanted))
-        if any(item.name != "MU" for item in node.objects):
+        if any(item.name != "MU" for item in legs):
             raise self.error("only muons have a charge", node.column)
         return old_names[wanted[0]]
 

@@ -26,6 +26,10 @@ EXTERNALS = 256
 Judge = Literal["emulator", "firmware"]
 """Whose behaviour counts where the experiment's software emulator and its firmware differ."""
 
+OverlapRule = Literal["any_free", "none_overlaps"]
+"""Overlap removal with an object of reference: ``any_free``: some object of reference overlaps with none of
+the legs (2022 and later); ``none_overlaps``: there is one, and none at all overlaps with a leg (before)."""
+
 Window = tuple[int, int]
 Bx = Annotated[int, Field(ge=BX_RANGE.start, lt=BX_RANGE.stop)]
 Charge = Literal["ls", "os"]
@@ -235,6 +239,7 @@ class CompiledMenu(_Strict):
     version: Literal[1] = 1
     name: str
     judge: Judge = "emulator"
+    overlap: OverlapRule = "any_free"
     conditions: dict[str, Condition]
     algorithms: tuple[Algorithm, ...]
     score_types: dict[str, Annotated[str, AfterValidator(_check_type)]] = {}
@@ -272,7 +277,7 @@ class CompiledMenu(_Strict):
         dump.update(format=FORMAT, version=VERSION, judge=self.judge)
         for name, condition in dump["conditions"].items():
             dump["conditions"][name] = {"kind": self.conditions[name].kind, **condition}
-        head = {key: dump[key] for key in ("format", "version", "name", "judge")}
+        head = {key: dump[key] for key in ("format", "version", "name", "judge", "overlap") if key in dump}
         lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
         if self.score_types:
             lines.append(f' "score_types": {json.dumps(self.score_types)}')

@@ -105,8 +105,18 @@ class NumpyMenu:
             third = condition.overlap.object
             touching = self.overlapping(condition.overlap, condition.legs[0], third)
             present = self.leg(third)
+            if self.menu.overlap == "none_overlaps":
+                free = ~(touching & present[None]).any(axis=1)
+                return self.assigned(condition, [leg & free for leg in legs]) & present.any(axis=0)
             clear = (~touching[:, k] for k in range(len(present)))
-            return _any(_distinct([leg & c for leg in legs]) & p for c, p in zip(clear, present, strict=True))
+            return _any(
+                self.assigned(condition, [leg & c for leg in legs]) & p
+                for c, p in zip(clear, present, strict=True)
+            )
+        return self.assigned(condition, legs)
+
+    def assigned(self, condition: compiled.Combination, legs: list[Bools]) -> Bools:
+        """Distinct objects for all legs, with charges by the rule if there is one."""
         if condition.charge is None:
             return _distinct(legs)
         charge = self.column("mu.charge", condition.legs[0].bx)
@@ -136,6 +146,9 @@ class NumpyMenu:
             return _pairs(good & ~self.overlapping(overlap, a, b))
         near_a, near_b = (self.overlapping(overlap, leg, overlap.object) for leg in (a, b))
         third = self.leg(overlap.object)
+        if self.menu.overlap == "none_overlaps":
+            free_a, free_b = (~(near & third[None]).any(axis=1) for near in (near_a, near_b))
+            return _pairs(good & free_a[:, None] & free_b[None]) & third.any(axis=0)
         clear = (good & ~near_a[:, None, k] & ~near_b[None, :, k] & third[k] for k in range(len(third)))
         return _pairs(_any(clear))
 

@@ -295,11 +295,14 @@ class Reference:
         reference = overlap.object
         if reference is None:
             return not overlapping(things[0], things[1], (types[0], types[1]))
-        return any(
-            accepts(reference, third, self.menu.judge)
-            and not any(
+        free = [
+            not any(
                 overlapping(thing, third, (kind, reference.type))
                 for thing, kind in zip(things, types, strict=True)
             )
             for third in crossing.objects(reference.type, reference.bx)
-        )
+            if accepts(reference, third, self.menu.judge)
+        ]
+        if self.menu.overlap == "none_overlaps":
+            return bool(free) and all(free)
+        return any(free)

@@ -23,6 +23,7 @@ class Case:
     expected: str
     cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     judge: str = "emulator"
+    overlap: str = "any_free"
     neighbours: str = "none"
     scores: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
@@ -205,6 +206,71 @@ OVERLAPS = [
         "comb_orm{TAU20,TAU20,JET30}[ORMDR_0p5]",
         [{"tau": [*TAUS, (60, -60, 50)], "jet": [(60, 0, 0)]}],
         "1",
+    ),
+    Case(
+        "before 2022 any reference object that overlaps spoils the legs",
+        "comb_orm{TAU20,TAU20,JET30}[ORMDR_0p5]",
+        [
+            {"tau": TAUS},
+            {"tau": TAUS, "jet": [(60, -40, 0)]},
+            {"tau": TAUS, "jet": [(60, -40, 0), (60, 0, 0)]},
+            {"tau": TAUS, "jet": [(60, -40, 0), (59, 0, 0)]},
+            {"tau": TAUS, "jet": [(60, 60, 0), (60, 40, 3), (60, 20, 30)]},
+            {"tau": [*TAUS, (60, -60, 50)], "jet": [(60, 0, 0)]},
+        ],
+        "010101",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "since 2022 one clear reference object is enough",
+        "comb_orm{TAU20,TAU20,JET30}[ORMDR_0p5]",
+        [
+            {"tau": TAUS},
+            {"tau": TAUS, "jet": [(60, -40, 0), (60, 0, 0)]},
+            {"tau": TAUS, "jet": [(60, 0, 0)]},
+        ],
+        "010",
+    ),
+    Case(
+        "before 2022 either leg of a pair is spoilt",
+        "mass_inv_orm{JET30,JET30,EG10}[MASS_MIN_1,ORMDR_0p2]",
+        [
+            {"jet": [(60, 0, 0), (60, 40, 40)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0), (20, 1, 1)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0), (20, 40, 41)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0), (19, 40, 41)]},
+            {"jet": [(60, 0, 0), (60, 40, 40), (60, -80, 20)], "eg": [(20, 0, 0)]},
+        ],
+        "010011",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "before 2022 a pair is spoilt through its first leg",
+        "dist_orm{JET30,TAU20,EG10}[DETA_MAX_5,ORMDR_0p2]",
+        [
+            {"jet": [(60, 0, 0)], "tau": [(60, 40, 40)], "eg": [(20, *place), (20, -60, 20)]}
+            for place in ((0, 0), (40, 40), (20, 20))
+        ],
+        "001",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "before 2022 a pair without third object is as today",
+        "dist_orm{JET30,TAU20}[DETA_MAX_1,ORMDR_0p2]",
+        [{"jet": [(60, 0, 0)], "tau": [(60, eta, 0)]} for eta in (4, 5)],
+        "01",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "charges and overlap removal of one choice of muons",
+        "comb_orm{MU5,MU5,JET30}[CHGCOR_OS,ORMDR_0p5]",
+        [
+            {"mu": [_mu(20, 0, 0), _mu(20, 100, 0, 12, 3)], "jet": [(60, -60, 70)]},
+            {"mu": [_mu(20, 0, 0), _mu(20, 100, 0, 12, 2)], "jet": [(60, -60, 70)]},
+            {"mu": [_mu(20, 0, 0), _mu(20, 100, 0), _mu(20, -200, 9, 12, 3)], "jet": [(60, -50, 2)]},
+        ],
+        "100",
     ),
     Case(
         "any of two overlap quantities",
