@@ -38,6 +38,8 @@ class Seed:
     text: str
     place: Place
     cuts: Mapping[str, Cut]
+    faults: Mapping[str, InputError] = field(default_factory=dict)
+    """Cuts that cannot be used, by name, with what is wrong: raised if the seed uses one."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class MenuSource:
     strict: bool = True
     """Refuse windows that are inside out; official menus contain some, so those are noted instead."""
     overlap: OverlapRule = "any_free"
+    external_faults: Mapping[str, InputError] = field(default_factory=dict)
+    """External signals that cannot be used, with what is wrong: raised if a seed uses one."""
+    notes: tuple[str, ...] = ()
+    """What the front end found odd."""
 
 
 def build_menu(source: MenuSource) -> CompiledMenu:
@@ -103,7 +109,7 @@ class _Builder:
     def __init__(self, source: MenuSource) -> None:
         self.source = source
         self.conditions: dict[str, Condition] = {}
-        self.notes: list[str] = []
+        self.notes: list[str] = list(dict.fromkeys(source.notes))
         self._names: dict[Condition, str] = {}
 
     def add(self, condition: Condition, prefix: str) -> str:
@@ -121,7 +127,9 @@ class _SeedCompiler:
     def __init__(self, builder: _Builder, seed: Seed) -> None:
         self.builder, self.seed = builder, seed
         source = builder.source
-        self.legs = LegCompiler(seed.place, seed.cuts, source.scales, source.strict, builder.note)
+        self.legs = LegCompiler(
+            seed.place, seed.cuts, source.scales, source.strict, builder.note, source.judge, seed.faults
+        )
 
     def error(self, problem: str, column: int, **details: Any) -> InputError:
         return self.seed.place.error(problem, column, **details)
@@ -166,6 +174,8 @@ class _SeedCompiler:
     def external(self, node: ObjectNode) -> Condition:
         self.no_cuts(node)
         name = node.name.removeprefix("EXT_")
+        if name in self.builder.source.external_faults:
+            raise self.builder.source.external_faults[name]
         if name not in self.builder.source.externals:
             raise self.error(
                 "unknown external signal", node.column, value=name, remedy="define it under externals"
@@ -179,7 +189,10 @@ class _SeedCompiler:
         if score is None or score.minimum is None:
             raise self.error(f"{node.name} needs a score cut", node.column)
         if node.name == "CICADA":
-            threshold = int(score.minimum * 256)
+            threshold, largest = int(score.minimum * 256), QUANTITIES["cicada"].maximum
+            if threshold > largest:
+                self.legs.unreachable("CICADA cannot hold the threshold", value=score.minimum)
+                threshold = largest + 1
             return compiled.Value(quantity="cicada", bx=node.bx, threshold=threshold)
         model = f"{node.name.lower()}_{cuts['MODEL'].data.strip()}" if "MODEL" in cuts else node.name.lower()
         if score.minimum != int(score.minimum):
@@ -187,13 +200,18 @@ class _SeedCompiler:
         return compiled.Score(score=model, bx=node.bx, lower=int(score.minimum))
 
     def value(self, node: ObjectNode) -> Condition:
-        scale = "COUNT" if QUANTITIES[node.name.lower()].is_count else "ET"
+        quantity = QUANTITIES[node.name.lower()]
+        scale = "COUNT" if quantity.is_count else "ET"
+        phi = self.legs.phi_windows(node)
+        threshold = self.legs.threshold(node, scale, quantity.maximum)
+        if node.cuts and not phi:  # no phi window lies on the scale
+            threshold = quantity.maximum + 1
         return compiled.Value(
             quantity=node.name.lower(),
             bx=node.bx,
-            threshold=self.legs.threshold(node, scale),
+            threshold=threshold,
             equal=node.equal,
-            phi=self.legs.phi_windows(node),
+            phi=phi,
         )
 
     def function(self, node: FunctionNode) -> tuple[Condition, str]:

@@ -235,7 +235,8 @@ def _value(plan: Plan, row: list[int], condition: compiled.Value) -> None:
     quantity = QUANTITIES[condition.quantity]
     windows = value_windows(condition, plan.menu.judge)
     if quantity.source.startswith("link:"):
-        _wide(plan, row, quantity.source, condition.bx, *windows[0])
+        lower, upper = windows[0] if windows else (1, 0)
+        _wide(plan, row, quantity.source, condition.bx, lower, upper)
         return
     atoms = [Atom(quantity.source, windows)]
     if condition.phi:

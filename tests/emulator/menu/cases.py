@@ -55,6 +55,13 @@ OBJECTS = [
         {"W": {"type": "ETA", "object": "EG", "min": -11 * 0.0435, "max": 9 * 0.0435}},
     ),
     Case(
+        "eta window that is inside out is the complement to the emulator",
+        "EG10[W]",
+        [{"eg": [(20, eta)]} for eta in (-115, -12, -11, 8, 9, 114)],
+        "110011",
+        {"W": {"type": "ETA", "object": "EG", "min": 9 * 0.0435, "max": -11 * 0.0435}},
+    ),
+    Case(
         "either of two eta windows",
         "EG10[A,B]",
         [{"eg": [(20, eta)]} for eta in (-40, -30, 0, 30, 40)],
@@ -99,6 +106,13 @@ OBJECTS = [
         "0110110",
     ),
     Case("unconstrained pt", "MU0[MU-UPT_10]", [{"mu": [(1, 0, 0, 12, 2, u)]} for u in (10, 11, 255)], "011"),
+    Case(
+        "unconstrained pt within a window",
+        "MU0[W]",
+        [{"mu": [(1, 0, 0, 12, 2, u)]} for u in (10, 11, 20, 21)],
+        "0110",
+        {"W": {"type": "UPT", "object": "MU", "min": 10, "max": 20}},
+    ),
     Case("positive charge", "MU0[MU-CHG_POS]", [{"mu": [_mu(9, charge=c)]} for c in range(4)], "0010"),
     Case("negative charge", "MU0[MU-CHG_NEG]", [{"mu": [_mu(9, charge=c)]} for c in range(4)], "0001"),
     Case("displaced jet", "JET20[JET-DISP_LLP]", [{"jet": [(40, 0, 0, d)]} for d in (0, 1)], "01"),
@@ -399,6 +413,39 @@ CORRELATIONS = [
         {"M": {"type": "MASS", "min": 60.7, "max": 1000}},
     ),
     Case(
+        "invariant mass up to its upper limit",
+        "mass_inv{JET30,JET30}[M]",
+        [{"jet": [(60, 0, 0), (60, 0, 72)]}, {"jet": [(60, 0, 0), (61, 0, 72)]}],
+        "10",
+        {"M": {"type": "MASS", "min": 0, "max": 60.6}},
+    ),
+    Case(
+        "transverse mass up to its upper limit",
+        "mass_trans{EG30,ETM10}[M]",
+        [{"eg": [(60, 50, 0)], "etm.et": et, "etm.phi": 72} for et in (59, 60)],
+        "10",
+        {"M": {"type": "MASS", "min": 0, "max": 60.2}},
+    ),
+    Case(
+        "mass with unconstrained pt up to its upper limit",
+        "mass_inv_upt{MU0,MU0}[M]",
+        [{"mu": [(1, 0, 0, 12, 2, 20), (1, 0, 288, 12, 2, upt)]} for upt in (20, 21)],
+        "10",
+        {"M": {"type": "MASSUPT", "min": 0, "max": 39.1}},
+    ),
+    Case(
+        "delta R from its lower limit on",
+        "dist{EG5,JET20}[DR_MIN_0p3]",
+        [{"eg": [(20, 0, 0)], "jet": [(60, *place)]} for place in ((6, 0), (7, 0), (4, 5), (5, 5))],
+        "0101",
+    ),
+    Case(
+        "delta R in tenths, as the official editor rounds",
+        "dist{MU0,MU0}[DR_MAX_0p6]",
+        [{"mu": [_mu(9, 0, 0), _mu(9, *place)]} for place in ((0, 55), (1, 55), (47, 29), (27, 48))],
+        "1110",
+    ),
+    Case(
         "muon mass",
         "mass_inv{MU5,MU5}[M]",
         [{"mu": [_mu(11, 0, 0), _mu(pt, 0, 288)]} for pt in (11, 12)],
@@ -430,6 +477,20 @@ CORRELATIONS = [
         "mass_inv_3{MU3,MU3,MU3}[MASS_MAX_12]",
         [{"mu": [_mu(10, 0, 0), _mu(10, 0, 100), _mu(pt, 100, 0)]} for pt in (13, 14)],
         "10",
+    ),
+    Case(
+        "three-body mass from its lower limit on",
+        "mass_inv_3{MU3,MU3,MU3}[M]",
+        [{"mu": [_mu(10, 0, 0), _mu(10, 0, 100), _mu(pt, 100, 0)]} for pt in (12, 13, 14)],
+        "011",
+        {"M": {"type": "MASS", "min": 11.4, "max": 100}},
+    ),
+    Case(
+        "three-body mass between its limits",
+        "mass_inv_3{JET20,JET20,JET20}[M]",
+        [{"jet": [(60, 0, 0), (60, 0, 24), (et, 0, 48)]} for et in (58, 59, 60, 61, 62)],
+        "01110",
+        {"M": {"type": "MASS", "min": 67.1, "max": 68.4}},
     ),
     Case(
         "charges of three",
@@ -487,6 +548,22 @@ SINGLE_VALUES = [
     Case("minimum bias", "MBT0HFP1", [{"ett.mbt0hfp": 0}, {"ett.mbt0hfp": 1}, {"htt.mbt0hfm": 1}], "010"),
     Case(
         "minimum bias, minus", "MBT1HFM2", [{"htm.mbt1hfm": 1}, {"htm.mbt1hfm": 2}, {"etm.mbt1hfp": 2}], "010"
+    ),
+    Case(
+        "network missing energy stands in the place of HTM",
+        "NETETMHF30 AND dist{JET30,NETETMHF20}[DPHI_MIN_2p6]",
+        [
+            {"jet": [(60, 9, 0)], "htm.et": et, "htm.phi": phi}
+            for et, phi in ((59, 72), (60, 72), (60, 59), (60, 60))
+        ],
+        "0101",
+    ),
+    Case(
+        "network missing energy in a phi window",
+        "NETETMHF30[W]",
+        [{"htm.et": 60, "htm.phi": p} for p in (9, 10, 20, 21)],
+        "0110",
+        {"W": {"type": "PHI", "min": 10 * 0.04363323129985824, "max": 21 * 0.04363323129985824}},
     ),
     Case("asymmetry", "ASYMHT65", [{"htm.asymht": 64}, {"htm.asymht": 65}, {"etm.asymet": 99}], "010"),
     Case("centrality 1", "CENT1", [{"etmhf.cent03": 1}, {"etmhf.cent03": 2}, {"etmhf.cent03": 15}], "011"),
