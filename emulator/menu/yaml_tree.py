@@ -147,6 +147,7 @@ def _convert(node: Any, loader: Any, file: str, field: str, count: _Count) -> It
     quoted = node.style in ("'", '"')
     try:
         value = loader.construct_object(node)
-    except ValueError as error:  # 2026-99-99 is no date
-        raise InputError(f"malformed YAML: {error}", file=f"{file}:{line}:{column}", field=field) from error
+    except ValueError as error:  # 2026-99-99 is no date, and Python reads no integer of over 4300 digits
+        problem = "a number is too long" if node.value.isdigit() else str(error)
+        raise InputError(f"malformed YAML: {problem}", file=f"{file}:{line}:{column}", field=field) from error
     return Item(value, file, line, column + quoted, field)

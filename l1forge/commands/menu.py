@@ -211,7 +211,7 @@ def show(
     chosen = [a for a in compiled.algorithms if algorithm in (None, a.name, str(a.index))]
     if not chosen:
         raise InputError("the menu has no such algorithm", file=menu, value=algorithm)
-    table = Table(title=f"{compiled.name} (judge: {compiled.judge})")
+    table = Table(title=f"{compiled.name} (judge: {compiled.judge}, overlap: {compiled.overlap})")
     for name in ("bit", "algorithm", "seed"):
         table.add_column(name, overflow="fold")
     for item in chosen:

@@ -281,6 +281,10 @@ def test_an_index_of_thousands_of_digits_is_one_short_line(tmp_path: Path, digit
     with pytest.raises(InputError, match="not an integer that a menu could hold") as caught:
         read(tmp_path, xml(algorithm("MU5", "9" * digits)))
     assert len(str(caught.value)) - len(str(tmp_path)) < 200
+    text = "algorithms:\n  - {index: " + "9" * digits + ", name: L1_A, seed: MU5}\n"
+    with pytest.raises(InputError, match=r"a number is too long|no such algorithm bit") as caught:
+        read(tmp_path, text, "menu.yaml")
+    assert len(str(caught.value)) - len(str(tmp_path)) < 200
     with pytest.raises(InputError) as caught:
         read(tmp_path, xml(algorithm("MU5+" + "9" * digits)))
     assert len(str(caught.value)) - len(str(tmp_path)) < 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from emulator.menu.compiled import Combination, Correlation
 from emulator.menu.cuts import editor_limit
 from emulator.menu.load import load_menu
+from emulator.menu.scales import limit
 
 # what the deployed firmware of L1Menu_Collisions2024_v1_1_0 compares with, in units of 1e-6 (or 1e-3)
 FIRMWARE = {
@@ -60,6 +62,27 @@ def test_overlap_removal(tmp_path: Path, name: str, upper: int) -> None:
 )
 def test_defined_cuts(tmp_path: Path, cut: str, limits: tuple[int, int]) -> None:
     assert _limits(tmp_path, "dist{JET30,JET30}[X]", f"X: {{type: DR, {cut}}}") == limits
+
+
+def test_table_of_the_documentation() -> None:
+    """Every row of docs/menu.md, and no other tenth that is affected."""
+    text = (
+        (Path(__file__).parents[3] / "docs" / "menu.md")
+        .read_text(encoding="utf-8")
+        .partition("### Limits of ΔR")[2]
+        .partition("\n## ")[0]
+    )
+    rows = re.findall(r"^\| ([0-9.]+) \|(.*)\|$", text, re.MULTILINE)
+    listed = {float(value): [int(n.replace(",", "")) for n in numbers.split("|")] for value, numbers in rows}
+    affected = {}
+    for value in (n / 10 for n in range(1, 60)):
+        official = editor_limit("DR", value)
+        pairs = [limit(x * x, 3, upwards) * 10**6 for upwards in (False, True) for x in (value, official)]
+        if pairs[0] != pairs[1] or pairs[2] != pairs[3]:
+            affected[value] = pairs
+    assert listed == affected
+    assert listed[1.2] == [1_440_000, 1_440_000, 1_440_000, 1_441_000]
+    assert len(listed) == 22
 
 
 def test_which_tenths_the_editor_moves() -> None:

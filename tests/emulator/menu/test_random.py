@@ -18,7 +18,7 @@ from emulator.menu.quantities import OBJECTS, QUANTITIES, SIGNALS
 from emulator.menu.reference import Reference
 
 CALO = ("eg", "tau", "jet")
-SUMS = ("etm", "htm", "etmhf", "htmhf")
+SUMS = ("etm", "htm", "etmhf", "htmhf", "netetmhf")
 
 
 def _window(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
@@ -100,7 +100,11 @@ def conditions(draw: Any) -> compiled.Condition:
         cut = compiled.Limit(measure="mass3", lower=low, upper=high)
         return compiled.Triple(legs=legs, limits=(cut,), charge=charge)
     if kind in ("pair", "orm"):
-        pair = draw(st.tuples(st.sampled_from(("mu", *CALO)), st.sampled_from(("mu", *CALO, "etm", "htmhf"))))
+        pair = draw(
+            st.tuples(
+                st.sampled_from(("mu", *CALO)), st.sampled_from(("mu", *CALO, "etm", "htmhf", "netetmhf"))
+            )
+        )
         legs = (draw(requirements(pair[0])), draw(requirements(pair[1])))
         charge = draw(st.sampled_from((None, "ls", "os"))) if pair == ("mu", "mu") else None
         cuts = tuple(draw(st.lists(limits(pair), min_size=1, max_size=2)))
