@@ -229,8 +229,8 @@ class LegCompiler:
                 upper = scale.numbers[-1]
             window = _signed(lower, field), _signed(upper, field)
         if window[0] > window[1] and cut.type == "ETA" and self.judge == "emulator":
-            text = f"cut {cut.name} runs from {low:g} to {high:g}: taken as its complement"
-            self.note(f"{self.place.seed}: {text}")
+            text = f"cut {cut.name} runs from {low:g} to {high:g}"
+            self.note(f"{self.place.seed}: {text}: to the emulator its complement, in firmware never true")
         elif window[0] > window[1] and cut.type != "PHI":
             self.window_problem(f"cut {cut.name} runs from {low:g} to {high:g}")
         return window

@@ -158,7 +158,10 @@ def test_f7_inverted_eta_window_of_the_emulator(tmp_path: Path) -> None:
     )
     menu = read(tmp_path, text, "menu.yaml")
     assert bits(menu, 5) == MU5
-    assert menu.notes == ("L1_Mu: cut X runs from -1.245 to -2: taken as its complement",)
+    (note,) = menu.notes
+    assert note == (
+        "L1_Mu: cut X runs from -1.245 to -2: to the emulator its complement, in firmware never true"
+    )
     condition = menu.conditions["single_mu_0"]
     assert isinstance(condition, Combination)
     assert condition.legs[0].eta == ((-114, -184),)
@@ -266,6 +269,19 @@ def test_externals_of_one_name(tmp_path: Path) -> None:
     assert "another external signal A" in read(tmp_path, xml(externals=twice)).notes[0]
     with pytest.raises(InputError, match="another external signal A"):
         read(tmp_path, xml(algorithm("EXT_A"), externals=twice))
+
+
+def test_cicada_threshold_above_its_score_is_never_true(tmp_path: Path) -> None:
+    parts = cut("C", "CSCORE", "300", owner="CICADA")
+    menu = read(tmp_path, xml(algorithm("CICADA[C]", parts=parts)))
+    assert menu.notes == ("L1_Other: CICADA cannot hold the threshold: never true",)
+    events = block([{"link": [15 << 28] * 4}])
+    for decision in (algorithm_bit(MenuEvaluator(menu)(events), 6), Reference(menu)(events)[1]):
+        assert not decision[0]
+    assert not NumpyMenu(menu)(events)[1, 0]
+    text = 'cuts: {C: {type: CSCORE, min: 300}}\nalgorithms:\n  - {name: L1_A, seed: "CICADA[C]"}\n'
+    with pytest.raises(InputError, match="CICADA cannot hold the threshold"):
+        read(tmp_path, text, "menu.yaml")
 
 
 def test_eta_window_above_the_scale_is_never_true(tmp_path: Path) -> None:
