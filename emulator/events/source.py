@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from emulator.errors import InputError
-from emulator.events import adc2021, nanoaod, parquet, test_vectors
+from emulator.events import adc2021, dense, nanoaod, parquet, test_vectors
 from emulator.events.blocks import BLOCK_SIZE
 from emulator.events.links import COLUMN_NAMES as LINK_COLUMNS
 from emulator.events.objects import Events
@@ -104,6 +104,7 @@ def open_events(path: str | Path, bx: int = 0, emulated: bool | None = None) -> 
 def _parquet(path: Path) -> EventSource:
     file: pq.ParquetFile = parquet.open_parquet(path)
     header = parquet.metadata(path, file)
+    dense.check_slots(path, file.schema_arrow.names)
     described = ", ".join(
         f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in header.items()

@@ -49,7 +49,7 @@ def emulate(
     """Score every crossing of INPUT, bit for bit as the firmware does.
 
     Arrays have one event a row. Integers count LSBs of the input's type; floats are physical values, cast
-    with that type, and what saturates, wraps or is not finite is counted.
+    with that type, and what saturates, wraps, is rounded or is not finite is counted.
 
     Examples:
 
