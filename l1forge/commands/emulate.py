@@ -168,8 +168,10 @@ def emulate(
     speed = f"{_speed(done / busy)} in the kernel, " if busy else ""
     console.print(f"{speed}{_speed(done / total)} with reading, writing and start-up")
     if record_inputs:
-        recorder.record(graph.name, str(source)).save(record_beside(path))
-        console.print(f"training inputs recorded in {record_beside(path)}")
+        record, replaced = recorder.record(graph.name, str(source)), record_beside(path).exists()
+        record.save(record_beside(path))
+        how = "replaced" if replaced else "recorded"
+        console.print(f"training inputs {how}: {record_beside(path)}, {record.events:,} events of {source}")
     elif compared is None:
         console.print(f"inputs not compared with training: no {record_beside(path)}")
     if output is not None:
