@@ -145,8 +145,8 @@ class Finding:
     def __str__(self) -> str:
         words = []
         if self.outside > OUTSIDE:
-            seen = " … ".join(map(str, dict.fromkeys(self.seen)))
-            trained = " … ".join(map(str, dict.fromkeys(self.trained)))
+            seen = " .. ".join(map(str, dict.fromkeys(self.seen)))
+            trained = " .. ".join(map(str, dict.fromkeys(self.trained)))
             words.append(f"{100 * self.outside:.3g} % of the values outside {trained} (here {seen})")
         if self.distance > DISTANCE:
             words.append(

@@ -67,7 +67,7 @@ def report(made: Comparison | None, console: Console, source: object, strict: bo
         for finding in findings[:SHOWN]:
             console.print(f"  {escape(str(finding))}")
         if len(findings) > SHOWN:
-            console.print(f"  … and {len(findings) - SHOWN} more")
+            console.print(f"  and {len(findings) - SHOWN} more")
     differ = [vars(finding) for finding in findings]
     return {"compared": made.events, "trained_on": trained.sample, "differ": differ}
 

@@ -59,7 +59,7 @@ def test_a_column_of_zeros_another_unit_and_a_wider_range_are_reported() -> None
     constant, scaled, wide = values.copy(), values.copy(), values.copy()
     constant[:, 1] = -376
     assert findings(constant) == {
-        "eta": "eta: 100 % of the values outside -80 … 80 (here -376),"
+        "eta": "eta: 100 % of the values outside -80 .. 80 (here -376),"
         " distributed otherwise (88 % of the values would have to move)"
     }
     zero = values.copy()
@@ -68,7 +68,7 @@ def test_a_column_of_zeros_another_unit_and_a_wider_range_are_reported() -> None
     scaled[:, 0] *= 4
     assert set(findings(scaled)) == {"pt"}
     wide[::100, 1] = 100
-    assert findings(wide) == {"eta": "eta: 1 % of the values outside -80 … 80 (here -80 … 100)"}
+    assert findings(wide) == {"eta": "eta: 1 % of the values outside -80 .. 80 (here -80 .. 100)"}
 
 
 def test_late_blocks_are_looked_at_and_few_events_can_be_told() -> None:

@@ -48,7 +48,7 @@ def test_emulate_warns_with_numbers_and_strict_refuses(tmp_path: Path, capsys) -
     assert (
         "of 56 inputs of vae differ from training (10,000 events compared with 300,000 of zero bias)" in said
     )
-    assert "jet.et[0]: 1.59 % of the values outside 0 … 662 (here 40 … 2047)" in said
+    assert "jet.et[0]: 1.59 % of the values outside 0 .. 662 (here 40 .. 2047)" in said
     summary = json.loads((tmp_path / "s.json").read_text())["inputs"]
     assert summary["compared"] == 10_000
     assert "jet.et[0]" in [found["feature"] for found in summary["differ"]]
