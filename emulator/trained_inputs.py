@@ -28,8 +28,10 @@ OUTSIDE = 1e-3
 """Share of values beyond the training range above which a feature is reported."""
 DISTANCE = 0.3
 """Total variation distance of the histograms above which a feature is reported (0: equal, 1: disjoint)."""
-FIRST, LATER = 16_384, 1_024
-"""Events that are compared: of the first block, and of each later one, evenly spread."""
+FIRST, LATER = 16_384, 64
+"""Events that are compared: the first block's up to this number, evenly spread, then every so many-th one."""
+AT_ONCE = 1_024
+"""Events that are compared together, as blocks may be small."""
 
 
 @dataclass(frozen=True)
@@ -190,25 +192,40 @@ class Comparison:
     def __init__(self, trained: TrainedInputs) -> None:
         self.trained = trained
         self.events = 0
+        self._due = 0.0
+        self._waiting: list[dict[str, Row]] = []
+        self._held = 0
         self._counts = {feature.name: np.zeros(len(feature.counts), np.int64) for feature in trained.features}
         self._outside = dict.fromkeys(self._counts, 0)
         self._seen: dict[str, tuple[int, int]] = {}
 
     def add(self, rows: Mapping[str, Row]) -> None:
-        """Compare a block: name of each input to its integers, shape (n,) each.
+        """Compare a block: name of each input to its integers, shape (n,) each; every block the same inputs.
 
         Inputs that were not recorded and recorded inputs that are not given are left out.
         """
         n = len(next(iter(rows.values()), ()))
         if not n:
             return
-        wanted = FIRST if self.events == 0 else LATER
-        step = max(1, math.ceil(n / wanted))
-        self.events += len(range(0, n, step))
-        for feature in self.trained.features:
-            if feature.name not in rows:
+        self._due = FIRST - self.events if self.events < FIRST else self._due + n / LATER
+        if self._due < 1:
+            return
+        step = max(1, math.ceil(n / int(self._due)))
+        taken = len(range(0, n, step))
+        self._due -= taken
+        self.events += taken
+        self._waiting.append({name: np.array(row[::step]) for name, row in rows.items()})
+        self._held += taken
+        if self._held >= AT_ONCE:
+            self._compare()
+
+    def _compare(self) -> None:
+        """Count what waits."""
+        waiting, self._waiting, self._held = self._waiting, [], 0
+        for feature in self.trained.features if waiting else ():
+            if feature.name not in waiting[0]:
                 continue
-            values = np.ascontiguousarray(rows[feature.name][::step])
+            values = np.concatenate([rows[feature.name] for rows in waiting])
             places = np.searchsorted(np.array(feature.edges, np.int64), values, side="right")
             self._counts[feature.name] += np.bincount(places, minlength=len(feature.counts))
             self._outside[feature.name] += int(((values < feature.low) | (values > feature.high)).sum())
@@ -222,6 +239,7 @@ class Comparison:
         Two of ``events + 1`` values of the same distribution lie beyond the extremes of a training sample;
         histograms of few events differ by chance, which is added to the limit.
         """
+        self._compare()
         found = []
         for feature in self.trained.features:
             if feature.name not in self._seen:

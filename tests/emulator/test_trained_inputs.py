@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emulator.errors import InputError
-from emulator.trained_inputs import Comparison, Feature, Recorder, TrainedInputs, record_beside
+from emulator.trained_inputs import FIRST, Comparison, Feature, Recorder, TrainedInputs, record_beside
 
 NAMES = ["pt", "eta", "flag", "0"]
 
@@ -76,6 +76,19 @@ def test_late_blocks_are_looked_at_and_few_events_can_be_told() -> None:
     values[150_000:, 1] = 127
     assert set(findings(values, blocks=20)) == {"eta"}
     assert set(findings(np.array([[40, 127, 64, 0]]))) == {"eta"}
+
+
+@pytest.mark.parametrize("size", [1, 100, 3564])
+def test_small_blocks_are_gathered(size: int) -> None:
+    values = sample(30_000, 4)
+    made = Comparison(TRAINED)
+    for first in range(0, len(values), size):
+        block = values[first : first + size]
+        made.add({"eta": block[:, 1] + (200 if first > 20_000 else 0)})
+    assert FIRST <= made.events <= FIRST + (30_000 - FIRST) // 64 + 1
+    (found,) = made.findings()
+    assert found.seen[1] > 250
+    assert 0.004 < found.outside < 0.012
 
 
 def test_inputs_that_are_not_given_or_not_recorded_are_left_out() -> None:
