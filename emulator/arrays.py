@@ -1,7 +1,7 @@
 """Inputs of a graph from files of arrays: NumPy's .npy and .npz, or parquet with a column for each element.
 
 Integers are raw, in LSBs of the input's type, and must fit it. Floats are physical values: they are cast with
-the input's type, and everything that is changed by more than rounding is counted.
+the input's type, and what saturates, wraps, is rounded or is not finite is counted.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ NonFinite = Literal["error", "zero", "saturate"]
 
 @dataclass
 class CastCounts:
-    """Values of one float input, and how many of them were changed by more than rounding."""
+    """Values of one float input, and how many of them were changed, each for one reason."""
 
     values: int = 0
     saturated: int = 0
     wrapped: int = 0
     nan: int = 0
     infinite: int = 0
+    rounded: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class ArraySource:
         counts.values += part.size
         counts.saturated += found.saturated
         counts.wrapped += found.wrapped
+        counts.rounded += found.rounded
         counts.nan += int(nan.sum())
         counts.infinite += int(infinite.sum())
         return integers

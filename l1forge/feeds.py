@@ -4,19 +4,48 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emulator.arrays import ArraySource, NonFinite, holds_arrays, open_arrays
+from emulator.arrays import ArraySource, NonFinite, element_names, holds_arrays, open_arrays
 from emulator.errors import InputError
 from emulator.events.blocks import BLOCK_SIZE
+from emulator.events.objects import Events
 from emulator.events.source import EventSource, open_events
+from emulator.graph import Graph
 from emulator.kernel import Kernel
 
 Scored = tuple[dict[str, Any], int, float]
 """Outputs of a block, its number of events, seconds in the kernel."""
+Watcher = Callable[[Mapping[str, Any]], None]
+"""Sees every block before it is scored: name of each input to its integers, shape (n,)."""
+
+
+def input_names(graph: Graph) -> list[str]:
+    """Names of all inputs of a graph in order: event columns (``jet.et[0]``), features, or ``x[0]`` ...; an
+    input that is constant 0 is called ``0``."""
+    names: list[str] = []
+    for node in graph.inputs:
+        names += node.attributes.get("source") or element_names(node, graph)
+    return names
+
+
+def event_rows(graph: Graph, events: Events, absent: bool = False) -> dict[str, Any]:
+    """The inputs that ``events`` hold, with ``absent`` also the others as 0: name to integers, shape (n,)."""
+    rows = {}
+    for name in input_names(graph):
+        column, _, slot = name.removesuffix("]").partition("[")
+        if column in events or (absent and name != "0"):
+            rows[name] = events.column(column)[int(slot or 0)]
+    return rows
+
+
+def array_rows(graph: Graph, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs in ``arrays`` (input name to (size, n)): name to integers, shape (n,)."""
+    rows = [row for node in graph.inputs for row in arrays[node.name]]
+    return {name: row for name, row in zip(input_names(graph), rows, strict=True) if name != "0"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +54,7 @@ class Feed(ABC):
 
     source: EventSource | ArraySource
     kernel: Kernel
+    watchers: list[Watcher] = field(default_factory=list)
 
     @property
     def description(self) -> str:
@@ -57,6 +87,8 @@ class EventFeed(Feed):
 
     def scores(self, block: int | None, threads: int | None) -> Iterator[Scored]:
         for events in self.source.blocks(columns=self.kernel.columns, block_size=block):
+            for watch in self.watchers:
+                watch(event_rows(self.kernel.graph, events))
             start = time.perf_counter()
             try:
                 scores = self.kernel.run(events, threads=threads)
@@ -85,6 +117,8 @@ class ArrayFeed(Feed):
 
     def scores(self, block: int | None, threads: int | None) -> Iterator[Scored]:
         for arrays in self.source.blocks(block or BLOCK_SIZE):
+            for watch in self.watchers:
+                watch(array_rows(self.kernel.graph, arrays))
             start = time.perf_counter()
             scores = self.kernel.run_array(arrays, threads=threads)
             count = next(array.shape[1] for array in arrays.values())

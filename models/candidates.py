@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
+from emulator.trained_inputs import TrainedInputs, record_beside
 from models import GRAPH, tree_study
 from models.classifiers import Sample, require
 from models.console import Console
@@ -60,8 +61,14 @@ def load(path: Path, features: Callable[[Columns], np.ndarray[Any, Any]]) -> Sam
     )
 
 
+def trained_inputs(model: str, names: Sequence[str], sample: Sample) -> TrainedInputs:
+    """The record of the training part of ``sample``."""
+    return TrainedInputs.of(model, "its candidates", names, sample.part(True).features)
+
+
 def train(
     name: str,
+    names: Sequence[str],
     sample: Sample,
     fit: Callable[[Sample, np.ndarray[Any, Any]], Any],
     head: dict[str, Any],
@@ -81,6 +88,7 @@ def train(
     output.mkdir(parents=True, exist_ok=True)
     ensemble = fit(given, tree_study.spectrum_weights(given.features[:, 0], given.truth))
     graph = tree_study.quantised(ensemble, name, given, _efficiency(test), LOSS, raw=RAW)
+    trained_inputs(name, names, sample).save(record_beside(output / GRAPH))
     return evaluate(ensemble, graph, test, output, head)
 
 

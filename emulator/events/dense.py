@@ -9,6 +9,7 @@ used where they are, in a memory map. Any parquet library can still read it; ``d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from emulator.events.objects import Events, layout_of
+from emulator.errors import InputError
+from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
 
 ROW_GROUP = (1 << 18) + 64
 """Crossings; looking a row group up takes long whatever its size. Not a power of two: then all slots of a
@@ -36,6 +38,35 @@ def slot_names(name: str) -> list[str]:
     """File columns of one in-memory column: ``mu.pt[0] .. mu.pt[7]``, or ``etm.et``."""
     slots, _ = layout_of(name)
     return [name] if slots == 1 else [f"{name}[{slot}]" for slot in range(slots)]
+
+
+def check_slots(path: str | Path, names: Iterable[str]) -> None:
+    """Demand that a collection whose columns ``names`` are its slots has all of them: none is 0 unsaid.
+
+    Raises
+    ------
+    InputError
+        Some of a column's slots are missing, or there are more than the hardware has.
+    """
+    present = set(names)
+    for name in dict.fromkeys(text.partition("[")[0] for text in sorted(present)):
+        if name in present or (name not in COLUMNS and name not in EXTRA_COLUMNS):
+            continue
+        expected = slot_names(name)
+        slots = (text[len(name) + 1 : -1] for text in present if text.startswith(f"{name}["))
+        given = {f"{name}[{slot}]" for slot in slots if slot.isdecimal()} & present
+        if beyond := sorted(given - set(expected)):
+            known = f"{name} has {expected[0]} … {expected[-1]}" if len(expected) > 1 else f"call it {name}"
+            raise InputError("beyond the hardware slots", file=path, field=beyond[0], remedy=known)
+        missing = [text for text in expected if text not in present]
+        if given and missing:
+            raise InputError(
+                f"only {len(given)} of {len(expected)} slots are there",
+                file=path,
+                field=name,
+                remedy=f"add {missing[0]}{' …' if len(missing) > 1 else ''} (0 where there is no object),"
+                f" or write a list column {name}",
+            )
 
 
 def schema(names: tuple[str, ...]) -> pa.Schema:

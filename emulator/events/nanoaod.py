@@ -1,15 +1,15 @@
-"""Level-1 objects of CMS NanoAOD files: tree ``Events``, branches ``L1Mu_*``, ``L1EG_*``, ... through uproot.
+"""Level-1 objects of CMS NanoAOD files (TTree or RNTuple ``Events``) as hardware integers, through uproot.
 
-The branches hold hardware integers times their LSB as reduced-precision floats; the nearest integer is
-taken back. Central NanoAOD keeps only objects above a threshold (e/gamma 10, tau 24, jet 30 GeV, muon 3 GeV
-with quality >= 8), so low thresholds can not be studied with it.
+Which branch fills which column: ``nano_branches``. Integers are taken as they are. Floats are hardware
+integers times their LSB in reduced precision; the nearest integer is taken back. Central NanoAOD keeps only
+objects above a threshold (e/gamma 10, tau 24, jet 30 GeV, muon 3 GeV with quality >= 8), so low thresholds
+can not be studied with it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,47 +18,27 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns
-from emulator.events.objects import COLUMNS, Events
+from emulator.events.nano_branches import (
+    COLLECTIONS,
+    EMULATED,
+    SUM_TYPES,
+    Choice,
+    choose_branches,
+    is_physical,
+)
+from emulator.events.nano_tree import open_tree
+from emulator.events.objects import CALO_PHI_BINS, COLUMNS, MUON_PHI_BINS, Events
 from emulator.events.quantise import HARDWARE_VALUES, codes
 from emulator.jit import compiled
 
 Jagged = tuple[NDArray[Any], NDArray[np.int64]]
 """All values of a branch one after the other, and where each event's begin."""
 
-TREE = "Events"
-PHYSICAL: dict[str, tuple[str, ...]] = {
-    "mu.pt": ("L1Mu_pt",),
-    "mu.eta": ("L1Mu_etaAtVtx", "L1Mu_eta"),
-    "mu.phi": ("L1Mu_phiAtVtx", "L1Mu_phi"),
-    "mu.upt": ("L1Mu_ptUnconstrained",),
-    "eg.et": ("L1EG_pt",),
-    "eg.eta": ("L1EG_eta",),
-    "eg.phi": ("L1EG_phi",),
-    "tau.et": ("L1Tau_pt",),
-    "tau.eta": ("L1Tau_eta",),
-    "tau.phi": ("L1Tau_phi",),
-    "jet.et": ("L1Jet_pt",),
-    "jet.eta": ("L1Jet_eta",),
-    "jet.phi": ("L1Jet_phi",),
-}
-"""Column -> branches in physical units, the first that is there is used."""
-INTEGERS = {
-    "mu.qual": "L1Mu_hwQual",
-    "mu.iso": "L1Mu_hwIso",
-    "mu.charge": "L1Mu_hwCharge",
-    "mu.ip": "L1Mu_hwDXY",
-    "eg.iso": "L1EG_hwIso",
-    "tau.iso": "L1Tau_hwIso",
-}
-OPTIONAL = ("mu.upt", "mu.iso", "mu.charge", "mu.ip", "eg.iso", "tau.iso")
-SUM_TYPES = {"ett": 0, "htt": 1, "etm": 2, "htm": 3, "etmhf": 8, "htmhf": 20}
-"""EtSum::EtSumType of the CMS software."""
-VECTOR_SUMS = ("etm", "htm", "etmhf", "htmhf")
-FLOATS = ("_pt", "_eta", "_phi", "AtVtx", "_ptUnconstrained")
-"""Endings of branches in physical units; the others hold whole numbers."""
 LEAST_PT = -0.5
 """GeV: what the muon code 0 stands for."""
-BRANCH_OF = {"mu": "L1Mu", "eg": "L1EG", "tau": "L1Tau", "jet": "L1Jet"}
+NO_ENTRIES = "files without entries"
+REDUCED_PRECISION = 2.0**-9
+"""Floats of NanoAOD may keep as few as ten bits: they may differ from integers by this share and a count."""
 
 
 @compiled
@@ -79,64 +59,17 @@ def _scatter(
     return lost
 
 
-@contextmanager
-def open_tree(path: str | Path) -> Iterator[Any]:
-    """The tree; InputError if the file or the tree can not be read."""
-    import uproot  # half a second, needed for this format only
-
-    try:
-        file = uproot.open(path)
-        names = file.keys(cycle=False)
-    except Exception as error:
-        raise InputError(
-            f"not a readable ROOT file: {type(error).__name__}", file=path, remedy="it may be truncated"
-        ) from error
-    with file:
-        if TREE not in names:
-            raise InputError(
-                "no such tree", file=path, field=TREE, remedy=f"it has {', '.join(names) or 'nothing'}"
-            )
-        try:
-            tree = file[TREE]
-            if not hasattr(tree, "arrays"):
-                raise InputError("is not a tree", file=path, field=TREE, value=type(tree).__name__)
-            tree.keys()  # read now, not later
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"damaged ROOT data: {type(error).__name__}", file=path, field=TREE, remedy="copy it again"
-            ) from error
-        yield tree
-
-
-def available_columns(tree: Any, path: str | Path) -> tuple[str, ...]:
-    """Columns the tree can fill.
-
-    Raises
-    ------
-    InputError
-        If a branch that every level-1 NanoAOD has is missing.
-    """
-    branches = set(tree.keys())
-    needed = {names[-1] for name, names in PHYSICAL.items() if name not in OPTIONAL}
-    needed |= {f"{branch}_bx" for branch in BRANCH_OF.values()} | {"L1Mu_hwQual"}
-    needed |= {f"L1EtSum_{field}" for field in ("pt", "phi", "etSumType", "bx")}
-    missing = sorted(needed - branches)
-    if missing:
-        raise InputError(
-            f"branch missing, and {len(missing) - 1} more" if len(missing) > 1 else "branch missing",
-            file=path,
-            field=missing[0],
-            remedy="level-1 objects are in NanoAOD since version 10; see docs/formats.md",
-        )
-    present = [
-        name
-        for name in (*PHYSICAL, *INTEGERS)
-        if name not in OPTIONAL or branches & {*PHYSICAL.get(name, ()), INTEGERS.get(name, "")}
-    ]
-    sums = [f"{name}.et" for name in SUM_TYPES] + [f"{name}.phi" for name in VECTOR_SUMS]
-    return tuple(name for name in COLUMNS if name in present or name in sums)
+def describe(path: str | Path, bx: int, emulated: bool | None) -> tuple[str, tuple[str, ...], int]:
+    """What a file holds, the columns it can fill, and its number of events; only headers are read."""
+    with open_tree(path) as tree:
+        choice = choose_branches(tree.keys, path, emulated)
+        kind = "re-emulated level-1 objects" if choice.prefix == EMULATED else "level-1 objects"
+        text = f"{kind} of bunch crossing {bx:+d}; central files hold objects above thresholds only"
+        if choice.at_station:
+            text += "; muon directions at the muon station, as the file has none at the vertex"
+        if choice.also_emulated:
+            text += "; re-emulated objects are there, too: convert --emulated"
+        return text, choice.columns, tree.n
 
 
 def read_nanoaod(
@@ -145,10 +78,13 @@ def read_nanoaod(
     block: int = BLOCK_SIZE,
     notes: Counter[str] | None = None,
     bx: int = 0,
+    emulated: bool | None = None,
 ) -> Iterator[Events]:
     """Stream the events' objects of one bunch crossing (0: the triggered one) as hardware integers.
 
-    ``notes`` counts objects beyond the hardware slots and saturated values.
+    ``notes`` counts objects beyond the hardware slots, saturated and rounded values, integers that disagree
+    with the floats beside them, and events without a record of an energy sum. A file without entries gives
+    one block of no crossings. ``emulated``: see :func:`choose_branches`.
 
     Raises
     ------
@@ -157,25 +93,25 @@ def read_nanoaod(
     """
     notes = Counter() if notes is None else notes
     with open_tree(path) as tree:
-        wanted = choose_columns(columns, available_columns(tree, path), path)
-        branches = set(tree.keys())
-        source = {
-            name: next(b for b in PHYSICAL[name] if b in branches) for name in wanted if name in PHYSICAL
-        } | {name: INTEGERS[name] for name in wanted if name in INTEGERS}
-        needed = {*source.values(), *(f"{b}_bx" for b in BRANCH_OF.values())}
-        needed |= {f"L1EtSum_{field}" for field in ("pt", "phi", "etSumType", "bx")}
-        if tree.num_entries == 0:
-            raise InputError("no events", file=path, field=TREE)
-        for start in range(0, tree.num_entries, block):
-            try:
-                arrays = tree.arrays(sorted(needed), entry_start=start, entry_stop=start + block)
-            except Exception as error:
-                raise InputError(
-                    f"damaged ROOT data: {type(error).__name__}", file=path, field=f"{TREE}[{start}]"
-                ) from error
-            n = min(block, tree.num_entries - start)
-            jagged = {name: _flat(arrays[name], name, path) for name in arrays.fields}
-            events = Events(_columns(jagged, n, wanted, source, bx, notes, path), n)
+        choice = choose_branches(tree.keys, path, emulated)
+        wanted = choose_columns(columns, choice.columns, path)
+        collections = dict.fromkeys(name.partition(".")[0] for name in wanted)
+        needed = {choice.fields[name] for name in wanted}
+        needed |= {choice.checks[name] for name in wanted if name in choice.checks}
+        needed |= {choice.bx(name) for name in collections if name in COLLECTIONS}
+        if choice.charge_valid and "mu.charge" in wanted:
+            needed.add(choice.charge_valid)
+        if set(collections) & set(SUM_TYPES):
+            needed |= set(choice.sum_keys)
+        if tree.n == 0:
+            notes[NO_ENTRIES] += 1
+            yield Events({name: np.zeros((COLUMNS[name][0], 0), np.int16) for name in wanted}, 0)
+        for start in range(0, tree.n, block):
+            stop = min(start + block, tree.n)
+            arrays = tree.read(needed, start, stop)
+            flat = {name: _flat(array, name, path) for name, array in arrays.items()}
+            reader = _Block(flat, stop - start, choice, bx, notes, path)
+            events = Events({name: reader.column(name) for name in wanted}, stop - start)
             check_ranges(events, path)
             yield events
 
@@ -188,71 +124,113 @@ def _flat(jagged: Any, name: str, path: str | Path) -> Jagged:
     if jagged.ndim != 2 or "string" in kind:
         raise InputError("a list of numbers for each event expected", file=path, field=name, value=kind)
     values = awkward.to_numpy(awkward.flatten(jagged))
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8)
     if values.dtype.kind not in "iuf":
         raise InputError("numbers expected", file=path, field=name, value=str(values.dtype))
     if not np.all(np.isfinite(values)):
         raise InputError("not a finite number", file=path, field=name)
     if name.endswith("_pt") and np.any(values < LEAST_PT):
         raise InputError("negative pT", file=path, field=name, value=float(values.min()))
-    if not name.endswith(FLOATS) and np.any(values != np.rint(values)):
+    if not is_physical(name) and np.any(values != np.rint(values)):
         raise InputError("whole numbers expected", file=path, field=name)
     return values, np.concatenate([[0], np.cumsum(awkward.to_numpy(awkward.num(jagged)))])
 
 
-def _columns(
-    flat: dict[str, Jagged],
-    n: int,
-    wanted: tuple[str, ...],
-    source: dict[str, str],
-    bx: int,
-    notes: Counter[str],
-    path: str | Path,
-) -> dict[str, NDArray[np.generic]]:
-    columns: dict[str, NDArray[np.generic]] = {}
-    for name in wanted:
-        slots = COLUMNS[name][0]
+class _Block:
+    """The columns of one block of ``n`` events from its branches ``flat``."""
+
+    def __init__(
+        self,
+        flat: dict[str, Jagged],
+        n: int,
+        choice: Choice,
+        bx: int,
+        notes: Counter[str],
+        path: str | Path,
+    ) -> None:
+        self.flat, self.n, self.choice, self.bx, self.notes, self.path = flat, n, choice, bx, notes, path
+
+    def column(self, name: str) -> NDArray[np.generic]:
+        """One column, (slots, n) int16."""
         collection = name.partition(".")[0]
-        field = np.zeros((slots, n), np.int16)
-        if collection in BRANCH_OF:
-            branch = source[name]
-            values, offsets = flat[branch]
-            crossing = flat[f"{BRANCH_OF[collection]}_bx"][0]
-            if len(crossing) != len(values):
-                raise InputError("not as long as its _bx branch", file=path, field=branch)
-            lost = _scatter(_integers(name, branch, values, notes, path), crossing, offsets, bx, field)
-            if lost and name.endswith(("pt", "et")):
-                notes[f"{collection} beyond the {slots} hardware slots, left out"] += lost
-        else:
-            kinds, offsets = flat["L1EtSum_etSumType"]
-            chosen = np.where(kinds == SUM_TYPES[collection], flat["L1EtSum_bx"][0], bx + 1000)
-            branch = "L1EtSum_pt" if name.endswith(".et") else "L1EtSum_phi"
-            selected = np.where(chosen == bx, flat[branch][0], 0)
-            values16 = codes(name, selected, HARDWARE_VALUES, notes)
-            if _scatter(values16, chosen, offsets, bx, field):
-                raise InputError("two sums of one type in one crossing", file=path, field=collection)
-        columns[name] = field
-    return columns
+        return self._sum(name) if collection in SUM_TYPES else self._object(name, collection)
 
+    def _object(self, name: str, collection: str) -> NDArray[np.generic]:
+        slots = COLUMNS[name][0]
+        branch = self.choice.fields[name]
+        values, offsets = self.flat[branch]
+        crossing = self.flat[self.choice.bx(collection)][0]
+        others = [self.choice.checks[name]] if name in self.choice.checks else []
+        if name == "mu.charge" and self.choice.charge_valid:
+            others.append(self.choice.charge_valid)
+        for other in [branch, *others]:
+            if len(crossing) != len(self.flat[other][0]):
+                raise InputError("not as long as its _bx branch", file=self.path, field=other)
+        numbers = self._integers(name, branch, values, crossing == self.bx)
+        field = np.zeros((slots, self.n), np.int16)
+        lost = _scatter(numbers, crossing, offsets, self.bx, field)
+        if lost and name.endswith(("pt", "et")):
+            self.notes[f"{collection} beyond the {slots} hardware slots, left out"] += lost
+        return field
 
-def _integers(
-    name: str, branch: str, values: NDArray[Any], notes: Counter[str], path: str | Path
-) -> NDArray[Any]:
-    if name in PHYSICAL:
-        result = codes(name, values, HARDWARE_VALUES, notes)
-        if name == "mu.upt":
-            result[values <= 0] = 0
-        return result
-    if name == "mu.charge":
-        if np.any((values != 0) & (values != 1)):
-            raise InputError("0 (positive) or 1 (negative) expected", file=path, field=branch)
-        return values.astype(np.int16) + np.int16(2)
-    field = COLUMNS[name][1]
-    wrong = values[(values < field.minimum) | (values > field.maximum)]
-    if wrong.size:
-        raise InputError(
-            f"value outside {field.minimum} .. {field.maximum} ({field.width} bits)",
-            file=path,
-            field=branch,
-            value=wrong[0].item(),
-        )
-    return values
+    def _sum(self, name: str) -> NDArray[np.generic]:
+        collection = name.partition(".")[0]
+        type_branch, bx_branch = self.choice.sum_keys
+        branch = self.choice.fields[name]
+        kinds, offsets = self.flat[type_branch]
+        crossing = self.flat[bx_branch][0]
+        for other in (branch, type_branch):
+            if len(self.flat[other][0]) != len(crossing):
+                raise InputError("not as long as its _bx branch", file=self.path, field=other)
+        mine = (kinds == SUM_TYPES[collection]) & (crossing == self.bx)
+        numbers = self._integers(name, branch, np.where(mine, self.flat[branch][0], 0), mine)
+        field = np.zeros((1, self.n), np.int16)
+        if _scatter(numbers, mine, offsets, True, field):
+            raise InputError("two sums of one type in one crossing", file=self.path, field=collection)
+        if name.endswith(".et"):
+            ends = np.concatenate([[0], np.cumsum(mine)])[offsets]
+            if absent := int(np.count_nonzero(np.diff(ends) == 0)):
+                self.notes[f"events without a record of {collection}, taken as 0"] += absent
+        return field
+
+    def _integers(
+        self, name: str, branch: str, values: NDArray[Any], mine: NDArray[np.bool_]
+    ) -> NDArray[Any]:
+        """Hardware integers of ``values``; ``mine``: which of them belong to the column."""
+        if is_physical(branch):
+            result = codes(name, values, HARDWARE_VALUES, self.notes)
+            if name == "mu.upt":
+                result[values <= 0] = 0
+            return result
+        if name == "mu.charge":
+            if np.any((values != 0) & (values != 1)):
+                raise InputError("0 (positive) or 1 (negative) expected", file=self.path, field=branch)
+            valid = self.choice.charge_valid
+            is_valid = self.flat[valid][0] != 0 if valid else np.ones(len(values), bool)
+            return values.astype(np.int16) + (2 * is_valid).astype(np.int16)
+        field = COLUMNS[name][1]
+        wrong = values[(values < field.minimum) | (values > field.maximum)]
+        if wrong.size:
+            raise InputError(
+                f"value outside {field.minimum} .. {field.maximum} ({field.width} bits)",
+                file=self.path,
+                field=branch,
+                value=wrong[0].item(),
+            )
+        if name in self.choice.checks:
+            self._compare(name, branch, values, mine)
+        return values
+
+    def _compare(self, name: str, branch: str, values: NDArray[Any], mine: NDArray[np.bool_]) -> None:
+        """Count integers that the floats beside them contradict: then one of the two has another scale."""
+        other = self.choice.checks[name]
+        expected = codes(name, self.flat[other][0][mine], HARDWARE_VALUES, Counter()).astype(np.int64)
+        given = values[mine].astype(np.int64)
+        away = np.abs(expected - given)
+        if name.endswith("phi"):
+            turn = MUON_PHI_BINS if name.startswith("mu.") else CALO_PHI_BINS
+            away = np.minimum(away, np.abs(turn - away))
+        different = away > 1 + REDUCED_PRECISION * np.abs(given)
+        if count := int(np.count_nonzero(different)):
+            self.notes[f"{branch} disagrees with {other}; the integer was taken"] += count

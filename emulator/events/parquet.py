@@ -40,7 +40,7 @@ def write_events(
 
     ``layout``: "compact" (lists of the objects that are there, zstd) or "dense" (read without decoding,
     several times larger). ``metadata`` must be JSON; it is kept under the schema key ``l1forge``. Every
-    block must have the same columns as the first.
+    block must have the same columns as the first. Blocks of no crossings give a file of no crossings.
 
     Raises
     ------
@@ -54,28 +54,39 @@ def write_events(
     count = 0
     with atomic_path(path) as temporary:
         writer: pq.ParquetWriter | None = None
-        names: tuple[str, ...] = ()
+        seen: list[tuple[str, ...]] = []
+
+        def open_writer(names: tuple[str, ...]) -> pq.ParquetWriter:
+            schema = (dense.schema if layout == "dense" else compact.schema)(names)
+            described = schema.with_metadata({KEY: json.dumps(header).encode()})
+            return pq.ParquetWriter(temporary, described, **options)
+
         try:
-            for block in rechunk(blocks, rows):
+            for block in rechunk(_noting(blocks, seen), rows):
                 check_ranges(block, path)
-                if writer is None:
-                    names = tuple(block)
-                    schema = (dense.schema if layout == "dense" else compact.schema)(names).with_metadata(
-                        {KEY: json.dumps(header).encode()}
-                    )
-                    writer = pq.ParquetWriter(temporary, schema, **options)
+                names = seen[0]
+                writer = writer or open_writer(names)
                 if tuple(block) != names:
                     raise InputError("the columns changed from one block to the next", file=path)
                 arrays = (dense.arrow_columns if layout == "dense" else compact.arrow_columns)(block)
-                table = pa.Table.from_arrays(arrays, schema=schema)
+                table = pa.Table.from_arrays(arrays, schema=writer.schema)
                 writer.write_table(table, row_group_size=rows)
                 count += block.n
-            if writer is None:
+            if writer is None and not seen:
                 raise InputError("there are no crossings to write", file=path)
+            writer = writer or open_writer(seen[0])  # an empty file that knows its columns
         finally:
             if writer is not None:
                 writer.close()
     return count
+
+
+def _noting(blocks: Iterable[Events], seen: list[tuple[str, ...]]) -> Iterator[Events]:
+    """``blocks``, with the columns of the first one noted in ``seen`` though it may hold no crossing."""
+    for block in blocks:
+        if not seen:
+            seen.append(tuple(block))
+        yield block
 
 
 def open_parquet(path: str | Path) -> pq.ParquetFile:
@@ -156,6 +167,7 @@ def read_events(
     file = file or open_parquet(path)
     block = block or block_size(path, file)
     is_dense = metadata(path, file).get("layout") == "dense"
+    dense.check_slots(path, file.schema_arrow.names)
     available = available_columns(file)
     if not available:
         raise InputError(

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from emulator.errors import InputError
-from emulator.events import adc2021, nanoaod, parquet, test_vectors
+from emulator.events import adc2021, dense, nanoaod, parquet, test_vectors
 from emulator.events.blocks import BLOCK_SIZE, rechunk, skip_crossings
 from emulator.events.foreign import refuse_foreign
 from emulator.events.links import COLUMN_NAMES as LINK_COLUMNS
@@ -76,10 +76,11 @@ class EventSource:
         return tuple(name for name in columns if name in self.columns)
 
 
-def open_events(path: str | Path, bx: int = 0) -> EventSource:
+def open_events(path: str | Path, bx: int = 0, emulated: bool | None = None) -> EventSource:
     """Recognise ``path`` by its first bytes and describe it; nothing but headers is read.
 
-    ``bx``: which bunch crossing of a NanoAOD record to take (other formats have one).
+    ``bx``: which bunch crossing of a NanoAOD record to take (other formats have one). ``emulated``: its
+    re-emulated objects (True), those that the trigger sent (False); None: the latter where there are both.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def open_events(path: str | Path, bx: int = 0) -> EventSource:
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return _adc2021(path)
     if head.startswith(b"root"):
-        return _nanoaod(path, bx)
+        return _nanoaod(path, bx, emulated)
     if test_vectors.sniff_columns(test_vectors.first_row(head)[1]):
         return _test_vectors(path, head)
     if pattern := sniff_pattern(head.decode("latin-1")):
@@ -118,6 +119,7 @@ def open_events(path: str | Path, bx: int = 0) -> EventSource:
 def _parquet(path: Path) -> EventSource:
     file: pq.ParquetFile = parquet.open_parquet(path)
     header = parquet.metadata(path, file)
+    dense.check_slots(path, file.schema_arrow.names)
     described = ", ".join(
         f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}"
         for key, value in header.items()
@@ -150,17 +152,16 @@ def _adc2021(path: Path) -> EventSource:
     )
 
 
-def _nanoaod(path: Path, bx: int) -> EventSource:
-    with nanoaod.open_tree(path) as tree:
-        columns, n = nanoaod.available_columns(tree, path), int(tree.num_entries)
+def _nanoaod(path: Path, bx: int, emulated: bool | None) -> EventSource:
+    description, columns, n = nanoaod.describe(path, bx, emulated)
     notes: Counter[str] = Counter()
     return EventSource(
         path,
         "NanoAOD",
-        f"level-1 objects of bunch crossing {bx:+d}; central files hold objects above thresholds only",
+        description,
         columns,
         n,
-        lambda columns, block: nanoaod.read_nanoaod(path, columns, block, notes, bx),
+        lambda columns, block: nanoaod.read_nanoaod(path, columns, block, notes, bx, emulated),
         notes=notes,
     )
 

@@ -16,11 +16,12 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Counts:
-    """Values that were changed by more than rounding."""
+    """Values that were changed. Those that saturated or wrapped do not count as rounded, too."""
 
     saturated: int
     wrapped: int
     not_finite: int
+    rounded: int = 0
 
 
 def from_float(
@@ -37,7 +38,7 @@ def from_float(
 
     Returns
     -------
-    Integers of the same shape, and the counts of saturated (SAT modes), wrapped and non-finite values.
+    Integers of the same shape; counts of saturated (SAT modes), wrapped, non-finite and rounded values.
 
     Raises
     ------
@@ -58,16 +59,19 @@ def from_float(
             )
         array = np.where(strange, not_finite_to, array)
     result = np.empty(array.shape, np.int64)
-    outside = 0
+    outside = inexact = 0
     flat, out = array.reshape(-1), result.reshape(-1)
     for first in range(0, flat.size, 1 << 20):
         part = flat[first : first + (1 << 20)]
         integers, fraction = _exact(part, type_)
         rounded = round_shift(integers, fraction - type_.fraction, type_.rounding)
-        outside += int(np.count_nonzero((rounded < type_.minimum) | (rounded > type_.maximum)))
+        beyond = (rounded < type_.minimum) | (rounded > type_.maximum)
+        outside += int(np.count_nonzero(beyond))
+        inexact += int(np.count_nonzero((rounded << (fraction - type_.fraction) != integers) & ~beyond))
         out[first : first + len(part)] = cast(integers, fraction, type_).astype(np.int64)
     wraps = type_.overflow in (Overflow.WRAP, Overflow.WRAP_SM)
-    return result, Counts(0 if wraps else outside, outside if wraps else 0, int(np.count_nonzero(strange)))
+    not_finite = int(np.count_nonzero(strange))
+    return result, Counts(0 if wraps else outside, outside if wraps else 0, not_finite, inexact)
 
 
 def _exact(values: Array, type_: FixedType) -> tuple[Array, int]:

@@ -73,6 +73,8 @@ def lut_windows(lut: int, codes: int) -> tuple[Window, ...]:
 def value_windows(value: compiled.Value, judge: Judge) -> tuple[Window, ...]:
     """Codes of a sum or count that pass; the firmware never fires a tower count of threshold 0."""
     maximum = QUANTITIES[value.quantity].maximum
+    if value.threshold > maximum:
+        return ()
     if value.quantity == "towercount" and value.threshold == 0 and judge == "firmware":
         return ()
     return ((value.threshold, value.threshold if value.equal else maximum),)
@@ -83,7 +85,9 @@ def requirement_atoms(requirement: Requirement, judge: Judge) -> tuple[Atom, ...
     kind = OBJECTS[requirement.type]
     collection = COLLECTIONS[kind.collection]
     fields = {f.name: f for f in collection.fields}
-    atoms = [Atom(f"{kind.collection}.{kind.transverse}", (threshold_window(requirement, judge),))]
+    reachable = requirement.threshold <= kind.field.maximum
+    passing = (threshold_window(requirement, judge),) if reachable else ()
+    atoms = [Atom(f"{kind.collection}.{kind.transverse}", passing)]
     chosen: dict[str, tuple[Window, ...]] = {}
     if requirement.eta:
         eta = fields["eta"]

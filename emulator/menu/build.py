@@ -10,7 +10,16 @@ from pydantic import ValidationError
 
 from emulator.errors import InputError
 from emulator.menu import compiled
-from emulator.menu.compiled import ALGORITHMS, Algorithm, Charge, CompiledMenu, Condition, Judge, Known
+from emulator.menu.compiled import (
+    ALGORITHMS,
+    Algorithm,
+    Charge,
+    CompiledMenu,
+    Condition,
+    Judge,
+    Known,
+    OverlapRule,
+)
 from emulator.menu.cuts import FUNCTION_CUTS, SYNONYMS, Cut
 from emulator.menu.grammar import FunctionNode, ObjectNode, OperatorNode, Place, ScoreNode, Tree, parse_seed
 from emulator.menu.limits import compile_limit
@@ -29,6 +38,8 @@ class Seed:
     text: str
     place: Place
     cuts: Mapping[str, Cut]
+    faults: Mapping[str, InputError] = field(default_factory=dict)
+    """Cuts that cannot be used, by name, with what is wrong: raised if the seed uses one."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,11 @@ class MenuSource:
     known: tuple[Known, ...] = ()
     strict: bool = True
     """Refuse windows that are inside out; official menus contain some, so those are noted instead."""
+    overlap: OverlapRule = "any_free"
+    external_faults: Mapping[str, InputError] = field(default_factory=dict)
+    """External signals that cannot be used, with what is wrong: raised if a seed uses one."""
+    notes: tuple[str, ...] = ()
+    """What the front end found odd."""
 
 
 def build_menu(source: MenuSource) -> CompiledMenu:
@@ -78,6 +94,7 @@ def build_menu(source: MenuSource) -> CompiledMenu:
     return CompiledMenu(
         name=source.name,
         judge=source.judge,
+        overlap=source.overlap,
         conditions=builder.conditions,
         algorithms=tuple(sorted(algorithms, key=lambda a: a.index)),
         score_types={name: str(declared.type) for name, declared in source.scores.items()} | builder.implied,
@@ -92,7 +109,7 @@ class _Builder:
     def __init__(self, source: MenuSource) -> None:
         self.source = source
         self.conditions: dict[str, Condition] = {}
-        self.notes: list[str] = []
+        self.notes: list[str] = list(dict.fromkeys(source.notes))
         self.implied: dict[str, str] = {}
         """Types of the scores of network objects."""
         self._names: dict[Condition, str] = {}
@@ -112,7 +129,9 @@ class _SeedCompiler:
     def __init__(self, builder: _Builder, seed: Seed) -> None:
         self.builder, self.seed = builder, seed
         source = builder.source
-        self.legs = LegCompiler(seed.place, seed.cuts, source.scales, source.strict, builder.note)
+        self.legs = LegCompiler(
+            seed.place, seed.cuts, source.scales, source.strict, builder.note, source.judge, seed.faults
+        )
 
     def error(self, problem: str, column: int, **details: Any) -> InputError:
         return self.seed.place.error(problem, column, **details)
@@ -157,6 +176,8 @@ class _SeedCompiler:
     def external(self, node: ObjectNode) -> Condition:
         self.no_cuts(node)
         name = node.name.removeprefix("EXT_")
+        if name in self.builder.source.external_faults:
+            raise self.builder.source.external_faults[name]
         if name not in self.builder.source.externals:
             raise self.error(
                 "unknown external signal", node.column, value=name, remedy="define it under externals"
@@ -170,7 +191,10 @@ class _SeedCompiler:
         if score is None or score.minimum is None:
             raise self.error(f"{node.name} needs a score cut", node.column)
         if node.name == "CICADA":
-            threshold = int(score.minimum * 256)
+            threshold, largest = int(score.minimum * 256), QUANTITIES["cicada"].maximum
+            if threshold > largest:
+                self.legs.unreachable("CICADA cannot hold the threshold", value=score.minimum)
+                threshold = largest + 1
             return compiled.Value(quantity="cicada", bx=node.bx, threshold=threshold)
         model = f"{node.name.lower()}_{cuts['MODEL'].data.strip()}" if "MODEL" in cuts else node.name.lower()
         if score.minimum != int(score.minimum):
@@ -181,13 +205,18 @@ class _SeedCompiler:
         return compiled.Score(score=model, bx=node.bx, lower=int(score.minimum))
 
     def value(self, node: ObjectNode) -> Condition:
-        scale = "COUNT" if QUANTITIES[node.name.lower()].is_count else "ET"
+        quantity = QUANTITIES[node.name.lower()]
+        scale = "COUNT" if quantity.is_count else "ET"
+        phi = self.legs.phi_windows(node)
+        threshold = self.legs.threshold(node, scale, quantity.maximum)
+        if node.cuts and not phi:  # no phi window lies on the scale
+            threshold = quantity.maximum + 1
         return compiled.Value(
             quantity=node.name.lower(),
             bx=node.bx,
-            threshold=self.legs.threshold(node, scale),
+            threshold=threshold,
             equal=node.equal,
-            phi=self.legs.phi_windows(node),
+            phi=phi,
         )
 
     def function(self, node: FunctionNode) -> tuple[Condition, str]:
@@ -201,7 +230,7 @@ class _SeedCompiler:
         for cut in cuts:
             if cut.type not in FUNCTION_CUTS[function]:
                 raise self.error(f"{node.name}{{}} takes no {cut.type} cut", node.column, value=cut.name)
-        charge = self.charge(cuts, node)
+        charge = self.charge(cuts, objects, node)
         overlap = self.overlap(cuts, legs, third, function, node)
         types = [leg.type for leg in legs]
         limits = tuple(
@@ -248,14 +277,14 @@ class _SeedCompiler:
             raise self.error(f"the objects of {node.name}{{}} must be of one type", node.column)
         return objects, third
 
-    def charge(self, cuts: list[Cut], node: FunctionNode) -> Charge | None:
+    def charge(self, cuts: list[Cut], legs: tuple[ObjectNode, ...], node: FunctionNode) -> Charge | None:
         wanted = [cut.data.strip().lower() for cut in cuts if cut.type == "CHGCOR"]
         if not wanted:
             return None
         old_names: dict[str, Charge] = {"0": "ls", "1": "os", "ls": "ls", "os": "os"}
         if len(set(wanted)) > 1 or wanted[0] not in old_names:
             raise self.error("charge correlation is ls or os", node.column, value=",".join(wanted))
-        if any(item.name != "MU" for item in node.objects):
+        if any(item.name != "MU" for item in legs):
             raise self.error("only muons have a charge", node.column)
         return old_names[wanted[0]]
 

@@ -172,7 +172,7 @@ def _compare(
         status, reason = UNSCORED, f"needs scores of {', '.join(lacking)}"
     elif len(differing):
         for entry in documented:
-            if fnmatch(algorithm.name, entry.algorithm):
+            if entry.covers(algorithm, int(theirs.sum())):
                 status, reason = KNOWN, entry.reason
     return AlgorithmResult(
         algorithm.index,

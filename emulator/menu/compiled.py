@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -18,6 +19,7 @@ from emulator.atomic import write_text
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES, SIGNALS
+from emulator.menu.ranges import check_charge, check_limits, check_requirement, check_value
 
 FORMAT, VERSION = "l1forge-menu", 1
 ALGORITHMS = 512
@@ -26,8 +28,13 @@ EXTERNALS = 256
 Judge = Literal["emulator", "firmware"]
 """Whose behaviour counts where the experiment's software emulator and its firmware differ."""
 
+OverlapRule = Literal["any_free", "none_overlaps"]
+"""Overlap removal with an object of reference: ``any_free``: some object of reference overlaps with none of
+the legs (2022 and later); ``none_overlaps``: there is one, and none at all overlaps with a leg (before)."""
+
 Window = tuple[int, int]
 Bx = Annotated[int, Field(ge=BX_RANGE.start, lt=BX_RANGE.stop)]
+Bound = Annotated[int, Field(gt=-(2**63), lt=2**63 - 1)]
 Charge = Literal["ls", "os"]
 Measure = Literal[
     "deta", "dphi", "dr2", "mass", "mass_upt", "mass_transverse", "mass_over_dr", "mass3", "pt2"
@@ -54,6 +61,7 @@ class Requirement(_Strict):
     type: Annotated[str, _member(OBJECTS, "object type")]
     bx: Bx = 0
     threshold: int
+    """Hardware code; one above the field's largest code: never true."""
     equal: bool = False
     """Demand the threshold exactly instead of at least."""
     eta: tuple[Window, ...] = ()
@@ -70,13 +78,7 @@ class Requirement(_Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Requirement:
-        field = OBJECTS[self.type].field
-        if not 0 <= self.threshold <= field.maximum:
-            raise ValueError(f"threshold {self.threshold} of {self.type} is not in 0 .. {field.maximum}")
-        if self.slots and not 0 <= self.slots[0] <= self.slots[1] < OBJECTS[self.type].slots:
-            raise ValueError(
-                f"slots {self.slots} are not within the {OBJECTS[self.type].slots} of {self.type}"
-            )
+        check_requirement(self)
         return self
 
 
@@ -84,8 +86,8 @@ class Limit(_Strict):
     """``lower <= measure <= upper``; None: no limit on that side."""
 
     measure: Measure
-    lower: Annotated[int, Field(gt=-(2**63), lt=2**63 - 1)] | None = None
-    upper: Annotated[int, Field(gt=-(2**63), lt=2**63 - 1)] | None = None
+    lower: Bound | None = None
+    upper: Bound | None = None
 
 
 class Overlap(_Strict):
@@ -93,6 +95,16 @@ class Overlap(_Strict):
 
     limits: tuple[Limit, ...]
     object: Requirement | None = None
+
+    def check(self, legs: tuple[Requirement, ...]) -> None:
+        """ValueError if a limit cannot be measured between the object of reference and one of ``legs``."""
+        if self.object is None:
+            check_limits(self.limits, [leg.type for leg in legs])
+            return
+        for leg in legs:
+            check_limits(self.limits, [leg.type, self.object.type])
+            if leg.type == self.object.type:
+                raise ValueError(f"the object of reference must be of another type than {leg.type}")
 
 
 class Combination(_Strict):
@@ -107,6 +119,11 @@ class Combination(_Strict):
     def _alike(self) -> Combination:
         if len({(leg.type, leg.bx) for leg in self.legs}) > 1:
             raise ValueError("the legs of a combination are of one type and one crossing")
+        check_charge(self.charge, self.legs)
+        if self.overlap and self.overlap.object is None:
+            raise ValueError("overlap removal of a combination needs an object of reference")
+        if self.overlap and self.overlap.object:
+            self.overlap.check(self.legs[:1])
         return self
 
 
@@ -119,6 +136,14 @@ class Correlation(_Strict):
     charge: Charge | None = None
     overlap: Overlap | None = None
 
+    @model_validator(mode="after")
+    def _measurable(self) -> Correlation:
+        check_charge(self.charge, self.legs)
+        check_limits(self.limits, [leg.type for leg in self.legs])
+        if self.overlap:
+            self.overlap.check(self.legs)
+        return self
+
 
 class Triple(_Strict):
     """Three distinct objects of one type and crossing with a limit on their summed pair masses."""
@@ -127,6 +152,14 @@ class Triple(_Strict):
     legs: tuple[Requirement, Requirement, Requirement]
     limits: tuple[Limit, ...]
     charge: Charge | None = None
+
+    @model_validator(mode="after")
+    def _alike(self) -> Triple:
+        if len({(leg.type, leg.bx) for leg in self.legs}) > 1:
+            raise ValueError("the legs of a triple are of one type and one crossing")
+        check_charge(self.charge, self.legs)
+        check_limits(self.limits, [leg.type for leg in self.legs])
+        return self
 
 
 class Value(_Strict):
@@ -141,9 +174,7 @@ class Value(_Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> Value:
-        maximum = QUANTITIES[self.quantity].maximum
-        if not 0 <= self.threshold <= maximum:
-            raise ValueError(f"threshold {self.threshold} of {self.quantity} is not in 0 .. {maximum}")
+        check_value(self)
         return self
 
 
@@ -171,8 +202,8 @@ class Score(_Strict):
     score: str
     """Model name (``vae``), or model and output (``muon_pt.pt``)."""
     bx: Bx = 0
-    lower: int | None = None
-    upper: int | None = None
+    lower: Bound | None = None
+    upper: Bound | None = None
 
 
 Condition: TypeAlias = Annotated[
@@ -226,6 +257,17 @@ class Known(_Strict):
     algorithm: str
     reason: str
     vectors: str = "*"
+    bits: tuple[int, int] = (0, ALGORITHMS - 1)
+    """First and last algorithm bit that the entry is about."""
+    unset: bool = False
+    """Only of algorithms whose bit the vectors never set."""
+
+    def covers(self, algorithm: Algorithm, expected: int) -> bool:
+        """Is the disagreement of an algorithm, whose bit is set ``expected`` times, the documented one?"""
+        if self.unset and expected:
+            return False
+        inside = self.bits[0] <= algorithm.index <= self.bits[1]
+        return inside and fnmatchcase(algorithm.name, self.algorithm)
 
 
 class CompiledMenu(_Strict):
@@ -235,6 +277,7 @@ class CompiledMenu(_Strict):
     version: Literal[1] = 1
     name: str
     judge: Judge = "emulator"
+    overlap: OverlapRule = "any_free"
     conditions: dict[str, Condition]
     algorithms: tuple[Algorithm, ...]
     score_types: dict[str, Annotated[str, AfterValidator(_check_type)]] = {}
@@ -272,7 +315,7 @@ class CompiledMenu(_Strict):
         dump.update(format=FORMAT, version=VERSION, judge=self.judge)
         for name, condition in dump["conditions"].items():
             dump["conditions"][name] = {"kind": self.conditions[name].kind, **condition}
-        head = {key: dump[key] for key in ("format", "version", "name", "judge")}
+        head = {key: dump[key] for key in ("format", "version", "name", "judge", "overlap") if key in dump}
         lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
         if self.score_types:
             lines.append(f' "score_types": {json.dumps(self.score_types)}')
@@ -305,6 +348,10 @@ def load_compiled(path: str | Path) -> CompiledMenu:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read: {error}", file=path) from error
+    except RecursionError as error:
+        raise InputError("malformed JSON: nested too deeply", file=path) from error
+    except ValueError as error:  # Python reads no integer of more than 4300 digits
+        raise InputError("malformed JSON: an integer is too long", file=path) from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError("not a compiled menu", file=path, remedy='"format" must be "l1forge-menu"')
     try:
@@ -312,4 +359,7 @@ def load_compiled(path: str | Path) -> CompiledMenu:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "menu"
-        raise InputError(first["msg"], file=path, field=field) from error
+        problem = first["msg"].removeprefix("Value error, ")
+        raise InputError(problem, file=path, field=field) from error
+    except RecursionError as error:
+        raise InputError("an expression is nested too deeply", file=path) from error

@@ -48,6 +48,9 @@ class Cut:
         return tuple(int(code) for code in self.data.replace(" ", "").split(",") if code)
 
 
+LARGEST_TENTHS = 1e6
+"""Far beyond any delta R; below it tenths are exact integers."""
+
 _NUMBER = r"(m?\d+(?:p\d+)?)"
 _QUALITY = {"OPEN": range(4, 16), "DBLE": range(8, 16), "SNGL": range(12, 16)}
 _TRACK_FINDERS = {
@@ -109,17 +112,30 @@ def _built_in_function_cut(name: str) -> Cut | None:
         return Cut(name, "CHGCOR", data=match[1].lower())
     kinds = "|".join(cut for cut in (*PAIR_CUTS, *OVERLAP_CUTS) if cut != "CHGCOR")
     if match := re.fullmatch(rf"({kinds})_(?:\1_)?{_NUMBER}to{_NUMBER}", name):
-        return Cut(name, match[1], "", _number(match[2]), _number(match[3]))
+        low, high = (editor_limit(match[1], _number(match[i])) for i in (2, 3))
+        return Cut(name, match[1], "", low, high)
     if match := re.fullmatch(rf"({kinds})_(MIN|MAX|Min|Max)_?{_NUMBER}", name):
-        value = _number(match[3])
+        value = editor_limit(match[1], _number(match[3]))
         if match[2].upper() == "MIN":
             return Cut(name, match[1], "", value, None)
         return Cut(name, match[1], "", 0.0, value)
     if match := re.fullmatch(rf"(ORMDETA|ORMDPHI|ORMDR)_{_NUMBER}", name):
-        return Cut(name, match[1], "", 0.0, _number(match[2]))
+        return Cut(name, match[1], "", 0.0, editor_limit(match[1], _number(match[2])))
     if match := re.fullmatch(rf"(TBPT|MASSDR)_{_NUMBER}", name):
         return Cut(name, match[1], "", _number(match[2]), None)
     return None
+
+
+def editor_limit(kind: str, value: float) -> float:
+    """A limit as the official menu editor stores it: tenths of delta R as n * 0.1 in double precision.
+
+    12 * 0.1 is 1.2000000000000002, whose square is above 1.44: rounded upwards to three digits it becomes
+    1.441, which is what the firmware compares with (docs/menu.md, "Limits of delta R"). Others are as typed.
+    """
+    if kind.removeprefix("ORM") != "DR" or not abs(value) < LARGEST_TENTHS:
+        return value
+    tenths = round(value * 10)
+    return tenths * 0.1 if value == tenths / 10 else value
 
 
 def whole(value: float) -> int | None:

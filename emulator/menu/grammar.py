@@ -38,6 +38,8 @@ FUNCTIONS = (
 )
 
 _THRESHOLD_TYPES = (*OBJECTS, *(name for name in QUANTITIES if name not in OBJECTS and name != "cicada"))
+LONGEST_OFFSET = 4
+"""Digits of a crossing offset that are read; two crossings are the most that can be reached."""
 _NETWORKS = ("ADT", "AXO", "TOPO", "CICADA")
 
 
@@ -67,7 +69,7 @@ CUT.1: /[A-Za-z][A-Za-z0-9_.+-]*/
 MODEL: /[A-Za-z_][A-Za-z0-9_-]*/
 OUTPUT: /[a-z_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*/
 COMPARISON: ">=" | "<=" | ">" | "<" | "=="
-NUMBER: /[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?/
+NUMBER: /[+-]?[0-9]{{1,40}}(\.[0-9]{{0,40}})?([eE][+-]?[0-9]{{1,2}})?(?![0-9])/
 %import common.WS
 %ignore WS
 """
@@ -123,6 +125,7 @@ def _split_object(token: Token, cuts: tuple[str, ...]) -> ObjectNode:
     for sign in "+-":
         head, separator, tail = body.rpartition(sign)
         if separator and tail.isdigit():
+            tail = tail.lstrip("0")[:LONGEST_OFFSET] or "0"  # still out of reach if it was
             body, bx = head, int(sign + tail)
             break
     column = token.column or 1

@@ -24,6 +24,9 @@ MEASURES: dict[str, Measure] = {
 LOWER_ONLY = ("mass_over_dr", "pt2")
 """Measures that the hardware compares with a threshold only; an upper limit in the menu is not used."""
 
+TABLE_ROWS = {"mass_over_dr": ("MassPt", "Math", "InverseDeltaRMath"), "pt2": ("TwoBodyPtMath",)}
+"""Precision rows of the look-up tables that a measure is computed from."""
+
 NO_LIMIT = (1 << 63) - 1
 """No measure of two objects reaches it."""
 
@@ -69,7 +72,8 @@ def compile_limit(
     row = "DeltaOverlapRemoval" if overlap else {"pt2": "TwoBodyPt"}.get(measure, "Mass")
     if not overlap and measure in ("deta", "dphi", "dr2"):
         row = "Delta"
-    digits = scales.precision(types[0], types[1], row) if len(types) > 1 else None
+    tables = TABLE_ROWS.get(measure, ("MassPt", "Math") if measure.startswith("mass") else ())
+    digits = scales.precision(types[0], types[1], row, tables) if len(types) > 1 else None
     if digits is None:
         digits = ANGLE_DIGITS
     total = table_digits(measure, types)

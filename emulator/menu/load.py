@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emulator.errors import InputError
-from emulator.menu.compiled import CompiledMenu, Judge, load_compiled
+from emulator.menu.compiled import CompiledMenu, Judge, OverlapRule, load_compiled
 from emulator.menu.xml_menu import read_xml_menu
 from emulator.menu.yaml_menu import read_yaml_menu
 
@@ -14,8 +14,10 @@ KNOWN_VECTORS = Path(__file__).with_name("known.yaml")
 """Expected bits of official test vectors that are known to be wrong."""
 
 
-def load_menu(path: str | Path, judge: Judge | None = None) -> CompiledMenu:
-    """Read a menu by its suffix and compile it; ``judge`` overrides the file's.
+def load_menu(
+    path: str | Path, judge: Judge | None = None, overlap: OverlapRule | None = None
+) -> CompiledMenu:
+    """Read a menu by its suffix and compile it; ``judge`` and ``overlap`` override the file's.
 
     Raises
     ------
@@ -32,4 +34,5 @@ def load_menu(path: str | Path, judge: Judge | None = None) -> CompiledMenu:
         case suffix:
             remedy = "a menu is .yaml, .xml (official) or .json (compiled)"
             raise InputError("unknown kind of menu file", file=path, value=suffix, remedy=remedy)
-    return menu if judge is None else menu.model_copy(update={"judge": judge})
+    chosen = {"judge": judge, "overlap": overlap}
+    return menu.model_copy(update={key: value for key, value in chosen.items() if value is not None})

@@ -85,10 +85,11 @@ class NumpyMenu:
         windows = value_windows(condition, self.menu.judge)
         if source.startswith("link:"):
             values = self.shifted(link_quantity(source, self.events), condition.bx)
-            return np.asarray(_between(values[0], *windows[0]))
+            lower, upper = windows[0] if windows else (1, 0)
+            return np.asarray(_between(values[0], lower, upper))
         passed = self.inside(source, windows, condition.bx)[0]
         if condition.phi:
-            phi = self.column(f"{condition.quantity}.phi", condition.bx)[0]
+            phi = self.column(f"{source.split('.')[0]}.phi", condition.bx)[0]
             passed = passed & _any(_in_phi(phi, window) for window in condition.phi)
         return np.asarray(passed)
 
@@ -105,8 +106,18 @@ class NumpyMenu:
             third = condition.overlap.object
             touching = self.overlapping(condition.overlap, condition.legs[0], third)
             present = self.leg(third)
+            if self.menu.overlap == "none_overlaps":
+                free = ~(touching & present[None]).any(axis=1)
+                return self.assigned(condition, [leg & free for leg in legs]) & present.any(axis=0)
             clear = (~touching[:, k] for k in range(len(present)))
-            return _any(_distinct([leg & c for leg in legs]) & p for c, p in zip(clear, present, strict=True))
+            return _any(
+                self.assigned(condition, [leg & c for leg in legs]) & p
+                for c, p in zip(clear, present, strict=True)
+            )
+        return self.assigned(condition, legs)
+
+    def assigned(self, condition: compiled.Combination, legs: list[Bools]) -> Bools:
+        """Distinct objects for all legs, with charges by the rule if there is one."""
         if condition.charge is None:
             return _distinct(legs)
         charge = self.column("mu.charge", condition.legs[0].bx)
@@ -136,6 +147,9 @@ class NumpyMenu:
             return _pairs(good & ~self.overlapping(overlap, a, b))
         near_a, near_b = (self.overlapping(overlap, leg, overlap.object) for leg in (a, b))
         third = self.leg(overlap.object)
+        if self.menu.overlap == "none_overlaps":
+            free_a, free_b = (np.asarray(~(near & third[None]).any(axis=1)) for near in (near_a, near_b))
+            return _pairs(good & free_a[:, None] & free_b[None]) & np.asarray(third.any(axis=0))
         clear = (good & ~near_a[:, None, k] & ~near_b[None, :, k] & third[k] for k in range(len(third)))
         return _pairs(_any(clear))
 

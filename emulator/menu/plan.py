@@ -48,7 +48,7 @@ NONE = -1
 CONDITION = (
     *("KIND", "LEGS", "LEG0", "LEG1", "LEG2", "LEG3", "BX0", "BX1", "CHARGE", "POSITIVES", "NEGATIVES"),
     *("MATRIX", "MATRICES", "SHEET", "LOWER", "UPPER", "ROW"),
-    *("ORM_LEG", "ORM_BX", "ORM_A", "ORM_B", "ORM_COUNT", "NEEDS", "NEEDED", "ALIKE"),
+    *("ORM_LEG", "ORM_BX", "ORM_A", "ORM_B", "ORM_COUNT", "NEEDS", "NEEDED", "ALIKE", "VETO"),
 )
 (KIND, LEGS, LEG0, LEG1, LEG2, LEG3, BX0, BX1, CHARGE, POSITIVES, NEGATIVES) = range(11)
 (
@@ -66,9 +66,11 @@ CONDITION = (
     NEEDS,
     NEEDED,
     ALIKE,
-) = range(11, 25)
+    VETO,
+) = range(11, 26)
 """Columns of the condition table. MATRIX, ORM_A, ORM_B are positions in the list of chosen matrices, of
-which the condition needs NEEDED from NEEDS on; ALIKE: all legs are of one type and crossing."""
+which the condition needs NEEDED from NEEDS on; ALIKE: all legs are of one type and crossing; VETO: no object
+of reference may overlap with a leg, where otherwise one that is clear is enough."""
 
 (S_MEASURE, S_MUONS, S_ALIKE, S_A, S_B) = (0, 1, 2, 3, 10)
 """Columns of the sheet table: S_A and S_B start seven columns on either object:"""
@@ -200,6 +202,7 @@ def _condition(plan: Plan, condition: compiled.Condition) -> list[int]:
     row = [NONE] * len(CONDITION)
     row[NEEDS] = len(plan.chosen)
     row[BX0] = row[BX1] = row[ORM_BX] = row[CHARGE] = row[MATRICES] = row[ORM_COUNT] = 0
+    row[VETO] = int(plan.menu.overlap == "none_overlaps")
     match condition:
         case compiled.Combination():
             _combination(plan, row, condition)
@@ -232,7 +235,8 @@ def _value(plan: Plan, row: list[int], condition: compiled.Value) -> None:
     quantity = QUANTITIES[condition.quantity]
     windows = value_windows(condition, plan.menu.judge)
     if quantity.source.startswith("link:"):
-        _wide(plan, row, quantity.source, condition.bx, *windows[0])
+        lower, upper = windows[0] if windows else (1, 0)
+        _wide(plan, row, quantity.source, condition.bx, lower, upper)
         return
     atoms = [Atom(quantity.source, windows)]
     if condition.phi:

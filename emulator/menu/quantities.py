@@ -43,6 +43,7 @@ OBJECTS: Mapping[str, ObjectType] = {
     "htm": ObjectType("htm", "et", has_eta=False),
     "etmhf": ObjectType("etmhf", "et", has_eta=False),
     "htmhf": ObjectType("htmhf", "et", has_eta=False),
+    "netetmhf": ObjectType("htm", "et", has_eta=False),  # takes the place of HTM (grammar 0.14)
 }
 
 
@@ -69,6 +70,7 @@ QUANTITIES: Mapping[str, Quantity] = {
     "htm": _field("htm.et", has_phi=True),
     "etmhf": _field("etmhf.et", has_phi=True),
     "htmhf": _field("htmhf.et", has_phi=True),
+    "netetmhf": _field("htm.et", has_phi=True),
     "towercount": _field("htt.towercount", is_count=True),
     "mbt0hfp": _field("ett.mbt0hfp", is_count=True),
     "mbt0hfm": _field("htt.mbt0hfm", is_count=True),

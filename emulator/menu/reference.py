@@ -31,6 +31,7 @@ SUM_COLUMNS = {
     "asymethf": "etmhf.asymethf",
     "asymhthf": "htmhf.asymhthf",
 }
+SUM_PLACES = {"netetmhf": "htm"}
 SHOWERS = {"mus0": 0, "mus1": 2, "mus2": 3, "musoot0": 4, "musoot1": 6}
 
 
@@ -59,9 +60,9 @@ class Crossing:
     def objects(self, kind: str, bx: int) -> list[dict[str, int]]:
         """All slots of a type with the fields a requirement or a measure looks at."""
         if kind not in SLOTS:
-            return [
-                {"pt": self.value(f"{kind}.et", 0, bx), "phi": self.value(f"{kind}.phi", 0, bx), "slot": 0}
-            ]
+            place = SUM_PLACES.get(kind, kind)
+            et, phi = self.value(f"{place}.et", 0, bx), self.value(f"{place}.phi", 0, bx)
+            return [{"pt": et, "phi": phi, "slot": 0}]
         names = ["eta", "phi"]
         names += ["pt", "qual", "iso", "ip", "upt", "index", "charge"] if kind == "mu" else ["et"]
         names += ["iso"] if kind in ("eg", "tau") else ["displaced"] if kind == "jet" else []
@@ -244,15 +245,16 @@ class Reference:
 
     def _value(self, condition: compiled.Value, crossing: Crossing) -> bool:
         name, bx = condition.quantity, condition.bx
+        place = SUM_PLACES.get(name, name)
         if name in ("cicada", "zdcp", "zdcm"):
             words = [crossing.value("link", word, bx) for word in range(6)]
             nibbles = "".join(f"{word >> 28:x}" for word in words[:4])
             value = {"cicada": int(nibbles, 16), "zdcm": words[1] % 1024, "zdcp": words[2] % 1024}[name]
         else:
-            value = crossing.value(SUM_COLUMNS.get(name, f"{name}.et"), 0, bx)
+            value = crossing.value(SUM_COLUMNS.get(name, f"{place}.et"), 0, bx)
         if name == "towercount" and condition.threshold == 0 and self.menu.judge == "firmware":
             return False
-        phi = crossing.value(f"{name}.phi", 0, bx) if condition.phi else 0
+        phi = crossing.value(f"{place}.phi", 0, bx) if condition.phi else 0
         inside = not condition.phi or any(_in_phi(window, phi) for window in condition.phi)
         return inside and (value == condition.threshold if condition.equal else value >= condition.threshold)
 
@@ -295,11 +297,14 @@ class Reference:
         reference = overlap.object
         if reference is None:
             return not overlapping(things[0], things[1], (types[0], types[1]))
-        return any(
-            accepts(reference, third, self.menu.judge)
-            and not any(
+        free = [
+            not any(
                 overlapping(thing, third, (kind, reference.type))
                 for thing, kind in zip(things, types, strict=True)
             )
             for third in crossing.objects(reference.type, reference.bx)
-        )
+            if accepts(reference, third, self.menu.judge)
+        ]
+        if self.menu.overlap == "none_overlaps":
+            return bool(free) and all(free)
+        return any(free)

@@ -8,7 +8,7 @@ from typing import Any
 
 from emulator.errors import InputError
 from emulator.events.objects import COLLECTIONS, Field
-from emulator.menu.compiled import Requirement, Window
+from emulator.menu.compiled import Judge, Requirement, Window
 from emulator.menu.cuts import (
     CUT_TYPES,
     OBJECT_CUTS,
@@ -21,7 +21,7 @@ from emulator.menu.cuts import (
 )
 from emulator.menu.grammar import FunctionNode, ObjectNode, Place
 from emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES
-from emulator.menu.scales import Scales
+from emulator.menu.scales import EDGE_TOLERANCE, Scales
 
 LARGEST = 1e9
 """No distance, mass or momentum in a menu is larger; larger ones would not fit the integers."""
@@ -41,8 +41,11 @@ class LegCompiler:
         scales: Scales,
         strict: bool,
         note: Callable[[str], None],
+        judge: Judge = "emulator",
+        faults: Mapping[str, InputError] | None = None,
     ) -> None:
         self.place, self.cuts, self.scales, self.strict, self.note = place, cuts, scales, strict, note
+        self.judge, self.faults = judge, faults or {}
         self.column = 1
 
     def error(self, problem: str, **details: Any) -> InputError:
@@ -54,7 +57,16 @@ class LegCompiler:
             raise self.error(f"contradictory window: {text}")
         self.note(f"{self.place.seed}: {text}")
 
+    def unreachable(self, problem: str, **details: Any) -> None:
+        """A limit above the scale: refused; in official menus such a placeholder is never true."""
+        error = self.error(problem, **details)
+        if self.strict:
+            raise error
+        self.note(f"{self.place.seed}: {problem}: never true")
+
     def find(self, name: str, object_name: str) -> Cut:
+        if name in self.faults:
+            raise self.faults[name]
         cut = self.cuts.get(name) or built_in(name, object_name)
         if cut is None:
             raise self.error("unknown cut", value=name, remedy="define it under cuts, see docs/menu.md")
@@ -87,20 +99,25 @@ class LegCompiler:
                 raise self.error(f"cut {cut.name}: a limit of {cut.type} is out of range", value=bound)
         return cut
 
-    def threshold(self, node: ObjectNode, kind: str) -> int:
-        """The bin whose minimum is the threshold."""
+    def threshold(self, node: ObjectNode, kind: str, maximum: int) -> int:
+        """The bin whose minimum is the threshold; ``maximum`` + 1 if it lies above the scale."""
         self.column = node.column
-        scale = self.scales.bins.get((node.name, kind))
+        scale = self.scales.scale(node.name, kind)
         if scale is None:
             raise self.error(f"the menu has no {kind} scale for {node.name}")
         value = float(node.threshold)
         number = scale.exact(value)
-        if number is None and value > scale.minima[-1]:
-            raise self.error(
-                f"{node.name} cannot hold the threshold", value=value, remedy=f"at most {scale.minima[-1]:g}"
+        highest = scale.minima[-1]
+        if number is None and value > (highest if self.strict else scale.maxima[-1] - EDGE_TOLERANCE):
+            problem = f"{node.name} cannot hold the threshold"
+            self.unreachable(
+                problem if self.strict else f"{problem} {value:g}, its scale ends at {scale.maxima[-1]:g}",
+                value=value,
+                remedy=f"at most {highest:g}",
             )
+            return maximum + 1
         if number is None:
-            step = scale.minima[-1] - scale.minima[-2]
+            step = highest - scale.minima[max(len(scale.minima) - 2, 0)]
             raise self.error(
                 "threshold between two steps of the scale", value=value, remedy=f"use a multiple of {step:g}"
             )
@@ -112,7 +129,9 @@ class LegCompiler:
         for cut in found:
             if cut.type != "PHI" or not QUANTITIES[node.name.lower()].has_phi:
                 raise self.error(f"{node.name} takes no {cut.type} cut", value=cut.name)
-        return tuple(self._window(cut, node.name, COLLECTIONS[node.name.lower()]["phi"]) for cut in found)
+        collection = QUANTITIES[node.name.lower()].source.split(".")[0]
+        windows = (self._window(cut, node.name, COLLECTIONS[collection]["phi"]) for cut in found)
+        return tuple(window for window in windows if window)
 
     def requirement(self, node: ObjectNode) -> Requirement:
         """All that an object must satisfy."""
@@ -125,11 +144,12 @@ class LegCompiler:
         values: dict[str, Any] = {
             "type": node.name.lower(),
             "bx": node.bx,
-            "threshold": self.threshold(node, "ET"),
+            "threshold": self.threshold(node, "ET", kind.field.maximum),
             "equal": node.equal,
         }
         names = {"ETA": "eta", "PHI": "phi", "UPT": "upt", "INDEX": "index", "QLTY": "qual", "ISO": "iso"}
         names |= {"IP": "ip", "CHG": "charge", "DISP": "displaced"}
+        never: set[str] = set()
         for cut in cuts:
             if cut.type == "SLICE":
                 values["slots"] = self._slots(cut, kind.slots)
@@ -139,7 +159,10 @@ class LegCompiler:
                 raise self.error(f"{node.name} takes no {cut.type} cut", value=cut.name)
             if cut.type in ("ETA", "PHI", "UPT", "INDEX"):
                 window = self._window(cut, node.name, fields[name])
-                values[name] = (*values.get(name, ()), window)
+                if window:
+                    values[name] = (*values.get(name, ()), window)
+                else:
+                    never.add(name)
             elif cut.type in ("QLTY", "ISO", "IP"):
                 lut = self._lut(cut, fields[name])
                 values[name] = lut & values.get(name, lut)
@@ -147,6 +170,8 @@ class LegCompiler:
                 values[name] = self._word(cut, _CHARGES)
             else:
                 values[name] = self._word(cut, {"0": 0, "1": 1})
+        if never - values.keys():  # of a kind of window none lies on the scale
+            values["threshold"] = kind.field.maximum + 1
         return Requirement(**values)
 
     def _word(self, cut: Cut, words: Mapping[str, Any]) -> Any:
@@ -178,7 +203,8 @@ class LegCompiler:
             raise self.error(f"cut {cut.name}: slots are 0 .. {slots - 1}", value=cut.data)
         return first, last
 
-    def _window(self, cut: Cut, object_name: str, field: Field) -> Window:
+    def _window(self, cut: Cut, object_name: str, field: Field) -> Window | None:
+        """First and last bin; None, with a note, if the window lies beyond the scale of an official menu."""
         low = -math.inf if cut.minimum is None else cut.minimum
         high = math.inf if cut.maximum is None else cut.maximum
         if cut.type == "INDEX":
@@ -187,20 +213,25 @@ class LegCompiler:
                 raise self.error(f"cut {cut.name}: index is 0 .. {field.maximum}", value=f"{low:g}, {high:g}")
             window = first, last
         else:
-            scale = self.scales.bins.get((object_name, cut.type))
+            scale = self.scales.scale(object_name, cut.type)
             if scale is None:
                 raise self.error(f"the menu has no {cut.type} scale for {object_name}", value=cut.name)
             lower, upper = scale.lower(low), scale.upper(high)
             if lower is None:
                 if low > scale.maxima[-1]:
-                    raise self.error(f"cut {cut.name} lies above the scale of {object_name}", value=low)
+                    self.unreachable(f"cut {cut.name} lies above the scale of {object_name}", value=low)
+                    return None
                 lower = scale.numbers[0]
             if upper is None:
                 if high < scale.minima[0]:
-                    raise self.error(f"cut {cut.name} lies below the scale of {object_name}", value=high)
+                    self.unreachable(f"cut {cut.name} lies below the scale of {object_name}", value=high)
+                    return None
                 upper = scale.numbers[-1]
             window = _signed(lower, field), _signed(upper, field)
-        if window[0] > window[1] and cut.type != "PHI":
+        if window[0] > window[1] and cut.type == "ETA" and self.judge == "emulator":
+            text = f"cut {cut.name} runs from {low:g} to {high:g}"
+            self.note(f"{self.place.seed}: {text}: to the emulator its complement, in firmware never true")
+        elif window[0] > window[1] and cut.type != "PHI":
             self.window_problem(f"cut {cut.name} runs from {low:g} to {high:g}")
         return window
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from emulator.errors import InputError
 from emulator.events.objects import COLLECTIONS, Field
 from emulator.menu.quantities import OBJECTS, QUANTITIES
 
@@ -58,7 +59,7 @@ def make_scale(bins: list[tuple[int, float, float]]) -> Scale:
     return Scale(tuple(numbers), tuple(minima), tuple(maxima))
 
 
-PAIR_ORDER = ("EG", "JET", "TAU", "MU", "ETM", "HTM", "ETMHF", "HTMHF")
+PAIR_ORDER = ("EG", "JET", "TAU", "MU", "ETM", "HTM", "ETMHF", "HTMHF", "NETETMHF")
 """Order of the two types in the name of a precision row: EG-MU, JET-TAU, MU-ETM."""
 
 STANDARD_DIGITS = {"Delta": 3, "DeltaOverlapRemoval": 3, "Mass": 1, "TwoBodyPt": 1}
@@ -67,18 +68,31 @@ STANDARD_DIGITS = {"Delta": 3, "DeltaOverlapRemoval": 3, "Mass": 1, "TwoBodyPt":
 
 @dataclass(frozen=True)
 class Scales:
-    """All scales of a menu. ``bins`` by (type, kind) such as ("MU", "ET"); ``digits`` by precision row."""
+    """All scales of a menu. ``bins`` by (type, kind) such as ("MU", "ET"); ``digits`` by precision row.
+
+    ``faults``, by "MU ET" or precision row, are raised when a seed uses what is wrong.
+    """
 
     bins: Mapping[tuple[str, str], Scale]
     digits: Mapping[str, int] = field(default_factory=dict)
+    faults: Mapping[str, InputError] = field(default_factory=dict)
 
-    def precision(self, first: str, second: str, kind: str) -> int | None:
+    def scale(self, name: str, kind: str) -> Scale | None:
+        """The bins of ``kind`` (ET, ETA, ..) of an object type in upper case; None if there are none."""
+        if f"{name} {kind}" in self.faults:
+            raise self.faults[f"{name} {kind}"]
+        return self.bins.get((name, kind))
+
+    def precision(self, first: str, second: str, kind: str, tables: Sequence[str] = ()) -> int | None:
         """Digits of the row for two object types, e.g. ("MU", "EG", "Delta") -> row EG-MU-Delta.
 
         A scale set that lacks the row of an unusual pair gets the standard digits, as every published
-        scale set has them.
+        scale set has them. ``tables``: kinds of rows of look-up tables that must be as expected, too.
         """
         pair = sorted((first.upper(), second.upper()), key=PAIR_ORDER.index)
+        for row in (f"{pair[0]}-{pair[1]}-{name}" for name in (kind, *tables)):
+            if row in self.faults:
+                raise self.faults[row]
         return self.digits.get(f"{pair[0]}-{pair[1]}-{kind}", STANDARD_DIGITS.get(kind))
 
 

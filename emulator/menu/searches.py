@@ -15,7 +15,6 @@ from emulator.menu.plan import (
     BX0,
     BX1,
     CHARGE,
-    CHARGED,
     CHARGES,
     CLEAR,
     KIND,
@@ -40,6 +39,7 @@ from emulator.menu.plan import (
     SHEET,
     TRIPLE,
     UPPER,
+    VETO,
 )
 
 MOST_SLOTS = max(collection.slots for collection in COLLECTIONS.values())
@@ -102,12 +102,18 @@ def search_legs(conditions: Any, condition: int, masks: Any, centre: int) -> boo
     at = centre + conditions[condition, BX0]
     a, b = leg_mask(conditions, condition, 0, masks, at), leg_mask(conditions, condition, 1, masks, at)
     c, d = leg_mask(conditions, condition, 2, masks, at), leg_mask(conditions, condition, 3, masks, at)
-    legs = conditions[condition, LEGS]
-    if conditions[condition, KIND] != CHARGED:
+    return assigned(conditions, condition, a, b, c, d, masks, at)
+
+
+@kernel
+def assigned(conditions: Any, condition: int, a: int, b: int, c: int, d: int, masks: Any, at: int) -> bool:
+    """Can every leg be given an object of its own, with charges by the condition's rule if it has one?"""
+    legs, rule = conditions[condition, LEGS], conditions[condition, CHARGE]
+    if not rule:
         return distinct(a, b, c, d, legs)
     positive = int(masks[conditions[condition, POSITIVES], at])
     negative = int(masks[conditions[condition, NEGATIVES], at])
-    return charged(a, b, c, d, legs, conditions[condition, CHARGE], positive, negative)
+    return charged(a, b, c, d, legs, rule, positive, negative)
 
 
 @kernel
@@ -120,17 +126,33 @@ def any_row(chosen: Any, first: int, count: int, slot: int, good: Any) -> int:
 
 
 @kernel
+def touched(chosen: Any, first: int, count: int, thirds: int, good: Any) -> int:
+    """Objects that overlap with any of the reference objects ``thirds``."""
+    row = 0
+    for third in range(MOST_SLOTS):
+        if thirds >> third & 1:
+            row |= any_row(chosen, first, count, third, good)
+    return row
+
+
+@kernel
 def search_clear(conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, good: Any) -> bool:
-    """comb_orm: distinct legs, and a reference object that overlaps with none of them."""
+    """comb_orm: distinct legs, and a reference object that overlaps with none of them.
+
+    With VETO no reference object may overlap with a leg; that there is one, ``candidates`` has checked.
+    """
     at = centre + conditions[condition, BX0]
     a, b = leg_mask(conditions, condition, 0, masks, at), leg_mask(conditions, condition, 1, masks, at)
     c, d = leg_mask(conditions, condition, 2, masks, at), leg_mask(conditions, condition, 3, masks, at)
     thirds = int(masks[conditions[condition, ORM_LEG], centre + conditions[condition, ORM_BX]])
     first, count = conditions[condition, ORM_A], conditions[condition, ORM_COUNT]
+    if conditions[condition, VETO]:
+        free = ~touched(chosen, first, count, thirds, good)
+        return assigned(conditions, condition, a & free, b & free, c & free, d & free, masks, at)
     for third in range(MOST_SLOTS):
         if thirds >> third & 1:
             clear = ~any_row(chosen, first, count, third, good)
-            if distinct(a & clear, b & clear, c & clear, d & clear, conditions[condition, LEGS]):
+            if assigned(conditions, condition, a & clear, b & clear, c & clear, d & clear, masks, at):
                 return True
     return False
 
@@ -179,9 +201,16 @@ def _partners(conditions: Any, condition: int, masks: Any, centre: int, i: int) 
 def _clear_third(
     conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, i: int, mask_b: int, good: Any
 ) -> bool:
-    """Is there a third object that overlaps neither with ``i`` nor with one of ``mask_b``?"""
+    """Is there a third object that overlaps neither with ``i`` nor with one of ``mask_b``?
+
+    With VETO: one of ``mask_b`` that, like ``i``, overlaps with no third object.
+    """
     thirds = int(masks[conditions[condition, ORM_LEG], centre + conditions[condition, ORM_BX]])
     count = conditions[condition, ORM_COUNT]
+    if conditions[condition, VETO]:
+        if touched(chosen, conditions[condition, ORM_A], count, thirds, good) & (1 << i):
+            return False
+        return mask_b & ~touched(chosen, conditions[condition, ORM_B], count, thirds, good) != 0
     for third in range(MOST_SLOTS):
         if not thirds >> third & 1:
             continue

@@ -9,6 +9,9 @@ from xml.parsers import expat
 
 from emulator.errors import InputError
 
+LONGEST = 18
+"""Characters of the longest integer that is read; a longer one fits no field and no message."""
+
 
 class Element:
     """``text`` is stripped; ``line`` and ``column`` (from 1) are those of the start tag."""
@@ -20,6 +23,11 @@ class Element:
         self.text = ""
         self.children: list[Element] = []
 
+    @property
+    def where(self) -> str:
+        """Line and column."""
+        return f"{self.line}:{self.column}"
+
     def error(self, problem: str, **details: Any) -> InputError:
         """An InputError at this element."""
         return InputError(problem, file=f"{self.file}:{self.line}:{self.column}", field=self.tag, **details)
@@ -29,20 +37,20 @@ class Element:
         return [child for child in self.children if child.tag == tag]
 
     def find(self, tag: str) -> Element:
-        """The first child of this tag; InputError if there is none."""
-        for child in self.children:
-            if child.tag == tag:
-                return child
-        raise self.error(f"element <{tag}> is missing")
+        """The child of this tag; InputError if there is none, or a second one that says something else."""
+        found = self.all(tag)
+        if not found:
+            raise self.error(f"element <{tag}> is missing")
+        for other in found[1:]:
+            if other.children or found[0].children or other.text != found[0].text:
+                raise other.error(f"there is another <{tag}> in line {found[0].where}", remedy="keep one")
+        return found[0]
 
     def text_of(self, tag: str, default: str | None = None) -> str:
-        """Text of the first child of this tag; ``default`` if there is none."""
-        for child in self.children:
-            if child.tag == tag:
-                return child.text
-        if default is None:
-            raise self.error(f"element <{tag}> is missing")
-        return default
+        """Text of the child of this tag; ``default`` if there is none."""
+        if default is not None and not self.all(tag):
+            return default
+        return self.find(tag).text
 
     def number(self, tag: str) -> float:
         """The child's text as a finite number."""
@@ -56,12 +64,16 @@ class Element:
         return value
 
     def integer(self, tag: str) -> int:
-        """The child's text as an integer."""
+        """The child's text as an integer of at most ``LONGEST`` characters."""
         child = self.find(tag)
+        text = child.text
+        if len(text) > LONGEST:
+            shown = f"{text[:LONGEST]}… ({len(text)} characters)"
+            raise child.error("not an integer that a menu could hold", value=shown)
         try:
-            return int(child.text)
+            return int(text)
         except ValueError as error:
-            raise child.error("not an integer", value=child.text) from error
+            raise child.error("not an integer", value=text) from error
 
 
 def read_xml(path: str | Path) -> Element:
@@ -105,6 +117,12 @@ def read_xml(path: str | Path) -> Element:
         problem = expat.ErrorString(error.code)
         where = f"{path}:{error.lineno}:{error.offset + 1}"
         raise InputError(f"malformed XML: {problem}", file=where) from error
+    except InputError:
+        raise
+    except (LookupError, ValueError) as error:  # expat asks Python for encodings that it does not have
+        remedy = "encode the file, and declare it, as UTF-8"
+        where = f"{path}:{parser.CurrentLineNumber}"
+        raise InputError(f"unusable encoding: {error}", file=where, remedy=remedy) from error
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror}", file=path) from error
     return root.children[0]

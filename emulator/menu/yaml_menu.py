@@ -10,15 +10,16 @@ from typing import cast
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.menu.build import MenuSource, Seed, build_menu
-from emulator.menu.compiled import EXTERNALS, CompiledMenu, Judge, Known
-from emulator.menu.cuts import CUT_TYPES, Cut
+from emulator.menu.compiled import ALGORITHMS, EXTERNALS, CompiledMenu, Judge, Known, OverlapRule
+from emulator.menu.cuts import CUT_TYPES, Cut, editor_limit
 from emulator.menu.grammar import Place
 from emulator.menu.scales import standard_scales
 from emulator.menu.scores import ScoreType
 from emulator.menu.yaml_tree import Item, read_yaml
 
-KEYS = ("menu", "judge", "cuts", "externals", "scores", "algorithms", "known")
+KEYS = ("menu", "judge", "overlap", "cuts", "externals", "scores", "algorithms", "known")
 JUDGES = ("emulator", "firmware")
+OVERLAP_RULES = ("any_free", "none_overlaps")
 
 
 def read_yaml_menu(path: str | Path) -> CompiledMenu:
@@ -36,7 +37,11 @@ def read_yaml_menu(path: str | Path) -> CompiledMenu:
     judge = table["judge"].text() if "judge" in table else "emulator"
     if judge not in JUDGES:
         raise table["judge"].error("unknown judge", value=judge, remedy=" or ".join(JUDGES))
-    cuts = _cuts(table.get("cuts"))
+    overlap = table["overlap"].text() if "overlap" in table else "any_free"
+    if overlap not in OVERLAP_RULES:
+        remedy = " or ".join(OVERLAP_RULES)
+        raise table["overlap"].error("unknown rule of overlap removal", value=overlap, remedy=remedy)
+    cuts = _cuts(table.get("cuts"), judge)
     source = MenuSource(
         name=table["menu"].text() if "menu" in table else Path(path).stem,
         seeds=_seeds(table["algorithms"], cuts),
@@ -45,6 +50,7 @@ def read_yaml_menu(path: str | Path) -> CompiledMenu:
         judge=cast(Judge, judge),
         scores=_scores(table.get("scores")),
         known=_known(table.get("known")),
+        overlap=cast(OverlapRule, overlap),
     )
     return build_menu(source)
 
@@ -66,12 +72,15 @@ def _seeds(item: Item, cuts: Mapping[str, Cut]) -> tuple[Seed, ...]:
     return tuple(seeds)
 
 
-def _cuts(item: Item | None) -> dict[str, Cut]:
-    return {name: _cut(name, entry) for name, entry in item.mapping().items()} if item else {}
+def _cuts(item: Item | None, judge: str) -> dict[str, Cut]:
+    return {name: _cut(name, entry, judge) for name, entry in item.mapping().items()} if item else {}
 
 
-def _cut(name: str, item: Item) -> Cut:
-    """``{type: ETA, object: MU, min: -2.1, max: 2.1}`` or ``{type: ISO, object: EG, data: [1, 3]}``."""
+def _cut(name: str, item: Item, judge: str) -> Cut:
+    """``{type: ETA, object: MU, min: -2.1, max: 2.1}`` or ``{type: ISO, object: EG, data: [1, 3]}``.
+
+    An eta window with min above max means its complement to the emulator; to the firmware, nothing.
+    """
     row = item.mapping(("type", "object", "min", "max", "data"))
     if "type" not in row:
         raise item.error("the cut has no type", remedy=f"one of {', '.join(CUT_TYPES)}")
@@ -80,7 +89,8 @@ def _cut(name: str, item: Item) -> Cut:
         raise row["type"].error("unknown type of cut", value=kind, remedy=f"one of {', '.join(CUT_TYPES)}")
     low = row["min"].number() if "min" in row else None
     high = row["max"].number() if "max" in row else None
-    if low is not None and high is not None and low > high and kind != "PHI":
+    wraps = kind == "PHI" or (kind == "ETA" and judge == "emulator")
+    if low is not None and high is not None and low > high and not wraps:
         raise item.error("contradictory window: min is above max", value=f"{low:g}, {high:g}")
     for bound in (low, high):
         if bound is not None and not math.isfinite(bound):
@@ -88,6 +98,7 @@ def _cut(name: str, item: Item) -> Cut:
     data = row["data"].plain() if "data" in row else ""
     text = ",".join(str(code) for code in data) if isinstance(data, list) else str(data)
     owner = row["object"].text() if "object" in row else ""
+    low, high = (None if bound is None else editor_limit(kind, bound) for bound in (low, high))
     return Cut(name, kind, owner, low, high, text)
 
 
@@ -122,13 +133,32 @@ def _known(item: Item | None) -> tuple[Known, ...]:
 
 
 def read_known(item: Item) -> tuple[Known, ...]:
-    """Entries ``{algorithm: L1_.., reason: .., vectors: "*data*"}`` of documented disagreements."""
+    """Entries ``{algorithm: L1_.., reason: .., vectors: "*data*"}`` of documented disagreements.
+
+    ``bits: [67, 511]`` restricts an entry to algorithm bits, ``unset: true`` to bits that the file never
+    sets.
+    """
     known = []
     for entry in item.items():
-        row = entry.mapping(("algorithm", "reason", "vectors"))
+        row = entry.mapping(("algorithm", "reason", "vectors", "bits", "unset"))
         for key in ("algorithm", "reason"):
             if key not in row:
                 raise entry.error(f"the entry has no {key}")
         pattern = row["vectors"].text() if "vectors" in row else "*"
-        known.append(Known(algorithm=row["algorithm"].text(), reason=row["reason"].text(), vectors=pattern))
+        known.append(
+            Known(
+                algorithm=row["algorithm"].text(),
+                reason=row["reason"].text(),
+                vectors=pattern,
+                bits=_bits(row["bits"]) if "bits" in row else (0, ALGORITHMS - 1),
+                unset=row["unset"].flag() if "unset" in row else False,
+            )
+        )
     return tuple(known)
+
+
+def _bits(item: Item) -> tuple[int, int]:
+    bits = [entry.integer() for entry in item.items()]
+    if len(bits) != 2 or not 0 <= bits[0] <= bits[1] < ALGORITHMS:
+        raise item.error("first and last algorithm bit", value=bits, remedy="such as [67, 511]")
+    return bits[0], bits[1]

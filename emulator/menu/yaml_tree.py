@@ -11,6 +11,10 @@ import yaml
 
 from emulator.errors import InputError
 
+MOST_VALUES = 100_000
+"""Values of a file once its aliases are written out; a menu of 512 seeds has some 2,000. Nine levels of nine
+aliases would be 387 million."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -98,7 +102,7 @@ def read_yaml(path: str | Path) -> Item:
         node = loader.get_single_node()
         if node is None:
             raise InputError("the file is empty", file=path)
-        return _convert(node, loader, str(path), "")
+        return _convert(node, loader, str(path), "", _Count())
     except RecursionError as error:
         raise InputError("malformed YAML: nested too deeply", file=path) from error
     except yaml.MarkedYAMLError as error:
@@ -111,23 +115,39 @@ def read_yaml(path: str | Path) -> Item:
         loader.dispose()
 
 
-def _convert(node: Any, loader: Any, file: str, field: str) -> Item:
+class _Count:
+    """Values made so far."""
+
+    def __init__(self) -> None:
+        self.values = 0
+
+
+def _convert(node: Any, loader: Any, file: str, field: str, count: _Count) -> Item:
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
+    count.values += 1
+    if count.values > MOST_VALUES:
+        remedy = "aliases (*name) are written out: refer to fewer or smaller ones"
+        problem = f"more than {MOST_VALUES:,} values"
+        raise InputError(problem, file=f"{file}:{line}:{column}", remedy=remedy)
     if isinstance(node, yaml.MappingNode):
         table: dict[str, Item] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):  # as a text it could be of any length
+                where = f"{file}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
+                raise InputError("a key is a plain text", file=where, field=field or None)
             key = str(loader.construct_object(key_node))
             if key in table:
                 where = f"{file}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
                 raise InputError("the key is there twice", file=where, field=key)
-            table[key] = _convert(value_node, loader, file, f"{field}.{key}".lstrip("."))
+            table[key] = _convert(value_node, loader, file, f"{field}.{key}".lstrip("."), count)
         return Item(table, file, line, column, field)
     if isinstance(node, yaml.SequenceNode):
-        rows = [_convert(child, loader, file, f"{field}[{i}]") for i, child in enumerate(node.value)]
+        rows = [_convert(child, loader, file, f"{field}[{i}]", count) for i, child in enumerate(node.value)]
         return Item(rows, file, line, column, field)
     quoted = node.style in ("'", '"')
     try:
         value = loader.construct_object(node)
-    except ValueError as error:  # 2026-99-99 is no date
-        raise InputError(f"malformed YAML: {error}", file=f"{file}:{line}:{column}", field=field) from error
+    except ValueError as error:  # 2026-99-99 is no date, and Python reads no integer of over 4300 digits
+        problem = "a number is too long" if node.value.isdigit() else str(error)
+        raise InputError(f"malformed YAML: {problem}", file=f"{file}:{line}:{column}", field=field) from error
     return Item(value, file, line, column + quoted, field)

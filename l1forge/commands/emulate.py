@@ -43,13 +43,25 @@ def emulate(
     block: Annotated[
         int | None, typer.Option(help="Crossings at a time; default: as is best for the file.", min=1)
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse inputs that differ from those of the training.")
+    ] = False,
+    record_inputs: Annotated[
+        bool,
+        typer.Option(
+            "--record-inputs",
+            help="INPUT is the training sample: record the model's inputs beside its graph, for comparison.",
+        ),
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")] = False,
     json_output: Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")] = None,
 ) -> None:
     """Score every crossing of INPUT, bit for bit as the firmware does.
 
     Arrays have one event a row. Integers count LSBs of the input's type; floats are physical values, cast
-    with that type, and what saturates, wraps or is not finite is counted.
+    with that type, and what saturates, wraps, is rounded or is not finite is counted.
+
+    Inputs are compared with those that the model was trained on, where its graph has a record of them.
 
     Examples:
 
@@ -58,14 +70,18 @@ def emulate(
     `l1forge emulate model.json TestVector_ttbar.txt --score mu2_score`
 
     `l1forge emulate tau_id features.npy --non-finite zero -o scores.npz`
+
+    `l1forge emulate model.json training_sample.parquet --record-inputs`
     """
     from emulator.atomic import write_text
     from emulator.graph import Graph
     from emulator.kernel import compile_graph
     from emulator.scores import Distribution, check_format, open_writer
+    from emulator.trained_inputs import Recorder, record_beside
     from l1forge.feeds import open_feed
     from l1forge.outputs import check_outputs
     from l1forge.progress import bar
+    from l1forge.trained import comparison, report
     from models import graph_path
 
     console = Console()
@@ -76,7 +92,15 @@ def emulate(
     graph = Graph.load(path)
     started = time.perf_counter()
     kernel = compile_graph(graph, outputs or None)
+    compared = None if record_inputs else comparison(path, strict)
+    if record_inputs:
+        check_outputs(record_beside(path), output, json_output, inputs=[source])
+    recorder = Recorder()
     feed = open_feed(source, kernel, non_finite)
+    if compared is not None:
+        feed.watchers.append(compared.add)
+    if record_inputs:
+        feed.watchers.append(recorder.add)
     console.print(feed.description)
     ready = time.perf_counter() - started
     if plan:
@@ -89,6 +113,7 @@ def emulate(
         if types[name][1] == 1 and types[name][0].width <= 62
     }
     done, busy = 0, 0.0
+    inputs: dict[str, Any] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
     def run(append) -> None:  # type: ignore[no-untyped-def]
@@ -102,6 +127,7 @@ def emulate(
                     distribution.add(scores[name])
                 append(scores)
                 progress.update(task, completed=done)
+        inputs.update(report(compared, console, source, strict))  # before a file of scores is complete
 
     if output is None:
         run(lambda scores: None)
@@ -124,6 +150,7 @@ def emulate(
         "events_per_s": done / total,
         "notes": feed.notes(),
         "casts": feed.casts(),
+        "inputs": inputs,
         "scores": {},
     }
     table = Table(title=f"{graph.name}: {done} crossings of {source}")
@@ -144,6 +171,13 @@ def emulate(
         console.print(f"floats of {name}: {words}")
     speed = f"{_speed(done / busy)} in the kernel, " if busy else ""
     console.print(f"{speed}{_speed(done / total)} with reading, writing and start-up")
+    if record_inputs:
+        record, replaced = recorder.record(graph.name, str(source)), record_beside(path).exists()
+        record.save(record_beside(path))
+        how = "replaced" if replaced else "recorded"
+        console.print(f"training inputs {how}: {record_beside(path)}, {record.events:,} events of {source}")
+    elif compared is None:
+        console.print(f"inputs not compared with training: no {record_beside(path)}")
     if output is not None:
         console.print(f"wrote {output}")
     if json_output is not None:

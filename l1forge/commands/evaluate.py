@@ -35,8 +35,17 @@ def muon_pt(
     ] = None,
     stubs: Annotated[
         Path | None,
-        typer.Option(help="Stubs of another simulation (npz, parquet; docs/muon.md): pT of each."),
+        typer.Option(
+            help="Stubs of another simulation (npz, parquet; docs/muon.md): pT of each, and with truth"
+            " turn-on, rates, charge and resolution."
+        ),
     ] = None,
+    patterns_only: Annotated[
+        bool, typer.Option("--patterns-only", help="--stubs without the networks, which need eta.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse --stubs unlike those that the networks were trained on.")
+    ] = False,
     json_output: Annotated[Path | None, typer.Option("--json", help="The table as JSON.")] = None,
 ) -> None:
     """Muon pT: golden patterns, float, quantised and small network, perfect pT at equal efficiency.
@@ -53,10 +62,13 @@ def muon_pt(
     check_folders(output)
     check_outputs(json_output, docs)
     if stubs is not None:
-        from models.muon_pt.foreign import evaluate_stubs
-
-        evaluate_stubs(stubs, output / "muons.parquet", console.print)
+        _stubs(stubs, output, json_output, console, not patterns_only, strict)
         return
+    for option, given in (("--patterns-only", patterns_only), ("--strict", strict)):
+        if given:
+            from emulator.errors import InputError
+
+            raise InputError("needs --stubs", field=option)
     from emulator.atomic import atomic_files, write_text
     from models.muon_pt import plots, report
     from models.muon_pt.evaluation import evaluate as compare
@@ -76,6 +88,40 @@ def muon_pt(
         write_text(json_output, json.dumps(report.rounded(result["table"]), indent=1) + "\n")
     if docs is not None:
         report.refresh(docs, result)
+
+
+def _stubs(
+    path: Path, output: Path, json_output: Path | None, console: Console, networks: bool, strict: bool
+) -> None:
+    from emulator.atomic import write_text
+    from l1forge.trained import report as report_inputs
+    from models.muon_pt import foreign
+    from models.muon_pt.stub_tables import remarks, tables
+
+    sample, counts = foreign.read(path, networks)
+    made = foreign.compare(sample) if networks else None
+    inputs = report_inputs(made, console, path, strict)
+    with console.status(f"{counts.candidates} candidates"):
+        result = foreign.evaluate_stubs(sample, output, networks)
+    console.print(f"{counts.candidates} candidates, {counts.stubs} stubs -> {output}/muons.parquet")
+    console.print(
+        f"left out: {counts.outside_sector} stubs outside the sector, {counts.too_many} too many in a layer"
+    )
+    console.print(
+        f"held at the limit: {counts.saturated_angles} bending angles;"
+        f" no reference stub: {result['without_muon']} candidates"
+    )
+    for name in counts.absent:
+        console.print(f"[yellow]no column {name}: taken as {'no angle' if name == 'phib' else 0}[/]")
+    if result["muons"]:
+        for table in tables(result):
+            console.print(table)
+        console.print(f"wrote {output}/stubs.json")
+    for line in remarks(result):
+        console.print(f"[yellow]{line}[/]")
+    if json_output is not None:
+        document = {**result, "inputs": inputs}
+        write_text(json_output, json.dumps(document, indent=1) + "\n")
 
 
 TreeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default build/MODEL.")]

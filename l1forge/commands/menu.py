@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from emulator.menu.check import CheckResult
-    from emulator.menu.compiled import Condition, Judge, Known
+    from emulator.menu.compiled import CompiledMenu, Condition, Known
 
 EXIT_INCOMPLETE = 3
 """Nothing disagrees, but not everything was compared. 1 is a disagreement, 2 bad input."""
@@ -27,6 +27,20 @@ class JudgeName(StrEnum):
     firmware = "firmware"
 
 
+class OverlapName(StrEnum):
+    """How overlap removal with an object of reference decides."""
+
+    any_free = "any_free"
+    none_overlaps = "none_overlaps"
+
+
+OverlapOption = Annotated[
+    OverlapName | None,
+    typer.Option(
+        help="Overlap removal: one clear object of reference is enough (2022 and later), or none may overlap "
+        "(before); default: by the year in an official menu's name, else as the menu says."
+    ),
+]
 JudgeOption = Annotated[
     JudgeName | None, typer.Option(help="Where emulator and firmware differ; default: as the menu says.")
 ]
@@ -42,8 +56,14 @@ def menu() -> None:
     """
 
 
-def _judge(judge: JudgeName | None) -> Judge | None:
-    return judge.value if judge else None
+def _load(path: Path, judge: JudgeName | None, overlap: OverlapName | None) -> CompiledMenu:
+    """The menu by the rules asked for; what its compiler found odd goes to stderr."""
+    from emulator.menu.load import load_menu
+
+    compiled = load_menu(path, judge.value if judge else None, overlap.value if overlap else None)
+    for note in compiled.notes:
+        typer.echo(f"note: {note}", err=True)
+    return compiled
 
 
 @app.command()
@@ -57,6 +77,7 @@ def check(
         Path | None, typer.Option(help="Raw model scores, .parquet or .npz, one row per crossing.")
     ] = None,
     judge: JudgeOption = None,
+    overlap: OverlapOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Ignore the list of official vectors known to be wrong.")
     ] = False,
@@ -89,14 +110,14 @@ def check(
     from emulator.atomic import write_text
     from emulator.errors import InputError
     from emulator.menu.check import FAIL, INCOMPLETE, check_menu
-    from emulator.menu.load import KNOWN_VECTORS, load_menu
+    from emulator.menu.load import KNOWN_VECTORS
     from emulator.menu.yaml_menu import read_known
     from emulator.menu.yaml_tree import read_yaml
     from l1forge.outputs import check_outputs
     from l1forge.score_files import menu_scores
 
     check_outputs(json_output, inputs=[menu, *vectors, *([scores] if scores else [])])
-    compiled = load_menu(menu, _judge(judge))
+    compiled = _load(menu, judge, overlap)
     known: tuple[Known, ...] = () if strict else read_known(read_yaml(KNOWN_VECTORS))
     if allow:
         known += read_known(read_yaml(allow))
@@ -164,19 +185,17 @@ def compile_(
     menu: MenuArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Compiled menu, JSON.")],
     judge: JudgeOption = None,
+    overlap: OverlapOption = None,
 ) -> None:
     """Compile a menu to hardware integers (docs/menu.md).
 
     Example: `l1forge menu compile L1Menu.xml -o L1Menu.json`
     """
-    from emulator.menu.load import load_menu
     from l1forge.outputs import check_outputs
 
     check_outputs(output, inputs=[menu])
-    compiled = load_menu(menu, _judge(judge))
+    compiled = _load(menu, judge, overlap)
     compiled.save(output)
-    for note in compiled.notes:
-        typer.echo(f"note: {note}", err=True)
     typer.echo(f"{len(compiled.algorithms)} algorithms, {len(compiled.conditions)} conditions -> {output}")
 
 
@@ -204,7 +223,7 @@ def show(
     chosen = [a for a in compiled.algorithms if algorithm in (None, a.name, str(a.index))]
     if not chosen:
         raise InputError("the menu has no such algorithm", file=menu, value=algorithm)
-    table = Table(title=f"{compiled.name} (judge: {compiled.judge})")
+    table = Table(title=f"{compiled.name} (judge: {compiled.judge}, overlap: {compiled.overlap})")
     for name in ("bit", "algorithm", "seed"):
         table.add_column(name, overflow="fold")
     for item in chosen:

@@ -71,6 +71,9 @@ def path(
         Path | None,
         typer.Option("--output", "-o", help="Crossings with our bits: .txt, .emp, .apx, .parquet."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse events unlike those that the models were trained on.")
+    ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the cost of every seed.")] = False,
     json_output: Annotated[Path | None, typer.Option("--json", help="Report as JSON.")] = None,
 ) -> None:
@@ -112,6 +115,7 @@ def path(
     from l1forge.outputs import check_outputs
     from l1forge.path_inputs import evaluable, given_scores, graph_files, score_stages, trained_part
     from l1forge.path_tables import model_latencies, print_costs, print_excluded, print_report, watched
+    from l1forge.trained import check_events
     from models.console import Console
 
     console = Console()
@@ -170,6 +174,7 @@ def path(
     absent = sorted(set(trigger.columns) - set(events.columns))
     if absent:
         console.print(f"[yellow]{source.name} has no {', '.join(absent)}: taken as 0[/]")
+    compared = check_events(source, {name: graphs[name] for name in models}, console, strict)
     limit = orbits or None
     total = None if source == STANDARD_INPUT else limit
     with stoppable() as stopped:
@@ -189,6 +194,7 @@ def path(
     print_report(console, report, events, stream, latencies)
     document = report.as_json() | {
         "latency": latencies,
+        "inputs": compared,
         "scores": str(scores) if scores else None,
         "notes": dict(events.notes),
         "left_out_crossings": events.first,

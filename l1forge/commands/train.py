@@ -150,3 +150,40 @@ def event_bdt(
     check_event_files(file for file in (zero_bias, signal) if file is not None)
     with _filled(output or training.FOLDER) as folder:
         training.main(seed, folder, zero_bias, signal or training.SIGNAL, trees)
+
+
+@app.command("inputs")
+def inputs(
+    model: Annotated[
+        list[str] | None, typer.Argument(help="Models; default: all of this repository.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for MODEL.inputs.json; default: the models' own."),
+    ] = None,
+) -> None:
+    """Record ranges and coarse histograms of what the committed models were trained on, without training.
+
+    `emulate`, `evaluate` and `path` compare with these records. Every training writes its own.
+
+    Example: `l1forge train inputs`
+    """
+    from emulator.errors import InputError
+    from l1forge.outputs import check_folders
+    from models.training_inputs import RECORDS, committed
+
+    check_folders(output)
+    for name in model or RECORDS:
+        if name not in RECORDS:
+            raise InputError(
+                "has no committed training sample",
+                field="MODEL",
+                value=name,
+                remedy=f"one of {', '.join(RECORDS)}",
+            )
+    for name in model or RECORDS:
+        target = output / f"{name}.inputs.json" if output else committed(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        record = RECORDS[name]()
+        record.save(target)
+        typer.echo(f"{name}: {record.events:,} events of {record.sample} -> {target}")

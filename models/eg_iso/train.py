@@ -38,7 +38,7 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
         return ensemble
 
     head = {"seed": seed, "trees": trees, "depth": DEPTH}
-    return candidates.train("eg_iso", candidates.load(data, features), fit, head, output)
+    return candidates.train("eg_iso", NAMES, candidates.load(data, features), fit, head, output)
 
 
 def evaluate(output: Path, data: Path = DATA) -> dict[str, Any]:

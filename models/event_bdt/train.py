@@ -18,6 +18,7 @@ from emulator.events.objects import Events
 from emulator.events.parquet import read_events
 from emulator.graph import Graph
 from emulator.rates import full_rate_khz, threshold_for_rate
+from emulator.trained_inputs import TrainedInputs, record_beside
 from models import GRAPH, tree_study
 from models.classifiers import Sample, graph_scores, require
 from models.console import Console
@@ -63,7 +64,7 @@ def main(
     Console().print(f"seed {seed}")
     path = zero_bias or SAMPLE / "zerobias.parquet"
     vbf = load(signal)
-    train = _sample(vbf.select(slice(0, None, 2)), load(path, 0, min(BACKGROUND_TRAIN, N_TRAIN)))
+    train = training_part(vbf, path)
     measured = vbf.select(slice(1, None, 2)), load(path, N_TRAIN)
     if vbf.n < 2:
         raise InputError("needs crossings to train on and others to measure on", file=signal, value=vbf.n)
@@ -86,8 +87,21 @@ def main(
     graph = tree_study.quantised(
         ensemble, "event_bdt", train, efficiency, LOSS, raw=RAW, source=list(SOURCES)
     )
+    trained_inputs(train).save(record_beside(output / GRAPH))
     head = {"seed": seed, "trees": trees, "depth": DEPTH}
     return _report(ensemble, graph, test, measured, output, head)
+
+
+def training_part(vbf: Events, zero_bias: Path) -> Sample:
+    """Every second signal crossing and the first ones of zero bias."""
+    from simulation.sample import N_TRAIN
+
+    return _sample(vbf.select(slice(0, None, 2)), load(zero_bias, 0, min(BACKGROUND_TRAIN, N_TRAIN)))
+
+
+def trained_inputs(train: Sample) -> TrainedInputs:
+    """The record of the training's inputs."""
+    return TrainedInputs.of("event_bdt", "VBF H->tautau and zero bias", SOURCES, train.features)
 
 
 def evaluate(output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL) -> dict[str, Any]:

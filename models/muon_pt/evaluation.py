@@ -46,10 +46,10 @@ def estimates(sample: MuonSample) -> list[Estimate]:
     ]
 
 
-def cut_at(estimate: Estimate, pt: np.ndarray, threshold: float) -> float:
-    """The score cut that EFFICIENCY of all muons just above ``threshold`` pass, found or not."""
+def cut_at(estimate: Estimate, pt: np.ndarray, threshold: float, efficiency: float = EFFICIENCY) -> float:
+    """The score cut that ``efficiency`` of all muons just above ``threshold`` pass, found or not."""
     window = (pt >= threshold) & (pt < WINDOW * threshold)
-    return float(np.quantile(estimate.score(threshold)[window], 1 - EFFICIENCY, method="lower"))
+    return float(np.quantile(estimate.score(threshold)[window], 1 - efficiency, method="lower"))
 
 
 def passing(estimate: Estimate, pt: np.ndarray, threshold: float) -> np.ndarray:

@@ -2,50 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emulator.atomic import atomic_path
+from emulator.atomic import atomic_path, write_text
+from emulator.trained_inputs import Comparison, TrainedInputs, record_beside
+from models import GRAPH
 from models.muon_patterns import find_patterns, load_patterns
 from models.muon_patterns.patterns import PT_EDGES
 from models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER
+from models.muon_pt.features import FEATURES, muon_features
+from models.muon_pt.momentum import Muons
 from models.muon_pt.path import MuonNetwork
-from simulation.muons.stubs import read_stubs
+from models.muon_pt.stub_measure import measure
+from simulation.muons.sample import MuonSample
+from simulation.muons.stubs import StubReport, read_stubs
+
+NEEDED = {
+    "eta": "the networks read the reference stub's |eta|, in steps of 0.010875; for the patterns alone:"
+    " --patterns-only"
+}
+"""Columns that the networks can not do without."""
 
 
-def evaluate_stubs(path: Path, output: Path, say: Callable[[str], None]) -> None:
-    """Read stubs, report what was left out, write pT of every candidate to ``output`` (parquet).
+def read(path: Path, networks: bool = True) -> tuple[MuonSample, StubReport]:
+    """The stubs of ``path``; InputError as ``read_stubs``, and if the networks lack a column."""
+    return read_stubs(path, needed=NEEDED if networks else None)
+
+
+def compare(sample: MuonSample) -> Comparison:
+    """The inputs of the candidates against those that the large network was trained on."""
+    made = Comparison(TrainedInputs.load(record_beside(LARGE_FOLDER / GRAPH)))
+    features, layers = muon_features(sample.value, sample.eta, sample.quality)
+    found = features[layers > 0]
+    made.add({name: found[:, i] for i, name in enumerate(FEATURES)})
+    return made
+
+
+def evaluate_stubs(sample: MuonSample, output: Path, networks: bool = True) -> dict[str, Any]:
+    """Write pT of every candidate to ``output``/muons.parquet and, where there is truth, stubs.json.
 
     Columns: ``candidate`` row number, ``pt_network``, ``pt_small`` (GeV, lower edge at 90 % efficiency,
     0: none), ``charge`` and ``quality`` of the large network, ``pt_patterns`` (GeV, lower edge of the
-    pattern), and the truth that the file had.
-
-    Raises
-    ------
-    InputError
-        As :func:`simulation.muons.stubs.read_stubs`.
+    pattern), and the truth that the file had. Returns what :func:`stub_measure.measure` measured, with
+    the number of candidates ``without_muon``.
     """
-    sample, counts = read_stubs(path)
-    large, small = (MuonNetwork(folder)(sample) for folder in (LARGE_FOLDER, SMALL_FOLDER))
     pattern = find_patterns(sample.value, sample.quality, load_patterns()).pattern
-    columns = {
-        "candidate": np.arange(len(sample)),
+    pt_patterns = np.where(pattern >= 0, PT_EDGES[np.maximum(pattern, 0) // 2], 0.0)
+    columns: dict[str, np.ndarray] = {"candidate": np.arange(len(sample))}
+    none = int((pattern < 0).sum())
+    if networks:
+        large, small = (MuonNetwork(folder)(sample) for folder in (LARGE_FOLDER, SMALL_FOLDER))
+        columns |= _network_columns(large, small)
+        none = int((large.pt == 0).sum())
+    columns |= {"pt_patterns": pt_patterns, "pt": sample.pt, "true_charge": sample.charge}
+    result = measure(sample, networks)
+    output.mkdir(parents=True, exist_ok=True)
+    with atomic_path(output / "muons.parquet") as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+    if result["muons"]:
+        write_text(output / "stubs.json", json.dumps(result, indent=1) + "\n")
+    return result | {"without_muon": none}
+
+
+def _network_columns(large: Muons, small: Muons) -> dict[str, np.ndarray]:
+    return {
         "pt_network": np.maximum(large.pt - 1, 0) / 2,
         "pt_small": np.maximum(small.pt - 1, 0) / 2,
         "charge": np.select([large.charge == 2, large.charge == 3], [1, -1], 0).astype(np.int8),
         "quality": large.quality,
-        "pt_patterns": np.where(pattern >= 0, PT_EDGES[np.maximum(pattern, 0) // 2], 0.0),
-        "pt": sample.pt,
-        "true_charge": sample.charge,
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(output) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
-    none = int((large.pt == 0).sum())
-    say(f"{counts.candidates} candidates, {counts.stubs} stubs -> {output}")
-    say(f"left out: {counts.outside_sector} stubs outside the sector, {counts.too_many} too many in a layer")
-    say(f"held at the limit: {counts.saturated_angles} bending angles; no reference stub: {none} candidates")

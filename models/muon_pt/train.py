@@ -17,10 +17,11 @@ from torch import nn
 from torch.nn import functional
 
 from emulator.atomic import atomic_files
+from emulator.trained_inputs import TrainedInputs
 from models.muon_pt.bins import GENERATED_UP_TO, MIN_PT, N_BINS, bin_of, log_prior
 from models.muon_pt.calibrate import MUONS, calibrate_network
 from models.muon_pt.export import export, save_state
-from models.muon_pt.features import ONE, muon_features
+from models.muon_pt.features import FEATURES, ONE, muon_features
 from models.muon_pt.network import LARGE, SMALL, Network, QuantisedNetwork, float_network
 from simulation.muons import MuonSettings, generate
 from simulation.muons.spectrum import density
@@ -89,6 +90,11 @@ def training_set(muons: int, seed: int, power: float) -> TrainingSet:
         torch.from_numpy((charge > 0).astype(np.float32)),
         torch.from_numpy((weights / weights.mean()).astype(np.float32)),
     )
+
+
+def trained_inputs(model: str, features: np.ndarray) -> TrainedInputs:
+    """The record of training inputs (n, 45)."""
+    return TrainedInputs.of(model, "simulated muons", FEATURES, features)
 
 
 def _loss(logits: torch.Tensor, data: TrainingSet, rows: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
@@ -188,6 +194,7 @@ def train_network(
     fit(quantised, data, options.quantised_epochs, options.quantised_rate, prior, report, keep_sparse)
     save_state(quantised, output / "weights.npz")
     export(quantised, output / "graph.json")
+    trained_inputs(network.name, data.features.numpy()).save(output / "inputs.json")
     return model
 
 

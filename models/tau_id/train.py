@@ -42,7 +42,7 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
         return convert(output / "model.json")
 
     head = {"seed": seed, "trees": trees, "depth": DEPTH}
-    return candidates.train("tau_id", candidates.load(data, features), fit, head, output)
+    return candidates.train("tau_id", NAMES, candidates.load(data, features), fit, head, output)
 
 
 def evaluate(output: Path, data: Path = DATA) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from emulator.atomic import atomic_path, write_text
 from emulator.errors import InputError
 from emulator.events.objects import Events
 from emulator.events.parquet import read_events
+from emulator.trained_inputs import TrainedInputs
 from models.console import Console
 from models.vae import evaluation, network
-from models.vae.features import COLUMNS, hardware_features, object_mask
+from models.vae.features import COLUMNS, SOURCES, hardware_features, object_mask
 from models.vae.training import Batches, Schedule, fit
 from simulation.sample import N_TRAIN
 
@@ -69,6 +70,16 @@ def load(path: Path, limit: int = 0) -> np.ndarray[Any, Any]:
     return features[:limit] if limit else features
 
 
+def training_part(features: Any) -> Any:
+    """The events that train and validate: those before ``N_TRAIN``, of small samples two thirds."""
+    return features[: min(N_TRAIN, 2 * len(features) // 3)]
+
+
+def trained_inputs(train: Any) -> TrainedInputs:
+    """The record of the training's inputs (n, 57)."""
+    return TrainedInputs.of("vae", "zero bias", SOURCES, train)
+
+
 def _batches(features: Any, norm: tuple[Any, Any]) -> Batches:
     mask = object_mask(features)
     mask[:, MUON_MOMENTA] = 1
@@ -104,8 +115,8 @@ def main(seed: int, output: Path, sample: Path, options: Options) -> dict[str, A
     network.keras().utils.set_random_seed(seed)
     features = load(sample / "zerobias.parquet", options.events)
     signals = {name: load(sample / f"{name}.parquet", options.events) for name in SIGNALS}
-    split = min(N_TRAIN, 2 * len(features) // 3)
-    train, test = features[:split], features[split:]
+    train = training_part(features)
+    test = features[len(train) :]
     norm = normalisation(train)
     fold = np.arange(len(train)) % 10 == 0
     batches, validation = _batches(train[~fold], norm), _batches(train[fold], norm)
@@ -146,6 +157,7 @@ def main(seed: int, output: Path, sample: Path, options: Options) -> dict[str, A
         "versions": {name: version["report"] for name, version in versions.items()},
     }
     _write(output, encoder, decoder, norm, result, versions["pruned"])
+    trained_inputs(train).save(output / "inputs.json")
     console.print(table(result))
     return result
 

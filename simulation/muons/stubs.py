@@ -48,9 +48,11 @@ class StubReport:
     """Beyond the SLOTS stubs of a layer: the best qualities stay, of equal ones the first in the file."""
     saturated_angles: int
     """Bending angles beyond +-1023 units of 1/512 rad: held at the limit."""
+    absent: tuple[str, ...] = ()
+    """Optional columns that the file does not have: no angle, eta 0, quality 0."""
 
 
-def _columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
+def _columns(path: Path, needed: dict[str, str]) -> tuple[dict[str, np.ndarray], float | None]:
     known = {*REQUIRED, *OPTIONAL, *TRUTH}
     units = None
     try:
@@ -78,6 +80,9 @@ def _columns(path: Path) -> tuple[dict[str, np.ndarray], float | None]:
             raise InputError(
                 "column is missing", file=path, field=name, remedy=f"needed: {', '.join(REQUIRED)}"
             )
+    for name, reason in needed.items():
+        if name not in columns:
+            raise InputError("column is missing", file=path, field=name, remedy=reason)
     length = columns["candidate"].size
     for name, column in columns.items():
         if column.shape != (length,):
@@ -100,10 +105,13 @@ def _check_range(path: Path, name: str, column: np.ndarray, low: int, high: int)
                          value=int(column[bad.argmax()]))  # fmt: skip
 
 
-def read_stubs(path: str | Path, *, phib_units: float | None = None) -> tuple[MuonSample, StubReport]:
+def read_stubs(
+    path: str | Path, *, phib_units: float | None = None, needed: dict[str, str] | None = None
+) -> tuple[MuonSample, StubReport]:
     """Read a stub file into the form that the algorithms take.
 
     ``phib_units``: units of the file's bending angle per radian; default: what the file says, else 512.
+    ``needed``: optional columns that the caller can not do without, and what to tell who left them out.
     Candidates come in the order of their numbers. Truth columns that are missing become NaN (charge: 0).
 
     Raises
@@ -113,7 +121,7 @@ def read_stubs(path: str | Path, *, phib_units: float | None = None) -> tuple[Mu
         is out of range. Counted instead, see :class:`StubReport`: stubs outside the sector, too many stubs.
     """
     path = Path(path)
-    columns, file_units = _columns(path)
+    columns, file_units = _columns(path, needed or {})
     units = phib_units or file_units or PHIB_PER_RADIAN
     layer = columns["layer"].astype(np.int64)
     _check_range(path, "layer", layer, NO_LAYER, N_LAYERS - 1)
@@ -169,7 +177,9 @@ def read_stubs(path: str | Path, *, phib_units: float | None = None) -> tuple[Mu
         charge,
         truth["displacement"],
     )
-    return sample, StubReport(n, int(is_stub.sum()), int(outside.sum()), int((~kept).sum()), saturated)
+    absent = tuple(name for name in OPTIONAL if name not in columns)
+    beyond = int(outside.sum())
+    return sample, StubReport(n, int(is_stub.sum()), beyond, int((~kept).sum()), saturated, absent)
 
 
 def write_stubs(sample: MuonSample, path: str | Path) -> None:

@@ -72,10 +72,10 @@ def test_floats_are_cast_with_the_declared_type_and_counted(tmp_path):
     arrays, counts = read(tmp_path / "x.npz", graph, non_finite="zero")
     assert arrays["in0"][[0, 5]].tolist() == [[4, 4, -2, 31], [-32, -32, 0, 0]]
     assert arrays["in1"][[0, 5]].tolist() == [[4, 4, -2, 16], [-32, 28, 0, 0]]
-    assert counts == {"in0": CastCounts(24, 2, 0, 1, 1), "in1": CastCounts(24, 0, 2, 1, 1)}
+    assert counts == {"in0": CastCounts(24, 2, 0, 1, 1, 3), "in1": CastCounts(24, 0, 2, 1, 1, 3)}
     arrays, counts = read(tmp_path / "x.npz", graph, non_finite="saturate")
     assert arrays["in1"][5].tolist() == [-32, 28, 0, -32]
-    assert counts["in1"] == CastCounts(24, 0, 2, 1, 1)
+    assert counts["in1"] == CastCounts(24, 0, 2, 1, 1, 3)
     with pytest.raises(InputError, match=r"in0, row 5 element 2: value is not finite \(got nan\)"):
         read(tmp_path / "x.npz", graph)
 
@@ -169,9 +169,14 @@ def test_emulate_command_scores_arrays(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         main(["emulate", "model.json", "x.npy", "-o", "s.npz", "--json", "s.json", "--block", "4"])
     assert end.value.code == 0
-    assert "floats of in0: 24 values, 0 saturated, 1 wrapped, 0 NaN, 0 infinite" in capsys.readouterr().out
+    assert (
+        "floats of in0: 24 values, 0 saturated, 1 wrapped, 0 NaN, 0 infinite, 23 rounded"
+        in capsys.readouterr().out
+    )
     summary = json.loads((tmp_path / "s.json").read_text())
-    assert summary["casts"] == {"in0": {"values": 24, "saturated": 0, "wrapped": 1, "nan": 0, "infinite": 0}}
+    assert summary["casts"] == {
+        "in0": {"values": 24, "saturated": 0, "wrapped": 1, "nan": 0, "infinite": 0, "rounded": 23}
+    }
     expected = X.copy()
     expected[2, 3] = 36 - 64
     with np.load("s.npz") as scores:

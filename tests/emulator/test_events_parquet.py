@@ -16,6 +16,7 @@ from emulator.events.blocks import rechunk
 from emulator.events.dense import mapped_groups
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
 from emulator.events.parquet import Layout, metadata, open_parquet, read_events, write_events
+from emulator.events.source import open_events
 
 
 def random_events(n: int, seed: int = 1, extra: bool = True) -> Events:
@@ -183,3 +184,25 @@ def test_integer_column_for_each_slot(tmp_path: Path, kind: pa.DataType) -> None
     pq.write_table(pa.table({**columns, "jet.et[3]": ["a", "b", "c"]}), tmp_path / "e.parquet")
     with pytest.raises(InputError, match=r"jet\.et: wrong type .*string"):
         list(read_events(tmp_path / "e.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["jet.et[0]", "jet.et[1]"], "jet.et: only 2 of 12 slots are there; add jet.et[2] …"),
+        ([f"mu.pt[{i}]" for i in range(8) if i != 5], "mu.pt: only 7 of 8 slots are there; add mu.pt[5] (0"),
+        (
+            [f"mu.pt[{i}]" for i in range(9)],
+            "mu.pt[8]: beyond the hardware slots; mu.pt has mu.pt[0] … mu.pt[7]",
+        ),
+        (["etm.et[0]"], "etm.et[0]: beyond the hardware slots; call it etm.et"),
+    ],
+)
+@pytest.mark.parametrize("others", [[], ["htt.et"]])
+def test_collections_written_slot_by_slot_are_whole(
+    tmp_path: Path, names: list[str], said: str, others: list[str]
+) -> None:
+    pq.write_table(pa.table({name: [1, 2] for name in [*names, *others]}), tmp_path / "e.parquet")
+    with pytest.raises(InputError) as refused:
+        open_events(tmp_path / "e.parquet")
+    assert said in str(refused.value)

@@ -159,7 +159,8 @@ def test_nanoaod_counts_objects_beyond_the_slots(tmp_path: Path) -> None:
     branches["L1Mu_bx"] = ak.Array([[0] * 10, []])
     source = open_events(write_root(tmp_path / "n.root", branches))
     list(source.blocks())
-    assert dict(source.notes) == {"mu beyond the 8 hardware slots, left out": 2}
+    assert source.notes["mu beyond the 8 hardware slots, left out"] == 2
+    assert source.notes["mu.phi not on the hardware's grid, rounded"] == 10
 
 
 def test_unusable_root_files(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_rates_of_a_model_on_arrays(tmp_path):
         ("--frobnicate", "No such option: --frobnicate; see l1forge --help"),
         ("emulate", "Missing argument 'model'; see l1forge emulate --help"),
         ("emulate vae a b", "Got unexpected extra argument(s) (b); see l1forge emulate --help"),
-        ("emulate vae a --frobnicate", "No such option: --frobnicate; see l1forge emulate --help"),
+        ("emulate vae a --xyzzy", "No such option: --xyzzy; see l1forge emulate --help"),
         ("path --seed", "Option '--seed' requires an argument; see l1forge path --help"),
         ("path --seed many", "unable to parse string as an integer; see l1forge path --help"),
         ("path --seed -1", "Input should be greater than or equal to 0; see l1forge path --help"),

@@ -50,9 +50,9 @@ def test_counts():
         from_float(values, FixedType.parse("fixed<8,6>"), field="jet.et")
     saturating, wrapping = FixedType.parse("fixed<8,6,TRN,SAT>"), FixedType.parse("fixed<8,6>")
     integers, counts = from_float(values, saturating, not_finite_to=0.0)
-    assert counts == Counts(saturated=2, wrapped=0, not_finite=2)
+    assert counts == Counts(saturated=2, wrapped=0, not_finite=2, rounded=1)
     assert integers.tolist() == [[0, 127, 127], [0, -128, 0]]
-    assert from_float(values, wrapping, not_finite_to=0.0)[1] == Counts(0, 2, 2)
+    assert from_float(values, wrapping, not_finite_to=0.0)[1] == Counts(0, 2, 2, 1)
 
 
 def test_wide_types_are_refused():

@@ -23,6 +23,7 @@ class Case:
     expected: str
     cuts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     judge: str = "emulator"
+    overlap: str = "any_free"
     neighbours: str = "none"
     scores: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
@@ -52,6 +53,13 @@ OBJECTS = [
         [{"eg": [(20, eta)]} for eta in (-12, -11, 8, 9)],
         "0110",
         {"W": {"type": "ETA", "object": "EG", "min": -11 * 0.0435, "max": 9 * 0.0435}},
+    ),
+    Case(
+        "eta window that is inside out is the complement to the emulator",
+        "EG10[W]",
+        [{"eg": [(20, eta)]} for eta in (-115, -12, -11, 8, 9, 114)],
+        "110011",
+        {"W": {"type": "ETA", "object": "EG", "min": 9 * 0.0435, "max": -11 * 0.0435}},
     ),
     Case(
         "either of two eta windows",
@@ -98,6 +106,13 @@ OBJECTS = [
         "0110110",
     ),
     Case("unconstrained pt", "MU0[MU-UPT_10]", [{"mu": [(1, 0, 0, 12, 2, u)]} for u in (10, 11, 255)], "011"),
+    Case(
+        "unconstrained pt within a window",
+        "MU0[W]",
+        [{"mu": [(1, 0, 0, 12, 2, u)]} for u in (10, 11, 20, 21)],
+        "0110",
+        {"W": {"type": "UPT", "object": "MU", "min": 10, "max": 20}},
+    ),
     Case("positive charge", "MU0[MU-CHG_POS]", [{"mu": [_mu(9, charge=c)]} for c in range(4)], "0010"),
     Case("negative charge", "MU0[MU-CHG_NEG]", [{"mu": [_mu(9, charge=c)]} for c in range(4)], "0001"),
     Case("displaced jet", "JET20[JET-DISP_LLP]", [{"jet": [(40, 0, 0, d)]} for d in (0, 1)], "01"),
@@ -205,6 +220,71 @@ OVERLAPS = [
         "comb_orm{TAU20,TAU20,JET30}[ORMDR_0p5]",
         [{"tau": [*TAUS, (60, -60, 50)], "jet": [(60, 0, 0)]}],
         "1",
+    ),
+    Case(
+        "before 2022 any reference object that overlaps spoils the legs",
+        "comb_orm{TAU20,TAU20,JET30}[ORMDR_0p5]",
+        [
+            {"tau": TAUS},
+            {"tau": TAUS, "jet": [(60, -40, 0)]},
+            {"tau": TAUS, "jet": [(60, -40, 0), (60, 0, 0)]},
+            {"tau": TAUS, "jet": [(60, -40, 0), (59, 0, 0)]},
+            {"tau": TAUS, "jet": [(60, 60, 0), (60, 40, 3), (60, 20, 30)]},
+            {"tau": [*TAUS, (60, -60, 50)], "jet": [(60, 0, 0)]},
+        ],
+        "010101",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "since 2022 one clear reference object is enough",
+        "comb_orm{TAU20,TAU20,JET30}[ORMDR_0p5]",
+        [
+            {"tau": TAUS},
+            {"tau": TAUS, "jet": [(60, -40, 0), (60, 0, 0)]},
+            {"tau": TAUS, "jet": [(60, 0, 0)]},
+        ],
+        "010",
+    ),
+    Case(
+        "before 2022 either leg of a pair is spoilt",
+        "mass_inv_orm{JET30,JET30,EG10}[MASS_MIN_1,ORMDR_0p2]",
+        [
+            {"jet": [(60, 0, 0), (60, 40, 40)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0), (20, 1, 1)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0), (20, 40, 41)]},
+            {"jet": [(60, 0, 0), (60, 40, 40)], "eg": [(20, -40, 0), (19, 40, 41)]},
+            {"jet": [(60, 0, 0), (60, 40, 40), (60, -80, 20)], "eg": [(20, 0, 0)]},
+        ],
+        "010011",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "before 2022 a pair is spoilt through its first leg",
+        "dist_orm{JET30,TAU20,EG10}[DETA_MAX_5,ORMDR_0p2]",
+        [
+            {"jet": [(60, 0, 0)], "tau": [(60, 40, 40)], "eg": [(20, *place), (20, -60, 20)]}
+            for place in ((0, 0), (40, 40), (20, 20))
+        ],
+        "001",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "before 2022 a pair without third object is as today",
+        "dist_orm{JET30,TAU20}[DETA_MAX_1,ORMDR_0p2]",
+        [{"jet": [(60, 0, 0)], "tau": [(60, eta, 0)]} for eta in (4, 5)],
+        "01",
+        overlap="none_overlaps",
+    ),
+    Case(
+        "charges and overlap removal of one choice of muons",
+        "comb_orm{MU5,MU5,JET30}[CHGCOR_OS,ORMDR_0p5]",
+        [
+            {"mu": [_mu(20, 0, 0), _mu(20, 100, 0, 12, 3)], "jet": [(60, -60, 70)]},
+            {"mu": [_mu(20, 0, 0), _mu(20, 100, 0, 12, 2)], "jet": [(60, -60, 70)]},
+            {"mu": [_mu(20, 0, 0), _mu(20, 100, 0), _mu(20, -200, 9, 12, 3)], "jet": [(60, -50, 2)]},
+        ],
+        "100",
     ),
     Case(
         "any of two overlap quantities",
@@ -333,6 +413,39 @@ CORRELATIONS = [
         {"M": {"type": "MASS", "min": 60.7, "max": 1000}},
     ),
     Case(
+        "invariant mass up to its upper limit",
+        "mass_inv{JET30,JET30}[M]",
+        [{"jet": [(60, 0, 0), (60, 0, 72)]}, {"jet": [(60, 0, 0), (61, 0, 72)]}],
+        "10",
+        {"M": {"type": "MASS", "min": 0, "max": 60.6}},
+    ),
+    Case(
+        "transverse mass up to its upper limit",
+        "mass_trans{EG30,ETM10}[M]",
+        [{"eg": [(60, 50, 0)], "etm.et": et, "etm.phi": 72} for et in (59, 60)],
+        "10",
+        {"M": {"type": "MASS", "min": 0, "max": 60.2}},
+    ),
+    Case(
+        "mass with unconstrained pt up to its upper limit",
+        "mass_inv_upt{MU0,MU0}[M]",
+        [{"mu": [(1, 0, 0, 12, 2, 20), (1, 0, 288, 12, 2, upt)]} for upt in (20, 21)],
+        "10",
+        {"M": {"type": "MASSUPT", "min": 0, "max": 39.1}},
+    ),
+    Case(
+        "delta R from its lower limit on",
+        "dist{EG5,JET20}[DR_MIN_0p3]",
+        [{"eg": [(20, 0, 0)], "jet": [(60, *place)]} for place in ((6, 0), (7, 0), (4, 5), (5, 5))],
+        "0101",
+    ),
+    Case(
+        "delta R in tenths, as the official editor rounds",
+        "dist{MU0,MU0}[DR_MAX_0p6]",
+        [{"mu": [_mu(9, 0, 0), _mu(9, *place)]} for place in ((0, 55), (1, 55), (47, 29), (27, 48))],
+        "1110",
+    ),
+    Case(
         "muon mass",
         "mass_inv{MU5,MU5}[M]",
         [{"mu": [_mu(11, 0, 0), _mu(pt, 0, 288)]} for pt in (11, 12)],
@@ -364,6 +477,20 @@ CORRELATIONS = [
         "mass_inv_3{MU3,MU3,MU3}[MASS_MAX_12]",
         [{"mu": [_mu(10, 0, 0), _mu(10, 0, 100), _mu(pt, 100, 0)]} for pt in (13, 14)],
         "10",
+    ),
+    Case(
+        "three-body mass from its lower limit on",
+        "mass_inv_3{MU3,MU3,MU3}[M]",
+        [{"mu": [_mu(10, 0, 0), _mu(10, 0, 100), _mu(pt, 100, 0)]} for pt in (12, 13, 14)],
+        "011",
+        {"M": {"type": "MASS", "min": 11.4, "max": 100}},
+    ),
+    Case(
+        "three-body mass between its limits",
+        "mass_inv_3{JET20,JET20,JET20}[M]",
+        [{"jet": [(60, 0, 0), (60, 0, 24), (et, 0, 48)]} for et in (58, 59, 60, 61, 62)],
+        "01110",
+        {"M": {"type": "MASS", "min": 67.1, "max": 68.4}},
     ),
     Case(
         "charges of three",
@@ -421,6 +548,22 @@ SINGLE_VALUES = [
     Case("minimum bias", "MBT0HFP1", [{"ett.mbt0hfp": 0}, {"ett.mbt0hfp": 1}, {"htt.mbt0hfm": 1}], "010"),
     Case(
         "minimum bias, minus", "MBT1HFM2", [{"htm.mbt1hfm": 1}, {"htm.mbt1hfm": 2}, {"etm.mbt1hfp": 2}], "010"
+    ),
+    Case(
+        "network missing energy stands in the place of HTM",
+        "NETETMHF30 AND dist{JET30,NETETMHF20}[DPHI_MIN_2p6]",
+        [
+            {"jet": [(60, 9, 0)], "htm.et": et, "htm.phi": phi}
+            for et, phi in ((59, 72), (60, 72), (60, 59), (60, 60))
+        ],
+        "0101",
+    ),
+    Case(
+        "network missing energy in a phi window",
+        "NETETMHF30[W]",
+        [{"htm.et": 60, "htm.phi": p} for p in (9, 10, 20, 21)],
+        "0110",
+        {"W": {"type": "PHI", "min": 10 * 0.04363323129985824, "max": 21 * 0.04363323129985824}},
     ),
     Case("asymmetry", "ASYMHT65", [{"htm.asymht": 64}, {"htm.asymht": 65}, {"etm.asymet": 99}], "010"),
     Case("centrality 1", "CENT1", [{"etmhf.cent03": 1}, {"etmhf.cent03": 2}, {"etmhf.cent03": 15}], "011"),

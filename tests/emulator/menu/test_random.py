@@ -18,7 +18,7 @@ from emulator.menu.quantities import OBJECTS, QUANTITIES, SIGNALS
 from emulator.menu.reference import Reference
 
 CALO = ("eg", "tau", "jet")
-SUMS = ("etm", "htm", "etmhf", "htmhf")
+SUMS = ("etm", "htm", "etmhf", "htmhf", "netetmhf")
 
 
 def _window(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
@@ -90,7 +90,8 @@ def conditions(draw: Any) -> compiled.Condition:
             limits=tuple(draw(st.lists(limits((name, other)), min_size=1, max_size=2))),
             object=draw(requirements(other)),
         )
-        return compiled.Combination(legs=tuple(legs), overlap=overlap)
+        charge = draw(st.sampled_from((None, "ls", "os"))) if name == "mu" and len(legs) > 1 else None
+        return compiled.Combination(legs=tuple(legs), charge=charge, overlap=overlap)
     if kind == "triple":
         name = draw(st.sampled_from(("mu", "jet")))
         legs = tuple(draw(requirements(name, 0)) for _ in range(3))
@@ -99,7 +100,11 @@ def conditions(draw: Any) -> compiled.Condition:
         cut = compiled.Limit(measure="mass3", lower=low, upper=high)
         return compiled.Triple(legs=legs, limits=(cut,), charge=charge)
     if kind in ("pair", "orm"):
-        pair = draw(st.tuples(st.sampled_from(("mu", *CALO)), st.sampled_from(("mu", *CALO, "etm", "htmhf"))))
+        pair = draw(
+            st.tuples(
+                st.sampled_from(("mu", *CALO)), st.sampled_from(("mu", *CALO, "etm", "htmhf", "netetmhf"))
+            )
+        )
         legs = (draw(requirements(pair[0])), draw(requirements(pair[1])))
         charge = draw(st.sampled_from((None, "ls", "os"))) if pair == ("mu", "mu") else None
         cuts = tuple(draw(st.lists(limits(pair), min_size=1, max_size=2)))
@@ -143,7 +148,10 @@ def menus(draw: Any) -> CompiledMenu:
     seeds = [*table, *draw(st.lists(_expressions(list(table)), max_size=3))]
     algorithms = [compiled.Algorithm(index=i * 37, name=f"L1_{i}", expression=e) for i, e in enumerate(seeds)]
     judge = draw(st.sampled_from(("emulator", "firmware")))
-    return CompiledMenu(name="random", judge=judge, conditions=table, algorithms=tuple(algorithms))
+    rule = draw(st.sampled_from(("any_free", "none_overlaps")))
+    return CompiledMenu(
+        name="random", judge=judge, overlap=rule, conditions=table, algorithms=tuple(algorithms)
+    )
 
 
 def random_events(rng: np.random.Generator, n: int, wild: bool) -> Events:

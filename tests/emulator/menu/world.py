@@ -42,6 +42,7 @@ def compile_case(case: Case, m: SimpleNamespace) -> Any:
         EXTERNALS,
         case.judge,
         scores,
+        overlap=case.overlap,
     )
     return m.build.build_menu(source)
 
