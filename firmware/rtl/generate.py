@@ -52,7 +52,9 @@ def generate(
     outputs
         Nodes to bring out as ports (the graph's outputs if not given); what they do not need is left out.
     stages
-        Pipeline stages of logic. If not given, as many as alkaid's delay model needs for ``clock_period_ns``.
+        Pipeline stages of logic. If not given, as many as the delay model needs for ``clock_period_ns``.
+    clock_period_ns
+        Multiplications and tables slower than this are divided (``divide.py``).
 
     Raises
     ------

@@ -49,8 +49,9 @@ class RtlProject:
     """A generated design.
 
     ``latency`` is in clocks from the edge that samples an input to the edge that samples its result;
-    the initiation interval is 1. ``delay_ns`` and ``cost`` are alkaid's estimates (longest stage without
-    routing; LUTs). Files are relative to ``folder``; ``digest`` identifies the graph and the generator.
+    the initiation interval is 1. ``delay_ns`` (longest stage without routing, ``delay.py``) and ``cost``
+    (alkaid's, in LUTs) are estimates. Files are relative to ``folder``; ``digest`` identifies the graph and
+    the generator.
     """
 
     folder: Path
