@@ -18,6 +18,12 @@ def build_folder() -> Path:
     return _folder("L1FORGE_BUILD", "build", Path("build"))
 
 
+def variant(name: str, stages: int | None, period_ns: float | None) -> str:
+    """The folder of a design that was not cut by the default: its stages and period stand in the name."""
+    usual = stages is None and period_ns is None
+    return name if usual else f"{name}-{stages or 'auto'}-{period_ns or 'default'}"
+
+
 def _folder(variable: str, name: str, otherwise: Path) -> Path:
     if os.environ.get(variable):
         chosen = Path(os.environ[variable]).resolve()

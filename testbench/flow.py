@@ -136,9 +136,10 @@ def verify(
     deep: bool = False,
     threads: int = 1,
     folder: Path | None = None,
+    project: RtlProject | None = None,
     progress: Progress | None = None,
 ) -> tuple[RtlProject, Report]:
-    """Write the RTL of ``graph`` and co-verify ``n`` crossings with all drivers.
+    """Write the RTL of ``graph``, if no ``project`` is given, and co-verify ``n`` crossings with all drivers.
 
     cocotb and pyverilator take the first few (the same stimuli kinds, other seeds), the compiled harness the
     rest. ``deep``: the compiled harness alone. ``extra_limit``: as in ``cosimulate``, per driver.
@@ -150,7 +151,7 @@ def verify(
     """
     if n < 1:
         raise InputError("nothing to verify", field="-n", value=n, remedy="give a positive number")
-    project = generate(graph, (folder or build_folder() / "rtl") / graph.name)
+    project = project or generate(graph, (folder or build_folder() / "rtl") / graph.name)
     simulation = verilate(project)
     files = sample_files() if files is None else files
     total: Report | None = None
@@ -198,9 +199,16 @@ def _merged(blocks: Iterator[Block], whole: bool) -> Iterator[Block]:
     return iter([np.concatenate(parts)]) if parts else iter(())
 
 
-def waveform(graph: Graph, path: Path, *, files: list[Path] | None = None, seed: int = 1) -> Path:
+def waveform(
+    graph: Graph,
+    path: Path,
+    *,
+    files: list[Path] | None = None,
+    seed: int = 1,
+    project: RtlProject | None = None,
+) -> Path:
     """A short run under cocotb with its waveform (VCD) left at ``path``."""
-    project = generate(graph, build_folder() / "rtl" / graph.name)
+    project = project or generate(graph, build_folder() / "rtl" / graph.name)
     driver = CocotbDriver(verilate(project, waves=True), seed, path)
     files = sample_files() if files is None else files
     kinds = Plan(WAVES).stimuli(graph, files, seed)

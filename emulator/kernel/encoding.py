@@ -31,7 +31,6 @@ OVERFLOWS: dict[Overflow | None, int] = {None: 0, Overflow.WRAP: 1, Overflow.SAT
 OPERATORS = {"add": 0, "subtract": 1, "multiply": 2, "maximum": 3, "minimum": 4, "greater_equal": 5}
 CARRIERS = {"float32": 0, "float64": 1, "int64": 2}
 _CAST_WORDS = 7
-_MAP_WORDS = 4 + _CAST_WORDS
 
 
 class Encoded:

@@ -68,12 +68,9 @@ def arrival(op: Any, sources: Sequence[Any], times: Sequence[Arrival]) -> Arriva
     if code == UNARY:
         return _reduced(len(times[0].bits), latest, width)
     if code == TABLE:
-        # 6, 7, 8 address bits: a table and the multiplexers of a slice; beyond, another table per two bits
-        levels = 1 + ceil(max(len(times[0].bits) - LUT_INPUTS, 0) / 2)
-        return _plain(np.full(width, latest + levels * 2 * LUT_NS))
+        return _plain(np.full(width, latest + table_ns(len(times[0].bits))))
     if code == MULTIPLY:
-        rows = ceil(log(max(min(len(t.bits) for t in times), 2), 2))
-        return _plain(np.full(width, latest + rows * (ADDER_LUT_NS + INTO_CARRY_NS + OUT_OF_CARRY_NS)))
+        return _plain(np.full(width, latest + multiplier_ns(min(len(t.bits) for t in times))))
     if code == WRAP:
         return _aligned(sources[0], times[0], low, high, op.data[0])
     if code == RELU:
@@ -87,6 +84,16 @@ def arrival(op: Any, sources: Sequence[Any], times: Sequence[Arrival]) -> Arriva
     if code == BINARY:
         return _table([first, second])
     raise AssertionError(code)
+
+
+def table_ns(bits: int) -> float:
+    """6, 7, 8 address bits: a table and the multiplexers of a slice; beyond, another table per two bits."""
+    return (1 + ceil(max(bits - LUT_INPUTS, 0) / 2)) * 2 * LUT_NS
+
+
+def multiplier_ns(bits: int) -> float:
+    """Rows of adders, halved from row to row; ``bits`` of the narrower factor."""
+    return ceil(log(max(bits, 2), 2)) * (ADDER_LUT_NS + INTO_CARRY_NS + OUT_OF_CARRY_NS)
 
 
 def _plain(bits: Times) -> Arrival:

@@ -14,9 +14,10 @@ from typing import Any
 from emulator.errors import InputError
 from emulator.graph import Graph
 from firmware.rtl import accumulate, tables, trees
+from firmware.rtl.divide import divided
 from firmware.rtl.early import constants_first
 from firmware.rtl.lowering import inputs_of, lower
-from firmware.rtl.pipeline import schedule, with_stages
+from firmware.rtl.pipeline import MARGIN, Schedule, schedule, with_stages
 from firmware.rtl.ports import Precision, identifier, input_ports, output_ports, top_module
 from firmware.rtl.project import MANIFEST, RtlProject
 
@@ -51,7 +52,9 @@ def generate(
     outputs
         Nodes to bring out as ports (the graph's outputs if not given); what they do not need is left out.
     stages
-        Pipeline stages of logic. If not given, as many as alkaid's delay model needs for ``clock_period_ns``.
+        Pipeline stages of logic. If not given, as many as the delay model needs for ``clock_period_ns``.
+    clock_period_ns
+        Multiplications and tables slower than this are divided (``divide.py``).
 
     Raises
     ------
@@ -63,6 +66,14 @@ def generate(
     if clock_period_ns <= 0:
         raise InputError("must be positive", field="clock period", value=clock_period_ns)
     graph = graph.subgraph(outputs or graph.outputs)
+    if not graph.inputs:
+        raise InputError(
+            "results depend on no input: there is no circuit",
+            file=graph.file,
+            field="outputs",
+            value=", ".join(graph.outputs),
+            remedy="choose outputs that an input reaches",
+        )
     target, digest = Path(out_dir), digest_of(graph, stages, clock_period_ns)
     if (target / MANIFEST).exists():
         try:
@@ -95,25 +106,44 @@ def trace(graph: Graph) -> Any:
     return alkaid_trace(flat_in, flat_out)
 
 
+def planned(program: Any, stages: int | None, period_ns: float) -> tuple[Any, Schedule]:
+    """The program that becomes Verilog and its stages.
+
+    What is slower than the clock is divided, if that makes the longest stage shorter.
+    """
+    from alkaid.trace.passes import add_surrogate, dead_code_elimin
+
+    def prepared(program: Any) -> tuple[Any, Schedule]:
+        ready = add_surrogate(constants_first(dead_code_elimin(program)), _skip_op8_cost=True)
+        return ready, schedule(ready, stages, period_ns)
+
+    whole, plan = prepared(program)
+    limit = period_ns / (1 + MARGIN)
+    if max(plan.delays) <= limit:
+        return whole, plan
+    pieces = divided(program, limit)
+    if pieces is program:
+        return whole, plan
+    finer, finer_plan = prepared(pieces)
+    return (finer, finer_plan) if max(finer_plan.delays) < max(plan.delays) else (whole, plan)
+
+
 def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_period_ns: float) -> RtlProject:
     import alkaid.codegen.rtl
     from alkaid.codegen.rtl.verilog import fsm_logic_gen
-    from alkaid.trace.passes import add_surrogate, dead_code_elimin
     from alkaid.trace.pipeline import to_pipeline
 
     name = identifier(graph.name or "model")
-    program = add_surrogate(constants_first(dead_code_elimin(trace(graph))), _skip_op8_cost=True)
-    plan = schedule(program, stages, clock_period_ns)
-    machine = to_pipeline(with_stages(program, plan), n_stages=plan.stages, verbose=False)
+    program, plan = planned(trace(graph), stages, clock_period_ns)
+    machine = to_pipeline(with_stages(program, plan), n_stages=plan.busy, verbose=False)
     base = name.rstrip("_")  # two underscores in a row would be mangled by Verilator
     core = f"{base}_core"
     codes = fsm_logic_gen(machine, core, timescale=TIMESCALE)
     (word_in,), (word_out,) = machine.inp_signals, machine.out_signals
-    stage_count = len(machine.logic)
-    latency = stage_count + 1  # a register before the first stage and one behind each
+    latency = plan.stages + 1  # a register before the first stage and one behind each
     inputs = list(zip(input_ports(graph), map(_precision, word_in.precisions), strict=True))
     out_words = list(zip(output_ports(graph), map(_precision, word_out.precisions), strict=True))
-    files = {f"{name}.v": top_module(name, core, inputs, out_words, latency)}
+    files = {f"{name}.v": top_module(name, core, inputs, out_words, latency, plan.stages - plan.busy)}
     for key, code in codes.items():
         # alkaid calls its stages logic0, logic1, ...: two designs could not be simulated together
         files[f"{_renamed(key, base)}.v"] = _renamed(code, base)
@@ -131,7 +161,7 @@ def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_pe
         outputs=tuple(port for port, _ in out_words),
         registers=tuple(_registers(machine)),
         latency=latency,
-        stages=stage_count,
+        stages=plan.stages,
         clock_period_ns=clock_period_ns,
         operations=sum(op.opcode >= 0 for op in program.ops),
         cost=float(program.cost),

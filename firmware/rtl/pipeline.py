@@ -20,7 +20,10 @@ MARGIN = 0.05
 
 @dataclass(frozen=True)
 class Schedule:
-    """The stage (from 1) of every operation, and the longest path of each stage, ns."""
+    """The stage (from 1) of every operation, and the longest path of each stage, ns.
+
+    There may be more stages than operations need: those behind the last operation hold registers only.
+    """
 
     stage: tuple[int, ...]
     delays: tuple[float, ...]
@@ -29,12 +32,19 @@ class Schedule:
     def stages(self) -> int:
         return len(self.delays)
 
+    @property
+    def busy(self) -> int:
+        """Stages up to the last one with an operation in it; at least 1."""
+        return max(self.stage, default=1)
+
 
 def schedule(program: Any, stages: int | None, period_ns: float) -> Schedule:
     """The most even cut into ``stages``; if not given, into the least number that meets ``period_ns``.
 
-    An operation that takes longer than the period stands alone in its stage: look at ``delays``.
+    An operation that takes longer than the period stands alone in its stage: look at ``delays``. Not given,
+    the number of stages is then the least for the period that this operation allows.
     """
+    given = stages is not None
     if stages is None:
         stages = _earliest(program, period_ns / (1 + MARGIN)).stages
     best = _earliest(program, float("inf"))
@@ -46,7 +56,7 @@ def schedule(program: Any, stages: int | None, period_ns: float) -> Schedule:
             high, best = max(found.delays), found
         else:
             low = middle
-    return _fewer_registers(program, best, stages)
+    return _fewer_registers(program, best, stages if given else best.stages)
 
 
 def _earliest(program: Any, period_ns: float) -> Schedule:
@@ -163,8 +173,11 @@ def _times(op: Any, own: int, ops: Any, stage: list[int], settled: list[Arrival]
 
 
 def with_stages(program: Any, plan: Schedule) -> Any:
-    """``program`` with each operation's stage as its latency, which is what alkaid cuts it by."""
-    last = max(plan.stage)
+    """``program`` with each operation's stage as its latency, which is what alkaid cuts it by.
+
+    alkaid divides the latency of the last operation by the number of stages it is asked for: that number must
+    be ``plan.busy``.
+    """
     ops = [op._replace(latency=float(stage)) for op, stage in zip(program.ops, plan.stage, strict=True)]
-    assert last <= plan.stages
+    assert plan.busy <= plan.stages
     return program._replace(ops=ops)

@@ -86,9 +86,11 @@ def top_module(
     inputs: Sequence[tuple[Port, Precision]],
     outputs: Sequence[tuple[Port, Precision]],
     latency: int,
+    waiting: int = 0,
 ) -> str:
     """The top: declared widths outside, alkaid's packed vectors inside, a shift register for valid.
 
+    ``waiting``: clocks of ``latency`` that results wait behind the core, in stages without logic.
     The data path has no reset: ``rst`` clears the valid bits, which is what makes data meaningful.
     """
     ports = ["input wire clk", "input wire rst", "input wire in_valid"]
@@ -111,11 +113,28 @@ def top_module(
         *(f"    assign packed_inp[{hi}:{lo}] = {text};" for hi, lo, text in _pack(inputs)),
         *(f"    assign {port} = {text};" for port, text in _unpack(outputs)),
         "",
-        f"    {core} core (.clk(clk), .model_inp(packed_inp), .model_out(packed_out));",
+        *_core(core, out_bits, waiting),
         "endmodule",
         "",
     ]
     return "\n".join(lines)
+
+
+def _core(core: str, bits: int, waiting: int) -> list[str]:
+    """The core's instance, and its results held for ``waiting`` clocks."""
+    result = "packed_out" if not waiting else "core_out"
+    lines = [f"    {core} core (.clk(clk), .model_inp(packed_inp), .model_out({result}));"]
+    if waiting:
+        held = f"held[{(waiting - 1) * bits - 1}:0], core_out" if waiting > 1 else "core_out"
+        lines = [
+            f"    wire [{bits - 1}:0] core_out;",
+            f"    reg [{waiting * bits - 1}:0] held;",
+            *lines,
+            "    always @(posedge clk)",
+            f"        held <= {{{held}}};",
+            f"    assign packed_out = held[{waiting * bits - 1}:{(waiting - 1) * bits}];",
+        ]
+    return lines
 
 
 def _range(port: Port) -> str:

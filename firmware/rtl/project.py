@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from firmware.rtl.pipeline import MARGIN
 
 MANIFEST = "manifest.json"
 FORMAT = "l1forge-rtl"
@@ -47,8 +49,9 @@ class RtlProject:
     """A generated design.
 
     ``latency`` is in clocks from the edge that samples an input to the edge that samples its result;
-    the initiation interval is 1. ``delay_ns`` and ``cost`` are alkaid's estimates (longest stage without
-    routing; LUTs). Files are relative to ``folder``; ``digest`` identifies the graph and the generator.
+    the initiation interval is 1. ``delay_ns`` (longest stage without routing, ``delay.py``) and ``cost``
+    (alkaid's, in LUTs) are estimates. Files are relative to ``folder``; ``digest`` identifies the graph and
+    the generator.
     """
 
     folder: Path
@@ -81,6 +84,17 @@ class RtlProject:
     @property
     def latency_ns(self) -> float:
         return self.latency * self.clock_period_ns
+
+    @property
+    def slow(self) -> str | None:
+        """What to say if the longest stage is estimated to take longer than the clock period; else None."""
+        if self.delay_ns <= self.clock_period_ns:
+            return None
+        works = ceil(100 * self.delay_ns * (1 + MARGIN)) / 100
+        return (
+            f"the longest stage takes about {self.delay_ns:.2f} ns, the clock period is"
+            f" {self.clock_period_ns:.2f} ns: with stages={self.stages} a period of {works:.2f} ns would work"
+        )
 
     @property
     def manifest(self) -> dict[str, Any]:

@@ -37,6 +37,12 @@ def cosim(
         Path | None,
         typer.Option("--hls", help="hls4ml project to compare with; default: written from MODEL."),
     ] = None,
+    stages: Annotated[
+        int | None, typer.Option(help="Pipeline stages; default: as many as the clock needs.", min=1)
+    ] = None,
+    period: Annotated[
+        float | None, typer.Option(help="Clock period in ns; default 240 MHz.", min=0.1)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of random bits, corners and gaps.", min=0)] = 1,
     threads: Annotated[int, typer.Option(help="Simulated instances side by side.", min=1)] = 1,
     output: Annotated[
@@ -59,9 +65,15 @@ def cosim(
     `WAVES=1 l1forge cosim vae -n 1000`
 
     `l1forge cosim vae --deep`
+
+    `l1forge cosim vae --stages 9 -n 100000`
     """
+    import math
+
+    from emulator.errors import InputError
     from emulator.graph import Graph
-    from firmware.folders import build_folder
+    from firmware.folders import build_folder, variant
+    from firmware.rtl import CLOCK_PERIOD_NS, generate
     from l1forge.limits import check_pipelined
     from l1forge.outputs import check_event_files, check_folders, check_outputs
     from l1forge.quiet import quiet_stderr
@@ -70,15 +82,23 @@ def cosim(
     from testbench.flow import hls_implementation, hls_project, verify, waveform
     from testbench.records import keep
 
+    if period is not None and not math.isfinite(period):
+        raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
     console = Console()
     graph = Graph.load(graph_path(model))
-    folder = output or build_folder() / "reports" / graph.name
+    # a design that is cut otherwise leaves the record of the default one alone
+    name = variant(graph.name, stages, period)
+    folder = output or build_folder() / "reports" / name
     check_folders(folder)
     check_outputs(json_output)
     check_event_files(events)
     check_pipelined(graph)
     if hls is not None:
         _check_project(hls, graph)
+    with console.status("writing Verilog"):
+        project = generate(
+            graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
+        )
     extra = {}
     with console.status("HLS project: writing and compiling, once"):
         with quiet_stderr():  # TensorFlow and torch talk while they are imported
@@ -95,9 +115,10 @@ def cosim(
     started = time.perf_counter()
     with extras, Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("building, then crossings", total=count)
-        project, report = verify(
+        _, report = verify(
             graph,
             count,
+            project=project,
             extra=extra,
             files=events,
             seed=seed,
@@ -119,6 +140,8 @@ def cosim(
         f"latency {project.latency} clocks ({project.latency_ns:.1f} ns at"
         f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock; initiation interval 1"
     )
+    if project.slow:
+        console.print(f"[yellow]{project.slow}[/yellow]")
     if report.coverage is not None:
         console.print(f"toggle coverage of ports and pipeline registers: {100 * report.coverage:.2f} %")
     for example in report.examples:
@@ -130,7 +153,8 @@ def cosim(
     if json_output is not None:
         report.save(json_output)
     if waves or os.environ.get("WAVES") == "1":
-        console.print(f"waveform: {waveform(graph, folder / 'waves.vcd', files=events, seed=seed)}")
+        place = waveform(graph, folder / "waves.vcd", files=events, seed=seed, project=project)
+        console.print(f"waveform: {place}")
     console.print(f"[{'green' if report.passed else 'red'}]{report.verdict}[/]")
     if not report.passed:
         raise typer.Exit(1)

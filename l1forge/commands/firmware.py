@@ -166,6 +166,8 @@ def _verilog(graph: Any, console: Console) -> dict[str, Any] | None:
         f"Verilog in {project.folder}: latency {project.latency} clocks at "
         f"{1000 / project.clock_period_ns:.0f} MHz"
     )
+    if project.slow:
+        console.print(f"[yellow]{project.slow}[/yellow]")
     return {"folder": str(project.folder), "latency": project.latency, "operations": project.operations}
 
 

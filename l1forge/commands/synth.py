@@ -88,6 +88,8 @@ def synth(
     for row in result.rows():
         table.add_row(*row)
     console.print(table)
+    if project.slow:
+        console.print(f"[yellow]{project.slow}[/yellow]")
     reports = build / "reports" / graph.name
     result.save(json_output or reports / "synthesis.json")
     reports.mkdir(parents=True, exist_ok=True)
@@ -109,17 +111,14 @@ def synth(
 
 def _design(graph: Any, stages: int | None, period: float | None, dsp: bool) -> tuple[Any, Path]:
     """The Verilog project of ``graph`` and the folder for its synthesis."""
-    from firmware.folders import build_folder
+    from firmware.folders import build_folder, variant
     from firmware.rtl import CLOCK_PERIOD_NS, generate
 
-    custom = "" if stages is None and period is None else f"-{stages or 'auto'}-{period or 'default'}"
+    name = variant(graph.name, stages, period)
     project = generate(
-        graph,
-        build_folder() / "rtl" / f"{graph.name}{custom}",
-        stages=stages,
-        clock_period_ns=period or CLOCK_PERIOD_NS,
+        graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
     )
-    return project, build_folder() / "synth" / f"{graph.name}{custom}{'' if dsp else '-nodsp'}"
+    return project, build_folder() / "synth" / f"{name}{'' if dsp else '-nodsp'}"
 
 
 def _yosys(project: Any, folder: Path, dsp: bool, console: Console) -> Any:

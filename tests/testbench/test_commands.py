@@ -31,6 +31,19 @@ def test_cosim_passes_and_leaves_its_report(graph_file: str, tmp_path: Path) -> 
     assert saved["crossings"] == saved["checked"]["rtl"] == 2000
 
 
+def test_cosim_of_other_stages_leaves_the_usual_record_alone(graph_file: str) -> None:
+    from firmware.folders import build_folder
+
+    usual = build_folder() / "reports" / "trigger" / "cosim.json"
+    before = usual.read_bytes() if usual.exists() else None
+    result = CliRunner().invoke(cosim, [graph_file, "-n", "100", "--deep", "--stages", "9"])
+    assert result.exit_code == 0, result.output
+    assert "latency 10 clocks" in result.output
+    saved = json.loads((build_folder() / "reports" / "trigger-9-default" / "cosim.json").read_text())
+    assert (saved["passed"], saved["latency"]) == (True, 10)
+    assert (usual.read_bytes() if usual.exists() else None) == before
+
+
 def test_cosim_of_different_circuits_fails(graph_file: str, tmp_path: Path, monkeypatch) -> None:
     import testbench.cosim
 
@@ -77,6 +90,7 @@ def test_report_shows_the_verdict(graph_file: str, tmp_path: Path) -> None:
     [
         (cosim, ["nothing"], "neither a model nor a graph file"),
         (cosim, ["GRAPH", "--hls", "nowhere"], "nowhere"),
+        (cosim, ["GRAPH", "--period", "inf"], "--period: is not a clock period in ns"),
         (synth, ["GRAPH", "--tool", "quartus"], "--tool: unknown tool"),
     ],
 )
@@ -87,7 +101,7 @@ def test_bad_input_is_one_error(graph_file: str, app, arguments: list[str], mess
     assert message in str(result.exception)
 
 
-@pytest.mark.parametrize(("app", "option"), [(cosim, "-n"), (synth, "--stages")])
+@pytest.mark.parametrize(("app", "option"), [(cosim, "-n"), (cosim, "--stages"), (synth, "--stages")])
 def test_numbers_that_prove_nothing_are_refused(graph_file: str, app, option: str) -> None:
     result = CliRunner().invoke(app, [graph_file, option, "0"])
     assert result.exit_code == 2

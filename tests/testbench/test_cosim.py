@@ -11,7 +11,7 @@ import pytest
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph
+from emulator.graph import Constant, Graph, Node
 from firmware.rtl import RtlProject, generate
 from testbench import stimuli
 from testbench.build import Simulation, verilate
@@ -171,3 +171,67 @@ def test_missing_compiler_is_a_failure(project, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match=r"PATH: program is not installed \(got 'g\+\+'\)"):
         verilate(project)
+
+
+def change_a_table_entry(name: str, text: str) -> str:
+    """One bit of one entry of the table of squares: 4² becomes 17."""
+    if not name.endswith("_tables.v"):
+        return text
+    return re.sub(r"7'h04: out = 12'h010;", "7'h04: out = 12'h011;", text, count=1)
+
+
+def stick_a_net(name: str, text: str) -> str:
+    """One net of the third stage is always 0."""
+    if not name.endswith("_stage2.v"):
+        return text
+    return re.sub(r"(wire \[0:0\] (v\d+); assign \2\[0:0\] =) v\d+\[\d+:\d+\];", r"\1 1'b0;", text, count=1)
+
+
+def swap_operands(name: str, text: str) -> str:
+    """The first subtraction of two words of one width and sign: b - a instead of a - b."""
+    if not name.endswith("_stage1.v"):
+        return text
+    subtraction = (
+        r"(shift_adder #\((\d+),\2,(\d),\3,\d+,\d+,-?\d+,1\) op_\d+ )\((v\d+\S+?),(?!\4)(v\d+\S+?),(?=v)"
+    )
+    return re.sub(subtraction, r"\1(\5,\4,", text, count=1)
+
+
+@pytest.mark.parametrize("fault", [change_a_table_entry, stick_a_net, swap_operands])
+def test_single_faults_in_the_verilog_are_found(design, project, tmp_path, block, fault) -> None:
+    report = cosimulate(faulty(project, tmp_path / "p", fault), design, {"all": [block]})
+    assert not report.passed
+    assert report.mismatches > 0
+    assert (report.misplaced, report.missing) == (0, 0)
+
+
+def threshold_off_by_one(name: str, text: str) -> str:
+    """x < 3 becomes x < 2: the constant of the first comparison."""
+    if not name.endswith("_stage0.v"):
+        return text
+    return text.replace(",2'b11,", ",2'b10,")
+
+
+def test_comparison_off_by_one_is_found(tmp_path) -> None:
+    kind = FixedType.parse
+    data = {
+        "feature": Constant(kind("int<4>"), np.array([[0, -1, -1]])),
+        "left": Constant(kind("int<4>"), np.array([[1, 0, 0]])),
+        "right": Constant(kind("int<4>"), np.array([[2, 0, 0]])),
+        "threshold": Constant(kind("int<4>"), np.array([[3, 0, 0]])),
+        "value": Constant(kind("int<4>"), np.array([[0, 5, -2]])),
+        "tree_class": Constant(kind("int<4>"), np.array([0])),
+        "bias": Constant(kind("int<4>"), np.array([0])),
+    }
+    split = {"split": "<", "accum": "int<6>"}
+    nodes = [
+        Node("x", "input", (), (1,), kind("uint<8>")),
+        Node("s", "tree_ensemble", ("x",), (1,), kind("int<6>"), split, data),
+    ]
+    stump = Graph("stump", nodes, ["s"])
+    sound = generate(stump, tmp_path / "sound")
+    corners = stimuli.corners(stump, 200, np.random.default_rng(1))
+    assert cosimulate(sound, stump, {"corner": [corners]}).passed
+    report = cosimulate(faulty(sound, tmp_path / "p", threshold_off_by_one), stump, {"corner": [corners]})
+    assert report.mismatches == np.count_nonzero(corners == 2) > 0
+    assert {(example.expected, example.got) for example in report.examples} == {(5, -2)}

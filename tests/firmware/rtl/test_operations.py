@@ -7,6 +7,7 @@ from emulator.errors import InputError
 from emulator.fixed import FixedType, Rounding
 from emulator.graph import Constant, Graph, Node
 from emulator.reference import evaluate
+from firmware.rtl.delay import MULTIPLY, TABLE
 from firmware.rtl.generate import generate, trace
 
 N = 2000
@@ -196,3 +197,39 @@ def test_what_has_no_logic_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="node z: has no logic for types of more than 53 bits"):
         generate(Graph("t", [source(), huge], ["z"]), tmp_path / "p")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("entries", [4095, 4096, 4097])
+@pytest.mark.parametrize(
+    ("kind", "offset", "folded"),
+    [
+        ("uint<12>", 0, True),
+        ("int<12>", 2048, True),
+        ("uint<13>", 0, False),
+        ("int<13>", 4096, False),
+    ],
+)
+def test_tables_around_the_widest_that_is_folded(entries: int, kind: str, offset: int, folded: bool) -> None:
+    values = np.arange(entries) * 7919 % 4099 - 2049
+    data = {"table": constant("int<13>", values)}
+    node = Node("t", "table", ("x",), (1,), fixed("int<13>"), {"offset": offset}, data)
+    program = trace(Graph("t", [source(kind, 1), node], ["t"]))
+    x = np.arange(fixed(kind).minimum, fixed(kind).maximum + 1)
+    found = program.predict(x.reshape(-1, 1).astype(float), n_threads=1)
+    np.testing.assert_array_equal(found[:, 0], values[np.minimum(x + offset, entries - 1)])
+    logic = [op.opcode for op in program.ops if op.opcode >= 0]
+    assert (logic == [TABLE]) is folded  # else the index is computed before it
+    assert TABLE in logic
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"), [("int<10>", True), ("uint<10>", True), ("int<11>", False), ("uint<11>", False)]
+)
+def test_squares_around_the_widest_that_is_a_table(kind: str, table: bool) -> None:
+    node = Node("q", "square", ("x",), (1,), fixed("uint<22>"))
+    program = trace(Graph("t", [source(kind, 1), node], ["q"]))
+    x = np.arange(fixed(kind).minimum, fixed(kind).maximum + 1)
+    found = program.predict(x.reshape(-1, 1).astype(float), n_threads=1)
+    np.testing.assert_array_equal(found[:, 0], x * x)
+    assert (TABLE in {op.opcode for op in program.ops}) is table
+    assert (MULTIPLY in {op.opcode for op in program.ops}) is not table

@@ -1,0 +1,30 @@
+"""Every shipped model as Verilog against its emulator; longer runs and more implementations: `make cosim`.
+
+The anomaly network is in test_vae.py, the muon networks in tests/firmware/test_muon_firmware.py.
+"""
+
+import pytest
+
+from emulator.graph import Graph
+from models import available, graph_path
+from testbench.conifer import has_trees
+from testbench.flow import verify
+
+pytestmark = pytest.mark.xdist_group("rtl")
+
+CROSSINGS = 20_000
+TREES = ["event_bdt", "eg_iso", "tau_id"]
+ELSEWHERE = {"vae", "muon_pt", "muon_pt_small"}
+
+
+def test_every_model_is_simulated_somewhere() -> None:
+    assert set(TREES) | ELSEWHERE == set(available())
+    assert {name for name in available() if has_trees(Graph.load(graph_path(name)))} == set(TREES)
+
+
+@pytest.mark.parametrize("model", TREES)
+def test_verilog_of_the_trees_equals_the_emulator(model: str) -> None:
+    project, report = verify(Graph.load(graph_path(model)), CROSSINGS, deep=True)
+    assert report.verdict == "0 mismatches in 20,000 crossings × 2 implementations"
+    assert report.passed
+    assert project.latency == 5
