@@ -34,6 +34,12 @@ def elementwise(builder: Builder, call: Call) -> None:
                 f"{first} and {second}",
                 "make both inputs signed, or narrower than 32 bits",
             )
+        if builder.source.means(call.function, "common_type") and first != second:
+            raise builder.refuse(
+                "before hls4ml 1.2 the C++ chooses between two types, not alike with each compiler",
+                f"{first} and {second}",
+                "give both inputs one type",
+            )
     result = call.arguments[2]
     builder.store(result, builder.pair(call.function, a, b, builder.declared(result).fixed, builder.layer))
 
