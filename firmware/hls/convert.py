@@ -20,6 +20,7 @@ from firmware.hls.keras_types import check_grid, keep_quantisers, uninferred
 from firmware.hls.score import register_scores
 from firmware.hls.settings import Settings, apply_precision, input_types, settle
 from firmware.hls.thresholds import raise_thresholds
+from firmware.hls.vocabulary import fill_vocabularies
 
 
 def convert_keras(
@@ -88,7 +89,7 @@ def convert_keras(
                     output_dir=str(output_dir),
                     project_name=name,
                     backend="Vitis",
-                    io_type="io_parallel",
+                    io_type=chosen["io_type"],
                     part=chosen["part"],
                     clock_period=chosen["clock_ns"],
                 )
@@ -100,6 +101,7 @@ def convert_keras(
                 hls_model = converted()
             check_grid(hls_model)
             raise_thresholds(hls_model, norms)
+            fill_vocabularies(hls_model)
             return hls_model
 
 

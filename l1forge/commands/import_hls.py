@@ -53,9 +53,9 @@ def import_hls(
     columns = _columns(sources) if sources is not None else None
     with unpacked(project) as folder:
         graph = import_project(folder, columns)
+        save_import(graph, output, json_output, console)  # before a check that may fail
         if verify:
             verify_import(graph, folder, verify, seed, console)
-    save_import(graph, output, json_output, console)
 
 
 def _columns(path: Path) -> list[str]:

@@ -62,7 +62,7 @@ def hls_model(
             "Vitis",
             part=settings["part"],
             clock_period=settings["clock_ns"],
-            io_type="io_parallel",
+            io_type=settings["io_type"],
         )
         config |= {"InputData": None, "OutputPredictions": None, "HLSConfig": hls_config}
         model = ModelGraph.from_layer_list(config, layers.list, layers.inputs, layers.outputs)
