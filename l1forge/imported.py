@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
@@ -33,7 +34,14 @@ def check_columns(columns: list[str], option: str) -> None:
             )
 
 
-def verify_import(graph: Graph, project: Path, count: int, seed: int, console: Console) -> None:
+def verify_import(
+    graph: Graph,
+    project: Path,
+    count: int,
+    seed: int,
+    console: Console,
+    defines: Mapping[str, str] | None = None,
+) -> None:
     """Compare ``graph`` with the compiled C++ of ``project`` on ``count`` corner and random events.
 
     Raises
@@ -50,11 +58,11 @@ def verify_import(graph: Graph, project: Path, count: int, seed: int, console: C
 
     rng = np.random.default_rng(seed)
     inputs = [stimuli(rng, node.type, prod(node.shape), count) for node in graph.inputs]
-    source = read_source(project)
+    source = read_source(project, defines)
     sizes = dict(zip(source.inputs, (node.size for node in graph.inputs), strict=True))
     sizes |= dict(zip(source.outputs, (graph[name].size for name in graph.outputs), strict=True))
     with console.status("compiling with g++"):
-        compiled = CompiledProject(project, sizes=sizes)
+        compiled = CompiledProject(project, sizes=sizes, defines=defines)
     outcomes = compare_with_graph(graph, inputs, compiled(inputs))
     for outcome in outcomes:
         console.print(

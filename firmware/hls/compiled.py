@@ -34,7 +34,10 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 def compile_project(
-    folder: str | Path, optimisation: str = OPTIMISED, sizes: Mapping[str, int] | None = None
+    folder: str | Path,
+    optimisation: str = OPTIMISED,
+    sizes: Mapping[str, int] | None = None,
+    defines: Mapping[str, str] | None = None,
 ) -> Path:
     """Compile the project's C++ with its own bridge, or one written here; returns the shared library.
 
@@ -42,6 +45,8 @@ def compile_project(
     ----------
     sizes
         Elements of each argument of the top function, where a stream without a bridge does not tell.
+    defines
+        Macros that the build sets.
 
     Raises
     ------
@@ -49,7 +54,7 @@ def compile_project(
         If g++ is missing or rejects the project.
     """
     folder = Path(folder).resolve()
-    source = read_source(folder)
+    source = read_source(folder, defines)
     flags = [
         optimisation,
         "-fPIC",
@@ -60,17 +65,20 @@ def compile_project(
         "-I.",
         f"-I{ap_types(source)}",
         f'-DWEIGHTS_DIR="{folder / "firmware" / "weights"}"',
+        *(f"-D{name}={value}" for name, value in sorted((defines or {}).items())),
     ]
     # a new name for a new build, because a library once loaded is not loaded again under its old name
     stamp = hashlib.sha256()
     for path in sorted((folder / "firmware").glob("*.[ch]*")):
+        stamp.update(path.read_bytes())
+    for path in sorted((folder / "firmware" / "nnet_utils").glob("*.h")):
         stamp.update(path.read_bytes())
     for path in sorted((folder / "firmware" / "weights").glob("*")):
         stamp.update(path.read_bytes())
     given = own_bridge(source)
     bridge = given.read_text(encoding="utf-8") if given is not None else bridge_text(source, sizes or {})
     stamp.update(bridge.encode())
-    stamp.update(optimisation.encode())
+    stamp.update(" ".join(flags).encode())
     library = folder / "firmware" / f"{source.name}-{stamp.hexdigest()[:16]}.so"
     if not library.exists():
         temporary = library.with_suffix(".partial")
@@ -92,13 +100,17 @@ class CompiledProject:
     """
 
     def __init__(
-        self, folder: str | Path, optimisation: str = OPTIMISED, sizes: Mapping[str, int] | None = None
+        self,
+        folder: str | Path,
+        optimisation: str = OPTIMISED,
+        sizes: Mapping[str, int] | None = None,
+        defines: Mapping[str, str] | None = None,
     ) -> None:
-        self.source: Source = read_source(folder)
+        self.source: Source = read_source(folder, defines)
         for name, size in (sizes or {}).items():  # a stream without a bridge has none of its own
             kind, own = self.source.arrays[name]
             self.source.arrays[name] = kind, own or size
-        self.library = compile_project(folder, optimisation, sizes)
+        self.library = compile_project(folder, optimisation, sizes, defines)
         self._function = getattr(ctypes.CDLL(str(self.library)), f"{self.source.name}_double")
         self.inputs, self.outputs = self.source.inputs, self.source.outputs
 

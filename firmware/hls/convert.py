@@ -12,6 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from emulator.errors import InputError
+from firmware.hls.asked import limit_inferred
 from firmware.hls.environment import keras_3_layers, legacy_keras
 from firmware.hls.exact import exact_type
 from firmware.hls.keras_flat import flattened, leaves
@@ -99,6 +100,7 @@ def convert_keras(
                 for layer_name, types in found.items():
                     config["LayerName"].setdefault(layer_name, {}).setdefault("Precision", {}).update(types)
                 hls_model = converted()
+            limit_inferred(hls_model, config["LayerName"], chosen["max_precision"])
             check_grid(hls_model)
             raise_thresholds(hls_model, norms)
             fill_vocabularies(hls_model)

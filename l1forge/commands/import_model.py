@@ -83,8 +83,10 @@ def import_model(
 
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
     """
+    from firmware.hls.asked import check_asked
     from firmware.hls.blame import Blame
     from firmware.hls.described import described
+    from firmware.hls.exceeded import warnings as exceeding
     from firmware.hls.export import import_project, write_project
     from l1forge.imported import save_import, verify_import
     from l1forge.outputs import check_folders, check_outputs
@@ -113,14 +115,15 @@ def import_model(
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")  # torch and hls4ml about themselves
-            types = _types(input_types)
-            blame.hls_model = _convert(
-                model, weights, folder, shapes or [], types, _read(precision), settings
-            )
+            types, given = _types(input_types), _read(precision)
+            blame.hls_model = _convert(model, weights, folder, shapes or [], types, given, settings)
             write_project(blame.hls_model)
             graph = import_project(folder)
+            check_asked(blame.hls_model, graph, folder, types, given)
         graph.meta |= described(blame.hls_model, settings)
         save_import(graph, output, json_output, console)  # before a check that may fail
+        for sentence in exceeding(graph):
+            console.print(f"warning: {sentence}")
         if verify:
             with blame():
                 verify_import(graph, folder, verify, seed, console)

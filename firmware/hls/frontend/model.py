@@ -10,6 +10,7 @@ import numpy as np
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from firmware.hls.asked import limit_inferred
 from firmware.hls.convert import refusals
 from firmware.hls.frontend.layers import Layers, layer_list
 from firmware.hls.frontend.program import Program
@@ -68,6 +69,7 @@ def hls_model(
         model = ModelGraph.from_layer_list(config, layers.list, layers.inputs, layers.outputs)
         norms = [layer for layer in layers.list if layer["class_name"] == "BatchNormalization"]
         raise_thresholds(model, {n["name"]: (n["scale_data"], n["bias_data"]) for n in norms})
+    limit_inferred(model, hls_config["LayerName"], settings["max_precision"])
     _check_range(model)
     return model
 
