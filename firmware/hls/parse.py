@@ -52,7 +52,7 @@ def read_source(folder: str | Path, defines: Mapping[str, str] | None = None) ->
     ]
     if "ac_fixed" in heads[0] or "ac_int" in heads[0]:
         raise _backend_error(folder, "Quartus, oneAPI or Catapult")
-    source = Source(folder, tops[0].stem, tops[0], defines=dict(defines or {}))
+    source = Source(folder, tops[0].stem, tops[0], defines=dict(macros.values))
     _read_defines(source, heads[0])
     _read_parameters(source, heads[2])
     top = preprocess(_read(tops[0]), tops[0], macros, keep_line_comments=True)
@@ -61,10 +61,7 @@ def read_source(folder: str | Path, defines: Mapping[str, str] | None = None) ->
     if generated.is_file():
         read_generated(source, preprocess(_read(generated), generated, macros))
     recognise(source, [*heads, without_comments(top)], macros)
-    for name, places in macros.left_out.items():
-        source.notes.append(
-            f"{name} is not defined: {', '.join(places[:3])} not read (--define {name} if the build sets it)"
-        )
+    source.notes += macros.notes()
     return source
 
 
@@ -84,7 +81,7 @@ def _read(path: Path) -> str:
 
 
 def _read_defines(source: Source, text: str) -> None:
-    source.numbers |= source.defines
+    source.numbers |= {name: value for name, value in source.defines.items() if value}
     for name, value in re.findall(r"^\s*#define\s+(\w+)\s+(\S.*)$", text, flags=re.M):
         source.numbers[name] = value
     for body, name in re.findall(

@@ -33,6 +33,13 @@ class Macros:
     values: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
 
+    def notes(self) -> list[str]:
+        """One sentence for each macro that nothing defines and whose blocks were not read."""
+        return [
+            f"{name} is not defined: {', '.join(places[:3])} not read (--define {name} if the build sets it)"
+            for name, places in self.left_out.items()
+        ]
+
 
 SYNTHESIS = "__SYNTHESIS__"
 """Defined by the vendor's HLS compiler, not by g++: known to be what it is, so no word is lost about it."""

@@ -74,7 +74,8 @@ class Source:
     ``logic``, ``kernels`` and ``buffers`` are the other generated functions. In an io_stream project
     (``streamed``) the arrays are streams; the size 0 stands for as many elements as the writer writes.
     ``meanings`` holds, for each definition of ``nnet_utils`` that the calls reach, what it means
-    (``headers/known.json``); ``notes`` are what a user should be told; ``defines`` the build's macros.
+    (``headers/known.json``); ``notes`` are what a user should be told; ``defines`` are the macros
+    of the build and of the project's headers.
     """
 
     folder: Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -75,9 +74,11 @@ def _read(source: Source, name: str) -> tuple[str, Path]:
     except OSError as error:
         raise source.error(f"cannot read weights: {error.strerror}", f"weight {name}", str(file)) from error
     if file.suffix == ".h":
-        match = _initial(text, name, file, source.defines)
+        macros = Macros(dict(source.defines))
+        match = _initial(text, name, file, macros)
+        source.notes += macros.notes()
         if match is None and SYNTHESIS not in source.defines:
-            match = _initial(text, name, file, source.defines | {SYNTHESIS: "1"})
+            match = _initial(text, name, file, Macros(source.defines | {SYNTHESIS: "1"}))
             source.notes.append(
                 f"weight {name}: {file.name} has values for synthesis only, and no text file is loaded: "
                 "the synthesised circuit is read, the simulated C++ has zeros"
@@ -88,9 +89,9 @@ def _read(source: Source, name: str) -> tuple[str, Path]:
     return text, file
 
 
-def _initial(text: str, name: str, file: Path, defines: Mapping[str, str]) -> re.Match[str] | None:
+def _initial(text: str, name: str, file: Path, macros: Macros) -> re.Match[str] | None:
     """The initial values of an array, where they are compiled."""
-    compiled = preprocess(text, file, Macros(dict(defines)))
+    compiled = preprocess(text, file, macros)
     return re.search(rf"\b{re.escape(name)}\s*\[[^\]]*\]\s*=\s*\{{(.*?)\}}\s*;", compiled, flags=re.S)
 
 

@@ -74,9 +74,14 @@ def _included(folder: Path, texts: Sequence[str], macros: Macros) -> dict[str, l
     todo = [name for text in texts for name in _INCLUDE.findall(text)]
     while todo:
         path = folder / Path(todo.pop(0)).name
-        if path.name in seen or not path.is_file():
+        if path.name in seen:
             continue
         seen.add(path.name)
+        if not path.is_file():
+            if path.name.startswith("nnet_") and path.name != GENERATED:
+                remedy = "copy all of the headers that the project is compiled with"
+                raise InputError("is included, but is not there", file=path, remedy=remedy)
+            continue
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError as error:

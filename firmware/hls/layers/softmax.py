@@ -71,7 +71,11 @@ def _split(builder: Builder, node: Node, count: int) -> list[Node]:
 
 def _one_size(builder: Builder) -> bool:
     """Whether the project's headers are those of hls4ml before 1.2."""
-    return builder.source.means("softmax_latency", "one_table_size")
+    names = ("softmax_latency", "softmax_stable", "softmax_legacy")
+    old = {builder.source.means(name, "one_table_size") for name in names}
+    if len(old) > 1 and not builder.source.streamed:
+        raise builder.refuse("the project's headers mix functions of softmax of several releases of hls4ml")
+    return old.pop() if len(old) == 1 else builder.source.means(names[0], "one_table_size")
 
 
 def _normalise(
