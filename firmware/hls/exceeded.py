@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.fixed import FixedType, Overflow
-from emulator.graph import Graph
+from emulator.graph import Graph, Node
 from emulator.kernel.intervals import Cast, accumulate
 from emulator.kernel.lowering import lower
 from emulator.kernel.program import Evaluated, Map, OrderedDot
@@ -45,7 +45,7 @@ def exceeded(graph: Graph) -> tuple[list[Exceeded], list[str]]:
 
     The second result names layers whose ranges are not proven, because no kernel has their arithmetic.
     """
-    types = {node.name: node.type for node in graph.nodes}
+    types = {node.name: _declared(node) for node in graph.nodes}
     found: dict[tuple[str, FixedType], Exceeded] = {}
     unknown: dict[str, None] = {}
     for step in lower(graph).steps:
@@ -59,7 +59,13 @@ def exceeded(graph: Graph) -> tuple[list[Exceeded], list[str]]:
     return list(found.values()), list(unknown)
 
 
-def _of_step(step: object, layer: str, kind: FixedType) -> Iterator[Exceeded]:
+def _declared(node: Node) -> list[FixedType]:
+    """The types that a node's values are cast to: of its result and, where it has one, its accumulator."""
+    accum = node.attributes.get("accum")
+    return [node.type] if accum is None else [node.type, FixedType.parse(accum)]
+
+
+def _of_step(step: object, layer: str, kinds: list[FixedType]) -> Iterator[Exceeded]:
     if isinstance(step, OrderedDot):
         assert step.product is not None
         assert step.terms is not None
@@ -74,7 +80,7 @@ def _of_step(step: object, layer: str, kind: FixedType) -> Iterator[Exceeded]:
             bounds = limit.low * 2.0**-step.out.fraction, limit.high * 2.0**-step.out.fraction
             least, most = float(min(total.low)) * lsb, float(max(total.high)) * lsb
             if least < bounds[0] or most > bounds[1]:
-                yield Exceeded(layer, _type(limit, step.out.fraction, kind), least, most)
+                yield Exceeded(layer, _type(limit, step.out.fraction, kinds), least, most)
     elif isinstance(step, Map):
         for row, cast in enumerate(step.casts):
             if cast.overflow is None:
@@ -83,14 +89,17 @@ def _of_step(step: object, layer: str, kind: FixedType) -> Iterator[Exceeded]:
             low, high = int(step.before.low[row]), int(step.before.high[row])
             low, high = (max(low, 0), max(high, 0)) if step.relu else (low, high)
             lsb = float(np.ldexp(1.0, -(fraction + cast.shift)))
-            yield Exceeded(layer, _type(cast, fraction, kind), low * lsb, high * lsb)
+            yield Exceeded(layer, _type(cast, fraction, kinds), low * lsb, high * lsb)
 
 
-def _type(cast: Cast, fraction: int, node: FixedType) -> FixedType:
-    """The type that a cast goes to, from what is left of it."""
-    if (cast.width, fraction, cast.signed) == (node.width, node.fraction, node.signed):
-        return node
+def _type(cast: Cast, fraction: int, declared: list[FixedType]) -> FixedType:
+    """The declared type that a cast goes to; the proof leaves its size and overflow mode."""
     overflow = cast.overflow or Overflow.WRAP
+    for kind in declared:
+        if (cast.width, fraction, cast.signed) == (kind.width, kind.fraction, kind.signed) and (
+            overflow is kind.overflow or kind.overflow is Overflow.SAT_SYM
+        ):
+            return kind
     return FixedType(cast.width, cast.width - fraction, cast.signed, cast.rounding, overflow)
 
 
