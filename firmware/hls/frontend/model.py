@@ -13,6 +13,7 @@ from emulator.fixed import FixedType
 from firmware.hls.convert import refusals
 from firmware.hls.frontend.layers import Layers, layer_list
 from firmware.hls.frontend.program import Program
+from firmware.hls.notes import add_notes
 from firmware.hls.settings import Settings, apply_precision, input_types, settle
 from firmware.hls.thresholds import raise_thresholds
 
@@ -69,6 +70,7 @@ def hls_model(
         norms = [layer for layer in layers.list if layer["class_name"] == "BatchNormalization"]
         raise_thresholds(model, {n["name"]: (n["scale_data"], n["bias_data"]) for n in norms})
     _check_range(model)
+    add_notes(model, layers.notes)
     return model
 
 
