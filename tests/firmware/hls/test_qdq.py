@@ -20,7 +20,7 @@ from firmware.hls.convert_onnx import convert_onnx
 from firmware.hls.export import import_project, write_project
 from firmware.hls.notes import notes_of
 
-EVENTS = 300
+EVENTS = 100
 INPUT = "fixed<12,5,RND_CONV,SAT>"
 
 pytestmark = pytest.mark.usefixtures("quiet_frameworks")
@@ -106,11 +106,9 @@ def _dense(make: Maker, **zero: Any) -> str:
 
 ZEROS: dict[str, dict[str, Any]] = {
     "none": {},
-    "even": {"zero": 4},
     "odd": {"zero": -3},
     "middle of uint8": {"zero": 128, "dtype": np.uint8},
     "odd uint8": {"zero": 117, "dtype": np.uint8},
-    "int16": {"dtype": np.int16},
 }
 
 
@@ -118,7 +116,7 @@ ZEROS: dict[str, dict[str, Any]] = {
 def test_powers_of_two_are_exact(name: str, tmp_path: Path) -> None:
     make = Maker()
     make.save(tmp_path / "net.onnx", _dense(make, **ZEROS[name]))
-    _, found, expected, notes = _converted(tmp_path / "net.onnx", tmp_path / "hls", name in ("none", "odd"))
+    _, found, expected, notes = _converted(tmp_path / "net.onnx", tmp_path / "hls", name == "odd")
     assert np.array_equal(found, expected)
     assert len(np.unique(found)) > 20
     assert notes == []
