@@ -34,8 +34,8 @@ def keep_quantisers(model: Any, config: dict[str, Any]) -> None:
         result = layers[layer.name]["Precision"]["result"] = str(_bits_type(quantiser))
         for node in layer.inbound_nodes:
             for before in np.atleast_1d(node.inbound_layers):
-                if len(before.outbound_nodes) != 1:
-                    continue
+                if len(before.outbound_nodes) != 1 or type(before).__name__ in ("Flatten", "Reshape"):
+                    continue  # no layer in the C++: with this type hls4ml would leave the quantiser out, too
                 names = [f"{before.name}_linear"]
                 if _scaled(before):
                     layers.setdefault(f"{before.name}_alpha", {"Precision": {"result": "auto"}})

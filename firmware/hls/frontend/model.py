@@ -14,6 +14,7 @@ from firmware.hls.asked import limit_inferred
 from firmware.hls.convert import refusals
 from firmware.hls.frontend.layers import Layers, layer_list
 from firmware.hls.frontend.program import Program
+from firmware.hls.notes import add_notes
 from firmware.hls.settings import Settings, apply_precision, input_types, settle
 from firmware.hls.thresholds import raise_thresholds
 
@@ -71,6 +72,7 @@ def hls_model(
         raise_thresholds(model, {n["name"]: (n["scale_data"], n["bias_data"]) for n in norms})
     limit_inferred(model, hls_config["LayerName"], settings["max_precision"])
     _check_range(model)
+    add_notes(model, layers.notes)
     return model
 
 
