@@ -122,7 +122,9 @@ def import_model(
             check_asked(blame.hls_model, graph, folder, types, given)
         graph.meta |= described(blame.hls_model, settings)
         save_import(graph, output, json_output, console)  # before a check that may fail
-        for sentence in exceeding(graph):
+        with console.status("proving ranges"):
+            sentences = exceeding(graph)
+        for sentence in sentences:
             console.print(f"warning: {sentence}")
         if verify:
             with blame():
