@@ -128,11 +128,9 @@ def _check_layer(hls_model: Any, source: Source, layer: str, key: str, asked: Fi
 
 
 def _written(source: Source, kind: Any) -> FixedType | None:
-    """What the C++ says about an hls4ml type, if it is declared there and is a fixed-point type."""
-    if kind.name not in source.typedefs:
-        return None
+    """What the C++ says about an hls4ml type, or hls4ml where it declares none; None if not fixed-point."""
     try:
-        return source.type(kind.name).fixed
+        return source.type(kind.name if kind.name in source.typedefs else str(kind.precision)).fixed
     except InputError:
         return None
 

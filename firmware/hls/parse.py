@@ -45,7 +45,7 @@ def read_source(folder: str | Path, defines: Mapping[str, str] | None = None) ->
     tops = [p for p in tops if not (p.stem.endswith("_axi") and firmware / f"{p.stem[:-4]}.cpp" in tops)]
     if len(tops) != 1:
         raise InputError("expected one top function file", file=firmware, value=[p.name for p in tops])
-    macros = Macros(dict(defines or {}))
+    macros = Macros({"__cplusplus": "201703"} | dict(defines or {}))
     heads = [
         preprocess(_read(path), path, macros)
         for path in (firmware / "defines.h", tops[0].with_suffix(".h"), firmware / "parameters.h")
