@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -157,6 +158,10 @@ def holds_arrays(path: str | Path, graph: Graph) -> bool:
 def open_arrays(path: str | Path, graph: Graph, non_finite: NonFinite = "error") -> ArraySource:
     """Arrays of ``path`` for every input of ``graph``, shape (n, *shape) or (n, size) each.
 
+    Where the graph notes the shape that an input had in its framework (``input_shapes``), that too; where it
+    does not and the input is flat, any shape of as many elements: read in row-major order, the last axis
+    fastest. Axes of length one do not matter.
+
     .npy: one array, for graphs of one input. .npz: arrays named after the inputs (any name, if there is one
     of each). Parquet: a list column named after the input, or one column per element (``element_names``).
 
@@ -170,7 +175,9 @@ def open_arrays(path: str | Path, graph: Graph, non_finite: NonFinite = "error")
     with path.open("rb") as file:
         head = file.read(8)
     found = _parquet(path, graph) if head.startswith(PARQUET) else _numpy(path, inputs, head.startswith(NPY))
-    arrays = {node.name: _shaped(found[node.name], node, path) for node in inputs}
+    shapes = graph.meta.get("input_shapes")
+    known = shapes if isinstance(shapes, dict) else {}
+    arrays = {node.name: _shaped(found[node.name], node, path, known.get(node.name)) for node in inputs}
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise InputError("inputs have different numbers of events", file=path, value=lengths)
@@ -272,9 +279,15 @@ def _column(column: Any, path: Path, name: str) -> Array:
     return flat if values is column else flat.reshape(rows, -1) if rows else flat.reshape(0, 0)
 
 
-def _shaped(array: Array, node: Node, path: Path) -> Array:
-    """``array`` as (n, size); InputError if it is no table of numbers for this input."""
+def _shaped(array: Array, node: Node, path: Path, known: Any = None) -> Array:
+    """``array`` as (n, size); InputError if it is no table of numbers for this input.
+
+    ``known`` is the shape of one event in the framework, a list of integers, or None.
+    """
     text = ", ".join(map(str, node.shape))
+    framework = tuple(known) if isinstance(known, list) and all(isinstance(n, int) for n in known) else None
+    if framework is not None and framework != node.shape:
+        text += f") or (n, {', '.join(map(str, framework))}"
     if array.dtype.kind == "b":
         array = array.view(np.uint8)
     if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
@@ -287,7 +300,7 @@ def _shaped(array: Array, node: Node, path: Path) -> Array:
     if array.ndim == 1 and node.size == 1:
         return array[:, None]
     empty = array.ndim > 0 and array.size == 0 and len(array) == 0
-    if empty or (array.ndim > 1 and array.shape[1:] in (node.shape, (node.size,))):
+    if empty or (array.ndim > 1 and _is_event(array.shape[1:], node, framework)):
         return array.reshape(len(array), node.size)
     turned = array.ndim == 2 and array.shape[0] == node.size
     raise InputError(
@@ -297,6 +310,19 @@ def _shaped(array: Array, node: Node, path: Path) -> Array:
         value=array.shape,
         remedy="transpose it" if turned else None,
     )
+
+
+def _is_event(shape: tuple[int, ...], node: Node, framework: tuple[int, ...] | None) -> bool:
+    """Whether an array of this shape holds the elements of one event in the order of the input's."""
+
+    def long(axes: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(n for n in axes if n != 1)
+
+    if long(shape) in (long(node.shape), (node.size,)):
+        return True
+    if framework is not None:
+        return prod(framework) == node.size and long(shape) == long(framework)
+    return len(long(node.shape)) <= 1 and prod(shape) == node.size
 
 
 def _shortened(names: list[str]) -> str:

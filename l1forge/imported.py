@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
@@ -33,7 +34,14 @@ def check_columns(columns: list[str], option: str) -> None:
             )
 
 
-def verify_import(graph: Graph, project: Path, count: int, seed: int, console: Console) -> None:
+def verify_import(
+    graph: Graph,
+    project: Path,
+    count: int,
+    seed: int,
+    console: Console,
+    defines: Mapping[str, str] | None = None,
+) -> None:
     """Compare ``graph`` with the compiled C++ of ``project`` on ``count`` corner and random events.
 
     Raises
@@ -46,11 +54,15 @@ def verify_import(graph: Graph, project: Path, count: int, seed: int, console: C
     from firmware.hls.compare import compare_with_graph
     from firmware.hls.compiled import CompiledProject
     from firmware.hls.fuzz.campaign import stimuli
+    from firmware.hls.parse import read_source
 
     rng = np.random.default_rng(seed)
     inputs = [stimuli(rng, node.type, prod(node.shape), count) for node in graph.inputs]
+    source = read_source(project, defines)
+    sizes = dict(zip(source.inputs, (node.size for node in graph.inputs), strict=True))
+    sizes |= dict(zip(source.outputs, (graph[name].size for name in graph.outputs), strict=True))
     with console.status("compiling with g++"):
-        compiled = CompiledProject(project)
+        compiled = CompiledProject(project, sizes=sizes, defines=defines)
     outcomes = compare_with_graph(graph, inputs, compiled(inputs))
     for outcome in outcomes:
         console.print(
@@ -58,6 +70,7 @@ def verify_import(graph: Graph, project: Path, count: int, seed: int, console: C
             f"{f' ({outcome.first})' if outcome.first else ''}"
         )
     if not all(outcome.exact for outcome in outcomes):
+        console.print("the graph is written, but it is not what the C++ computes")
         raise typer.Exit(1)
 
 
@@ -72,6 +85,8 @@ def save_import(graph: Graph, output: Path, json_output: Path | None, console: C
         table.add_row(*row)
     console.print(table)
     console.print(f"graph in {output}; outputs: {', '.join(graph.outputs)}")
+    for note in graph.meta.get("notes", []):
+        console.print(f"note: {note}")
     if json_output is not None:
         nodes = [dict(zip(KEYS, row, strict=True)) for row in rows]
         write_text(json_output, json.dumps(nodes, indent=1) + "\n")

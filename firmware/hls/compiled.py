@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from firmware import children
+from firmware.hls.bridge import ap_types, bridge_text, own_bridge
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
 
@@ -31,8 +33,20 @@ def _run(command: list[str], folder: Path) -> None:
         )
 
 
-def compile_project(folder: str | Path, optimisation: str = OPTIMISED) -> Path:
-    """Compile the project's C++ with its own bridge; returns the shared library.
+def compile_project(
+    folder: str | Path,
+    optimisation: str = OPTIMISED,
+    sizes: Mapping[str, int] | None = None,
+    defines: Mapping[str, str] | None = None,
+) -> Path:
+    """Compile the project's C++ with its own bridge, or one written here; returns the shared library.
+
+    Parameters
+    ----------
+    sizes
+        Elements of each argument of the top function, where a stream without a bridge does not tell.
+    defines
+        Macros that the build sets.
 
     Raises
     ------
@@ -40,7 +54,7 @@ def compile_project(folder: str | Path, optimisation: str = OPTIMISED) -> Path:
         If g++ is missing or rejects the project.
     """
     folder = Path(folder).resolve()
-    source = read_source(folder)
+    source = read_source(folder, defines)
     flags = [
         optimisation,
         "-fPIC",
@@ -48,23 +62,33 @@ def compile_project(folder: str | Path, optimisation: str = OPTIMISED) -> Path:
         "-std=c++17",
         "-fno-gnu-unique",
         "-w",
-        "-Ifirmware/ap_types/",
+        "-I.",
+        f"-I{ap_types(source)}",
         f'-DWEIGHTS_DIR="{folder / "firmware" / "weights"}"',
+        *(f"-D{name}={value}" for name, value in sorted((defines or {}).items())),
     ]
     # a new name for a new build, because a library once loaded is not loaded again under its old name
     stamp = hashlib.sha256()
     for path in sorted((folder / "firmware").glob("*.[ch]*")):
         stamp.update(path.read_bytes())
+    for path in sorted((folder / "firmware" / "nnet_utils").glob("*.h")):
+        stamp.update(path.read_bytes())
     for path in sorted((folder / "firmware" / "weights").glob("*")):
         stamp.update(path.read_bytes())
-    stamp.update(optimisation.encode())
+    given = own_bridge(source)
+    bridge = given.read_text(encoding="utf-8") if given is not None else bridge_text(source, sizes or {})
+    stamp.update(bridge.encode())
+    stamp.update(" ".join(flags).encode())
     library = folder / "firmware" / f"{source.name}-{stamp.hexdigest()[:16]}.so"
     if not library.exists():
         temporary = library.with_suffix(".partial")
-        sources = [f"firmware/{source.name}.cpp", f"{source.name}_bridge.cpp"]
-        if (folder / "firmware" / f"{source.name}_axi.cpp").exists():  # VivadoAccelerator
-            sources.append(f"firmware/{source.name}_axi.cpp")
-        _run(["g++", *flags, *sources, "-o", str(temporary)], folder)
+        with tempfile.TemporaryDirectory(prefix="l1forge_bridge_") as beside:
+            written = Path(beside, f"{source.name}_bridge.cpp")
+            written.write_text(bridge, encoding="utf-8")
+            sources = [f"firmware/{source.name}.cpp", str(given or written)]
+            if (folder / "firmware" / f"{source.name}_axi.cpp").exists():  # VivadoAccelerator
+                sources.append(f"firmware/{source.name}_axi.cpp")
+            _run(["g++", *flags, *sources, "-o", str(temporary)], folder)
         temporary.replace(library)
     return library
 
@@ -75,9 +99,18 @@ class CompiledProject:
     Values pass through ``double``, which holds every integer of up to 53 bits: wider types are refused.
     """
 
-    def __init__(self, folder: str | Path, optimisation: str = OPTIMISED) -> None:
-        self.source: Source = read_source(folder)
-        self.library = compile_project(folder, optimisation)
+    def __init__(
+        self,
+        folder: str | Path,
+        optimisation: str = OPTIMISED,
+        sizes: Mapping[str, int] | None = None,
+        defines: Mapping[str, str] | None = None,
+    ) -> None:
+        self.source: Source = read_source(folder, defines)
+        for name, size in (sizes or {}).items():  # a stream without a bridge has none of its own
+            kind, own = self.source.arrays[name]
+            self.source.arrays[name] = kind, own or size
+        self.library = compile_project(folder, optimisation, sizes, defines)
         self._function = getattr(ctypes.CDLL(str(self.library)), f"{self.source.name}_double")
         self.inputs, self.outputs = self.source.inputs, self.source.outputs
 

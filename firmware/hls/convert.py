@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -12,14 +13,19 @@ from typing import Any, Unpack
 import numpy as np
 
 from emulator.errors import InputError
+from firmware.hls.asked import limit_inferred
 from firmware.hls.environment import keras_3_layers, legacy_keras
-from firmware.hls.exact import exact_type
+from firmware.hls.exact import exact_type, rounding_error, scale_type
 from firmware.hls.keras_flat import flattened, leaves
 from firmware.hls.keras_options import check_options
+from firmware.hls.keras_scaling import as_batch_norms, scalings
 from firmware.hls.keras_types import check_grid, keep_quantisers, uninferred
+from firmware.hls.notes import add_notes
+from firmware.hls.power_scales import exponents_that_hold
 from firmware.hls.score import register_scores
 from firmware.hls.settings import Settings, apply_precision, input_types, settle
 from firmware.hls.thresholds import raise_thresholds
+from firmware.hls.vocabulary import fill_vocabularies
 
 
 def convert_keras(
@@ -62,6 +68,8 @@ def convert_keras(
         with refusals("the model", remedy, field=f"model {name}"):
             if legacy:
                 model = flattened(keras, model)
+            scaled = scalings(model)
+            model = as_batch_norms(keras if legacy else importlib.import_module("keras"), model)
             check_options(model, legacy)
             config = hls4ml.utils.config_from_keras_model(
                 model,
@@ -73,7 +81,8 @@ def convert_keras(
             _set_input_types(model, config, input_type)
             keep_quantisers(model, config)
             norms = _normalisations(model)
-            _exact_normalisation(norms, config)
+            _keep_softmax(model, config)
+            _exact_normalisation(norms, config, scaled)
             apply_precision(config, precision or {})
             how = {"Strategy": chosen["strategy"], "ReuseFactor": chosen["reuse_factor"]}
             config["Model"] |= how
@@ -82,13 +91,17 @@ def convert_keras(
                     layer |= how
 
             def converted() -> Any:
+                with exponents_that_hold():
+                    return convert()
+
+            def convert() -> Any:
                 return hls4ml.converters.convert_from_keras_model(
                     model,
                     hls_config=deepcopy(config),
                     output_dir=str(output_dir),
                     project_name=name,
                     backend="Vitis",
-                    io_type="io_parallel",
+                    io_type=chosen["io_type"],
                     part=chosen["part"],
                     clock_period=chosen["clock_ns"],
                 )
@@ -98,8 +111,11 @@ def convert_keras(
                 for layer_name, types in found.items():
                     config["LayerName"].setdefault(layer_name, {}).setdefault("Precision", {}).update(types)
                 hls_model = converted()
+            limit_inferred(hls_model, config["LayerName"], chosen["max_precision"])
             check_grid(hls_model)
             raise_thresholds(hls_model, norms)
+            fill_vocabularies(hls_model)
+            add_notes(hls_model, _rounded(hls_model, {name: norms[name] for name in scaled}))
             return hls_model
 
 
@@ -131,8 +147,37 @@ def _set_input_types(model: Any, config: dict[str, Any], given: str | Mapping[st
         layers[layer].setdefault("Precision", {})["result"] = str(kind)
 
 
-def _exact_normalisation(norms: Mapping[str, tuple[Any, Any]], config: dict[str, Any]) -> None:
-    """Exact types for batch-norm scales and offsets that lie on a binary grid (power-of-two scaling)."""
+def _keep_softmax(model: Any, config: dict[str, Any]) -> None:
+    """The implementation of HGQ2's softmax: hls4ml's default by name would replace what the layer says."""
+    for layer in leaves(model):
+        if type(layer).__name__ == "QSoftmax" and hasattr(layer, "stable"):
+            options = config["LayerName"].setdefault(layer.name, {})
+            options["Implementation"] = "stable" if layer.stable else "latency"
+
+
+def _rounded(hls_model: Any, scaled: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
+    """Scales of weights (``alpha='auto'``) and of inputs that their type does not hold exactly."""
+    for node in hls_model.get_layers():
+        constants: dict[str, Any] = {}
+        if node.name in scaled:
+            constants = dict(zip(("scale", "bias"), scaled[node.name], strict=True))
+        elif node.class_name == "ApplyAlpha" and node.get_attr("scale_quantizer") is None:
+            constants = {"scale": node.get_attr("scale_data")}
+        for key, values in constants.items():
+            weight = node.weights.get(key)
+            if weight is None:
+                continue
+            if lost := rounding_error(values, str(weight.type.precision)):
+                yield f"layer {node.name}: {'offset' if key == 'bias' else key} {lost}"
+
+
+def _exact_normalisation(
+    norms: Mapping[str, tuple[Any, Any]], config: dict[str, Any], scaled: Collection[str]
+) -> None:
+    """Exact types for batch-norm scales and offsets that lie on a binary grid (power-of-two scaling).
+
+    Those of the layers ``scaled``, which are no trained batch norms, have at least 18 significant bits.
+    """
     for name, constants in norms.items():
         if name not in config["LayerName"]:
             continue
@@ -141,6 +186,8 @@ def _exact_normalisation(norms: Mapping[str, tuple[Any, Any]], config: dict[str,
             exact = exact_type(np.asarray(values, dtype=np.float64))
             if exact is not None:
                 types[key] = str(exact)
+            if name in scaled:
+                types[key] = str(scale_type(np.asarray(values, dtype=np.float64)))
 
 
 def _normalisations(model: Any) -> dict[str, tuple[Any, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from emulator.errors import InputError
 from firmware.hls.environment import TENSORFLOW_SETTINGS
 from firmware.hls.frontend import hls_model, read_onnx
+from firmware.hls.qdq import fuse_pairs
 from firmware.hls.settings import Settings
 
 
@@ -43,6 +44,7 @@ def clean_qonnx(path: str | Path) -> Any:
         model = ModelWrapper(str(path))
         if not model.graph.node:
             raise ValueError("it holds no operations")
+        fuse_pairs(model.graph)
         _separate_repeats(model.graph)
         weights = {tensor.name for tensor in model.graph.initializer}
         inputs = [tensor.name for tensor in model.graph.input if tensor.name not in weights]
@@ -55,6 +57,8 @@ def clean_qonnx(path: str | Path) -> Any:
                     tensor.type.tensor_type.shape.dim[0].dim_value = 1
             model = model.transform(ChangeBatchSize(1))
         return cleanup_model(model)
+    except InputError:
+        raise
     except Exception as error:  # protobuf, onnx and qonnx each have their own
         problem = " ".join(str(error).split()) or type(error).__name__
         raise InputError(

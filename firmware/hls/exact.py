@@ -34,3 +34,24 @@ def scale_type(values: Any) -> FixedType:
     signed = bool((np.asarray(values) < 0).any())
     integer = math.frexp(float(np.abs(values).max()))[1] + signed
     return FixedType(SIGNIFICANT, integer, signed, Rounding.RND, Overflow.SAT)
+
+
+def rounding_error(values: Any, kind: str | FixedType) -> str:
+    """How constants of a type differ from ``values``, in words; empty where they do not.
+
+    The constants are whole multiples of the type's LSB, rounded to the nearest.
+    """
+    fraction = FixedType.parse(str(kind)).fraction
+    exact = np.asarray(values, dtype=np.float64).ravel()
+    if not exact.size or not np.isfinite(exact).all():
+        return ""
+    integers = np.rint(np.ldexp(exact, fraction))
+    taken = np.ldexp(integers, -fraction)
+    relative = np.abs(taken - exact) / np.where(exact == 0, 1, np.abs(exact))
+    if not relative.any():
+        return ""
+    worst = int(relative.argmax())
+    return (
+        f"{'' if exact.size == 1 else 'of one channel '}{exact[worst]:.9g} is taken as"
+        f" {int(integers[worst])}/2^{fraction}, relative error {relative[worst]:.1e}"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,10 @@ SETTINGS = "hls4ml_config.yml"
 
 
 def import_project(
-    folder: str | Path, sources: Mapping[str, Sequence[str]] | Sequence[str] | None = None
+    folder: str | Path,
+    sources: Mapping[str, Sequence[str]] | Sequence[str] | None = None,
+    defines: Mapping[str, str] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Graph:
     """The graph of a generated hls4ml project (the directory that holds ``firmware/``).
 
@@ -36,13 +39,22 @@ def import_project(
     sources
         For each input array, or for all of them one after the other, what feeds the elements, e.g.
         ``["met.pt[0]", ...]``; becomes the ``source`` attribute of the graph's inputs.
+    defines
+        Macros that the build sets, by name.
+    tell
+        Called with each thing that a user should know: code left out, headers that are missing.
 
     Raises
     ------
     InputError
-        If the project holds a layer, type or statement that cannot be reproduced exactly.
+        If the project holds a layer, type or statement that cannot be reproduced exactly, or a header of
+        ``nnet_utils`` that no known release of hls4ml wrote.
     """
-    return _translate(read_source(folder), sources)
+    source = read_source(folder, defines)
+    graph = _translate(source, sources)
+    for note in dict.fromkeys(source.notes) if tell else ():
+        tell(note)  # type: ignore[misc]
+    return graph
 
 
 def export_graph(hls_model: Any, sources: Mapping[str, Sequence[str]] | Sequence[str] | None = None) -> Graph:

@@ -34,8 +34,8 @@ def keep_quantisers(model: Any, config: dict[str, Any]) -> None:
         result = layers[layer.name]["Precision"]["result"] = str(_bits_type(quantiser))
         for node in layer.inbound_nodes:
             for before in np.atleast_1d(node.inbound_layers):
-                if len(before.outbound_nodes) != 1:
-                    continue
+                if len(before.outbound_nodes) != 1 or type(before).__name__ in ("Flatten", "Reshape"):
+                    continue  # no layer in the C++: with this type hls4ml would leave the quantiser out, too
                 names = [f"{before.name}_linear"]
                 if _scaled(before):
                     layers.setdefault(f"{before.name}_alpha", {"Precision": {"result": "auto"}})
@@ -82,17 +82,22 @@ def uninferred(hls_model: Any, config: dict[str, Any]) -> dict[str, dict[str, st
         if is_scale and "scale" not in given:
             return {node.name: {"scale": str(scale_type(np.float64(node.get_attr("scale_data"))))}}
         key = _INFERRED.get(node.class_name)
-        if key is None or given.get("result", "auto") != "auto":
+        sums = ("result",) if key == "scale" else ("result", "accum")
+        # a result that has a type, as before a quantiser, still needs a sum that loses nothing
+        missing = [name for name in sums if given.get(name, "auto") == "auto"]
+        if key is None or not missing:
             continue
         source = node.get_input_variable().type.precision
         if not isinstance(source, known):
             continue
         if key == "accum":
-            return {node.name: dict.fromkeys(("result", "accum"), str(_mean(node, source)))}
+            return {node.name: dict.fromkeys(missing, str(_mean(node, source)))}
         if isinstance(node.weights[key].type.precision, known):
             continue
         kind = str(_holding(node, key, source))
-        found = {node.name: {"result": kind} | ({"accum": kind} if key == "weight" else {})}
+        found = {node.name: dict.fromkeys(missing, kind)}
+        if "result" not in missing:
+            return found
         linear = f"{node.name.removesuffix('_alpha')}_linear"  # what Keras calls no activation
         scaled_next = f"{node.name}_alpha" in hls_model.graph
         return found | (

@@ -8,16 +8,22 @@ Only the forms that hls4ml writes are understood; anything else is refused by na
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from emulator.errors import InputError
 from firmware.hls.expressions import evaluate
 from firmware.hls.generated import read_generated
+from firmware.hls.headers.recognise import GENERATED, recognise
+from firmware.hls.preprocess import Macros, preprocess, without_comments
 from firmware.hls.source import Call, Config, Scalar, Source
 
 
-def read_source(folder: str | Path) -> Source:
+def read_source(folder: str | Path, defines: Mapping[str, str] | None = None) -> Source:
     """Parse the project in ``folder`` (the directory that holds ``firmware/``).
+
+    ``defines`` are the macros that the build sets; ``__SYNTHESIS__`` is not among them, so that what g++
+    compiles is read.
 
     Raises
     ------
@@ -39,20 +45,23 @@ def read_source(folder: str | Path) -> Source:
     tops = [p for p in tops if not (p.stem.endswith("_axi") and firmware / f"{p.stem[:-4]}.cpp" in tops)]
     if len(tops) != 1:
         raise InputError("expected one top function file", file=firmware, value=[p.name for p in tops])
-    defines, parameters, top = (
-        _read(firmware / "defines.h"),
-        _read(firmware / "parameters.h"),
-        _read(tops[0]),
-    )
-    if "ac_fixed" in defines or "ac_int" in defines:
+    macros = Macros({"__cplusplus": "201703"} | dict(defines or {}))
+    heads = [
+        preprocess(_read(path), path, macros)
+        for path in (firmware / "defines.h", tops[0].with_suffix(".h"), firmware / "parameters.h")
+    ]
+    if "ac_fixed" in heads[0] or "ac_int" in heads[0]:
         raise _backend_error(folder, "Quartus, oneAPI or Catapult")
-    source = Source(folder, tops[0].stem, tops[0])
-    _read_defines(source, defines)
-    _read_parameters(source, _strip_comments(parameters))
+    source = Source(folder, tops[0].stem, tops[0], defines=dict(macros.values))
+    _read_defines(source, heads[0])
+    _read_parameters(source, heads[2])
+    top = preprocess(_read(tops[0]), tops[0], macros, keep_line_comments=True)
     _read_top(source, top)
-    generated = firmware / "nnet_utils" / "nnet_code_gen.h"
+    generated = firmware / "nnet_utils" / GENERATED
     if generated.is_file():
-        read_generated(source, _read(generated))
+        read_generated(source, preprocess(_read(generated), generated, macros))
+    recognise(source, [*heads, without_comments(top)], macros)
+    source.notes += macros.notes()
     return source
 
 
@@ -71,12 +80,8 @@ def _read(path: Path) -> str:
         raise InputError(f"cannot read: {error}", file=path) from error
 
 
-def _strip_comments(text: str) -> str:
-    return re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S)
-
-
 def _read_defines(source: Source, text: str) -> None:
-    text = _strip_comments(text)
+    source.numbers |= {name: value for name, value in source.defines.items() if value}
     for name, value in re.findall(r"^\s*#define\s+(\w+)\s+(\S.*)$", text, flags=re.M):
         source.numbers[name] = value
     for body, name in re.findall(
@@ -149,19 +154,11 @@ def _number(source: Source, name: str) -> Scalar:
 
 
 def _read_top(source: Source, text: str) -> None:
-    for name, file in re.findall(r"load_weights_from_txt<[^()]*>\((\w+),\s*\"([^\"]+)\"\)", text):
-        source.weight_files[name] = file
-    for name, file in re.findall(r"load_exponent_weights_from_txt<[^()]*>\((\w+),\s*\"([^\"]+)\"\)", text):
-        source.weight_files[name] = file
-    if "load_compressed_weights_from_txt" in text:
-        raise source.error(
-            "compressed weights are not supported", "weights", remedy="convert without Compression"
-        )
-    layers = _strip_blocks(text)
+    layers = re.sub(r"^\s*#.*$", "", text, flags=re.M)
     match = re.search(rf"void\s+{re.escape(source.name)}\s*\((.*?)\)\s*\{{(.*)\}}", layers, flags=re.S)
     if match is None:
         raise source.error("top function not found", "top function", source.name)
-    for argument in split_arguments(_strip_comments(match.group(1))):
+    for argument in split_arguments(without_comments(match.group(1))):
         if stream := _STREAM.fullmatch(argument):
             source.streamed = True
             source.arrays[stream.group(2)] = (stream.group(1), _argument_size(source, stream.group(2)))
@@ -189,26 +186,42 @@ def _argument_size(source: Source, name: str) -> int:
     return 0
 
 
-def _strip_blocks(text: str) -> str:
-    text = re.sub(r"#ifndef\s+__SYNTHESIS__.*?#endif", "", text, flags=re.S)
-    return re.sub(r"^\s*#.*$", "", text, flags=re.M)
-
-
 _TIME_STEPS = re.compile(r"for\s*\(int ts = 0; ts < \w+::n_time_steps; ts\+\+\)\s*\{")
+
+
+_STATEMENT = re.compile(r"//[^\n]*|[^;/]+;(?:[ \t]*//[^\n]*)?")
+_LOAD = re.compile(
+    r"(?:\w+::)*load_(?:exponent_)?weights_from_txt\s*<[^()]*>\s*\(\s*(\w+),\s*\"([^\"]+)\"\s*\)"
+)
+_LOAD_ONCE = re.compile(
+    r"if\s*\(\s*!\s*loaded_weights\s*\)\s*\{(.*?)\bloaded_weights\s*=\s*true\s*;\s*\}", re.S
+)
 
 
 def _read_body(source: Source, body: str) -> None:
     heading = ""
-    body = _TIME_STEPS.sub("", body)  # the calls that read and write a time step mark the loop
-    for raw in re.findall(r"//[^\n]*|[^;/]+;(?:[ \t]*//[^\n]*)?", body):
+    # the calls that read and write a time step mark the loop; the weights are loaded in the first event
+    body = _LOAD_ONCE.sub(lambda match: match.group(1), _TIME_STEPS.sub("", body))
+    rest = _STATEMENT.sub("", body).replace("}", "").split()
+    if rest:
+        raise _unread(source, "end", " ".join(rest))
+    for raw in _STATEMENT.findall(body):
         if raw.startswith("//"):
             heading = raw.strip("/ *\n")
             continue
         statement, _, comment = raw.partition(";")
-        words = " ".join(statement.split())
+        words = " ".join(statement.split()).removeprefix("} ")
         layer = comment.strip(" /") or heading
+        if words == "static bool loaded_weights = false":
+            continue
         if match := re.fullmatch(r"auto\s*&\s*(\w+)\s*=\s*(\w+)", words):
             source.aliases[match.group(1)] = match.group(2)
+        elif match := _LOAD.fullmatch(words):
+            source.weight_files[match.group(1)] = match.group(2)
+        elif "load_compressed_weights_from_txt" in words:
+            raise source.error(
+                "compressed weights are not supported", "weights", remedy="convert without Compression"
+            )
         elif match := _CALL.fullmatch(words):
             function, template, arguments = match.groups()
             source.calls.append(Call(function, split_arguments(template), split_arguments(arguments), layer))
@@ -217,9 +230,13 @@ def _read_body(source: Source, body: str) -> None:
         elif match := _ARRAY.fullmatch(words):
             source.arrays[match.group(2)] = (match.group(1), _array_size(source, match.group(3)))
         else:
-            raise source.error(
-                "statement is not one that can be read",
-                f"top function, {layer or 'start'}",
-                words,
-                "give the project as hls4ml wrote it",
-            )
+            raise _unread(source, layer, words)
+
+
+def _unread(source: Source, layer: str, words: str) -> InputError:
+    return source.error(
+        "statement is not one that can be read",
+        f"top function, {layer or 'start'}",
+        words,
+        "give the project as hls4ml wrote it",
+    )

@@ -10,6 +10,7 @@ from emulator.fixed import FixedType
 
 PART = "xcvu13p-flga2577-2-e"
 STRATEGIES = ("latency", "resource", "resource_unrolled")
+IO_TYPES = ("io_parallel", "io_stream")
 
 
 class Settings(TypedDict, total=False):
@@ -26,6 +27,8 @@ class Settings(TypedDict, total=False):
     """FPGA."""
     clock_ns: float
     """Clock period in ns."""
+    io_type: str
+    """``io_parallel`` (all elements at once) or ``io_stream`` (one pixel or time step after the other)."""
 
 
 DEFAULTS = Settings(
@@ -35,6 +38,7 @@ DEFAULTS = Settings(
     reuse_factor=1,
     part=PART,
     clock_ns=2.5,
+    io_type="io_parallel",
 )
 
 
@@ -44,7 +48,7 @@ def settle(options: Settings) -> Settings:
     Raises
     ------
     InputError
-        If a type does not parse, there is no such strategy, or the reuse factor is below one.
+        If a type does not parse, there is no such strategy or io type, or the reuse factor is below one.
     """
     settings = Settings(**{**DEFAULTS, **options})  # type: ignore[typeddict-item]
     FixedType.parse(settings["default_precision"], field="default_precision")
@@ -56,6 +60,13 @@ def settle(options: Settings) -> Settings:
             field="strategy",
             value=settings["strategy"],
             remedy="one of " + ", ".join(STRATEGIES),
+        )
+    if settings["io_type"] not in IO_TYPES:
+        raise InputError(
+            "no such io type",
+            field="io_type",
+            value=settings["io_type"],
+            remedy="one of " + ", ".join(IO_TYPES),
         )
     if settings["reuse_factor"] < 1:
         raise InputError("must be at least 1", field="reuse_factor", value=settings["reuse_factor"])

@@ -73,6 +73,9 @@ class Source:
     are generated functions that cast every element to a type of its own ("0" where it is dropped);
     ``logic``, ``kernels`` and ``buffers`` are the other generated functions. In an io_stream project
     (``streamed``) the arrays are streams; the size 0 stands for as many elements as the writer writes.
+    ``meanings`` holds, for each definition of ``nnet_utils`` that the calls reach, what it means
+    (``headers/known.json``); ``notes`` are what a user should be told; ``defines`` are the macros
+    of the build and of the project's headers.
     """
 
     folder: Path
@@ -92,6 +95,13 @@ class Source:
     kernels: dict[str, EinsumKernel] = field(default_factory=dict)
     buffers: dict[str, list[list[int]]] = field(default_factory=dict)
     streamed: bool = False
+    meanings: dict[str, set[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    defines: dict[str, str] = field(default_factory=dict)
+
+    def means(self, name: str, meaning: str) -> bool:
+        """Whether the project's own definition of ``name`` is the one that is called ``meaning``."""
+        return meaning in self.meanings.get(name, ())
 
     def written_by(self, call: Call) -> list[str]:
         """The arrays that a call writes: the last one among its arguments, or all copies of a stream."""

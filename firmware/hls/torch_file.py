@@ -11,6 +11,12 @@ from typing import Any
 
 from emulator.errors import InputError
 
+LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""The first bytes of a file of PyTorch before 1.6: a pickle of the number that marks it."""
+AGAIN = (
+    "load it where you trust it with torch.load(file, map_location='cpu', weights_only=False), then write it"
+    " with torch.save, or with torch.export.save"
+)
 EXPORT = "save it with torch.export.save(torch.export.export(network.eval(), (example,)), 'network.pt2')"
 
 
@@ -41,6 +47,12 @@ def load_torch(path: str | Path) -> Any:
         found = re.search(r"GLOBAL (\S+)", told)
         if found:
             problem = f"holds the Python class {found.group(1)}, which is not loaded from files"
+        elif _is_legacy(path) and "persistent_load" in told:
+            kind = "of a CUDA network " if _names_cuda(path) else ""
+            problem = (
+                f"is a file {kind}in PyTorch's format before 1.6, whose classes are not loaded from files"
+            )
+            raise InputError(problem, file=path, remedy=AGAIN) from error
         elif "TorchScript" in told:
             problem = "is a TorchScript archive, which cannot be traced"
         else:
@@ -50,6 +62,16 @@ def load_torch(path: str | Path) -> Any:
         problem = "holds no network" if not isinstance(network, dict) else "holds weights without a network"
         raise InputError(problem, file=path, value=type(network).__name__, remedy=EXPORT)
     return network
+
+
+def _is_legacy(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(LEGACY)) == LEGACY
+
+
+def _names_cuda(path: Path) -> bool:
+    """Whether tensors of the file lay on a GPU: the pickle says so beside each."""
+    return re.search(rb"cuda:\d|torch\.cuda", path.read_bytes()) is not None
 
 
 def _is_layer(kind: Any) -> bool:

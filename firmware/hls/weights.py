@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emulator.fixed import FixedType, cast
 from emulator.graph import Constant
+from firmware.hls.preprocess import SYNTHESIS, Macros, preprocess
 from firmware.hls.source import Source
 
 
@@ -73,11 +74,25 @@ def _read(source: Source, name: str) -> tuple[str, Path]:
     except OSError as error:
         raise source.error(f"cannot read weights: {error.strerror}", f"weight {name}", str(file)) from error
     if file.suffix == ".h":
-        match = re.search(rf"\b{re.escape(name)}\s*\[[^\]]*\]\s*=\s*\{{(.*?)\}}\s*;", text, flags=re.S)
+        macros = Macros(dict(source.defines))
+        match = _initial(text, name, file, macros)
+        source.notes += macros.notes()
+        if match is None and SYNTHESIS not in source.defines:
+            match = _initial(text, name, file, Macros(source.defines | {SYNTHESIS: "1"}))
+            source.notes.append(
+                f"weight {name}: {file.name} has values for synthesis only, and no text file is loaded: "
+                "the synthesised circuit is read, the simulated C++ has zeros"
+            )
         if match is None:
             raise source.error("header holds no initial values", f"weight {name}", str(file))
         text = match.group(1)
     return text, file
+
+
+def _initial(text: str, name: str, file: Path, macros: Macros) -> re.Match[str] | None:
+    """The initial values of an array, where they are compiled."""
+    compiled = preprocess(text, file, macros)
+    return re.search(rf"\b{re.escape(name)}\s*\[[^\]]*\]\s*=\s*\{{(.*?)\}}\s*;", compiled, flags=re.S)
 
 
 def _numbers(source: Source, name: str, file: Path, words: list[str], size: int) -> list[float]:

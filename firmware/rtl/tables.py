@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,10 +50,20 @@ def _look_up(node: Node, x: Variable, kind: FixedType) -> Variable:
         return _read(x, results[table_index(node, integers)].astype(np.int64), node)
     index = _index(node, x, kind)
     if _entries(index) > 1 << TABLE_BITS:
+        index = _within(index, results)
+    if _entries(index) > 1 << TABLE_BITS:
         raise InputError(
             f"table needs more than 2^{TABLE_BITS} entries", field=f"node {node.name}", value=_entries(index)
         )
     return _read(index, results[_values(index).astype(np.int64)].astype(np.int64), node)
+
+
+def _within(index: Variable, results: NDArray[Any]) -> Variable:
+    """``index`` without the two ends along which the table is constant, as a saturated exponential is."""
+    changes = np.flatnonzero(results[1:] != results[:-1])
+    if not len(changes):
+        return index.max_of(0.0).min_of(0.0)
+    return index.max_of(float(changes[0])).min_of(float(changes[-1] + 1))
 
 
 def _index(node: Node, x: Variable, kind: FixedType) -> Variable:

@@ -27,12 +27,17 @@ def import_hls(
     sources: Annotated[
         Path | None, typer.Option(help="Text file: one event column per input element, e.g. mu.pt[0].")
     ] = None,
+    define: Annotated[
+        list[str] | None,
+        typer.Option("--define", "-D", metavar="NAME[=VALUE]", help="Macro that the build sets; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random events.", min=0)] = 1,
     json_output: Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")] = None,
 ) -> None:
     """Read the C++ that hls4ml wrote (parameters.h, defines.h, weights) into a graph: no Keras file needed.
 
-    A layer that cannot be reproduced exactly is refused by name.
+    A layer that cannot be reproduced exactly is refused by name, and so is a function of nnet_utils that no
+    known release of hls4ml wrote. Comments, and blocks that are not compiled, do not count.
 
     Examples:
 
@@ -41,21 +46,28 @@ def import_hls(
     `l1forge import-hls my-hls-test -o model.json --verify 10000`
 
     `l1forge import-hls my-hls-test.tar.gz -o model.json`
+
+    `l1forge import-hls my-hls-test -o model.json --define SMALL_MODEL --define N_JETS=4`
     """
 
     from firmware.hls.archive import unpacked
     from firmware.hls.export import import_project
+    from firmware.hls.preprocess import parse_defines
     from l1forge.imported import save_import, verify_import
     from l1forge.outputs import check_outputs
 
     console = Console()
     check_outputs(output, json_output)
+    defines = parse_defines(define or [])
     columns = _columns(sources) if sources is not None else None
     with unpacked(project) as folder:
-        graph = import_project(folder, columns)
+        notes: list[str] = []
+        graph = import_project(folder, columns, defines, notes.append)
+        if notes:
+            graph.meta["notes"] = notes
+        save_import(graph, output, json_output, console)  # before a check that may fail
         if verify:
-            verify_import(graph, folder, verify, seed, console)
-    save_import(graph, output, json_output, console)
+            verify_import(graph, folder, verify, seed, console, defines)
 
 
 def _columns(path: Path) -> list[str]:

@@ -8,7 +8,7 @@ import json
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,7 +20,10 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command(name="import-model")
 def import_model(
     model: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Model: .onnx, .pt2, .pt / .pth, .keras, .h5.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Model: .onnx, .pt2, .pt / .pth, .keras, .h5, .json with --weights."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
     input_types: Annotated[
@@ -40,6 +43,20 @@ def import_model(
     max_precision: Annotated[
         str | None, typer.Option(help="The widest type to infer for results and accumulators.")
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="For a Keras .json: its weights, .h5; default: the one such file beside it."),
+    ] = None,
+    io_type: Annotated[
+        Literal["io_parallel", "io_stream"], typer.Option(help="How hls4ml passes arrays between layers.")
+    ] = "io_parallel",
+    strategy: Annotated[
+        Literal["Latency", "Resource", "Resource_Unrolled"],
+        typer.Option(case_sensitive=False, help="How hls4ml builds layers with weights."),
+    ] = "Latency",
+    reuse_factor: Annotated[
+        int, typer.Option(help="How often each multiplier is used for one event.", min=1)
+    ] = 1,
     project: Annotated[
         Path | None, typer.Option(help="Keep the HLS project in this folder; default: a temporary one.")
     ] = None,
@@ -52,7 +69,7 @@ def import_model(
     """Convert a trained network with hls4ml and read its fixed-point graph back from the C++.
 
     ONNX and QONNX (Brevitas), programs of torch.export, torch.nn networks written by torch.save, and models
-    of Keras 2 (QKeras) and Keras 3 written by model.save.
+    of Keras 2 (QKeras) and Keras 3 written by model.save, or as model.to_json and model.save_weights.
 
     Examples:
 
@@ -62,41 +79,75 @@ def import_model(
 
     `l1forge import-model jets.h5 -t 'fixed<16,6>' -o jets.json --verify 1000`
 
+    `l1forge import-model model.json --weights weights.h5 -t 'fixed<16,6>' -o jets.json --reuse-factor 4`
+
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
     """
+    from firmware.hls.asked import check_asked
+    from firmware.hls.blame import Blame
+    from firmware.hls.described import described
+    from firmware.hls.exceeded import warnings as exceeding
     from firmware.hls.export import import_project, write_project
     from l1forge.imported import save_import, verify_import
     from l1forge.outputs import check_folders, check_outputs
     from l1forge.quiet import quiet_stderr
 
     console = Console()
-    check_outputs(output, json_output, inputs=[path for path in (model, precision) if path is not None])
+    check_outputs(
+        output, json_output, inputs=[path for path in (model, precision, weights) if path is not None]
+    )
     check_folders(project)
-    settings = {"default_precision": default_precision, "max_precision": max_precision}
+    settings = {
+        "default_precision": default_precision,
+        "max_precision": max_precision,
+        "io_type": io_type,
+        "strategy": strategy,
+        "reuse_factor": reuse_factor,
+    }
     with contextlib.ExitStack() as stack:
         folder = project or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="l1forge_model_")))
+        blame = Blame(model, folder)
         with (
+            blame(),
             console.status("converting with hls4ml"),
             quiet_stderr(),
             contextlib.redirect_stdout(io.StringIO()),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")  # torch and hls4ml about themselves
-            hls_model = _convert(model, folder, shapes or [], _types(input_types), _read(precision), settings)
-            write_project(hls_model)
-        graph = import_project(folder)
+            types, given = _types(input_types), _read(precision)
+            blame.hls_model = _convert(model, weights, folder, shapes or [], types, given, settings)
+            write_project(blame.hls_model)
+            graph = import_project(folder)
+            check_asked(blame.hls_model, graph, folder, types, given)
+        graph.meta |= described(blame.hls_model, settings)
+        save_import(graph, output, json_output, console)  # before a check that may fail
+        with console.status("proving ranges"):
+            sentences = exceeding(graph)
+        for sentence in sentences:
+            console.print(f"warning: {sentence}")
         if verify:
-            verify_import(graph, folder, verify, seed, console)
-    save_import(graph, output, json_output, console)
+            with blame():
+                verify_import(graph, folder, verify, seed, console)
 
 
 def _convert(
-    model: Path, folder: Path, shapes: list[str], types: Any, precision: Any, settings: dict[str, Any]
+    model: Path,
+    weights: Path | None,
+    folder: Path,
+    shapes: list[str],
+    types: Any,
+    precision: Any,
+    settings: dict[str, Any],
 ) -> Any:
     from emulator.errors import InputError
 
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in model.stem.split(".")[0])
     name = name if name[:1].isalpha() else f"model_{name}"  # the C++ top function
+    if weights is not None and model.suffix != ".json":
+        raise InputError(
+            "only a Keras .json has its weights in another file", field="--weights", value=weights.name
+        )
     if model.suffix == ".onnx":
         from firmware.hls.convert_onnx import convert_onnx
 
@@ -105,20 +156,22 @@ def _convert(
         with model.open("rb"):
             pass
         return convert_onnx(model, name, folder, types, precision, **settings)
-    if model.suffix in (".keras", ".h5", ".hdf5"):
+    if model.suffix in (".keras", ".h5", ".hdf5", ".json"):
         from firmware.hls.convert import convert_keras
         from firmware.hls.keras_file import load_keras
 
         if shapes:
             raise InputError("a Keras model knows its shapes", field="--input-shape", value=shapes[0])
-        return convert_keras(load_keras(model), name, folder, types, precision, **settings)
+        return convert_keras(load_keras(model, weights), name, folder, types, precision, **settings)
     if model.suffix in (".pt", ".pth", ".pt2"):
         from firmware.hls.convert_torch import convert_torch
         from firmware.hls.torch_file import load_torch
 
         given = [_shape(text) for text in shapes] or None
         return convert_torch(load_torch(model), given, name, folder, types, precision, **settings)
-    remedy = "give an .onnx, .pt2, .pt, .pth, .keras or .h5 file; l1forge import-hls reads hls4ml projects"
+    remedy = (
+        "give an .onnx, .pt2, .pt, .pth, .keras, .h5 or .json file; l1forge import-hls reads hls4ml projects"
+    )
     raise InputError("is of no known kind", file=model, value=model.suffix, remedy=remedy)
 
 

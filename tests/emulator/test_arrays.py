@@ -146,6 +146,31 @@ def test_what_is_refused(tmp_path, write, values, said):
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("shape", "known", "array", "fits"),
+    [
+        ((4,), None, (6, 2, 2, 1), True),  # a flat input of a graph that notes no shape
+        ((4,), [2, 2, 1], (6, 2, 2), True),
+        ((4,), [4, 1], (6, 2, 2), False),
+        ((2, 2), None, (6, 1, 2, 2), True),
+        ((2, 2), None, (6, 4, 1), True),
+        ((8,), [2, 4], (3, 4, 2), False),  # transposed
+        ((8,), None, (4, 3, 2), False),
+    ],
+)
+def test_the_frameworks_own_shape(tmp_path, shape, known, array, fits):
+    node = Node("x", "input", (), shape, NARROW)
+    result = Node("y", "cast", ("x",), shape, NARROW)
+    graph = Graph("small", [node, result], ["y"], {"input_shapes": {"x": known}} if known else {})
+    np.save(tmp_path / "x.npy", X.reshape(array))
+    if fits:
+        arrays, _ = read(tmp_path / "x.npy", graph)
+        assert arrays["x"].tolist() == X.reshape(len(arrays["x"]), -1).tolist()
+    else:
+        with pytest.raises(InputError, match=r"shape \(n, [\d, ]+\)( or \(n, [\d, ]+\))? expected"):
+            open_arrays(tmp_path / "x.npy", graph)
+
+
 def test_several_inputs(tmp_path):
     graph = graph_of(NARROW, NARROW)
     np.save(tmp_path / "x.npy", X)

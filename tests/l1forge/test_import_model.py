@@ -135,3 +135,26 @@ def test_precision_files(text: str, message: str, tmp_path: Path, capsys: pytest
     options = ["--input-shape", "4", "-t", "fixed<8,4>", "--precision", tmp_path / "types.json"]
     assert _run(tmp_path / "net.pt", "-o", tmp_path / "graph.json", *options) == EXIT_BAD_INPUT
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_types_that_can_be_exceeded_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _saved(tmp_path / "net.pt")
+    options = ["--input-shape", "4", "-t", "fixed<8,4>", "--default-precision", "fixed<8,1>"]
+    assert _run(tmp_path / "net.pt", "-o", tmp_path / "graph.json", *options) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "warning: layer _1: fixed<8,1> holds -1 .. 0.992188 and wraps; values can reach 0 .. " in shown
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_asked_types_that_are_not_taken_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _saved(tmp_path / "net.pt")
+    (tmp_path / "types.json").write_text('{"_0": {"table": "fixed<8,3>"}}')
+    options = ["--input-shape", "4", "-t", "fixed<8,4>", "--precision", tmp_path / "types.json"]
+    assert _run(tmp_path / "net.pt", "-o", tmp_path / "graph.json", *options) == EXIT_BAD_INPUT
+    error = capsys.readouterr().err
+    assert "the type asked for table was not taken: the layer has no such type" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "graph.json").exists()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
-from firmware.hls.exact import exact_type, scale_type
+from firmware.hls.exact import exact_type, rounding_error, scale_type
 from firmware.hls.frontend.program import Operation, Program, Value, refuse
 
 Handler = Callable[..., "Tensor"]
@@ -98,6 +98,7 @@ class Layers:
         self._affine: dict[str, tuple[Tensor, NDArray[Any], NDArray[Any]]] = {}
         self._one_scale: dict[str, tuple[Tensor, float]] = {}
         self.before_relu: dict[str, Tensor] = {}
+        self.rounded_scales: dict[str, str] = {}
         for value in program.inputs:
             self.list.append(
                 {"name": value.name, "class_name": "InputLayer", "input_shape": list(value.shape)}
@@ -109,6 +110,11 @@ class Layers:
         self.outputs = [self.plain(self.tensors[value.name]).name for value in program.outputs]
         self.inputs = [value.name for value in program.inputs]
         self._drop_unused()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the conversion has rounded, by layer."""
+        return [self.rounded_scales[k["name"]] for k in self.list if k["name"] in self.rounded_scales]
 
     def _drop_unused(self) -> None:
         needed = {*self.inputs, *self.outputs}
@@ -244,6 +250,8 @@ class Layers:
             kind = scale_type(stored) if np.isfinite(stored).all() else self.default
             quantisers[f"{key}_quantizer"], types[key] = quantiser(kind), str(kind)
         made = self._normalisation(name, x, data, types, **quantisers)
+        if lost := rounding_error(data["scale_data"], types["scale"]):
+            self.rounded_scales[made.name] = f"layer {made.name}: scale {lost}"
         if (
             len(data["scale_data"])
             and (data["scale_data"] == data["scale_data"][0]).all()

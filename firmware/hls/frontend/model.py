@@ -10,9 +10,11 @@ import numpy as np
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from firmware.hls.asked import limit_inferred
 from firmware.hls.convert import refusals
 from firmware.hls.frontend.layers import Layers, layer_list
 from firmware.hls.frontend.program import Program
+from firmware.hls.notes import add_notes
 from firmware.hls.settings import Settings, apply_precision, input_types, settle
 from firmware.hls.thresholds import raise_thresholds
 
@@ -62,13 +64,15 @@ def hls_model(
             "Vitis",
             part=settings["part"],
             clock_period=settings["clock_ns"],
-            io_type="io_parallel",
+            io_type=settings["io_type"],
         )
         config |= {"InputData": None, "OutputPredictions": None, "HLSConfig": hls_config}
         model = ModelGraph.from_layer_list(config, layers.list, layers.inputs, layers.outputs)
         norms = [layer for layer in layers.list if layer["class_name"] == "BatchNormalization"]
         raise_thresholds(model, {n["name"]: (n["scale_data"], n["bias_data"]) for n in norms})
+    limit_inferred(model, hls_config["LayerName"], settings["max_precision"])
     _check_range(model)
+    add_notes(model, layers.notes)
     return model
 
 

@@ -61,9 +61,14 @@ def _two_slopes(builder: Builder, call: Call, alpha: Constant) -> None:
     builder.store(result, builder.pair("add", steep, flat, kind, builder.layer))
 
 
+def parameter_type(call: Call) -> str:
+    """The type of a slope or threshold: before hls4ml 1.0, without a type of its own, the data's."""
+    return call.template[1 if len(call.template) > 3 else 0]
+
+
 @translator("leaky_relu", elementwise=True)
 def leaky_relu(builder: Builder, call: Call) -> None:
-    kind = builder.source.type(call.template[1], config_of(builder, call)).fixed
+    kind = builder.source.type(parameter_type(call), config_of(builder, call)).fixed
     _two_slopes(builder, call, constant([float(call.arguments[1])], kind))
 
 
@@ -71,7 +76,7 @@ def leaky_relu(builder: Builder, call: Call) -> None:
 def prelu(builder: Builder, call: Call) -> None:
     config = config_of(builder, call)
     size = builder.value(call.arguments[0]).node.size
-    _two_slopes(builder, call, builder.weight(call.arguments[1], call.template[1], config, size))
+    _two_slopes(builder, call, builder.weight(call.arguments[1], parameter_type(call), config, size))
 
 
 @translator("thresholded_relu", elementwise=True)
@@ -82,7 +87,7 @@ def thresholded_relu(builder: Builder, call: Call) -> None:
     """
     source, theta, result = call.arguments
     x = builder.value(source).node
-    kind = builder.source.type(call.template[1], config_of(builder, call)).fixed
+    kind = builder.source.type(parameter_type(call), config_of(builder, call)).fixed
     limit = builder.constant(constant([float(theta)], kind))
     not_above = builder.pair("greater_equal", limit, x)
     bit = FixedType(1, 1, False)
@@ -126,6 +131,12 @@ def binary_tanh(builder: Builder, call: Call) -> None:
     source, result = call.arguments
     x, kind = builder.value(source).node, builder.declared(result)
     zero = builder.number(0)
+    if builder.source.means("binary_tanh", "above_zero"):  # before hls4ml 1.2: zero is -1, and cast to bits 1
+        not_above = builder.pair("greater_equal", zero, x)
+        minus_two = Constant(FixedType(2, 2), np.array([-2]))
+        one = Constant(FixedType(2, 2), np.array([1]))
+        builder.store(result, builder.scaled(not_above, minus_two, one, kind.fixed, builder.layer))
+        return
     if kind.is_binary:
         builder.store(result, builder.pair("greater_equal", x, zero, kind.fixed, builder.layer))
         return

@@ -145,6 +145,11 @@ def _xnor(
     bits = max((n_in - 1).bit_length(), 1) + 2  # nnet::ceillog2 is at least one
     two = Constant(FixedType(2, 2, False), np.array([2]))
     minus = Constant(FixedType.integers(-n_in, 0), np.array([-n_in]))
+    if builder.source.means("cast", "halves"):  # before hls4ml 1.2: (count - n / 2) * 2, all in integers
+        half = Constant(FixedType.integers(-(n_in // 2), 0), np.array([-(n_in // 2)]))
+        one = Constant(FixedType(1, 1, False), np.array([1]))
+        shifted = builder.scaled(count, one, half, FixedType(bits, bits, rounding=Rounding.TRN_ZERO))
+        return builder.cast(builder.scaled(shifted, two), result.fixed, name)
     # C++ converts to ap_int here, which drops fractions towards zero
     value = builder.scaled(count, two, minus, FixedType(bits, bits, rounding=Rounding.TRN_ZERO))
     return builder.cast(value, result.fixed, name)
@@ -192,7 +197,12 @@ def normalize(builder: Builder, call: Call) -> None:
     x = builder.value(source).node
     x, scale = multiplicands(builder, x, scale, config, "scale_t")
     repeated = [Constant(c.type, np.resize(c.data, size) if count != size else c.data) for c in (scale, bias)]
-    node = builder.scaled(x, repeated[0], repeated[1], builder.declared(result).fixed, builder.layer)
+    kind = builder.declared(result).fixed
+    if builder.source.means("normalize", "product_in_result") and not builder.source.streamed:
+        product = builder.scaled(x, repeated[0], kind=kind)  # hls4ml before 0.7 casts it before the sum
+        node = builder.pair("add", product, builder.constant(repeated[1]), kind, builder.layer)
+    else:
+        node = builder.scaled(x, repeated[0], repeated[1], kind, builder.layer)
     builder.store(result, node)
 
 
@@ -202,9 +212,14 @@ def normalize_binary_tanh(builder: Builder, call: Call) -> None:
     source, result, threshold_name = call.arguments
     x = builder.value(source)
     threshold = _thresholds(builder, call, threshold_name, x.cpp, x.node.size)
+    kind = builder.declared(result).fixed
+    if builder.source.means("normalize_binary_tanh", "above"):  # before hls4ml 0.8 the threshold itself is 0
+        not_above = builder.pair("greater_equal", threshold, x.node)
+        builder.store(result, builder.pair("subtract", builder.number(1), not_above, kind, builder.layer))
+        return
     builder.store(
         result,
-        builder.pair("greater_equal", x.node, threshold, builder.declared(result).fixed, builder.layer),
+        builder.pair("greater_equal", x.node, threshold, kind, builder.layer),
     )
 
 

@@ -34,6 +34,12 @@ def elementwise(builder: Builder, call: Call) -> None:
                 f"{first} and {second}",
                 "make both inputs signed, or narrower than 32 bits",
             )
+        if builder.source.means(call.function, "common_type") and first != second:
+            raise builder.refuse(
+                "before hls4ml 1.2 the C++ chooses between two types, not alike with each compiler",
+                f"{first} and {second}",
+                "give both inputs one type",
+            )
     result = call.arguments[2]
     builder.store(result, builder.pair(call.function, a, b, builder.declared(result).fixed, builder.layer))
 
@@ -125,7 +131,8 @@ def embedding(builder: Builder, call: Call) -> None:
     if x.type.fraction > 0 or x.type.maximum >> max(-x.type.fraction, 0) >= rows or x.type.minimum < 0:
         raise builder.refuse(
             f"input {x.type} can name a word outside the vocabulary of {rows}",
-            remedy="give the input an unsigned integer type that just holds the vocabulary",
+            remedy=f"give the input at most {rows.bit_length() - 1} bits, or convert the model with"
+            " l1forge import-model, which fills the table up",
         )
     table = builder.weight(name, "embeddings_t", config, rows * n_out)
     repeated = builder.take(x, np.repeat(np.arange(n_in), n_out).tolist(), (n_in * n_out,))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from emulator.fixed import FixedType, wrap
+from emulator.fixed import FixedType, Overflow, Rounding, wrap
 from emulator.graph import Constant, Node
 from firmware.hls.builder import Builder, config_of
 from firmware.hls.layers.registry import translator
@@ -69,16 +69,25 @@ def _split(builder: Builder, node: Node, count: int) -> list[Node]:
     return [builder.take(node, range(j * size, (j + 1) * size), (size,)) for j in range(count)]
 
 
+def _one_size(builder: Builder) -> bool:
+    """Whether the project's headers are those of hls4ml before 1.2."""
+    names = ("softmax_latency", "softmax_stable", "softmax_legacy")
+    old = {builder.source.means(name, "one_table_size") for name in names}
+    if len(old) > 1 and not builder.source.streamed:
+        raise builder.refuse("the project's headers mix functions of softmax of several releases of hls4ml")
+    return old.pop() if len(old) == 1 else builder.source.means(names[0], "one_table_size")
+
+
 def _normalise(
     builder: Builder, config: Config, exponentials: Node, count: int, kind: FixedType
 ) -> list[Node]:
     """The sum by hls4ml's adder tree, its inverse from a table, and the products."""
-    accum, inverse_in, inverse = (
-        builder.source.type(key, config).fixed for key in ("accum_t", "inv_inp_t", "inv_table_t")
-    )
+    old = _one_size(builder)  # one size of table, and one type for exponentials and their sum
+    keys = ("exp_table_t", "exp_table_t", "inv_table_t") if old else ("accum_t", "inv_inp_t", "inv_table_t")
+    accum, inverse_in, inverse = (builder.source.type(key, config).fixed for key in keys)
     values = builder.cast(exponentials, accum)
     total = builder.cast(builder.reduce("add", _split(builder, values, count), accum), inverse_in)
-    size = builder.source.integer(config, "inv_table_size")
+    size = builder.source.integer(config, "table_size" if old else "inv_table_size")
     table = index_table(inverse_in, inverse, size, _inverse)
     inverted = bits_table(builder, total, inverse, table)
     product = builder.pair("multiply", values, _spread(builder, inverted, count), kind)
@@ -89,12 +98,14 @@ def _latency(builder: Builder, config: Config, parts: list[Node], kind: FixedTyp
     scale = float(builder.source.value(config, "exp_scale", 1.0))
     x = _join(builder, parts)
     target = builder.source.type("exp_table_t", config).fixed
-    size = builder.source.integer(config, "exp_table_size")
+    size = builder.source.integer(config, "table_size" if _one_size(builder) else "exp_table_size")
     table = index_table(x.type, target, size, lambda v: exp(single(v * single(scale))))
     return _normalise(builder, config, bits_table(builder, x, target, table), len(parts), kind)
 
 
 def _stable(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
+    if _one_size(builder):
+        return _stable_below(builder, config, parts, kind)
     scale = float(builder.source.value(config, "exp_scale", 1.0))
     normed, target = (builder.source.type(key, config).fixed for key in ("inp_norm_t", "exp_table_t"))
     largest = builder.reduce("maximum", parts)
@@ -105,21 +116,36 @@ def _stable(builder: Builder, config: Config, parts: list[Node], kind: FixedType
     return _normalise(builder, config, bits_table(builder, below, target, table), len(parts), kind)
 
 
+def _stable_below(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
+    """Before hls4ml 1.2: differences are negative, rounded and saturated, then cast to the logits' type."""
+    target = builder.source.type("exp_table_t", config).fixed
+    largest = builder.reduce("maximum", parts)
+    x = _join(builder, parts)
+    logits = x.type
+    width = FixedType(logits.width, logits.integer, True, Rounding.RND, Overflow.SAT)
+    below = builder.pair("subtract", x, _spread(builder, largest, len(parts)), width)
+    below = builder.cast(below, logits)
+    size = builder.source.integer(config, "table_size")
+    table = index_table(logits, target, size, exp)
+    return _normalise(builder, config, bits_table(builder, below, target, table), len(parts), kind)
+
+
 def _legacy(builder: Builder, config: Config, parts: list[Node], kind: FixedType) -> list[Node]:
     """1 / Σ exp(x_j − x_i), each from a table of one type that also holds the sum."""
     target = builder.source.type("table_t", config).fixed if "table_t" in config.types else FixedType(18, 8)
-    keys = ("table_size", "table_size") if builder.source.streamed else ("exp_table_size", "inv_table_size")
+    one = builder.source.streamed or _one_size(builder)
+    keys = ("table_size", "table_size") if one else ("exp_table_size", "inv_table_size")
     exp_size, inv_size = (builder.source.integer(config, key, 1024) for key in keys)
     exponential = constant(
         [exp(single(16.0 * (i - exp_size / 2.0) / exp_size)) for i in range(exp_size)], target
     )
     inverse = constant([1.0 / single(64.0 * i / inv_size) if i else 0.0 for i in range(inv_size)], target)
-    one = builder.constant(constant(np.ones(parts[0].shape), target))
+    first = builder.constant(constant(np.ones(parts[0].shape), target))
     results = []
     for i, x in enumerate(parts):
         total: Node | None = None
         for j, other in enumerate(parts):
-            term = one
+            term = first
             if i != j:
                 difference = builder.pair("subtract", other, x)
                 check_index(builder, difference, exp_size)

@@ -167,6 +167,8 @@ def selu_layer(builder: Builder, call: Call) -> None:
     kind = FixedType(16, 1, False)
     if builder.source.streamed:  # io_stream casts the slope to the input's type
         kind = builder.value(call.arguments[0]).cpp.fixed
+    elif builder.source.means("selu", "slope_in_result"):  # before hls4ml 1.2
+        kind = builder.declared(call.arguments[1]).fixed
     slope = constant([1.0507009873554805], kind)
     _exponential(builder, call, _ONE, slope, [selu(single(-8.0 * i / size)) for i in range(size)])
 

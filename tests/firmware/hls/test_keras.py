@@ -171,11 +171,14 @@ def test_a_falling_batch_norm_before_signs_is_refused(tmp_path: Path) -> None:
         convert_keras(model, "net", tmp_path, "fixed<9,4>")
 
 
-def test_a_scale_that_hls4ml_changes_is_refused(tmp_path: Path) -> None:
-    """Its exponents stop at zero where it gives them two bits."""
+def test_a_scale_above_one_is_kept(tmp_path: Path) -> None:
+    """hls4ml's exponents would stop at zero where it gives them two bits."""
     keras = use_legacy_keras()
     inputs = keras.layers.Input((6,), name="x")
     model = keras.Model(inputs, _dense(2, "l", _bits(6, 0, "auto_po2"))(inputs))
     model.set_weights([np.full((6, 2), 1.9), np.zeros(2)])
-    with pytest.raises(InputError, match="layer l_alpha: hls4ml changes the scale"):
-        convert_keras(model, "net", tmp_path, "fixed<9,4>")
+    hls = convert_keras(model, "net", tmp_path, "fixed<9,4>")
+    x = np.array([[1, 0, 0, 0, 0, 0]])  # LSBs of 1/32
+    graph = export_graph(hls)
+    found = evaluate(graph, {"x": x})[graph.outputs[0]] * graph[graph.outputs[0]].type.lsb
+    assert found.tolist() == np.asarray(model(x / 32)).tolist() == [[0.05859375, 0.05859375]]

@@ -149,6 +149,28 @@ def test_table(kind: str, attributes: dict[str, object]) -> None:
     )
 
 
+def test_a_table_with_constant_ends_is_as_long_as_its_middle() -> None:
+    """An exponential that saturates, addressed by 17 bits: longer than what is written at all."""
+    middle = np.random.default_rng(4).integers(0, 255, 3000)
+    data = np.concatenate([np.zeros(70000), middle, np.full((1 << 17) - 73000, 255)])
+    table = constant("ufixed<8,2>", data)
+    attributes = {"offset": 1 << 16, "shift": 0}
+    check(
+        source("fixed<17,17>", 1),
+        Node("t", "table", ("x",), (1,), fixed("ufixed<8,2>"), attributes, {"table": table}),
+    )
+
+
+def test_a_longer_table_is_refused() -> None:
+    data = np.arange(1 << 17) % 200
+    node = Node(
+        "t", "table", ("x",), (1,), fixed("ufixed<8,2>"), {"offset": 1 << 16, "shift": 0},
+        {"table": constant("ufixed<8,2>", data)},
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"node t: table needs more than 2\^16 entries"):
+        check(source("fixed<17,17>", 1), node)
+
+
 def test_argmax_takes_the_first_of_equals() -> None:
     check(source("fixed<3,3>", 5), Node("i", "argmax", ("x",), (1,), fixed("uint<3>")))
 
