@@ -159,7 +159,7 @@ def verify(
 
     cocotb and pyverilator take the first few (the same stimuli kinds, other seeds), the compiled harness the
     rest. ``deep``: the compiled harness alone. ``extra_limit``: as in ``cosimulate``, per driver.
-    ``found``: the directed rows, if they are known; they are searched (once, then kept) if not given.
+    ``found``: the directed rows, if they are known; if not given, a short search without proofs.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def verify(
     project = generate(graph, (folder or build_folder() / "rtl") / graph.name)
     simulation = verilate(project)
     files = sample_files() if files is None else files
-    found = found or directed(graph)
+    found = found or directed(graph, proofs=False)
     total: Report | None = None
     slow: list[tuple[str, Driver, int]] = []
     if not deep:

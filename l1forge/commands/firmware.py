@@ -118,7 +118,7 @@ def firmware(
         blocks = {"real": np.concatenate(real)} if real else {}
         blocks["corner"] = stimuli.corners(graph, max(n // 10, 1), rng)
         with console.status("directed stimuli") as status:  # searched once, then from the cache
-            search = directed(graph, progress=status.update)
+            search = directed(graph, proofs=False, progress=status.update)
         left = n - sum(len(block) for block in blocks.values())
         coverage = search.coverage()
         if len(rows := search.rows[: max(left // 2, 0)]):
@@ -205,7 +205,7 @@ def _conifer(
     if n:
         prepare = tree_inputs(graph)
         with console.status("directed stimuli") as status:  # searched once, then from the cache
-            found = directed(graph, progress=status.update)
+            found = directed(graph, proofs=False, progress=status.update)
         kinds = Plan(n).stimuli(graph, events or sample_files(), seed, found)
         with console.status("compiling conifer's C++ with g++ and comparing"):
             result = compare(graph, (prepare(block) for blocks in kinds.values() for block in blocks))

@@ -8,15 +8,19 @@ What this program cannot reach, the graph cannot. Solved by HiGHS (``scipy.optim
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emulator.fixed import FixedType, Overflow, Rounding, cast
 from emulator.graph import Graph, Node
+from emulator.kernel import compile_graph
 from emulator.kernel.lowering import lower
+from testbench.stimuli import ELEMENTWISE
 
 BINARIES = 300  # programs with more on-off decisions are not tried: they would not end
+FRONT = 1 << 16  # values of an input that are all tried to find what follows from it alone
 NODES = 20_000  # branches of one program: the limit that makes results reproducible
 SECONDS = 20.0  # and its limit in time, for slow machines; then fewer proofs
 MARGIN = 1e-2  # LSB: what the solver's floating point is trusted with
@@ -26,10 +30,14 @@ NEAREST = {Rounding.RND, Rounding.RND_ZERO, Rounding.RND_INF, Rounding.RND_MIN_I
 
 @dataclass(frozen=True)
 class Bound:
-    """Nothing beyond ``limit`` can be reached (None: no proof); ``row``: inputs near the extreme, if any."""
+    """Nothing beyond ``limit`` can be reached (None: no proof); ``row``: inputs near the extreme, if any.
+
+    ``stopped``: the solver ended by a limit of time or branches, with a weaker bound.
+    """
 
     limit: int | None
     row: NDArray[np.int64] | None
+    stopped: bool = False
 
 
 @dataclass
@@ -44,15 +52,19 @@ class Relaxation:
     """The program of everything that node ``name`` of ``graph`` needs."""
 
     def __init__(self, graph: Graph, name: str) -> None:
-        self.graph = graph.subgraph([name])
+        needed = graph.subgraph([name])
+        self.front = _front(needed, name)
+        self.graph = needed if self.front is None else self.front.rest
         self.low: list[float] = []
         self.high: list[float] = []
         self.binary: list[bool] = []
         self.rows: list[tuple[dict[int, float], float]] = []  # sum of terms <= limit
         ranges = lower(self.graph, [node.name for node in self.graph.nodes]).outputs
         self.ranges = {n: (r.interval.low, r.interval.high) for n, r in ranges.items()}
+        if self.front is not None:
+            table = self.front.table.astype(object)
+            self.ranges[self.front.name] = table.min(axis=0), table.max(axis=0)
         self.values: dict[str, list[_Expression]] = {}
-        self.inputs: dict[str, list[int]] = {}
         for node in self.graph.nodes:
             self.values[node.name] = self._node(node)
         self.target = self.values[name]
@@ -74,6 +86,25 @@ class Relaxation:
             low, high = low + min(ends), high + max(ends)
         return low, high
 
+    def _solve(self, objective: NDArray[np.float64], options: dict[str, Any] | None) -> Any:
+        """Minimise ``objective``; without options the binaries are continuous."""
+        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.sparse import coo_array
+
+        entries = [(i, v, c) for i, (terms, _) in enumerate(self.rows) for v, c in terms.items()]
+        constraints = None
+        if entries:
+            i, v, c = zip(*entries, strict=True)
+            matrix = coo_array((c, (i, v)), shape=(len(self.rows), len(self.low))).tocsr()
+            constraints = LinearConstraint(matrix, -np.inf, np.array([limit for _, limit in self.rows]))
+        return milp(
+            objective,
+            integrality=np.array(self.binary, int) if options else None,
+            bounds=Bounds(np.array(self.low), np.array(self.high)),
+            constraints=constraints,
+            options=options,
+        )
+
     def _at_most(self, terms: dict[int, float], limit: float) -> None:
         self.rows.append((terms, limit))
 
@@ -94,8 +125,6 @@ class Relaxation:
             if expression is None:
                 variable = self._variable(low, high)
                 expression = _Expression({variable: 1.0})
-                if node.op == "input":
-                    self.inputs.setdefault(node.name, []).append(variable)
             made.append(expression)
         return made
 
@@ -218,39 +247,66 @@ class Relaxation:
 
     def extreme(self, element: int, largest: bool, seconds: float = SECONDS) -> Bound:
         """The proven limit of one element of the target, on one side."""
-        from scipy.optimize import Bounds, LinearConstraint, milp
-        from scipy.sparse import coo_array
-
         goal = self.target[element]
         if not goal.terms:
             return Bound(int(goal.constant), None)
         objective = np.zeros(len(self.low))
         for v, c in goal.terms.items():
             objective[v] = -c if largest else c
-        entries = [(i, v, c) for i, (terms, _) in enumerate(self.rows) for v, c in terms.items()]
-        constraints = None
-        if entries:
-            i, v, c = zip(*entries, strict=True)
-            matrix = coo_array((c, (i, v)), shape=(len(self.rows), len(self.low))).tocsr()
-            constraints = LinearConstraint(matrix, -np.inf, np.array([limit for _, limit in self.rows]))
-        result = milp(
-            objective,
-            integrality=np.array(self.binary, int),
-            bounds=Bounds(np.array(self.low), np.array(self.high)),
-            constraints=constraints,
-            options={"node_limit": NODES, "time_limit": seconds, "mip_rel_gap": 1e-3},
-        )
+        options = {"node_limit": NODES, "time_limit": seconds, "mip_rel_gap": 1e-3}
+        result = self._solve(objective, options)
         dual = result.mip_dual_bound if any(self.binary) else result.fun
         limit = None
         if dual is not None and np.isfinite(dual):
             best = (-dual if largest else dual) + goal.constant
             limit = int(np.floor(best + MARGIN)) if largest else int(np.ceil(best - MARGIN))
-        return Bound(limit, None if result.x is None else self._row(result.x))
+        return Bound(limit, None if result.x is None else self._row(result.x), result.status == 1)
 
     def _row(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
         """The inputs of a solution, rounded to integers; order of this program's inputs."""
-        variables = [v for node in self.graph.inputs for v in self.inputs[node.name]]
-        return np.round(x[variables]).astype(np.int64)
+        values: list[int] = []
+        for node in self.graph.inputs:
+            for element, e in enumerate(self.values[node.name]):
+                found = e.constant + sum(c * x[v] for v, c in e.terms.items())
+                if self.front is not None:
+                    found = self.front.low + int(np.abs(self.front.table[:, element] - found).argmin())
+                values.append(round(found))
+        return np.array(values, np.int64)
+
+
+@dataclass(frozen=True)
+class _Front:
+    """Element-wise nodes between the only input and the rest, as ``table`` (input values, elements)."""
+
+    name: str
+    rest: Graph
+    low: int
+    table: NDArray[np.int64]
+
+
+def _front(graph: Graph, target: str) -> _Front | None:
+    """The last node that depends element by element on the input and hides it from the others."""
+    if len(graph.inputs) != 1:
+        return None
+    source = last = graph.inputs[0]
+    skipped: set[str] = set()
+    while True:
+        readers = [node for node in graph.nodes if last.name in node.inputs]
+        if len(readers) != 1 or readers[0].op not in ELEMENTWISE or readers[0].name == target:
+            break
+        skipped.add(last.name)
+        last = readers[0]
+    span = source.type.maximum - source.type.minimum
+    if not skipped or span >= FRONT:
+        return None
+    scan = np.arange(source.type.minimum, source.type.maximum + 1)
+    rows = np.broadcast_to(scan.reshape(-1, *[1] * len(source.shape)), (len(scan), *source.shape))
+    table = compile_graph(graph.subgraph([last.name])).run_rows({source.name: rows})[last.name]
+    nodes = [n for n in graph.nodes if n.name not in skipped]
+    front = Node(last.name, "input", (), last.shape, last.type)
+    nodes = [front if node is last else node for node in nodes]
+    rest = Graph(graph.name, nodes, list(graph.outputs))
+    return _Front(last.name, rest, source.type.minimum, table.reshape(len(scan), -1))
 
 
 def _objects(values: list[_Expression]) -> NDArray[np.object_]:

@@ -32,9 +32,11 @@ class Goal:
     low: int
     high: int
     what: str = ""
+    shift: int = 0  # what messages add to the values: the offset of a table's index
 
     def __str__(self) -> str:
-        value = f"{self.low}" if self.low == self.high else f"{self.low} .. {self.high}"
+        low, high = self.low + self.shift, self.high + self.shift
+        value = f"{low}" if low == high else f"{low} .. {high}"
         return f"{self.node}[{self.element}]: {self.what or self.kind} {value}"
 
 

@@ -15,7 +15,7 @@ from emulator.atomic import atomic_path
 from emulator.graph import Graph
 from firmware.folders import cache_folder
 from testbench import stimuli
-from testbench.directed.bounds import BINARIES, Relaxation
+from testbench.directed.bounds import BINARIES, SECONDS, Relaxation
 from testbench.directed.coverage import Coverage, Watcher
 from testbench.directed.probes import Probes, probes_of
 from testbench.directed.search import Search
@@ -23,7 +23,7 @@ from testbench.directed.trees import Ensemble, PathRows
 from testbench.stimuli import Block
 
 WORK = 1.5e10  # counted operations of a search: about 20 s
-SECONDS = 180.0  # where a search ends on a machine that is too slow for that; said in the notes
+CLOCK = 180.0  # where a search ends on a machine that is too slow for that; said in the notes
 PROOF = 90.0  # seconds of all proofs of one graph
 ROUNDS = 4  # of walks and descents after the proofs
 Progress = Callable[[str], None]
@@ -56,7 +56,13 @@ class Directed:
 
 
 def directed(
-    graph: Graph, seed: int = 1, *, work: float = WORK, progress: Progress | None = None, cache: bool = True
+    graph: Graph,
+    seed: int = 1,
+    *,
+    proofs: bool = True,
+    work: float = WORK,
+    progress: Progress | None = None,
+    cache: bool = True,
 ) -> Directed:
     """Rows that drive every table, square, comparison, quantiser, argmax and tree of ``graph``.
 
@@ -65,6 +71,9 @@ def directed(
     seed
         Of every random choice; the same graph, seed and work give the same rows, unless the clock (three
         minutes) or the proofs' clock ends the search first, which ``notes`` say.
+    proofs
+        Also prove by integer programming what cannot be reached, and start from its solutions; a minute
+        or two for a network. Without it a result with proofs is used if the cache has one.
     work
         Operations that the search may spend (rows tried times operations per row).
     cache
@@ -78,10 +87,13 @@ def directed(
         PathRows(graph, e, stimuli.limits(graph), lambda b, n=e.source.name: watcher.features(b)[n])
         for e in ensembles
     ]
-    file = cache_folder() / "directed" / f"{_digest(graph, seed, work)}.npz"
-    if cache and (kept := _read(file, len(watcher.goals), sum(n.size for n in graph.inputs))):
-        return Directed(kept[0], kept[1], watcher, kept[2])
-    rows, unreachable, notes = _search(graph, probes, ensembles, finders, seed, work, tell)
+    digest, width = _digest(graph, seed, work), sum(node.size for node in graph.inputs)
+    names = [f"{digest}.npz"] if proofs else [f"{digest}.npz", f"{digest}-quick.npz"]
+    for name in names if cache else []:
+        if kept := _read(cache_folder() / "directed" / name, len(watcher.goals), width):
+            return Directed(kept[0], kept[1], watcher, kept[2])
+    file = cache_folder() / "directed" / names[-1]
+    rows, unreachable, notes = _search(graph, probes, ensembles, finders, seed, work, proofs, tell)
     tell("directed stimuli: choosing rows")
     rows = _few(rows, watcher, np.random.default_rng(seed))
     if cache:
@@ -98,6 +110,7 @@ def _search(
     finders: list[PathRows],
     seed: int,
     work: float,
+    proofs: bool,
     tell: Progress,
 ) -> tuple[Block, NDArray[np.bool_], list[str]]:
     generator = np.random.default_rng(seed)
@@ -105,12 +118,12 @@ def _search(
     parts: list[Block] = []
     unreachable = np.zeros(len(probes.goals), bool)
     if probes.goals:
-        search = Search(graph, probes, generator, work, SECONDS)
-        _run(search, tell, notes)
+        search = Search(graph, probes, generator, work, CLOCK)
+        _run(search, proofs, tell, notes)
         parts += search.kept
         unreachable = search.unreachable
         if search.out_of_time:
-            notes.append(f"search ended by the clock after {SECONDS:.0f} s: rows may differ from run to run")
+            notes.append(f"search ended by the clock after {CLOCK:.0f} s: rows may differ from run to run")
         elif search.open.any() and search.exhausted:
             notes.append("search ended by its budget of operations")
     for ensemble, finder in zip(ensembles, finders, strict=True):
@@ -128,13 +141,16 @@ def _search(
     return np.concatenate([np.zeros((0, count), np.int64), *parts]), unreachable, notes
 
 
-def _run(search: Search, tell: Progress, notes: list[str]) -> None:
+def _run(search: Search, proofs: bool, tell: Progress, notes: list[str]) -> None:
     """From what is cheap to what is dear."""
     tell("directed stimuli: search")
     search.try_all()
     search.broad()
     _outwards(search)
     _across(search)
+    if not proofs and search.open.any():
+        notes.append("bounds not proven (short search); l1forge cosim proves them")
+        return
     if search.open.any() and not search.exhausted:
         _prove(search, tell, notes)
     for _ in range(ROUNDS):
@@ -184,6 +200,7 @@ def _prove(search: Search, tell: Progress, notes: list[str]) -> None:
             column = derived.base
         wanted[column, upper] = wanted.get((column, upper), 0) + weight
     programs: dict[str, Relaxation] = {}
+    hopeless: set[str] = set()
     started = time.monotonic()
     order = sorted(wanted, key=lambda key: (-wanted[key], key))
     for number, (column, upper) in enumerate(order):
@@ -200,14 +217,20 @@ def _prove(search: Search, tell: Progress, notes: list[str]) -> None:
         if place.quantity not in programs:
             programs[place.quantity] = Relaxation(probes.graph, place.quantity)
         program = programs[place.quantity]
+        if place.quantity in hopeless:
+            continue
         if not program.solvable:
             text = f"{place.quantity}: more than {BINARIES} decisions before it: bounds not proven"
             if text not in notes:
                 notes.append(text)
             continue
+        before = int(search.open.sum())
         bound = program.extreme(place.element, upper)
         if bound.limit is not None:
             _exclude_beyond(search, column, upper, bound.limit)
+        if bound.stopped and before == int(search.open.sum()):  # the others of this layer are as hard
+            hopeless.add(place.quantity)
+            notes.append(f"{place.quantity}: bounds not proven in {SECONDS:.0f} s each")
         if bound.row is not None and len(bound.row) == search.pool.shape[1]:
             search.see(bound.row[None], keep=True)
             for goal in search.outermost():

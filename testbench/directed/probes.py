@@ -205,7 +205,8 @@ def _goals(watch: _Watch, element: int, low: int, high: int) -> Iterator[Goal]:
     node = watch.node
 
     def goal(kind: str, first: int, last: int | None = None, what: str = "") -> Goal:
-        return Goal(kind, node.name, element, -1, first, first if last is None else last, what)
+        offset = int(node.attributes["offset"]) if watch.kind == "index" else 0
+        return Goal(kind, node.name, element, -1, first, first if last is None else last, what, offset)
 
     if watch.kind == "index":
         last, offset = node.constants["table"].data.size - 1, int(node.attributes["offset"])

@@ -1,7 +1,7 @@
 """Search for input rows that reach the goals of columns; deterministic from a seed, bounded by counted work.
 
 Values of many rows are cheap (the kernel), so everything is done in blocks: broad sampling; exhaustive trial
-where few inputs decide; a walk from a row below a goal to a row above it, input by input, then LSB by LSB; and
+where few inputs decide; walks from a row below a goal to a row above it, input by input, then LSB by LSB; and
 coordinate descent of the distance to the goal.
 """
 
