@@ -24,6 +24,7 @@ from testbench.stimuli import Block
 
 WORK = 1.5e10  # counted operations of a search: about 20 s
 CLOCK = 180.0  # where a search ends on a machine that is too slow for that; said in the notes
+SHORT = 0.1  # share of work and time of a search without proofs
 PROOF = 90.0  # seconds of all proofs of one graph
 ROUNDS = 4  # of walks and descents after the proofs
 Progress = Callable[[str], None]
@@ -73,7 +74,8 @@ def directed(
         minutes) or the proofs' clock ends the search first, which ``notes`` say.
     proofs
         Also prove by integer programming what cannot be reached, and start from its solutions; a minute
-        or two for a network. Without it a result with proofs is used if the cache has one.
+        or two for a network. Without it the search is short, and a result with proofs is used if the
+        cache has one.
     work
         Operations that the search may spend (rows tried times operations per row).
     cache
@@ -118,12 +120,14 @@ def _search(
     parts: list[Block] = []
     unreachable = np.zeros(len(probes.goals), bool)
     if probes.goals:
-        search = Search(graph, probes, generator, work, CLOCK)
+        share = 1.0 if proofs else SHORT
+        search = Search(graph, probes, generator, share * work, share * CLOCK)
         _run(search, proofs, tell, notes)
         parts += search.kept
         unreachable = search.unreachable
         if search.out_of_time:
-            notes.append(f"search ended by the clock after {CLOCK:.0f} s: rows may differ from run to run")
+            limit = f"search ended by the clock after {share * CLOCK:.0f} s"
+            notes.append(f"{limit}: rows may differ from run to run")
         elif search.open.any() and search.exhausted:
             notes.append("search ended by its budget of operations")
     for ensemble, finder in zip(ensembles, finders, strict=True):
