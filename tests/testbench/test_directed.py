@@ -18,6 +18,7 @@ from testbench.directed import CUTS, ENDS, ENTRIES, LEAVES, directed
 from testbench.directed.bounds import Relaxation
 from testbench.directed.probes import probes_of
 from testbench.directed.search import margins
+from tests.emulator.kernel.random_graphs import random_graph
 
 pytestmark = pytest.mark.xdist_group("rtl")
 
@@ -208,6 +209,21 @@ def test_proofs_never_exclude_what_can_be_reached(design: Graph) -> None:
         assert values[:, element].max() <= upper.limit
         interval = probes.low, probes.high  # and they say more than intervals do
         assert upper.limit - lower.limit < (interval[1] - interval[0]).max()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_proven_unreachable_is_never_reached(seed: int) -> None:
+    graph = random_graph(seed, 6)
+    found = directed(graph, work=3e7)
+    coverage = found.coverage()
+    generator = np.random.default_rng(seed)
+    for block in (
+        stimuli.random_bits(graph, 5000, generator),
+        stimuli.corners(graph, 5000, generator),
+        found.rows,
+    ):
+        found.watch(coverage, block)
+    assert not (coverage.reached & coverage.unreachable).any()
 
 
 def squares_as_tables(graph: Graph) -> Graph:
