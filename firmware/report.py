@@ -96,6 +96,7 @@ def _cosim(document: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
         ("stimuli", ", ".join(f"{count:,} {kind}" for kind, count in document["stimuli"].items())),
         ("drivers", document["driver"]),
         ("toggle coverage", "-" if coverage is None else f"{100 * coverage:.2f} %"),
+        *((document.get("directed") or {}).get("text", {}).items()),
     ]
     return document["digest"], rows
 

@@ -22,9 +22,10 @@ from emulator.graph import Graph
 from emulator.kernel import compile_graph
 from firmware.rtl import RtlProject
 from testbench.build import verilate
+from testbench.directed import Directed
 from testbench.harness import Stream, Toggles, opened
 from testbench.report import SHOWN, Mismatch, Report
-from testbench.stimuli import Block, as_inputs
+from testbench.stimuli import DIRECTED, Block, as_inputs
 
 Implementation = Callable[[Block], NDArray[np.int64]]
 Progress = Callable[[int], None]
@@ -63,6 +64,7 @@ def cosimulate(
     threads: int = 1,
     seed: int = 1,
     watch: int = 100_000,
+    directed: Directed | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Stream ``stimuli`` through the RTL and compare with the emulator and ``extra`` implementations.
@@ -79,6 +81,8 @@ def cosimulate(
         Instances of the compiled harness that share every block.
     watch
         Toggle coverage is counted on the first so many crossings (it slows the simulation).
+    directed
+        What to count behind the inputs, on the same crossings as the toggles.
     progress
         Called with the number of crossings done since the last call.
 
@@ -91,6 +95,7 @@ def cosimulate(
     graph = graph.subgraph(dict.fromkeys(wanted))
     emulate = emulator_of(graph)
     report = Report(project.name, project.circuit, label, project.latency, project.clock_period_ns)
+    report.directed = directed.coverage() if directed is not None else None
     seconds: dict[str, float] = defaultdict(float)
     with opened(verilate(project), seed, threads) if driver is None else nullcontext(driver) as bench:
         try:
@@ -101,6 +106,9 @@ def cosimulate(
                     expected = _timed(seconds, "emulator", partial(emulate, block))
                     watching = report.crossings < watch
                     got = _timed(seconds, "rtl", partial(bench.stream, block, watch=watching))
+                    if directed is not None and report.directed is not None and watching:
+                        directed.watch(report.directed, block)
+                        report.directed.rows_driven += len(block) if kind == DIRECTED else 0
                     results, asked = {"rtl": got.outputs}, {"rtl": len(block)}
                     for name, implementation in (extra or {}).items():
                         part = block[: max(extra_limit - report.checked.get(name, 0), 0)]

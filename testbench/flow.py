@@ -24,6 +24,7 @@ from testbench import stimuli
 from testbench.build import DONE, locked, verilate
 from testbench.cocotb_driver import CocotbDriver
 from testbench.cosim import Driver, Implementation, Progress, cosimulate
+from testbench.directed import Directed, directed
 from testbench.pyverilator_driver import PyVerilatorDriver
 from testbench.report import Report
 from testbench.stimuli import Block
@@ -44,17 +45,32 @@ class Plan:
     real: float = 0.5
     corner: float = 0.1
 
-    def stimuli(self, graph: Graph, files: list[Path], seed: int) -> dict[str, Iterator[Block]]:
-        """The blocks of each kind, reproducible from ``seed``; real events repeat if there are too few."""
+    def stimuli(
+        self, graph: Graph, files: list[Path], seed: int, found: Directed | None = None
+    ) -> dict[str, Iterator[Block]]:
+        """The blocks of each kind, reproducible from ``seed``; real events repeat if there are too few.
+
+        ``found``: directed rows, driven first; they take half of what would be random bits at most.
+        """
         generator = np.random.default_rng(seed)
         has_sources = all("source" in node.attributes for node in graph.inputs)
         real = int(self.n * self.real) if files and has_sources else 0
         corner = int(self.n * self.corner)
+        rest = self.n - real - corner
+        rows = found.rows[: rest // 2] if found is not None else None
+        directed_kind = {} if rows is None else {stimuli.DIRECTED: _blocks(rows)}
+        rest -= 0 if rows is None else len(rows)
         return {
+            **directed_kind,
             "real": _repeated(graph, files, real),
             "corner": _corners(graph, corner, generator),
-            "random": _random(graph, self.n - real - corner, generator),
+            "random": _random(graph, rest, generator),
         }
+
+
+def _blocks(rows: Block) -> Iterator[Block]:
+    for first in range(0, len(rows), BLOCK):
+        yield rows[first : first + BLOCK]
 
 
 def _repeated(graph: Graph, files: list[Path], n: int) -> Iterator[Block]:
@@ -138,11 +154,13 @@ def verify(
     folder: Path | None = None,
     project: RtlProject | None = None,
     progress: Progress | None = None,
+    found: Directed | None = None,
 ) -> tuple[RtlProject, Report]:
     """Write the RTL of ``graph``, if no ``project`` is given, and co-verify ``n`` crossings with all drivers.
 
     cocotb and pyverilator take the first few (the same stimuli kinds, other seeds), the compiled harness the
     rest. ``deep``: the compiled harness alone. ``extra_limit``: as in ``cosimulate``, per driver.
+    ``found``: the directed rows, if they are known; if not given, a short search without proofs.
 
     Raises
     ------
@@ -154,6 +172,7 @@ def verify(
     project = project or generate(graph, (folder or build_folder() / "rtl") / graph.name)
     simulation = verilate(project)
     files = sample_files() if files is None else files
+    found = found or directed(graph, proofs=False)
     total: Report | None = None
     slow: list[tuple[str, Driver, int]] = []
     if not deep:
@@ -166,7 +185,7 @@ def verify(
     for number, (label, driver, count) in enumerate(drivers):
         if count <= 0:
             continue
-        kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP)
+        kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP, found)
         merged = {kind: _merged(blocks, driver is not None) for kind, blocks in kinds.items()}
         report = cosimulate(
             project,
@@ -178,6 +197,7 @@ def verify(
             label=label,
             threads=threads if driver is None else 1,
             seed=seed,
+            directed=found,
             progress=progress,
         )
         if total is None:

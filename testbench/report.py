@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from emulator.atomic import write_text
+from testbench.directed.coverage import Coverage
 from testbench.harness import Toggles
 
 SHOWN = 5
@@ -34,7 +35,8 @@ class Report:
     """A co-verification; ``passed`` only if nothing at all is wrong.
 
     ``checked``: crossings compared with the emulator, per further implementation; ``compared`` values in all;
-    ``misplaced`` clocks on which a result came early or late; ``missing`` results too few or too many.
+    ``misplaced`` clocks on which a result came early or late; ``missing`` results too few or too many;
+    ``directed`` what behind the inputs was reached (None if it was not counted).
     """
 
     name: str
@@ -54,6 +56,7 @@ class Report:
     interrupted: bool = False
     examples: list[Mismatch] = field(default_factory=list)
     toggles: list[Toggles] = field(default_factory=list)
+    directed: Coverage | None = None
 
     @property
     def passed(self) -> bool:
@@ -94,9 +97,14 @@ class Report:
         self.interrupted |= other.interrupted
         self.examples = (self.examples + other.examples)[:SHOWN]
         self.toggles = self.toggles or other.toggles
+        if self.directed is not None and other.directed is not None:
+            self.directed.merge(other.directed)
+        self.directed = self.directed or other.directed
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "passed": self.passed, "coverage": self.coverage, "verdict": self.verdict}
+        plain = asdict(replace(self, directed=None))
+        plain["directed"] = self.directed.to_dict() if self.directed is not None else None
+        return {**plain, "passed": self.passed, "coverage": self.coverage, "verdict": self.verdict}
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

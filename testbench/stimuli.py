@@ -1,5 +1,7 @@
 """What to drive: real events, corners of every input, seeded random bits. Blocks of integers (n, elements).
 
+Rows for what lies behind the inputs (tables, trees, saturations) are searched by ``testbench.directed``.
+
 Columns are the elements of all input nodes in graph order, as the ports of the RTL are.
 """
 
@@ -17,6 +19,7 @@ from emulator.graph import Graph, Node
 from emulator.reference import evaluate
 
 Block = NDArray[np.int64]
+DIRECTED = "directed"  # the kind of rows that testbench.directed found
 ELEMENTWISE = frozenset({"cast", "scale_bias", "relu", "table", "square", "reshape"})
 SCAN = 1 << 12  # values tried per input when looking for the points where a result changes
 

@@ -79,6 +79,7 @@ def cosim(
     from l1forge.quiet import quiet_stderr
     from models import graph_path
     from testbench.conifer import conifer_implementations, has_trees
+    from testbench.directed import directed
     from testbench.flow import hls_implementation, hls_project, verify, waveform
     from testbench.records import keep
 
@@ -110,6 +111,8 @@ def cosim(
         with console.status("compiling conifer's C++, simulating its VHDL"):
             conifer = conifer_implementations(graph, build_folder() / "rtl" / f"{graph.name}_conifer")
             extra |= extras.enter_context(conifer)
+    with console.status("directed stimuli") as status:  # once; then from the cache
+        found = directed(graph, progress=status.update)
     count = n if n is not None else DEEP if deep else DEFAULT
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     started = time.perf_counter()
@@ -125,6 +128,7 @@ def cosim(
             deep=deep,
             threads=threads,
             progress=lambda done: bar.advance(task, done),
+            found=found,
         )
     seconds = time.perf_counter() - started
     table = Table(title=f"{graph.name}: co-verification ({report.driver})")
@@ -144,6 +148,8 @@ def cosim(
         console.print(f"[yellow]{project.slow}[/yellow]")
     if report.coverage is not None:
         console.print(f"toggle coverage of ports and pipeline registers: {100 * report.coverage:.2f} %")
+    if report.directed is not None:
+        console.print("\n".join(report.directed.report()))
     for example in report.examples:
         console.print(f"[red]{example}[/red]")
     if output is not None or json_output is None:

@@ -86,6 +86,7 @@ def firmware(
     from l1forge.outputs import check_event_files, check_folders, check_outputs
     from models import graph_path
     from testbench import stimuli
+    from testbench.directed import directed
     from testbench.flow import sample_files
 
     console = Console()
@@ -116,6 +117,13 @@ def firmware(
         real = list(stimuli.real_events(graph, files, n - n // 5)) if files and bound else []
         blocks = {"real": np.concatenate(real)} if real else {}
         blocks["corner"] = stimuli.corners(graph, max(n // 10, 1), rng)
+        with console.status("directed stimuli") as status:  # searched once, then from the cache
+            search = directed(graph, proofs=False, progress=status.update)
+        left = n - sum(len(block) for block in blocks.values())
+        coverage = search.coverage()
+        if len(rows := search.rows[: max(left // 2, 0)]):
+            blocks[stimuli.DIRECTED] = rows
+            coverage.rows_driven = len(rows)
         done = sum(len(block) for block in blocks.values())
         blocks["random"] = stimuli.random_bits(graph, max(n - done, 1), rng)
         kernel = compile_graph(graph)
@@ -142,6 +150,10 @@ def firmware(
             summary["outputs"][name] = wrong
         console.print(table)
         summary["crossings"] = {kind: len(block) for kind, block in blocks.items()}
+        for block in blocks.values():
+            search.watch(coverage, block)
+        summary["directed"] = coverage.to_dict()
+        console.print("\n".join(coverage.report()))
     if rtl:
         summary["rtl"] = _verilog(graph, console)
     if json_output is not None:
@@ -184,6 +196,7 @@ def _conifer(
     from emulator.atomic import write_text
     from firmware.bdt.flow import compare, write_projects
     from testbench.conifer import tree_inputs
+    from testbench.directed import directed
     from testbench.flow import Plan, sample_files
 
     with console.status("writing conifer projects"):
@@ -193,7 +206,9 @@ def _conifer(
     summary: dict[str, Any] = {"model": graph.name, "projects": {k: str(v) for k, v in written.items()}}
     if n:
         prepare = tree_inputs(graph)
-        kinds = Plan(n).stimuli(graph, events or sample_files(), seed)
+        with console.status("directed stimuli") as status:  # searched once, then from the cache
+            found = directed(graph, proofs=False, progress=status.update)
+        kinds = Plan(n).stimuli(graph, events or sample_files(), seed, found)
         with console.status("compiling conifer's C++ with g++ and comparing"):
             result = compare(graph, (prepare(block) for blocks in kinds.values() for block in blocks))
         summary["compared"] = result.to_dict()

@@ -99,11 +99,16 @@ def synth(
         if result.netlist is None:
             raise InputError("only Yosys netlists can be simulated", field="--netlist", value=netlist)
         from testbench.cosim import cosimulate
+        from testbench.directed import directed
         from testbench.flow import Plan, sample_files
 
         with console.status("simulating the netlist"):
-            kinds = Plan(netlist).stimuli(graph, sample_files(), 1)
-            report = cosimulate(yosys.netlist_project(project, folder), graph, kinds, label="netlist")
+            found = directed(graph, proofs=False)
+            kinds = Plan(netlist).stimuli(graph, sample_files(), 1, found)
+            netlist_project = yosys.netlist_project(project, folder)
+            report = cosimulate(netlist_project, graph, kinds, label="netlist", directed=found)
+        if report.directed is not None:
+            console.print("\n".join(report.directed.report()))
         console.print(f"netlist: [{'green' if report.passed else 'red'}]{report.verdict}[/]")
         if not report.passed:
             raise typer.Exit(1)

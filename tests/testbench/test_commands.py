@@ -29,6 +29,9 @@ def test_cosim_passes_and_leaves_its_report(graph_file: str, tmp_path: Path) -> 
     saved = json.loads(json_file.read_text())
     assert saved["passed"]
     assert saved["crossings"] == saved["checked"]["rtl"] == 2000
+    assert "table entries addressed: " in result.output
+    assert saved["directed"]["entries"]["fraction"] > 0.95
+    assert saved["directed"]["rows_driven"] == saved["directed"]["rows_found"] > 50
 
 
 def test_cosim_of_other_stages_leaves_the_usual_record_alone(graph_file: str) -> None:
@@ -77,6 +80,7 @@ def test_report_shows_the_verdict(graph_file: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(report, [graph_file, "-o", str(page)])
     assert result.exit_code == 0, result.output
     assert "0 mismatches in 1,000 crossings" in page.read_text()
+    assert "cuts pinned" in page.read_text()
     assert "of another graph" not in page.read_text()
     other = Graph.load(graph_file)
     other.meta["changed"] = True

@@ -9,6 +9,7 @@ from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Constant, Graph, Node
 from testbench import stimuli
+from testbench.directed import directed
 from testbench.flow import Plan, sample_files
 
 
@@ -56,6 +57,15 @@ def test_plan_makes_as_many_as_asked(design: Graph) -> None:
     kinds = Plan(1234).stimuli(design, [], 1)
     counts = {kind: sum(len(block) for block in blocks) for kind, blocks in kinds.items()}
     assert counts == {"real": 0, "corner": 123, "random": 1111}
+
+
+def test_directed_rows_take_half_of_the_random_share_at_most(design: Graph) -> None:
+    found = directed(design, proofs=False)
+    kinds = Plan(100).stimuli(design, [], 1, found)
+    counts = {kind: sum(len(block) for block in blocks) for kind, blocks in kinds.items()}
+    assert counts == {"directed": 45, "real": 0, "corner": 10, "random": 45}
+    many = Plan(10_000).stimuli(design, [], 1, found)
+    np.testing.assert_array_equal(np.concatenate(list(many["directed"])), found.rows)
 
 
 def test_real_events_need_sources(design: Graph) -> None:

@@ -58,9 +58,9 @@ class Generator:
         self.output_base: dict[int, int] = {}
         base = 0
         for value in program.outputs.values():
-            if value.number not in self.output_base:
+            if value.number not in self.output_base:  # two outputs may be one value: its rows are given once
                 self.output_base[value.number] = base
-            base += value.rows
+                base += value.rows
         self.storage: dict[int, tuple[int, bool]] = {}
         for value in program.values:
             low, high = (

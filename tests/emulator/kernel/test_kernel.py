@@ -14,7 +14,7 @@ import pytest
 from emulator.errors import InputError
 from emulator.events.objects import COLLECTIONS, Events
 from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph
+from emulator.graph import Constant, Graph, Node
 from emulator.kernel import compile_graph
 from emulator.kernel.native.machine import cache_directory
 from emulator.reference import evaluate
@@ -133,6 +133,18 @@ def with_weight(graph: Graph, name: str, data: np.ndarray) -> Graph:
     constants = {**node.constants, "weight": Constant(node.constants["weight"].type, data)}
     nodes = [replace(n, constants=constants) if n.name == name else n for n in graph.nodes]
     return Graph(graph.name, nodes, graph.outputs)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_outputs_that_are_one_value_do_not_move_the_next(graph, backend):
+    """A copy of a node is the node itself: its rows were counted twice, and what followed lay outside."""
+    first, last = graph.nodes[1], graph.nodes[-1]
+    copy = Node("copy", "reshape", (first.name,), first.shape, first.type)
+    both = Graph(graph.name, [*graph.nodes, copy], ["copy", first.name, last.name])
+    x = corner_inputs(graph, 1000)
+    expected, found = evaluate(both, x), compile_graph(both, backend=backend).run_rows(x)
+    for name in both.outputs:
+        np.testing.assert_array_equal(found[name], expected[name])
 
 
 @pytest.mark.parametrize("backend", ["vector", "portable", "interpreter"])
