@@ -100,7 +100,7 @@ def open_tree(path: str | Path) -> Iterator[Any]:
             tree = file[TREE]
             if not hasattr(tree, "arrays"):
                 raise InputError("is not a tree", file=path, field=TREE, value=type(tree).__name__)
-            tree.keys()  # read now, not later
+            tree.keys(), tree.num_entries  # read now, not later
         except InputError:
             raise
         except Exception as error:
@@ -174,6 +174,8 @@ def read_nanoaod(
                     f"damaged ROOT data: {type(error).__name__}", file=path, field=f"{TREE}[{start}]"
                 ) from error
             n = min(block, tree.num_entries - start)
+            if len(arrays) != n:
+                raise InputError("damaged ROOT data: number of events", file=path, field=TREE, value=n)
             jagged = {name: _flat(arrays[name], name, path) for name in arrays.fields}
             events = Events(_columns(jagged, n, wanted, source, bx, notes, path), n)
             check_ranges(events, path)
@@ -196,7 +198,10 @@ def _flat(jagged: Any, name: str, path: str | Path) -> Jagged:
         raise InputError("negative pT", file=path, field=name, value=float(values.min()))
     if not name.endswith(FLOATS) and np.any(values != np.rint(values)):
         raise InputError("whole numbers expected", file=path, field=name)
-    return values, np.concatenate([[0], np.cumsum(awkward.to_numpy(awkward.num(jagged)))])
+    counts = awkward.to_numpy(awkward.num(jagged))
+    if np.any(counts < 0) or counts.sum() != len(values):  # kernels follow these without looking
+        raise InputError("damaged ROOT data: lengths of lists", file=path, field=name)
+    return values, np.concatenate([[0], np.cumsum(counts)])
 
 
 def _columns(

@@ -20,6 +20,7 @@ from emulator.errors import InputError
 from emulator.events import compact, dense
 from emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
+from emulator.json_text import parse_json
 
 Array = NDArray[np.generic]
 Layout = Literal["compact", "dense"]
@@ -82,7 +83,9 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
     """The open file; InputError if it is not a whole parquet file."""
     try:
         file = pq.ParquetFile(path, memory_map=True)
-    except (OSError, pa.ArrowException) as error:
+    except MemoryError:  # also Arrow's own: says nothing about the file
+        raise
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(
             f"not a readable parquet file: {_first_line(error)}",
             file=path,
@@ -115,7 +118,7 @@ def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, 
     if raw is None:
         return {}
     try:
-        header: dict[str, Any] = json.loads(raw)
+        header: dict[str, Any] = parse_json(raw.decode())
     except ValueError as error:
         raise InputError("schema metadata l1forge is not JSON", file=path) from error
     if not isinstance(header, dict):
@@ -177,6 +180,8 @@ def read_events(
         for events in rechunk(_decoded(path, file, names, is_dense, block), block):
             check_ranges(events, path)
             yield events
+    except MemoryError:
+        raise
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"damaged parquet data: {_first_line(error)}", file=path, remedy="write the file again"

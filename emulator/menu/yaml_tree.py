@@ -11,6 +11,9 @@ import yaml
 
 from emulator.errors import InputError
 
+MOST_VALUES = 200_000
+"""Values of one document, an alias counted as all that it stands for (docs/menu.md)."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -54,6 +57,8 @@ class Item:
             return float(self.value)
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self.error("a number is expected here", value=self.plain())
+        if isinstance(self.value, int) and self.value.bit_length() > 1000:  # beyond the range of a float
+            raise self.error("a smaller number is expected here", value=self.value)
         return self.value
 
     def integer(self) -> int:
@@ -98,7 +103,7 @@ def read_yaml(path: str | Path) -> Item:
         node = loader.get_single_node()
         if node is None:
             raise InputError("the file is empty", file=path)
-        return _convert(node, loader, str(path), "")
+        return _Converter(loader, str(path)).item(node, "")
     except RecursionError as error:
         raise InputError("malformed YAML: nested too deeply", file=path) from error
     except yaml.MarkedYAMLError as error:
@@ -111,23 +116,41 @@ def read_yaml(path: str | Path) -> Item:
         loader.dispose()
 
 
-def _convert(node: Any, loader: Any, file: str, field: str) -> Item:
-    line, column = node.start_mark.line + 1, node.start_mark.column + 1
-    if isinstance(node, yaml.MappingNode):
+class _Converter:
+    """Nodes of a document to Items; an alias is converted wherever it stands, so that each is counted."""
+
+    def __init__(self, loader: Any, file: str) -> None:
+        self.loader, self.file, self.count = loader, file, 0
+
+    def item(self, node: Any, field: str) -> Item:
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        where = f"{self.file}:{line}:{column}"
+        self.count += 1
+        if self.count > MOST_VALUES:
+            remedy = f"at most {MOST_VALUES:,} values, each alias (*name) counted as all that it stands for"
+            raise InputError("too many values for this kind of file", file=self.file, remedy=remedy)
+        if isinstance(node, yaml.MappingNode):
+            return Item(self._mapping(node, field), self.file, line, column, field)
+        if isinstance(node, yaml.SequenceNode):
+            rows = [self.item(child, f"{field}[{i}]") for i, child in enumerate(node.value)]
+            return Item(rows, self.file, line, column, field)
+        quoted = node.style in ("'", '"')
+        return Item(self._scalar(node, where, field), self.file, line, column + quoted, field)
+
+    def _mapping(self, node: Any, field: str) -> dict[str, Item]:
         table: dict[str, Item] = {}
         for key_node, value_node in node.value:
-            key = str(loader.construct_object(key_node))
+            where = f"{self.file}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise InputError("a list or mapping cannot be a key", file=where, field=field or None)
+            key = str(self._scalar(key_node, where, field))
             if key in table:
-                where = f"{file}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
                 raise InputError("the key is there twice", file=where, field=key)
-            table[key] = _convert(value_node, loader, file, f"{field}.{key}".lstrip("."))
-        return Item(table, file, line, column, field)
-    if isinstance(node, yaml.SequenceNode):
-        rows = [_convert(child, loader, file, f"{field}[{i}]") for i, child in enumerate(node.value)]
-        return Item(rows, file, line, column, field)
-    quoted = node.style in ("'", '"')
-    try:
-        value = loader.construct_object(node)
-    except ValueError as error:  # 2026-99-99 is no date
-        raise InputError(f"malformed YAML: {error}", file=f"{file}:{line}:{column}", field=field) from error
-    return Item(value, file, line, column + quoted, field)
+            table[key] = self.item(value_node, f"{field}.{key}".lstrip("."))
+        return table
+
+    def _scalar(self, node: Any, where: str, field: str) -> Any:
+        try:
+            return self.loader.construct_object(node)
+        except ValueError as error:  # 2026-99-99 is no date, and Python converts at most 4 300 digits
+            raise InputError(f"malformed YAML: {error}", file=where, field=field or None) from error
