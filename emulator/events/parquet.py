@@ -86,6 +86,7 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
     except MemoryError:  # also Arrow's own: says nothing about the file
         raise
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        _refuse_blame(error)
         raise InputError(
             f"not a readable parquet file: {_first_line(error)}",
             file=path,
@@ -95,6 +96,13 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
     if twice:
         raise InputError("two columns of this name", file=path, field=twice[0], remedy="rename one")
     return file
+
+
+def _refuse_blame(error: Exception) -> None:
+    """A MemoryError where the system had no room for memory or a thread: the file is not at fault."""
+    for sign in ("worker thread", "Resource temporarily unavailable", "Cannot allocate memory"):
+        if sign in str(error):
+            raise MemoryError(_first_line(error)) from error
 
 
 def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
@@ -183,6 +191,7 @@ def read_events(
     except MemoryError:
         raise
     except (OSError, pa.ArrowException) as error:
+        _refuse_blame(error)
         raise InputError(
             f"damaged parquet data: {_first_line(error)}", file=path, remedy="write the file again"
         ) from error

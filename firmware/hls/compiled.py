@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.atomic import write_text
 from emulator.errors import InputError
+from emulator.trust import trusted_folder
 from firmware import children
 from firmware.hls.parse import read_source
 from firmware.hls.source import Source
@@ -33,6 +36,9 @@ def _run(command: list[str], folder: Path) -> None:
 
 def compile_project(folder: str | Path, optimisation: str = OPTIMISED) -> Path:
     """Compile the project's C++ with its own bridge; returns the shared library.
+
+    A library of an earlier call is used again if nobody else can write to its folder (``emulator.trust``)
+    and the digest beside it is that of this project and of the library's content.
 
     Raises
     ------
@@ -58,15 +64,23 @@ def compile_project(folder: str | Path, optimisation: str = OPTIMISED) -> Path:
     for path in sorted((folder / "firmware" / "weights").glob("*")):
         stamp.update(path.read_bytes())
     stamp.update(optimisation.encode())
-    library = folder / "firmware" / f"{source.name}-{stamp.hexdigest()[:16]}.so"
-    if not library.exists():
-        temporary = library.with_suffix(".partial")
+    place = trusted_folder(folder / "firmware", "copy the project to a folder of your own")
+    library = place / f"{source.name}-{stamp.hexdigest()[:16]}.so"
+    noted = library.with_suffix(".sha256")
+    if not library.exists() or not noted.exists() or noted.read_text() != _digest(library, stamp.digest()):
+        temporary = library.with_suffix(f".{os.getpid()}.partial")
         sources = [f"firmware/{source.name}.cpp", f"{source.name}_bridge.cpp"]
         if (folder / "firmware" / f"{source.name}_axi.cpp").exists():  # VivadoAccelerator
             sources.append(f"firmware/{source.name}_axi.cpp")
         _run(["g++", *flags, *sources, "-o", str(temporary)], folder)
+        digest = _digest(temporary, stamp.digest())
         temporary.replace(library)
+        write_text(noted, digest)
     return library
+
+
+def _digest(library: Path, key: bytes) -> str:
+    return hashlib.sha256(key + hashlib.sha256(library.read_bytes()).digest()).hexdigest()
 
 
 class CompiledProject:

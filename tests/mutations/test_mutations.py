@@ -1,4 +1,4 @@
-"""Seeded variations of each kind of file, 200 of the usual ones, end in a right answer or one line with exit code 2."""
+"""Seeded variations of each kind of file end in a right answer or one line with exit code 2."""
 
 from __future__ import annotations
 
