@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
+from l1forge.environment import epilog
 from l1forge.interrupt import ending_as_interrupts, keep_interrupts
 
 SUBCOMMANDS = {
@@ -75,7 +76,9 @@ class LazyGroup(TyperGroup):
         return name, command, args[1:]
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+app = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="rich", epilog=epilog()
+)
 
 
 def _version(wanted: bool) -> None:
