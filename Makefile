@@ -74,8 +74,13 @@ cosim-deep: $(READY) ## 50 M crossings of the VAE through the compiled Verilog
 
 .PHONY: fuzz
 N ?= 200
+SEED ?= 1
 fuzz: $(READY) ## N random networks against hls4ml's compiled C++ (N=2000 for the full run)
 	@$(L1) fuzz -n $(N) --json build/fuzz/summary.json
+
+.PHONY: mutations
+mutations: $(READY) ## N damaged variations of each kind of file (seed SEED), each refused in one line or read
+	@$(BIN)/python tests/mutations/campaign.py -n $(N) --seed $(SEED)
 
 .PHONY: synth
 synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)

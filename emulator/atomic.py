@@ -1,9 +1,14 @@
-"""Output that exists whole or not at all: files written under a temporary name, then renamed."""
+"""Output that exists whole or not at all: files written under a temporary name, then renamed.
+
+A process that is killed outright leaves its temporary file. Its name tells the process, so that the next
+output to the same folder can remove it: a day later, if no process of that number is alive.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -15,6 +20,42 @@ from emulator.errors import InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of writing that do not name the file."""
+
+OLD_S = 24 * 3600
+"""Age at which what a dead process left is removed."""
+_LEFT = re.compile(r"\..*\.l1forge-([0-9a-f]+)-[0-9a-z_]{6,}(?:\.\w+)?")
+
+
+def _unique() -> str:
+    """The part of a temporary name that tells whose it is."""
+    return f"l1forge-{os.getpid():x}"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files and folders of ours that dead processes left in ``folder`` over a day ago."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            match = _LEFT.fullmatch(entry.name)
+            if match is None or _alive(int(match[1], 16)):
+                continue
+            with suppress(OSError):
+                state = entry.stat(follow_symlinks=False)
+                if time.time() - state.st_mtime < OLD_S or state.st_uid != os.geteuid():
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.unlink(entry.path)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 @contextmanager
@@ -34,7 +75,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise InputError("is a folder", file=target, remedy="name a file to write")
     if target.exists() and not target.is_file():
         raise InputError("is a device or pipe", file=target, remedy="name a file to write")
-    unique = f"{os.getpid():x}-{time.monotonic_ns():x}"
+    remove_leftovers(target.parent)
+    unique = f"{_unique()}-{time.monotonic_ns():x}"
     temporary = target.with_name(f".{target.name}.{unique}{target.suffix}")
     try:  # from before the file is there: an interrupt may come at any time
         try:
@@ -101,9 +143,10 @@ def atomic_files(target: str | Path, *, replace_folders: bool = False) -> Iterat
     while not there.exists():
         there = there.parent
     temporary: Path | None = None
+    remove_leftovers(there)
     try:
         try:
-            temporary = Path(tempfile.mkdtemp(dir=there, prefix=f".{target.name}."))
+            temporary = Path(tempfile.mkdtemp(dir=there, prefix=f".{target.name}.{_unique()}-"))
         except OSError as error:
             raise InputError(
                 f"cannot write here: {error.strerror}", file=there, remedy="choose another --output folder"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 EXIT_BAD_INPUT = 2
-SHOWN = 200
-"""Characters of a bad value that are shown."""
+SHOWN, SAID = 200, 600
+"""Characters of a bad value and of each other part that are shown: the line stays one."""
 
 
 class InputError(ValueError):
@@ -28,11 +28,21 @@ class InputError(ValueError):
         self.problem, self.file, self.field, self.value, self.remedy = problem, file, field, value, remedy
         parts = [str(file)] if file is not None else []
         if field is not None:
-            parts.append(field)
-        text = ": ".join([*parts, problem])
+            parts.append(_shortened(field, SHOWN))
+        text = ": ".join([*parts, _shortened(problem, SAID)])
         if value is not None:
-            shown = repr(value)
-            text += f" (got {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'})"
+            text += f" (got {_shortened(_shown(value), SHOWN)})"
         if remedy:
-            text += f"; {remedy}"
+            text += f"; {_shortened(remedy, SAID)}"
         super().__init__(" ".join(text.splitlines()))
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no integer of more than 4 300 digits
+        return "a number of thousands of digits"
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + "…"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
+from emulator.json_text import parse_json
 
 ORBIT = 3564
 """Bunch crossings of one orbit."""
@@ -102,7 +103,7 @@ def load_scheme(path: str | Path) -> FillingScheme:
 
 def _from_json(path: Path, text: str) -> FillingScheme:
     try:
-        data: dict[str, Any] = json.loads(text)
+        data: dict[str, Any] = parse_json(text)
     except json.JSONDecodeError as error:
         raise InputError(f"not JSON: {error.msg}", file=path, field=f"line {error.lineno}") from error
     name = str(data.get("name", path.stem))

@@ -21,12 +21,15 @@ from numpy.typing import NDArray
 from emulator.atomic import write_text
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from emulator.json_text import parse_json
 from emulator.ops import OPERATIONS, check_node
 
 FORMAT = "l1forge-graph"
 VERSION = 1
 _NAME = re.compile(r"\w[-\w.]*", re.ASCII)
 """Names of graphs become names of folders and modules."""
+MOST_NODES, MOST_ELEMENTS, MOST_AXES = 50_000, 500_000, 16
+"""Of one graph: nodes, elements of all tensors together, axes of one tensor (docs/graph.md)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Node:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def accumulator(self) -> FixedType:
         """The accumulator's type (operations that sum)."""
@@ -94,6 +97,7 @@ class Graph:
 
     def check(self) -> None:
         """Verify that every node is a known operation with all it needs; see the class for errors."""
+        self._check_size()
         seen: dict[str, Node] = {}
         for node in self.nodes:
             if node.name in seen:
@@ -117,6 +121,28 @@ class Graph:
         twice = [name for name in self.outputs if self.outputs.count(name) > 1]
         if twice:
             raise InputError("output is listed twice", file=self.file, field="outputs", value=twice[0])
+
+    def _check_size(self) -> None:
+        """What is beyond every level-1 algorithm is refused before anything of that size is made."""
+        if len(self.nodes) > MOST_NODES:
+            raise InputError(
+                "too many nodes for a graph",
+                file=self.file,
+                field="nodes",
+                value=len(self.nodes),
+                remedy=f"at most {MOST_NODES:,}",
+            )
+        total = 0
+        for node in self.nodes:
+            total += node.size
+            if len(node.shape) > MOST_AXES or total > MOST_ELEMENTS:
+                raise InputError(
+                    "too large for a graph",
+                    file=self.file,
+                    field=f"node {node.name}: shape",
+                    value=list(node.shape),
+                    remedy=f"at most {MOST_AXES} axes, and {MOST_ELEMENTS:,} elements in all nodes together",
+                )
 
     def subgraph(self, outputs: Iterable[str]) -> Graph:
         """The part that the given outputs need (inputs keep their full shape)."""
@@ -175,15 +201,13 @@ class Graph:
     def from_json(text: str, file: str | None = None) -> Graph:
         """Parse the text form; ``file`` is used in error messages."""
         try:
-            document = json.loads(text)
+            document = parse_json(text)
         except json.JSONDecodeError as error:
             raise InputError(
                 f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}",
                 file=file,
                 remedy="export the model again",
             ) from error
-        except RecursionError as error:
-            raise InputError("is nested too deeply for a graph", file=file) from error
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError("is not a graph file", file=file, field="format", remedy=f'expected "{FORMAT}"')
         if document.get("version") != VERSION:

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 from numba import njit
 from numba.core import entrypoints
 
+from emulator.trust import distrusted, warn
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Our functions take NumPy arrays. Numba would import every installed package that extends it (vector, awkward
@@ -50,7 +52,13 @@ def inlined(function: Function) -> Function:
 def _compile(function: Function, **options: bool | str) -> Function:
     dispatcher = njit(cache=True, nogil=True, **options)(function)
     kept = dispatcher._cache
-    kept._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
+    source = Path(function.__code__.co_filename)
+    kept._cache_file._source_stamp = _stamp(source)
+    place = Path(kept.cache_path)
+    # beside the source the cache is as good as the source; elsewhere, nobody else may write there
+    if place.parent != source.parent and (reason := distrusted(place)):
+        warn(place.parent, reason, "set NUMBA_CACHE_DIR to a folder of your own")
+        return cast(Function, njit(nogil=True, **options)(function))
     save = kept.save_overload
 
     def save_if_possible(signature: Any, data: Any) -> None:

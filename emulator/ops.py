@@ -79,11 +79,14 @@ def _sum(node: Node, inputs: Sequence[Node]) -> str | None:
 
 def _concatenate(node: Node, inputs: Sequence[Node]) -> str | None:
     axis = node.attributes["axis"]
-    try:
-        shape = np.concatenate([np.empty(source.shape, np.int8) for source in inputs], axis=axis).shape
-    except ValueError:
+    shapes = [source.shape for source in inputs]
+    axes = len(shapes[0])
+    rest = {shape[:axis] + shape[axis:][1:] if -axes <= axis < axes else () for shape in shapes}
+    if not -axes <= axis < axes or len(rest) != 1 or any(len(shape) != axes for shape in shapes):
         return f"cannot be joined along axis {axis}"
-    return None if shape == node.shape else f"must have shape {list(shape)}"
+    expected = list(shapes[0])
+    expected[axis] = sum(shape[axis] for shape in shapes)
+    return None if tuple(expected) == node.shape else f"must have shape {expected}"
 
 
 def _size(node: Node, inputs: Sequence[Node]) -> str | None:
@@ -161,7 +164,7 @@ def check_node(node: Node, inputs: Sequence[Node], file: str | None) -> None:
     for name, value in node.attributes.items():
         if name not in allowed:
             raise InputError(f"{node.op} has no attribute {name!r}", file=file, field=where, value=value)
-        if not isinstance(value, allowed[name]):
+        if not isinstance(value, allowed[name]) or isinstance(value, bool):
             raise InputError(
                 f"{name!r} must be {allowed[name].__name__}", file=file, field=where, value=value
             )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.errors import InputError
+from emulator.trust import trusted_folder
 from firmware import children
 from firmware.folders import cache_folder
 
@@ -53,7 +54,8 @@ def find_ghdl(cache: Path | None = None) -> Ghdl:
     installed = shutil.which("ghdl")
     if installed is not None:
         return Ghdl(installed, dict(os.environ))
-    root = (cache or cache_folder()).resolve() / "ghdl"
+    remedy = "set L1FORGE_CACHE to a folder of your own"
+    root = trusted_folder((cache or cache_folder()).resolve(), remedy) / "ghdl"
     if not (root / "usr/bin/ghdl-mcode").exists():
         _unpack(root)
     library = os.pathsep.join(filter(None, [str(_libraries(root)), os.environ.get("LD_LIBRARY_PATH", "")]))

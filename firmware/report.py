@@ -124,7 +124,9 @@ def to_markdown(name: str, sections: list[Section]) -> str:
 def to_html(name: str, sections: list[Section]) -> str:
     """The report as one HTML page without scripts or external files."""
     parts = [
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(name)}</title>",
+        f"<!doctype html><html lang='en'><meta charset='utf-8'>"
+        f"<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{html.escape(name)}</title>",
         "<style>body{font:16px sans-serif;margin:2em}",
         "td{padding:.2em 1em;border-bottom:1px solid #ccc}</style>",
         f"<h1>{html.escape(name)}</h1>",

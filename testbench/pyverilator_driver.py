@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware.verilator_root import verilator_root
-from testbench.build import Simulation, link_library, locked
+from testbench.build import Simulation, is_linked, link_library, locked
 from testbench.harness import GAP_PROBABILITY, Stream, Toggles
 from testbench.packing import WORD, pack, unpack, words_of
 
@@ -37,7 +37,7 @@ def load(simulation: Simulation) -> Any:
     pyverilator = _import()
     library = simulation.folder / LIBRARY
     with locked(library):
-        if not library.exists():
+        if not is_linked(simulation, LIBRARY):
             _build(simulation)
     # the template counts evaluations as time, and Verilator makes no second model at a later time
     ctypes.c_double.in_dll(ctypes.CDLL(str(library)), "main_time").value = 0.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from testbench.build import Simulation, link_library, locked
+from testbench.build import Simulation, is_linked, link_library, locked
 from testbench.harness import Harness, Stream, Toggles
 from testbench.packing import pack, unpack, words_of
 
@@ -23,7 +23,7 @@ class SpacedHarness(Harness):
 
     def __init__(self, simulation: Simulation, interval: int, seed: int) -> None:
         with locked(simulation.folder):
-            if not (simulation.folder / LIBRARY).exists():
+            if not is_linked(simulation, LIBRARY):
                 link_library(simulation, SOURCE, LIBRARY, (f"-I{SOURCE.parent}",))
         self.interval = interval
         super().__init__(simulation, seed)

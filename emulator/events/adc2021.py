@@ -40,9 +40,14 @@ def open_dataset(path: str | Path) -> Iterator[h5py.Dataset]:
             "not a readable HDF5 file", file=path, value=str(error)[:80], remedy="it may be truncated"
         ) from error
     with file:
-        dataset = file.get(DATASET)
+        try:
+            dataset, names = file.get(DATASET), ", ".join(file)
+        except (RuntimeError, KeyError, OSError, ValueError) as error:  # of HDF5's own directory
+            raise InputError(
+                "damaged HDF5 data", file=path, value=str(error)[:80], remedy="copy the file again"
+            ) from error
         if not isinstance(dataset, h5py.Dataset):
-            raise InputError("no such dataset", file=path, field=DATASET, remedy=f"it has {', '.join(file)}")
+            raise InputError("no such dataset", file=path, field=DATASET, remedy=f"it has {names}")
         if dataset.ndim != 3 or dataset.shape[1:] != (PARTICLES, 4):
             raise InputError(
                 f"shape (N, {PARTICLES}, 4) expected",

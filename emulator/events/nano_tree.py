@@ -37,11 +37,17 @@ class NanoTree:
         wanted = {name: self.keys[name] for name in sorted(names)}
         try:
             arrays = self.tree.arrays(list(wanted.values()), entry_start=start, entry_stop=stop)
-            return {name: _member(arrays, key) for name, key in wanted.items()}
+            read = {name: _member(arrays, key) for name, key in wanted.items()}
         except Exception as error:
             raise InputError(
                 f"damaged ROOT data: {type(error).__name__}", file=self.path, field=f"{TREE}[{start}]"
             ) from error
+        for name, array in read.items():
+            if len(array) != stop - start:  # kernels follow lengths without looking
+                raise InputError(
+                    "damaged ROOT data: number of events", file=self.path, field=name, value=len(array)
+                )
+        return read
 
 
 def flat_name(key: str) -> str:
@@ -84,7 +90,8 @@ def open_tree(path: str | Path) -> Iterator[NanoTree]:
             tree = file[TREE]
             if not hasattr(tree, "arrays"):
                 raise InputError("is not a tree", file=path, field=TREE, value=type(tree).__name__)
-            keys = {flat_name(key): key for key in tree.keys()}  # read now, not later  # noqa: SIM118
+            keys = {flat_name(key): key for key in tree.keys()}  # noqa: SIM118
+            tree.num_entries  # noqa: B018  read now, not later
         except InputError:
             raise
         except Exception as error:

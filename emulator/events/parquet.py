@@ -20,6 +20,7 @@ from emulator.errors import InputError
 from emulator.events import compact, dense
 from emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
 from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
+from emulator.json_text import parse_json
 
 Array = NDArray[np.generic]
 Layout = Literal["compact", "dense"]
@@ -93,7 +94,10 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
     """The open file; InputError if it is not a whole parquet file."""
     try:
         file = pq.ParquetFile(path, memory_map=True)
-    except (OSError, pa.ArrowException) as error:
+    except MemoryError:  # also Arrow's own: says nothing about the file
+        raise
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        _refuse_blame(error)
         raise InputError(
             f"not a readable parquet file: {_first_line(error)}",
             file=path,
@@ -103,6 +107,13 @@ def open_parquet(path: str | Path) -> pq.ParquetFile:
     if twice:
         raise InputError("two columns of this name", file=path, field=twice[0], remedy="rename one")
     return file
+
+
+def _refuse_blame(error: Exception) -> None:
+    """A MemoryError where the system had no room for memory or a thread: the file is not at fault."""
+    for sign in ("worker thread", "Resource temporarily unavailable", "Cannot allocate memory"):
+        if sign in str(error):
+            raise MemoryError(_first_line(error)) from error
 
 
 def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
@@ -126,7 +137,7 @@ def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, 
     if raw is None:
         return {}
     try:
-        header: dict[str, Any] = json.loads(raw)
+        header: dict[str, Any] = parse_json(raw.decode())
     except ValueError as error:
         raise InputError("schema metadata l1forge is not JSON", file=path) from error
     if not isinstance(header, dict):
@@ -189,7 +200,10 @@ def read_events(
         for events in rechunk(_decoded(path, file, names, is_dense, block), block):
             check_ranges(events, path)
             yield events
+    except MemoryError:
+        raise
     except (OSError, pa.ArrowException) as error:
+        _refuse_blame(error)
         raise InputError(
             f"damaged parquet data: {_first_line(error)}", file=path, remedy="write the file again"
         ) from error

@@ -33,6 +33,7 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
     graph = needed(graph, outputs)
     program = Program()
     produced: dict[str, Value] = {}
+    by_name = {node.name: node for node in graph.nodes}
     for node in graph.nodes:
         sources = [produced[name] for name in node.inputs]
         if node.op == "input":
@@ -43,12 +44,12 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
             try:
                 if node.op not in LOWERINGS:
                     raise NotLowered(f"no kernel for {node.op}")
-                shapes = [graph[name].shape for name in node.inputs]
+                shapes = [by_name[name].shape for name in node.inputs]
                 value = LOWERINGS[node.op](Builder(program, node, shapes), node, sources)
             except NotLowered as reason:
                 del program.steps[mark[0] :], program.values[mark[1] :]
                 value = program.value(node.name, node.type.fraction, Interval.of_type(node.type, node.size))
-                origins = [graph[name] for name in node.inputs]
+                origins = [by_name[name] for name in node.inputs]
                 program.steps.append(Evaluated(value, node.name, node, sources, origins, str(reason)))
         produced[node.name] = value
     program.outputs = {name: produced[name] for name in graph.outputs}

@@ -78,6 +78,8 @@ def build_menu(source: MenuSource) -> CompiledMenu:
     for seed in source.seeds:
         if not 0 <= seed.index < ALGORITHMS:
             raise seed.place.error("no such algorithm bit", value=seed.index, remedy="use 0 .. 511")
+        if not seed.name:
+            raise seed.place.error("the seed has no name")
         if seed.index in taken:
             raise seed.place.error(f"algorithm bit {seed.index} is already used by {taken[seed.index]}")
         if seed.name in names:

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from emulator.atomic import write_text
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from emulator.json_text import parse_json
 from emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES, SIGNALS
 from emulator.menu.ranges import check_charge, check_limits, check_requirement, check_value
 
@@ -341,7 +342,7 @@ def load_compiled(path: str | Path) -> CompiledMenu:
         If the file is not a compiled menu of this version; names line and column, or the field.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = parse_json(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(
             f"malformed JSON: {error.msg}", file=f"{path}:{error.lineno}:{error.colno}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emulator.atomic import write_text
 from emulator.errors import InputError
+from emulator.trust import trusted_folder
 from firmware import children
 from firmware.hls.bridge import ap_types, bridge_text, own_bridge
 from firmware.hls.parse import read_source
@@ -48,6 +51,9 @@ def compile_project(
     defines
         Macros that the build sets.
 
+    A library of an earlier call is used again if nobody else can write to its folder (``emulator.trust``)
+    and the digest beside it is that of this project and of the library's content.
+
     Raises
     ------
     InputError
@@ -79,9 +85,11 @@ def compile_project(
     bridge = given.read_text(encoding="utf-8") if given is not None else bridge_text(source, sizes or {})
     stamp.update(bridge.encode())
     stamp.update(" ".join(flags).encode())
-    library = folder / "firmware" / f"{source.name}-{stamp.hexdigest()[:16]}.so"
-    if not library.exists():
-        temporary = library.with_suffix(".partial")
+    place = trusted_folder(folder / "firmware", "copy the project to a folder of your own")
+    library = place / f"{source.name}-{stamp.hexdigest()[:16]}.so"
+    noted = library.with_suffix(".sha256")
+    if not library.exists() or not noted.exists() or noted.read_text() != _digest(library, stamp.digest()):
+        temporary = library.with_suffix(f".{os.getpid()}.partial")
         with tempfile.TemporaryDirectory(prefix="l1forge_bridge_") as beside:
             written = Path(beside, f"{source.name}_bridge.cpp")
             written.write_text(bridge, encoding="utf-8")
@@ -89,8 +97,14 @@ def compile_project(
             if (folder / "firmware" / f"{source.name}_axi.cpp").exists():  # VivadoAccelerator
                 sources.append(f"firmware/{source.name}_axi.cpp")
             _run(["g++", *flags, *sources, "-o", str(temporary)], folder)
+        digest = _digest(temporary, stamp.digest())
         temporary.replace(library)
+        write_text(noted, digest)
     return library
+
+
+def _digest(library: Path, key: bytes) -> str:
+    return hashlib.sha256(key + hashlib.sha256(library.read_bytes()).digest()).hexdigest()
 
 
 class CompiledProject:

@@ -11,6 +11,7 @@ from typing import Any
 
 from emulator.errors import InputError
 from emulator.fixed import FixedType
+from emulator.json_text import parse_json
 from firmware.rtl.pipeline import MARGIN
 
 MANIFEST = "manifest.json"
@@ -119,7 +120,7 @@ class RtlProject:
         folder = Path(folder)
         file = folder / MANIFEST
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = parse_json(file.read_text(encoding="utf-8"))
         except (OSError, json.JSONDecodeError) as error:
             raise InputError(f"cannot read RTL manifest: {error}", file=file) from error
         if (document.pop("format", None), document.pop("version", None)) != (FORMAT, VERSION):

@@ -199,11 +199,12 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _read(path: Path | None) -> dict[str, dict[str, str]]:
     from emulator.errors import InputError
+    from emulator.json_text import parse_json
 
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"is not JSON: {error}", file=path) from error
     if not isinstance(found, dict) or not all(

@@ -32,8 +32,9 @@ def simulate(
 ) -> None:
     """Simulate bunch crossings: Pythia 8, pile-up, detector, trigger objects.
 
-    Collisions are generated once into pools and reused. Finished pieces are kept: after Ctrl-C the same
-    command goes on where it stopped.
+    Collisions are generated once into pools and reused; the first run makes them (about 10 minutes on one
+    core, a tenth of that with --pool-scale 0.1; --jobs shares them out). Finished pieces are kept: after
+    Ctrl-C the same command goes on where it stopped.
 
     \b
     Examples:

@@ -17,6 +17,7 @@ import numpy as np
 from emulator.atomic import write_text
 from emulator.errors import InputError
 from emulator.jit import compiled
+from emulator.json_text import parse_json
 from models.muon_pt.bins import CHARGE_LOGIT, N_BINS, PT_CODES
 
 LOGIT_LSB = 1 / 16
@@ -63,7 +64,7 @@ class Calibration:
             If the file is missing or does not hold 43 thresholds within 1 .. 2^20.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = parse_json(Path(path).read_text(encoding="utf-8"))
             calibration = Calibration(float(data["efficiency"]), np.array(data["threshold"], np.int64))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(

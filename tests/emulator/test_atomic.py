@@ -1,13 +1,16 @@
 """Files and folders of files that appear whole or not at all."""
 
 import errno
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from emulator.atomic import append_line, atomic_files, atomic_path
+from emulator import atomic
+from emulator.atomic import append_line, atomic_files, atomic_path, write_text
 from emulator.errors import InputError
 
 
@@ -127,3 +130,30 @@ def test_lines_are_added_and_a_folder_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "history.jsonl").read_text(encoding="utf-8") == "one\nτwo\n"
     with pytest.raises(InputError, match="cannot be written: Is a directory"):
         append_line(tmp_path, "three")
+
+
+@pytest.mark.parametrize(
+    ("process", "hours", "kept"), [(0x7FFFFFFF, 25, False), (0x7FFFFFFF, 23, True), (os.getpid(), 25, True)]
+)
+def test_leftovers_of_dead_processes_go_after_a_day(
+    process: int, hours: int, kept: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / f".out.parquet.l1forge-{process:x}-12ab34cd.parquet"
+    folder = tmp_path / f".project.l1forge-{process:x}-x_y1z2w3"
+    folder.mkdir()
+    (folder / "weights").write_text("1")
+    others = [
+        tmp_path / name for name in (".hidden", ".out.parquet.1-12ab34cd.parquet", "l1forge-1-12ab34cd")
+    ]
+    for path in (file, *others):
+        path.write_text("half")
+    for path in (file, folder, *others):
+        os.utime(path, (time.time() - 3600 * hours,) * 2)
+    write_text(tmp_path / "new", "whole")
+    assert [path.exists() for path in (file, folder)] == [kept, kept]
+    assert all(path.exists() for path in others)
+
+
+def test_the_names_of_temporary_files_are_leftovers_names(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "out.txt") as file, atomic_files(tmp_path / "new") as folder:
+        assert all(atomic._LEFT.fullmatch(path.name) for path in (file, folder))

@@ -112,7 +112,10 @@ BAD_GRAPHS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "too large": (weight(1 << 40), "node dense_1: weight: weight does not fit its type fixed<8,1>"),
     "other shape": (lambda g: find(g, "dense")["weight"].update(shape=[32, 57]), "has weight shape [32, 57]"),
     "negative shape": (node("dense", "shape", [-1]), "shape must be a list of sizes"),
-    "huge shape": (node("input", "shape", [1 << 40, 1 << 40]), "needs one entry per element"),
+    "huge shape": (
+        node("input", "shape", [1 << 40, 1 << 40]),
+        "at most 16 axes, and 500,000 elements in all",
+    ),
     "operation": (node("dense", "op", "convolve"), "unknown operation (got 'convolve')"),
     "attribute": (node("dense", "colour", "red"), "no attribute 'colour'"),
     "no accumulator": (lambda g: find(g, "dense").pop("accum"), "lacks attribute 'accum'"),

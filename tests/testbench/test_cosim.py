@@ -14,7 +14,7 @@ from emulator.fixed import FixedType
 from emulator.graph import Constant, Graph, Node
 from firmware.rtl import RtlProject, generate
 from testbench import stimuli
-from testbench.build import Simulation, verilate
+from testbench.build import Simulation, is_linked, verilate
 from testbench.cocotb_driver import CocotbDriver
 from testbench.cosim import cosimulate, emulator_of
 from testbench.pyverilator_driver import PyVerilatorDriver
@@ -38,6 +38,33 @@ def block(design: Graph) -> np.ndarray:
     return np.concatenate(
         [stimuli.corners(design, 2000, generator), stimuli.random_bits(design, 3000, generator)]
     )
+
+
+def test_a_changed_simulation_is_built_again(
+    project: RtlProject, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    monkeypatch.setattr("testbench.build._build", lambda project, target, waves: built.append(target))
+    assert verilate(project).folder == simulation.folder
+    assert not built
+    folder = simulation.folder.with_name("kept-aside")
+    shutil.copytree(simulation.folder, folder)
+    try:
+        with open(simulation.folder / "harness.so", "ab") as library:
+            library.write(b"another")
+        verilate(project)
+        assert built == [simulation.folder]
+    finally:
+        shutil.rmtree(simulation.folder)
+        folder.rename(simulation.folder)
+
+
+def test_a_library_of_another_simulation_is_linked_again(simulation: Simulation, tmp_path: Path) -> None:
+    assert is_linked(simulation, "harness.so")
+    other = Simulation(simulation.project, tmp_path / "other", False)
+    shutil.copytree(simulation.folder, other.folder)
+    assert not is_linked(other, "harness.so")
+    assert not is_linked(simulation, "missing.so")
 
 
 @pytest.mark.parametrize("driver", [None, CocotbDriver, PyVerilatorDriver])

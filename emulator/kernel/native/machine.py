@@ -1,7 +1,9 @@
 """IR to callable machine code: target choice, object files cached on disk, loading.
 
 An object file is a pure function of the IR text and of the CPU it is for; the cache key is the hash of both
-and of the LLVM version. The IR holds numbers only, never a name from a graph.
+and of the LLVM version. The IR holds numbers only, never a name from a graph. A stored object begins with the
+digest of its key and its body, so that another kernel's object under this kernel's name is not executed; and
+the folder must be one that only this user can write to (``emulator.trust``).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import llvmlite.binding as llvm
 from emulator.atomic import atomic_path
 from emulator.errors import InputError
 from emulator.kernel.native.vectors import Target
+from emulator.trust import trusted_folder
 
 NEEDED = ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
 
@@ -97,19 +100,24 @@ def load_or_compile(
     The loaded code, and whether it came from the cache.
     """
     digest = hashlib.sha256(key.encode()).hexdigest()
-    path = cache_directory() / f"{digest}.o"
+    path: Path | None = None
     try:
+        path = trusted_folder(cache_directory(), "set L1FORGE_CACHE to a folder of your own") / f"{digest}.o"
         image = path.read_bytes()
         checksum, body = image[:32], image[32:]
-        if hashlib.sha256(body).digest() == checksum:
+        if _checksum(key, body) == checksum:
             return Machine(body, functions), True
     except OSError:
         pass
     body = compile_object(source())
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            Path(temporary).write_bytes(hashlib.sha256(body).digest() + body)
+        if path is not None:
+            with atomic_path(path) as temporary:
+                Path(temporary).write_bytes(_checksum(key, body) + body)
     except (OSError, InputError):
         pass  # a read-only home costs a compilation per start, nothing else
     return Machine(body, functions), False
+
+
+def _checksum(key: str, body: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(key.encode()).digest() + body).digest()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import InputError
+from emulator.json_text import parse_json
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def read_json(path: Path) -> dict[str, Any]:
         If the file cannot be read or is not a JSON object.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read model: {error}", file=path) from error
     except json.JSONDecodeError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from emulator.errors import InputError
 from emulator.fixed import FixedType
 from emulator.graph import Graph
+from emulator.json_text import parse_json
 from emulator.kernel import compile_graph
 from emulator.reference import evaluate
 from firmware.hls.export import import_project
@@ -78,7 +78,7 @@ class Summary:
             If the file is no summary of a campaign of this seed.
         """
         try:
-            held = json.loads(path.read_text(encoding="utf-8"))
+            held = parse_json(path.read_text(encoding="utf-8"))
             failures = [Failure(f["number"], Network([], {}, [], label=f["label"]), f["problem"])
                         for f in held["failures"]]  # fmt: skip
             done, networks, values, varied = (

@@ -12,6 +12,7 @@ import numpy as np
 
 from emulator.atomic import write_text
 from emulator.errors import InputError
+from emulator.json_text import parse_json
 
 HEAD = ("label", "outputs", "strategy", "reuse", "io", "precision", "events")
 DISTRIBUTED = "distributed_arithmetic"
@@ -51,7 +52,7 @@ class Network:
             If the file is no such network.
         """
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            document = parse_json(Path(path).read_text(encoding="utf-8"))
             return Network(**document)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"is not a saved network: {error}", file=path) from error

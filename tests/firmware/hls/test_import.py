@@ -12,7 +12,7 @@ import pytest
 
 from emulator.errors import EXIT_BAD_INPUT, InputError
 from emulator.graph import Graph
-from firmware.hls.compiled import CompiledProject
+from firmware.hls.compiled import QUICK, CompiledProject, compile_project
 from firmware.hls.export import import_project
 from firmware.hls.expressions import evaluate
 from l1forge.cli import main
@@ -134,6 +134,18 @@ def test_sources_must_be_text(encoder: Encoder, tmp_path: Path, capsys: pytest.C
         main(["import-hls", *arguments])
     assert done.value.code == EXIT_BAD_INPUT
     assert "is not a text file" in capsys.readouterr().err
+
+
+def test_another_library_under_the_name_is_compiled_again(encoder: Encoder) -> None:
+    library = compile_project(encoder.folder, QUICK)
+    before = library.read_bytes()
+    written = library.stat().st_mtime_ns
+    assert compile_project(encoder.folder, QUICK) == library
+    assert library.stat().st_mtime_ns == written
+    other = library.with_suffix(".other")
+    other.write_bytes(before + b"another")
+    other.replace(library)
+    assert not compile_project(encoder.folder, QUICK).read_bytes().endswith(b"another")
 
 
 def test_compiler_errors_are_one_line(encoder: Encoder, tmp_path: Path) -> None:
