@@ -96,7 +96,7 @@ clean: ## remove what the tools wrote (not .venv)
 
 .PHONY: simulation-report
 simulation-report: $(READY) ## rates of the committed sample against published ones: table and plots
-	@$(BIN)/python -m simulation.report
+	@$(BIN)/python -m l1forge.simulation.rate_comparison
 
 .PHONY: bench
 bench: $(READY) ## speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
@@ -104,7 +104,7 @@ bench: $(READY) ## speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, 
 
 .PHONY: ghdl
 ghdl: $(READY) ## fetch GHDL into .cache where it is not installed (no root needed)
-	@$(BIN)/python -m firmware.ghdl
+	@$(BIN)/python -m l1forge.firmware.tools.ghdl
 
 .PHONY: muon-report
 muon-report: $(READY) ## muon pT: table, figures and JSON of docs/muon.md

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from numba import njit
 from numba.core import entrypoints
 
-from emulator.trust import distrusted, warn
+from l1forge.emulator.trust import distrusted, warn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -12,12 +12,12 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from firmware.rtl import RtlProject
-from firmware.rtl.generate import digest_of
-from firmware.rtl.project import MANIFEST
-from firmware.synth.result import Synthesis
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.rtl.generate import digest_of
+from l1forge.firmware.rtl.project import MANIFEST
+from l1forge.firmware.synth.result import Synthesis
 
 
 @dataclass(frozen=True)

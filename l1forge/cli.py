@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
-from l1forge.environment import epilog
-from l1forge.interrupt import ending_as_interrupts, keep_interrupts
+from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
+from l1forge.screen.environment import epilog
+from l1forge.screen.interrupt import ending_as_interrupts, keep_interrupts
 
 SUBCOMMANDS = {
     "demo": "The whole path in one go: events, rates, firmware, proof.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from emulator.errors import InputError
+from l1forge.emulator.errors import InputError
 
 FOLDER = Path(__file__).parent
 GRAPH = "graph.json"

@@ -9,45 +9,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from emulator.trained_inputs import TrainedInputs, record_beside
-from models import FOLDER, GRAPH
+from l1forge.emulator.scoring.trained_inputs import TrainedInputs, record_beside
+from l1forge.models import FOLDER, GRAPH
 
 MUONS = 250_000
 """Simulated for the record: a tenth of the training sample, from its first random stream."""
 
 
 def _vae() -> TrainedInputs:
-    from models.vae.train import load, trained_inputs, training_part
-    from simulation.sample import FOLDER as SAMPLE
+    from l1forge.models.vae.train import load, trained_inputs, training_part
+    from l1forge.simulation.sample import FOLDER as SAMPLE
 
     return trained_inputs(training_part(load(SAMPLE / "zerobias.parquet")))
 
 
 def _tau_id() -> TrainedInputs:
-    from models import candidates
-    from models.tau_id.features import NAMES, features
-    from models.tau_id.train import DATA
+    from l1forge.models.tau_id.features import NAMES, features
+    from l1forge.models.tau_id.train import DATA
+    from l1forge.models.trees import samples as candidates
 
     return candidates.trained_inputs("tau_id", NAMES, candidates.load(DATA, features))
 
 
 def _eg_iso() -> TrainedInputs:
-    from models import candidates
-    from models.eg_iso.features import NAMES, features
-    from models.eg_iso.train import DATA
+    from l1forge.models.eg_iso.features import NAMES, features
+    from l1forge.models.eg_iso.train import DATA
+    from l1forge.models.trees import samples as candidates
 
     return candidates.trained_inputs("eg_iso", NAMES, candidates.load(DATA, features))
 
 
 def _event_bdt() -> TrainedInputs:
-    from models.event_bdt.train import SIGNAL, load, trained_inputs, training_part
-    from simulation.sample import FOLDER as SAMPLE
+    from l1forge.models.event_bdt.train import SIGNAL, load, trained_inputs, training_part
+    from l1forge.simulation.sample import FOLDER as SAMPLE
 
     return trained_inputs(training_part(load(SIGNAL), SAMPLE / "zerobias.parquet"))
 
 
 def _muons(model: str) -> TrainedInputs:
-    from models.muon_pt.train import SEED, trained_inputs, training_set
+    from l1forge.models.muon_pt.train import SEED, trained_inputs, training_set
 
     return trained_inputs(model, training_set(MUONS, SEED, 1.0).features.numpy())
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation import crossing
-from simulation.egamma import cluster as eg_cluster
-from simulation.egamma import find_egamma
-from simulation.generator import ELECTRON, TAU_HADRONIC
-from simulation.geometry import PAD, empty_grid
-from simulation.mixing import Library, mix, work_space
-from simulation.pool import Pool
-from simulation.taus import cluster as tau_cluster
-from simulation.taus import find_taus
-from simulation.towers import ESTIMATOR_RINGS, active_towers, digitise, window_sum
+from l1forge.emulator.jit import compiled
+from l1forge.simulation import crossing
+from l1forge.simulation.egamma import cluster as eg_cluster
+from l1forge.simulation.egamma import find_egamma
+from l1forge.simulation.generator import ELECTRON, TAU_HADRONIC
+from l1forge.simulation.geometry import PAD, empty_grid
+from l1forge.simulation.mixing import Library, mix, work_space
+from l1forge.simulation.pool import Pool
+from l1forge.simulation.taus import cluster as tau_cluster
+from l1forge.simulation.taus import find_taus
+from l1forge.simulation.towers import ESTIMATOR_RINGS, active_towers, digitise, window_sum
 
 HALF_ETA, HALF_PHI = 2, 4
 WINDOW = (2 * HALF_ETA + 1, 2 * HALF_PHI + 1)

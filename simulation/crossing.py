@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.events.objects import COLLECTIONS, COLUMNS, Events
-from emulator.jit import compiled
-from simulation import egamma, jets, muon_trigger, sums, taus
-from simulation.egamma import find_egamma
-from simulation.geometry import ETA_EDGES, empty_grid
-from simulation.jets import find_jets
-from simulation.mixing import Library, mix, work_space
-from simulation.muon_trigger import find_muons
-from simulation.sums import find_sums
-from simulation.taus import find_taus
-from simulation.towers import ESTIMATOR_RINGS, active_towers, digitise
+from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, Events
+from l1forge.emulator.jit import compiled
+from l1forge.simulation import egamma, jets, muon_trigger, sums, taus
+from l1forge.simulation.egamma import find_egamma
+from l1forge.simulation.geometry import ETA_EDGES, empty_grid
+from l1forge.simulation.jets import find_jets
+from l1forge.simulation.mixing import Library, mix, work_space
+from l1forge.simulation.muon_trigger import find_muons
+from l1forge.simulation.sums import find_sums
+from l1forge.simulation.taus import find_taus
+from l1forge.simulation.towers import ESTIMATOR_RINGS, active_towers, digitise
 
 CALO_FIELDS = ("et", "eta", "phi", "iso")
 SLOTS = {name: COLLECTIONS[name].slots for name in ("mu", "eg", "tau", "jet")}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.geometry import tower_index
+from l1forge.simulation.geometry import tower_index
 
 FIELD = 3.8  # T
 CALO_RADIUS, CALO_Z, FORWARD_Z = 1.29, 3.17, 6.0  # m; beyond z = 6 m there is no field

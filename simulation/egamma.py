@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.geometry import HARDWARE_ETA, N_HALF, N_HBHE, N_PHI, PAD
-from simulation.towers import fine_position, is_maximum, window_sum
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.geometry import HARDWARE_ETA, N_HALF, N_HBHE, N_PHI, PAD
+from l1forge.simulation.towers import fine_position, is_maximum, window_sum
 
 SEED = 4  # 2 GeV
 NEIGHBOUR = 2  # 1 GeV

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from simulation.detector import INVISIBLE, charge, deposits, muon_candidates, to_calorimeter
-from simulation.geometry import N_TOWERS
-from simulation.processes import BEAM, Process
+from l1forge.simulation.detector import INVISIBLE, charge, deposits, muon_candidates, to_calorimeter
+from l1forge.simulation.geometry import N_TOWERS
+from l1forge.simulation.processes import BEAM, Process
 
 GEN_JET_PT = 12.0
 MIN_DEPOSIT = 0.03  # GeV, per collision and tower

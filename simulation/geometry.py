@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import CALO_ETA_LSB
+from l1forge.emulator.events.objects import CALO_ETA_LSB
 
 ETA_EDGES = np.array(
     [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.geometry import HARDWARE_ETA, N_ETA, N_HALF, N_PHI, PAD
-from simulation.towers import interpolated, is_maximum, window_sum
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.geometry import HARDWARE_ETA, N_ETA, N_HALF, N_PHI, PAD
+from l1forge.simulation.towers import interpolated, is_maximum, window_sum
 
 SEED = 8  # 4 GeV
 MINIMUM = 30  # 15 GeV calibrated: softer jets are not sent

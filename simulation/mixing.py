@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.detector import DECAY_X_MIN, MUON_PT
-from simulation.geometry import N_ETA, N_PHI, N_TOWERS
-from simulation.pool import Pool
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.detector import DECAY_X_MIN, MUON_PT
+from l1forge.simulation.geometry import N_ETA, N_PHI, N_TOWERS
+from l1forge.simulation.pool import Pool
 
 PHI_STEP = 2 * np.pi / N_PHI
 MAX_MUONS = 64

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.detector import FIELD
-from simulation.geometry import N_HALF, N_PHI, PAD
-from simulation.towers import window_sum
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.detector import FIELD
+from l1forge.simulation.geometry import N_HALF, N_PHI, PAD
+from l1forge.simulation.towers import window_sum
 
 ETA_MAX = 2.4
 BARREL, OVERLAP = 0.83, 1.24  # |eta| edges of the three track finders

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.atomic import atomic_path
-from emulator.errors import InputError
-from simulation.generator import generate
-from simulation.processes import process
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.errors import InputError
+from l1forge.simulation.generator import generate
+from l1forge.simulation.processes import process
 
 CHUNK = 1000
 VERSION = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from emulator.errors import InputError
+from l1forge.emulator.errors import InputError
 
 BEAM = ("Beams:eCM=13600.",)
 SOFT_VETO = 15.0  # GeV: the soft pool stops where the first HardQCD slice begins

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.atomic import atomic_path
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.parquet import write_events
-from simulation.pool import Pool, PoolPart, load, parts
-from simulation.processes import SIGNALS, ZERO_BIAS
-from simulation.sources import STAMP
-from simulation.workers import parallel
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.objects import Events
+from l1forge.simulation.pool import Pool, PoolPart, load, parts
+from l1forge.simulation.processes import SIGNALS, ZERO_BIAS
+from l1forge.simulation.sources import STAMP
+from l1forge.simulation.workers import parallel
 
 CHUNK = 5000
 POOL_EVENTS = {
@@ -166,8 +166,8 @@ def _pools(run: Run) -> tuple[list[Pool], Pool | None]:
 
 def make_chunk(run: Run, index: int, size: int, target: Path) -> int:
     """Simulate chunk ``index`` of the run and keep it as ``target``."""
-    from simulation.crossing import crossings
-    from simulation.mixing import library
+    from l1forge.simulation.crossing import crossings
+    from l1forge.simulation.mixing import library
 
     strata, sample = _pools(run)
     seed = np.random.SeedSequence([run.seed, zlib.crc32(run.process.encode()), index])

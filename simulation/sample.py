@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulation.production import Run
+from l1forge.simulation.production import Run
 
 FOLDER = Path(__file__).parent / "sample"
 SEED = 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.geometry import N_ETA, N_HALF, N_HBHE, N_PHI, PAD, TOWER_PHI
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.geometry import N_ETA, N_HALF, N_HBHE, N_PHI, PAD, TOWER_PHI
 
 THRESHOLDS = (6, 10, 20, 24)
 """Smallest tower et (codes of 0.5 GeV) that counts in ETT and ETM: barrel, inner and outer end cap, forward.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.geometry import N_ETA, N_HALF, N_HBHE, N_PHI, PAD
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.geometry import N_ETA, N_HALF, N_HBHE, N_PHI, PAD
 
 NOISE_EM, NOISE_HAD = 0.12, 0.25  # GeV, on towers above QUIET
 QUIET = 0.2

@@ -1,4 +1,4 @@
-"""`python -m simulation.training_data`: candidate samples for the tau and e/gamma classifiers.
+"""`python -m l1forge.simulation.training_data`: candidate samples for the tau and e/gamma classifiers.
 
 Signal: matched candidates of H(125)→ττ (with DY→ττ) and of W→eν, γ*/Z→ee. Background: zero bias.
 """
@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emulator.atomic import atomic_path
-from simulation.candidates import find
-from simulation.mixing import library
-from simulation.pool import load, parts
-from simulation.production import POOL_EVENTS
-from simulation.sample import PILEUP, SEED
+from l1forge.emulator.atomic import atomic_path
+from l1forge.simulation.candidates import find
+from l1forge.simulation.mixing import library
+from l1forge.simulation.pool import load, parts
+from l1forge.simulation.production import POOL_EVENTS
+from l1forge.simulation.sample import PILEUP, SEED
 
 ROOT = Path(__file__).parent.parent
 Columns = dict[str, np.ndarray]

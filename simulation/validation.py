@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import CALO_ETA_LSB, MUON_ETA_LSB, Events
+from l1forge.emulator.events.objects import CALO_ETA_LSB, MUON_ETA_LSB, Events
 
 ORBIT_HZ = 11245.5
 BUNCHES = 2748

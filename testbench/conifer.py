@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from firmware.bdt.conifer_model import trees_of
-from firmware.bdt.conifer_project import CompiledConifer
-from firmware.bdt.conifer_rtl import generate_conifer_rtl
-from firmware.rtl import RtlProject
-from testbench.build import verilate
-from testbench.cosim import Implementation
-from testbench.harness import Harness, opened
-from testbench.stimuli import Block, as_inputs
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.bdt.conifer.model import trees_of
+from l1forge.firmware.bdt.conifer.project import CompiledConifer
+from l1forge.firmware.bdt.conifer.rtl import generate_conifer_rtl
+from l1forge.firmware.rtl import RtlProject
+from l1forge.testbench.cosim import Implementation
+from l1forge.testbench.drivers.build import verilate
+from l1forge.testbench.drivers.harness import Harness, opened
+from l1forge.testbench.stimuli import Block, as_inputs
 
 
 def has_trees(graph: Graph) -> bool:

@@ -18,14 +18,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from firmware.rtl import RtlProject
-from testbench.build import verilate
-from testbench.directed import Directed
-from testbench.harness import Stream, Toggles, opened
-from testbench.report import SHOWN, Mismatch, Report
-from testbench.stimuli import DIRECTED, Block, as_inputs
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.rtl import RtlProject
+from l1forge.testbench.directed import Directed
+from l1forge.testbench.drivers.build import verilate
+from l1forge.testbench.drivers.harness import Stream, Toggles, opened
+from l1forge.testbench.outcome import SHOWN, Mismatch, Report
+from l1forge.testbench.stimuli import DIRECTED, Block, as_inputs
 
 Implementation = Callable[[Block], NDArray[np.int64]]
 Progress = Callable[[int], None]

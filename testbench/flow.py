@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from firmware.folders import build_folder
-from firmware.rtl import RtlProject, generate
-from testbench import stimuli
-from testbench.build import DONE, locked, verilate
-from testbench.cocotb_driver import CocotbDriver
-from testbench.cosim import Driver, Implementation, Progress, cosimulate
-from testbench.directed import Directed, directed
-from testbench.pyverilator_driver import PyVerilatorDriver
-from testbench.report import Report
-from testbench.stimuli import Block
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.rtl import RtlProject, generate
+from l1forge.firmware.tools.folders import build_folder
+from l1forge.testbench import stimuli
+from l1forge.testbench.cosim import Driver, Implementation, Progress, cosimulate
+from l1forge.testbench.directed import Directed, directed
+from l1forge.testbench.drivers.build import DONE, locked, verilate
+from l1forge.testbench.drivers.cocotb_driver import CocotbDriver
+from l1forge.testbench.drivers.pyverilator_driver import PyVerilatorDriver
+from l1forge.testbench.outcome import Report
+from l1forge.testbench.stimuli import Block
 
 SAMPLE = Path(__file__).resolve().parents[1] / "simulation" / "sample"
 BLOCK = 50_000
@@ -115,7 +115,7 @@ def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
     """
     if not has_hls(model):
         return None
-    from firmware.hls.export import write_project
+    from l1forge.firmware.hls.translate.graph import write_project
 
     folder = parent / f"{model}-{hashlib.sha256(graph.to_json().encode()).hexdigest()[:12]}"
     with locked(folder):
@@ -130,7 +130,7 @@ def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
 
 def hls_implementation(folder: Path, graph: Graph) -> Implementation:
     """The compiled C++ of an hls4ml project whose inputs and outputs are the graph's, in order."""
-    from firmware.hls.compiled import CompiledProject
+    from l1forge.firmware.hls.project.compiled import CompiledProject
 
     compiled = CompiledProject(folder)
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import Graph
-from firmware.muon.folded import Folded, generate_folded
-from firmware.muon.patterns import PatternTables, generate_patterns
-from firmware.rtl import RtlProject
-from testbench.build import verilate
-from testbench.cosim import Implementation, cosimulate
-from testbench.harness import opened
-from testbench.report import Report
-from testbench.spaced import opened_spaced
-from testbench.stimuli import Block, corners, random_bits
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.muon.folded import Folded, generate_folded
+from l1forge.firmware.muon.patterns import PatternTables, generate_patterns
+from l1forge.firmware.rtl import RtlProject
+from l1forge.testbench.cosim import Implementation, cosimulate
+from l1forge.testbench.drivers.build import verilate
+from l1forge.testbench.drivers.harness import opened
+from l1forge.testbench.drivers.interval_driver import opened_spaced
+from l1forge.testbench.outcome import Report
+from l1forge.testbench.stimuli import Block, corners, random_bits
 
 Rows = NDArray[np.int64]
 PatternEmulator = Callable[[Rows], Rows]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emulator.atomic import append_line
-from testbench.report import Report
+from l1forge.emulator.atomic import append_line
+from l1forge.testbench.outcome import Report
 
 RECORD, HISTORY = "cosim.json", "history.jsonl"
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.events.source import open_events
-from emulator.graph import Graph, Node
-from emulator.reference import evaluate
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.graph.reference import evaluate
 
 Block = NDArray[np.int64]
 DIRECTED = "directed"  # the kind of rows that testbench.directed found

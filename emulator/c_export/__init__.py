@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from emulator.c_export.export import export_c
+from l1forge.emulator.c_export.export import export_c
 
 __all__ = ["export_c"]

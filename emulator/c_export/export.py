@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from emulator.atomic import atomic_files, write_text
-from emulator.c_export.steps import StepWriter, storage
-from emulator.errors import InputError
-from emulator.graph import Graph
-from emulator.kernel.builder import LIMIT
-from emulator.kernel.intervals import magnitude
-from emulator.kernel.lowering import lower
-from emulator.kernel.program import Program
+from l1forge.emulator.atomic import atomic_files, write_text
+from l1forge.emulator.c_export.steps import StepWriter, storage
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel.builder import LIMIT
+from l1forge.emulator.kernel.intervals import magnitude
+from l1forge.emulator.kernel.lowering import lower
+from l1forge.emulator.kernel.program import Program
 
 HEADER = """\
 // {title}: fixed-point model as integer C++17, written by l1forge. Depends on nothing.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from emulator.errors import InputError
-from emulator.fixed import Overflow, Rounding
-from emulator.kernel.intervals import Cast, magnitude
-from emulator.kernel.program import (
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import Overflow, Rounding
+from l1forge.emulator.kernel.intervals import Cast, magnitude
+from l1forge.emulator.kernel.program import (
     AnyStep,
     ArgMax,
     Binary,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from emulator.errors import InputError
-from emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.objects import COLUMNS, Events
 
 BLOCK_SIZE = 65536
 """Default number of crossings in a block and in a parquet row group."""

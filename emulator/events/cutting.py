@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from emulator.errors import InputError
-from emulator.events.blocks import first_crossings
-from emulator.events.objects import Events
-from emulator.events.source import EventSource
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.blocks import first_crossings
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.source import EventSource
 
 
 def columns_of(source: EventSource, select: str | None) -> tuple[str, ...]:

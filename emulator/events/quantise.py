@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import CALO_PHI_BINS, COLUMNS, MUON_PHI_BINS
+from l1forge.emulator.events.objects import CALO_PHI_BINS, COLUMNS, MUON_PHI_BINS
 
 Codes = NDArray[np.int16]
 Values = NDArray[np.floating]

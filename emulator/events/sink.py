@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.parquet import Layout, write_events
-from emulator.events.pattern_events import write_pattern
-from emulator.events.patterns import FORMATS as PATTERNS
-from emulator.events.test_vectors import EARLY, FULL, write_test_vectors
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import Layout, write_events
+from l1forge.emulator.events.formats.pattern_events import write_pattern
+from l1forge.emulator.events.formats.patterns import FORMATS as PATTERNS
+from l1forge.emulator.events.formats.ugt_vectors import EARLY, FULL, write_test_vectors
+from l1forge.emulator.events.objects import Events
 
 FORMATS = {
     ".parquet": "parquet",

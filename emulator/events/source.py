@@ -10,14 +10,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from emulator.errors import InputError
-from emulator.events import adc2021, dense, nanoaod, parquet, test_vectors
-from emulator.events.blocks import BLOCK_SIZE, rechunk, skip_crossings
-from emulator.events.foreign import refuse_foreign
-from emulator.events.links import COLUMN_NAMES as LINK_COLUMNS
-from emulator.events.objects import SPARE, Events
-from emulator.events.pattern_events import read_pattern
-from emulator.events.patterns import sniff_pattern
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.blocks import BLOCK_SIZE, rechunk, skip_crossings
+from l1forge.emulator.events.formats import adc2021, dense, nanoaod, parquet
+from l1forge.emulator.events.formats import ugt_vectors as test_vectors
+from l1forge.emulator.events.formats.foreign import refuse_foreign
+from l1forge.emulator.events.formats.link_map import COLUMN_NAMES as LINK_COLUMNS
+from l1forge.emulator.events.formats.pattern_events import read_pattern
+from l1forge.emulator.events.formats.patterns import sniff_pattern
+from l1forge.emulator.events.objects import SPARE, Events
 
 Reader = Callable[[Iterable[str] | None, int], Iterator[Events]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from emulator.graph import Graph
-from emulator.kernel.kernel import Backend, Kernel
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel.kernel import Backend, Kernel
 
 __all__ = ["Kernel", "compile_graph"]
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import Graph
-from emulator.kernel.encoding import Encoded
-from emulator.kernel.inputs import Rows, check_row
-from emulator.kernel.interpreter import run_block
-from emulator.kernel.program import AnyStep, Evaluated, Program
-from emulator.reference import EVALUATORS, Tensor, evaluate
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import EVALUATORS, Tensor, evaluate
+from l1forge.emulator.kernel.encoding import Encoded
+from l1forge.emulator.kernel.inputs import Rows, check_row
+from l1forge.emulator.kernel.interpreter import run_block
+from l1forge.emulator.kernel.program import AnyStep, Evaluated, Program
 
 Array = NDArray[Any]
 Held = dict[int, Array]

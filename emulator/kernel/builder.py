@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from emulator.fixed import FixedType, Overflow
-from emulator.graph import Node
-from emulator.kernel.intervals import Cast, Exact, Interval, accumulate, exact, magnitude, plan_cast
-from emulator.kernel.program import Dot, Index, Map, OrderedDot, Program, Value
+from l1forge.emulator.graph.fixed import FixedType, Overflow
+from l1forge.emulator.graph.graph import Node
+from l1forge.emulator.kernel.intervals import Cast, Exact, Interval, accumulate, exact, magnitude, plan_cast
+from l1forge.emulator.kernel.program import Dot, Index, Map, OrderedDot, Program, Value
 
 LIMIT = 62
 """Bits that an int64 kernel may use; wider intermediate results are left to the reference."""

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import Overflow, Rounding
-from emulator.kernel.intervals import Cast
-from emulator.kernel.plan import carrier
-from emulator.kernel.program import (
+from l1forge.emulator.graph.fixed import Overflow, Rounding
+from l1forge.emulator.kernel.intervals import Cast
+from l1forge.emulator.kernel.plan import carrier
+from l1forge.emulator.kernel.program import (
     AnyStep,
     ArgMax,
     Binary,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.fixed import FixedType, Overflow, cast
-from emulator.graph import Node
-from emulator.kernel.builder import LIMIT, Builder, NotLowered, lowers
-from emulator.kernel.intervals import Exact, Interval, exact, magnitude
-from emulator.kernel.program import Tree, Trees, Value
-from emulator.tree_ensemble import LEAF
+from l1forge.emulator.graph.fixed import FixedType, Overflow, cast
+from l1forge.emulator.graph.graph import Node
+from l1forge.emulator.graph.trees import LEAF
+from l1forge.emulator.kernel.builder import LIMIT, Builder, NotLowered, lowers
+from l1forge.emulator.kernel.intervals import Exact, Interval, exact, magnitude
+from l1forge.emulator.kernel.program import Tree, Trees, Value
 
 
 def _below(node: Node, source: Value) -> Exact:

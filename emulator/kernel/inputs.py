@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.kernel.program import Source
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.kernel.program import Source
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.jit import compiled
+from l1forge.emulator.jit import compiled
 
 Array = NDArray[Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import FixedType, Overflow, Rounding, round_shift
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, round_shift
 
 Exact = NDArray[Any]  # object dtype: Python integers
 

@@ -9,18 +9,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from emulator.kernel.builder import LIMIT
-from emulator.kernel.inputs import Rows, check_row, prepared
-from emulator.kernel.intervals import magnitude
-from emulator.kernel.lowering import lower, needed
-from emulator.kernel.native.codegen import NotVectorised
-from emulator.kernel.native.machine import host_target
-from emulator.kernel.native.runner import Runner
-from emulator.kernel.native.vectors import Target
-from emulator.kernel.plan import Plan, describe
-from emulator.kernel.program import Program, Value
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel.builder import LIMIT
+from l1forge.emulator.kernel.inputs import Rows, check_row, prepared
+from l1forge.emulator.kernel.intervals import magnitude
+from l1forge.emulator.kernel.lowering import lower, needed
+from l1forge.emulator.kernel.native.codegen import NotVectorised
+from l1forge.emulator.kernel.native.machine import host_target
+from l1forge.emulator.kernel.native.runner import Runner
+from l1forge.emulator.kernel.native.vectors import Target
+from l1forge.emulator.kernel.plan import Plan, describe
+from l1forge.emulator.kernel.program import Program, Value
 
 Array = NDArray[Any]
 Backend = Literal["vector", "portable", "interpreter", "reference"]
@@ -63,7 +63,7 @@ class Kernel:
                 self.backend, self.note = "interpreter", str(reason)
         self._blocks: Callable[[list[Rows], int, Held, int], None] | None = None
         if self._runner is None:
-            from emulator.kernel.blocks import Blocks  # Numba: imported only when it is needed
+            from l1forge.emulator.kernel.blocks import Blocks  # Numba: imported only when it is needed
 
             self._blocks = Blocks(self.program, self.graph if self.backend == "reference" else None)
         self.plan: Plan = describe(self.program, self.backend, self._runner.target if self._runner else None)
@@ -145,7 +145,7 @@ class Kernel:
         return self._run(rows, max(count, 0), threads)
 
     def run_rows(self, x: Array | Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
-        """Evaluate on integers of shape (n, *shape); equals ``emulator.reference.evaluate`` bit for bit."""
+        """Evaluate on integers of shape (n, *shape); equals ``l1forge.emulator.graph.reference.evaluate`` bit for bit."""
         arrays = x if isinstance(x, Mapping) else {self.program.sources[0].node.name: x}
         columns = {}
         for source in self.program.sources:

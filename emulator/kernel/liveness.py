@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.kernel.intervals import Interval
-from emulator.kernel.program import AnyStep, Binary, Dot, Index, Map, Program, Value
+from l1forge.emulator.kernel.intervals import Interval
+from l1forge.emulator.kernel.program import AnyStep, Binary, Dot, Index, Map, Program, Value
 
 Mask = NDArray[np.bool_]
 

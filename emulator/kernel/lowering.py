@@ -10,13 +10,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from emulator.errors import InputError
-from emulator.graph import Graph, Node
-from emulator.kernel import ensembles, operations
-from emulator.kernel.builder import LOWERINGS, Builder, NotLowered
-from emulator.kernel.intervals import Interval
-from emulator.kernel.program import Binary, Dot, Evaluated, Map, Program, Source, Trees, Value
-from emulator.kernel.simplify import simplify
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.kernel import ensembles, operations
+from l1forge.emulator.kernel.builder import LOWERINGS, Builder, NotLowered
+from l1forge.emulator.kernel.intervals import Interval
+from l1forge.emulator.kernel.program import Binary, Dot, Evaluated, Map, Program, Source, Trees, Value
+from l1forge.emulator.kernel.simplify import simplify
 
 REGISTERED = (operations, ensembles)  # imported for the lowerings they register
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.fixed import FixedType, Rounding, cast, round_shift
-from emulator.graph import Node
-from emulator.kernel.builder import LIMIT, Builder, NotLowered, lowers
-from emulator.kernel.intervals import Interval, exact, magnitude
-from emulator.kernel.program import ArgMax, Binary, Dot, Index, Lookup, Value
+from l1forge.emulator.graph.fixed import FixedType, Rounding, cast, round_shift
+from l1forge.emulator.graph.graph import Node
+from l1forge.emulator.kernel.builder import LIMIT, Builder, NotLowered, lowers
+from l1forge.emulator.kernel.intervals import Interval, exact, magnitude
+from l1forge.emulator.kernel.program import ArgMax, Binary, Dot, Index, Lookup, Value
 
 
 @lowers("constant")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from emulator.kernel.intervals import magnitude
-from emulator.kernel.native.dots import choose
-from emulator.kernel.native.vectors import Target
-from emulator.kernel.program import Binary, Dot, Evaluated, Lookup, Map, OrderedDot, Program
+from l1forge.emulator.kernel.intervals import magnitude
+from l1forge.emulator.kernel.native.dots import choose
+from l1forge.emulator.kernel.native.vectors import Target
+from l1forge.emulator.kernel.program import Binary, Dot, Evaluated, Lookup, Map, OrderedDot, Program
 
 
 def carrier(step: Dot) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import Rounding
-from emulator.graph import Node
-from emulator.kernel.intervals import Cast, Exact, Interval
+from l1forge.emulator.graph.fixed import Rounding
+from l1forge.emulator.graph.graph import Node
+from l1forge.emulator.kernel.intervals import Cast, Exact, Interval
 
 Index = NDArray[np.int64]
 
@@ -167,7 +167,7 @@ class Trees(Step):
 
 @dataclass(eq=False)
 class Evaluated(Step):
-    """A node that the kernels do not have: evaluated by ``emulator.reference``, exact and slow."""
+    """A node that the kernels do not have: evaluated by ``l1forge.emulator.graph.reference``, exact and slow."""
 
     graph_node: Node
     sources: list[Value]

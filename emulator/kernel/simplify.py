@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from emulator.fixed import Rounding
-from emulator.kernel.intervals import Cast, exact
-from emulator.kernel.liveness import drop_unread_rows
-from emulator.kernel.program import AnyStep, Binary, Dot, Index, Map, Program, Value
+from l1forge.emulator.graph.fixed import Rounding
+from l1forge.emulator.kernel.intervals import Cast, exact
+from l1forge.emulator.kernel.liveness import drop_unread_rows
+from l1forge.emulator.kernel.program import AnyStep, Binary, Dot, Index, Map, Program, Value
 
 Origin = tuple[Map, int]
 """The Map and its row that made a row of a value."""

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from emulator.atomic import write_text
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.json_text import parse_json
-from emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES, SIGNALS
-from emulator.menu.ranges import check_charge, check_limits, check_requirement, check_value
+from l1forge.emulator.atomic import write_text
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.json_text import parse_json
+from l1forge.emulator.menu.quantities import BX_RANGE, OBJECTS, QUANTITIES, SIGNALS
+from l1forge.emulator.menu.ranges import check_charge, check_limits, check_requirement, check_value
 
 FORMAT, VERSION = "l1forge-menu", 1
 ALGORITHMS = 512

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from emulator.errors import InputError
-from emulator.menu.compiled import (
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.menu.compiled import (
     Algorithm,
     CompiledMenu,
     Condition,
@@ -15,7 +15,7 @@ from emulator.menu.compiled import (
     Value,
     condition_names,
 )
-from emulator.menu.quantities import QUANTITIES
+from l1forge.emulator.menu.quantities import QUANTITIES
 
 INPUTS = {"ext": "external signals", "link": "link words"}
 """Columns that are no objects, in words."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from emulator.events.objects import COLLECTIONS, Field
+from l1forge.emulator.events.objects import COLLECTIONS, Field
 
 BX_RANGE = range(-2, 3)
 """Crossings, relative to the current one, that the global trigger can look at."""

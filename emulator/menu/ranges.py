@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from emulator.events.objects import COLLECTIONS, Field
-from emulator.menu.quantities import OBJECTS, QUANTITIES
+from l1forge.emulator.events.objects import COLLECTIONS, Field
+from l1forge.emulator.menu.quantities import OBJECTS, QUANTITIES
 
 if TYPE_CHECKING:
-    from emulator.menu.compiled import Limit, Requirement, Value, Window
+    from l1forge.emulator.menu.compiled import Limit, Requirement, Value, Window
 
 WITHOUT_ETA = ("dphi", "mass_transverse", "pt2")
 """Measures that energy sums have, too."""

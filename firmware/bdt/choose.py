@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding
-from firmware.bdt.ensemble import LEAF, Ensemble
-from firmware.bdt.fold import grid_threshold
-from firmware.bdt.to_graph import Precision, rounded
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.firmware.bdt.ensemble import LEAF, Ensemble
+from l1forge.firmware.bdt.fold import grid_threshold
+from l1forge.firmware.bdt.to_graph import Precision, rounded
 
 FINEST = 24  # fractional bits beyond which a grid of float32 features is not refined
 

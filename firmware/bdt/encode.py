@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
 
 
 def encode(graph: Graph, x: ArrayLike, *, saturate: bool = False) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emulator.errors import InputError
+from l1forge.emulator.errors import InputError
 
 LEAF = -1
 

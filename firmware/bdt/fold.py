@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from firmware.bdt.ensemble import LEAF, Ensemble, Split, Tree
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.firmware.bdt.ensemble import LEAF, Ensemble, Split, Tree
 
 
 @dataclass(frozen=True)

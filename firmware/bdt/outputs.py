@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from firmware.bdt.links import LINKS, apply_link
-from firmware.bdt.to_graph import rounded
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.firmware.bdt.link_functions import LINKS, apply_link
+from l1forge.firmware.bdt.to_graph import rounded
 
 REACH = 8.0
 """The table covers raw scores of -8 .. 8: beyond, an output of up to 11 bits does not change."""

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emulator.atomic import write_text
-from emulator.errors import InputError
-from firmware.bdt.converters.document import entry, read_json
-from firmware.bdt.ensemble import Ensemble, Tree
+from l1forge.emulator.atomic import write_text
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.converters.document import entry, read_json
+from l1forge.firmware.bdt.ensemble import Ensemble, Tree
 
 FORMAT = "l1forge-ensemble"
 VERSION = 1

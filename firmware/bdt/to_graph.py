@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding
-from emulator.graph import Constant, Graph, Node
-from emulator.tree_ensemble import NODE_CONSTANTS
-from firmware.bdt.ensemble import LEAF, Ensemble
-from firmware.bdt.fold import IntegerNode, integer_tree
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.trees import NODE_CONSTANTS
+from l1forge.firmware.bdt.ensemble import LEAF, Ensemble
+from l1forge.firmware.bdt.fold import IntegerNode, integer_tree
 
 
 @dataclass(frozen=True)

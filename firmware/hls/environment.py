@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator.errors import InputError
+from l1forge.emulator.errors import InputError
 
 TENSORFLOW_SETTINGS = {
     "TF_USE_LEGACY_KERAS": "1",

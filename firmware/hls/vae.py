@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from firmware.hls.convert import convert_keras
-from firmware.hls.score import ACCUMULATOR, attach_scores
+from l1forge.firmware.hls.converters.keras import convert_keras
+from l1forge.firmware.hls.converters.score import ACCUMULATOR, attach_scores
 
 
 def build(

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding
-from emulator.graph import Graph, Node
-from firmware.rtl.ports import input_ports, output_ports
-from firmware.rtl.project import Port, RtlProject
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.firmware.rtl.ports import input_ports, output_ports
+from l1forge.firmware.rtl.project import Port, RtlProject
 
 SOURCE = Path(__file__).with_name("folded.v")
 CLOCK_PERIOD_NS = 1000 / 240.47

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from firmware.rtl.project import Port, RtlProject
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.rtl.project import Port, RtlProject
 
 REFERENCE = Path(__file__).with_name("pattern_reference.sv")
 LAYER = Path(__file__).with_name("pattern_layer.sv.in")

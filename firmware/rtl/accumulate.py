@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import FixedType, Overflow
-from emulator.graph import Node
-from firmware.rtl.casts import cast
-from firmware.rtl.constants import WEIGHT_BITS, Variable
-from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
+from l1forge.emulator.graph.fixed import FixedType, Overflow
+from l1forge.emulator.graph.graph import Node
+from l1forge.firmware.rtl.casts import cast
+from l1forge.firmware.rtl.constants import WEIGHT_BITS, Variable
+from l1forge.firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
 
 EXTRA_DEPTH = 0
 """Adders in a row that sharing may add to the least possible: sharing saves LUTs, depth costs latency."""

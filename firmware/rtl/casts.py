@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding, round_shift
-from emulator.fixed import cast as cast_integers
-from firmware.rtl.constants import VALUE_BITS, WEIGHT_BITS, Variable, exact
-from firmware.rtl.wrapping import select, wrap_keeping
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, round_shift
+from l1forge.emulator.graph.fixed import cast as cast_integers
+from l1forge.firmware.rtl.constants import VALUE_BITS, WEIGHT_BITS, Variable, exact
+from l1forge.firmware.rtl.wrapping import select, wrap_keeping
 
 
 def fraction_bits(x: Variable) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.errors import InputError
+from l1forge.emulator.errors import InputError
 
 Variable = Any  # alkaid.trace.FVariable
 

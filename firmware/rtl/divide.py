@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware.rtl.delay import (
+from l1forge.firmware.rtl.delay import (
     LAUNCH_NS,
     LUT_INPUTS,
     MULTIPLY,
@@ -24,8 +24,8 @@ from firmware.rtl.delay import (
     multiplier_ns,
     table_ns,
 )
-from firmware.rtl.lowering import HARDWARE
-from firmware.rtl.wrapping import select
+from l1forge.firmware.rtl.lowering import HARDWARE
+from l1forge.firmware.rtl.wrapping import select
 
 LEAST_FACTOR_BITS = 2  # one row of adders; a factor of one bit is no faster
 

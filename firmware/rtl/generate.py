@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from firmware.rtl import accumulate, tables, trees
-from firmware.rtl.divide import divided
-from firmware.rtl.early import constants_first
-from firmware.rtl.lowering import inputs_of, lower
-from firmware.rtl.pipeline import MARGIN, Schedule, schedule, with_stages
-from firmware.rtl.ports import Precision, identifier, input_ports, output_ports, top_module
-from firmware.rtl.project import MANIFEST, RtlProject
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.rtl import accumulate, trees
+from l1forge.firmware.rtl import lookup as tables
+from l1forge.firmware.rtl.divide import divided
+from l1forge.firmware.rtl.early_constants import constants_first
+from l1forge.firmware.rtl.lowering import inputs_of, lower
+from l1forge.firmware.rtl.pipeline import MARGIN, Schedule, schedule, with_stages
+from l1forge.firmware.rtl.ports import Precision, identifier, input_ports, output_ports, top_module
+from l1forge.firmware.rtl.project import MANIFEST, RtlProject
 
 CLOCK_PERIOD_NS = 1000 / 240.47  # six clocks per bunch crossing at the LHC's 40.079 MHz
 TIMESCALE = "`timescale 1 ns / 1 ps"
@@ -180,6 +181,6 @@ def _renamed(text: str, name: str) -> str:
 
 
 def _registers(machine: Any) -> list[Any]:
-    from firmware.rtl.project import Register
+    from l1forge.firmware.rtl.project import Register
 
     return [Register(s.name, int(s.width)) for s in machine.signals.values() if s.reg and s.width]

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow
-from emulator.graph import Constant, Graph, Node
-from firmware.rtl.casts import cast, invert
-from firmware.rtl.constants import CONSTANT_BITS, VALUE_BITS, WEIGHT_BITS, Variable, exact
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Overflow
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.firmware.rtl.casts import cast, invert
+from l1forge.firmware.rtl.constants import CONSTANT_BITS, VALUE_BITS, WEIGHT_BITS, Variable, exact
 
 Variables = NDArray[Any]  # object array of alkaid.trace.FVariable, of the node's shape
 

@@ -11,7 +11,7 @@ import heapq
 from dataclasses import dataclass
 from typing import Any
 
-from firmware.rtl.delay import CONSTANT, LAUNCH_NS, READ, Arrival, arrival, launched
+from l1forge.firmware.rtl.delay import CONSTANT, LAUNCH_NS, READ, Arrival, arrival, launched
 
 RESOLUTION_NS = 0.01
 MARGIN = 0.05

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from emulator.graph import Graph, Node
-from firmware.rtl.project import Port
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.firmware.rtl.project import Port
 
 CONTROL = ("clk", "rst", "in_valid", "out_valid")
 ZERO = "0"

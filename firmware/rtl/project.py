@@ -9,10 +9,10 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.json_text import parse_json
-from firmware.rtl.pipeline import MARGIN
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.json_text import parse_json
+from l1forge.firmware.rtl.pipeline import MARGIN
 
 MANIFEST = "manifest.json"
 FORMAT = "l1forge-rtl"

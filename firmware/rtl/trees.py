@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from emulator.graph import Node
-from emulator.tree_ensemble import LEAF
-from firmware.rtl.accumulate import total_of
-from firmware.rtl.casts import cast, invert
-from firmware.rtl.constants import Variable
-from firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
+from l1forge.emulator.graph.graph import Node
+from l1forge.emulator.graph.trees import LEAF
+from l1forge.firmware.rtl.accumulate import total_of
+from l1forge.firmware.rtl.casts import cast, invert
+from l1forge.firmware.rtl.constants import Variable
+from l1forge.firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
 
 
 class _Trees:

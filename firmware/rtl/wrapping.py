@@ -6,8 +6,8 @@ lost bit, the bits below it become its opposite, and the rest wraps, reflected w
 
 from __future__ import annotations
 
-from emulator.fixed import FixedType, Overflow
-from firmware.rtl.constants import Variable, exact
+from l1forge.emulator.graph.fixed import FixedType, Overflow
+from l1forge.firmware.rtl.constants import Variable, exact
 
 
 def wrap_keeping(x: Variable, truncated: Variable, target: FixedType) -> Variable:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emulator.atomic import write_text
-from emulator.errors import InputError
+from l1forge.emulator.atomic import write_text
+from l1forge.emulator.errors import InputError
 
 RESULT = "synthesis.json"
 

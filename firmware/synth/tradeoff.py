@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.atomic import write_text
-from emulator.errors import InputError
-from firmware.rtl import RtlProject
-from firmware.synth.result import Synthesis
+from l1forge.emulator.atomic import write_text
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.synth.result import Synthesis
 
 HEADINGS = ("stages", "latency", "estimate [ns]", "longest path [ns]", "meets the clock", "LUT", "FF")
 MOST_STAGES = 64

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from emulator.atomic import atomic_files
-from emulator.errors import InputError
-from firmware.children import Child
-from firmware.rtl import RtlProject
-from firmware.synth import pins
-from firmware.synth.result import RESULT, Synthesis
+from l1forge.emulator.atomic import atomic_files
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.synth import lut_pins as pins
+from l1forge.firmware.synth.result import RESULT, Synthesis
+from l1forge.firmware.tools.children import Child
 
 FAMILY = "xcup"  # UltraScale+
 NETLIST, FUNCTIONAL, PINS = "netlist.v", "functional.v", "netlist.json"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -33,10 +33,11 @@ def bench(
     import math
     import warnings
 
-    from emulator.errors import InputError
-    from l1forge.outputs import check_folders
-    from l1forge.quiet import import_tensorflow
-    from testbench.bench import report, suite
+    from l1forge.benchmarks import pages as report
+    from l1forge.benchmarks import suite
+    from l1forge.emulator.errors import InputError
+    from l1forge.screen.outputs import check_folders
+    from l1forge.screen.quiet import import_tensorflow
 
     console = Console()
     check_folders(output)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 if TYPE_CHECKING:
-    from emulator.events.objects import Events
-    from emulator.events.source import EventSource
+    from l1forge.emulator.events.objects import Events
+    from l1forge.emulator.events.source import EventSource
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -71,14 +71,14 @@ def convert(
 
     `l1forge convert TestVector_ttbar.txt -o pattern.empv2 --to empv2`
     """
-    from emulator.errors import InputError
-    from emulator.events.cutting import columns_of, crossings, pieces
-    from emulator.events.sink import format_of, write_any
-    from emulator.events.source import open_events
-    from emulator.events.test_vectors import FULL
-    from emulator.events.words import absent_words
-    from l1forge.outputs import check_outputs
-    from l1forge.progress import tracked
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.events.cutting import columns_of, crossings, pieces
+    from l1forge.emulator.events.formats.object_words import absent_words
+    from l1forge.emulator.events.formats.ugt_vectors import FULL
+    from l1forge.emulator.events.sink import format_of, write_any
+    from l1forge.emulator.events.source import open_events
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.screen.progress import tracked
 
     if layout not in ("compact", "dense"):
         raise InputError("compact or dense", field="--layout", value=layout)
@@ -166,7 +166,7 @@ def check_same(first: EventSource, other: EventSource, wanted: tuple[str, ...], 
     InputError
         If it lacks one of the columns, or has others that were not left out on purpose.
     """
-    from emulator.errors import InputError
+    from l1forge.emulator.errors import InputError
 
     lacking = [name for name in wanted if name not in (*other.columns, *other.optional)]
     beyond = [] if select else [name for name in other.columns if name not in wanted]
@@ -178,7 +178,7 @@ def check_same(first: EventSource, other: EventSource, wanted: tuple[str, ...], 
 
 
 def _joined(files: list[EventSource], wanted: tuple[str, ...]) -> Iterator[Events]:
-    from emulator.events.objects import Events
+    from l1forge.emulator.events.objects import Events
 
     for file in files:
         for block in file.blocks(wanted):

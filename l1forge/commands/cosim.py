@@ -12,10 +12,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 if TYPE_CHECKING:
-    from emulator.graph import Graph
+    from l1forge.emulator.graph.graph import Graph
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -70,18 +70,18 @@ def cosim(
     """
     import math
 
-    from emulator.errors import InputError
-    from emulator.graph import Graph
-    from firmware.folders import build_folder, variant
-    from firmware.rtl import CLOCK_PERIOD_NS, generate
-    from l1forge.limits import check_pipelined
-    from l1forge.outputs import check_event_files, check_folders, check_outputs
-    from l1forge.quiet import quiet_stderr
-    from models import graph_path
-    from testbench.conifer import conifer_implementations, has_trees
-    from testbench.directed import directed
-    from testbench.flow import hls_implementation, hls_project, verify, waveform
-    from testbench.records import keep
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
+    from l1forge.firmware.tools.folders import build_folder, variant
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
+    from l1forge.screen.quiet import quiet_stderr
+    from l1forge.studies.limits import check_pipelined
+    from l1forge.testbench.conifer import conifer_implementations, has_trees
+    from l1forge.testbench.directed import directed
+    from l1forge.testbench.flow import hls_implementation, hls_project, verify, waveform
+    from l1forge.testbench.records import keep
 
     if period is not None and not math.isfinite(period):
         raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
@@ -170,8 +170,8 @@ def cosim(
 
 def _check_project(project: Path, graph: Graph) -> None:
     """Demand that an hls4ml project has the inputs and outputs of ``graph``."""
-    from emulator.errors import InputError
-    from firmware.hls.export import import_project
+    from l1forge.emulator.errors import InputError
+    from l1forge.firmware.hls.translate.graph import import_project
 
     def sizes(found: Graph) -> str:
         ends = [node.size for node in found.inputs], [found[name].size for name in found.outputs]

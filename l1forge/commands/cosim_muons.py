@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -42,18 +42,18 @@ def cosim_muons(
 
     import numpy as np
 
-    from emulator.atomic import write_text
-    from emulator.graph import Graph
-    from firmware.folders import build_folder
-    from l1forge.outputs import check_outputs
-    from l1forge.quiet import quiet_stderr
-    from models import graph_path
-    from models.muon_patterns import find_patterns, load_patterns
-    from models.muon_pt.features import muon_features
-    from simulation.muons import REFERENCE_LAYERS, MuonSettings, generate
-    from simulation.muons.layers import BENDING, N_LAYERS, SLOTS
-    from testbench.flow import hls_implementation, hls_project
-    from testbench.muon import PatternTables, verify_folded, verify_patterns
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.models import graph_path
+    from l1forge.models.muon_patterns import find_patterns, load_patterns
+    from l1forge.models.muon_pt.features import muon_features
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.screen.quiet import quiet_stderr
+    from l1forge.simulation.muons import REFERENCE_LAYERS, MuonSettings, generate
+    from l1forge.simulation.muons.layers import BENDING, N_LAYERS, SLOTS
+    from l1forge.testbench.flow import hls_implementation, hls_project
+    from l1forge.testbench.muon import PatternTables, verify_folded, verify_patterns
 
     console = Console()
     check_outputs(json_output)

@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -33,12 +33,12 @@ def demo(
 
     Example: `l1forge demo -n 20000`
     """
-    from emulator.atomic import write_text
-    from emulator.graph import Graph
     from l1forge.commands.firmware import firmware
     from l1forge.commands.rates import rates_table
-    from l1forge.outputs import check_folders
-    from models import graph_path
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_folders
 
     console = Console()
     check_folders(output)
@@ -69,12 +69,12 @@ def demo(
 
 def _scores(console: Console, graph: Any) -> tuple[float, dict[str, Any]]:
     """Events per second with the sample in memory, and the rate study of the score."""
-    from emulator.events.objects import Events
-    from emulator.events.parquet import read_events
-    from emulator.kernel import compile_graph
-    from emulator.rate_report import study
-    from simulation import SAMPLE
-    from simulation.sample import N_TRAIN
+    from l1forge.emulator.events.formats.parquet import read_events
+    from l1forge.emulator.events.objects import Events
+    from l1forge.emulator.kernel import compile_graph
+    from l1forge.emulator.rates.study import study
+    from l1forge.simulation import SAMPLE
+    from l1forge.simulation.sample import N_TRAIN
 
     kernel = compile_graph(graph, [SCORE])
     scores: dict[str, Any] = {}
@@ -95,7 +95,7 @@ def _scores(console: Console, graph: Any) -> tuple[float, dict[str, Any]]:
 
 
 def _cosim(console: Console, graph: Any, n: int, seed: int) -> tuple[Any, Any]:
-    from testbench.flow import hls_implementation, verify
+    from l1forge.testbench.flow import hls_implementation, verify
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as bar:

@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -73,16 +73,16 @@ def emulate(
 
     `l1forge emulate model.json training_sample.parquet --record-inputs`
     """
-    from emulator.atomic import write_text
-    from emulator.graph import Graph
-    from emulator.kernel import compile_graph
-    from emulator.scores import Distribution, check_format, open_writer
-    from emulator.trained_inputs import Recorder, record_beside
-    from l1forge.feeds import open_feed
-    from l1forge.outputs import check_outputs
-    from l1forge.progress import bar
-    from l1forge.trained import comparison, report
-    from models import graph_path
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.emulator.kernel import compile_graph
+    from l1forge.emulator.scoring.feeds import open_feed
+    from l1forge.emulator.scoring.files import Distribution, check_format, open_writer
+    from l1forge.emulator.scoring.trained_inputs import Recorder, record_beside
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.screen.progress import bar
+    from l1forge.screen.trained import comparison, report
 
     console = Console()
     check_outputs(output, json_output, inputs=[source])

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def muon_pt(
 
     `l1forge evaluate muon_pt --stubs full_simulation.parquet -o build/muons`
     """
-    from l1forge.outputs import check_folders, check_outputs
+    from l1forge.screen.outputs import check_folders, check_outputs
 
     console = Console()
     check_folders(output)
@@ -66,13 +66,14 @@ def muon_pt(
         return
     for option, given in (("--patterns-only", patterns_only), ("--strict", strict)):
         if given:
-            from emulator.errors import InputError
+            from l1forge.emulator.errors import InputError
 
             raise InputError("needs --stubs", field=option)
-    from emulator.atomic import atomic_files, write_text
-    from models.muon_pt import plots, report
-    from models.muon_pt.evaluation import evaluate as compare
-    from simulation.muons.bending import draw_bending
+    from l1forge.emulator.atomic import atomic_files, write_text
+    from l1forge.models.muon_pt import plots
+    from l1forge.models.muon_pt import result_table as report
+    from l1forge.models.muon_pt.evaluation import evaluate as compare
+    from l1forge.simulation.muons.bending import draw_bending
 
     with console.status(f"{muons} muons through all algorithms (about a minute per million)"):
         if docs is not None:
@@ -93,10 +94,10 @@ def muon_pt(
 def _stubs(
     path: Path, output: Path, json_output: Path | None, console: Console, networks: bool, strict: bool
 ) -> None:
-    from emulator.atomic import write_text
-    from l1forge.trained import report as report_inputs
-    from models.muon_pt import foreign
-    from models.muon_pt.stub_tables import remarks, tables
+    from l1forge.emulator.atomic import write_text
+    from l1forge.models.muon_pt import foreign
+    from l1forge.models.muon_pt.stub_tables import remarks, tables
+    from l1forge.screen.trained import report as report_inputs
 
     sample, counts = foreign.read(path, networks)
     made = foreign.compare(sample) if networks else None
@@ -131,9 +132,9 @@ JsonOutput = Annotated[Path | None, typer.Option("--json", help="The report as J
 def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
     import importlib
 
-    from emulator.atomic import atomic_files, write_text
-    from firmware.folders import build_folder
-    from l1forge.outputs import check_folders, check_outputs
+    from l1forge.emulator.atomic import atomic_files, write_text
+    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.screen.outputs import check_folders, check_outputs
 
     check_folders(output)
     check_outputs(json_output)

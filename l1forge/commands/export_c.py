@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -30,10 +30,10 @@ def export_c(
 
     `l1forge export-c model.json -o build/model_c --score mu2_score`
     """
-    from emulator import c_export
-    from emulator.graph import Graph
-    from l1forge.outputs import check_folders
-    from models import graph_path
+    from l1forge.emulator import c_export
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_folders
 
     check_folders(output)
     header = c_export.export_c(Graph.load(graph_path(model)), output, outputs or None)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -22,8 +22,8 @@ REFERENCE = 1_000
 
 def _require_hls(model: str) -> None:
     """Raise InputError for a graph that no training code is known for, and for a model without hls4ml."""
-    from emulator.errors import InputError
-    from testbench.flow import has_hls
+    from l1forge.emulator.errors import InputError
+    from l1forge.testbench.flow import has_hls
 
     if not has_hls(model):
         raise InputError(
@@ -36,7 +36,7 @@ def _require_hls(model: str) -> None:
 
 def _hls_model(model: str, folder: Path) -> Any:
     """The model's ``ModelGraph``; hls4ml's chatter is dropped."""
-    from l1forge.quiet import quiet_stderr
+    from l1forge.screen.quiet import quiet_stderr
 
     name = f"models.{model}.hls"
     with quiet_stderr(), contextlib.redirect_stdout(io.StringIO()):
@@ -77,17 +77,17 @@ def firmware(
     """
     import numpy as np
 
-    from emulator.atomic import write_text
-    from emulator.graph import Graph
-    from emulator.kernel import compile_graph
-    from firmware.hls.compare import compare, compare_with_graph
-    from firmware.hls.compiled import CompiledProject
-    from firmware.hls.export import import_project, write_project
-    from l1forge.outputs import check_event_files, check_folders, check_outputs
-    from models import graph_path
-    from testbench import stimuli
-    from testbench.directed import directed
-    from testbench.flow import sample_files
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.emulator.kernel import compile_graph
+    from l1forge.firmware.hls.project.compiled import CompiledProject
+    from l1forge.firmware.hls.translate.graph import import_project, write_project
+    from l1forge.firmware.verify import compare, compare_with_graph
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
+    from l1forge.testbench import stimuli
+    from l1forge.testbench.directed import directed
+    from l1forge.testbench.flow import sample_files
 
     console = Console()
     graph = Graph.load(graph_path(model))
@@ -164,9 +164,9 @@ def firmware(
 
 def _verilog(graph: Any, console: Console) -> dict[str, Any] | None:
     """Write fully pipelined Verilog where the network is small enough; what `l1forge cosim` simulates."""
-    from firmware.folders import build_folder
-    from firmware.rtl import generate
-    from l1forge.limits import PIPELINED_WEIGHTS, nonzero_weights
+    from l1forge.firmware.rtl import generate
+    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.studies.limits import PIPELINED_WEIGHTS, nonzero_weights
 
     weights = nonzero_weights(graph)
     if weights > PIPELINED_WEIGHTS:
@@ -193,11 +193,11 @@ def _conifer(
     console: Console,
 ) -> None:
     """Trees: conifer's HLS, VHDL and C++ projects; the C++ compiled and compared."""
-    from emulator.atomic import write_text
-    from firmware.bdt.flow import compare, write_projects
-    from testbench.conifer import tree_inputs
-    from testbench.directed import directed
-    from testbench.flow import Plan, sample_files
+    from l1forge.emulator.atomic import write_text
+    from l1forge.firmware.bdt.conifer.flow import compare, write_projects
+    from l1forge.testbench.conifer import tree_inputs
+    from l1forge.testbench.directed import directed
+    from l1forge.testbench.flow import Plan, sample_files
 
     with console.status("writing conifer projects"):
         written = write_projects(graph, folder)
@@ -224,7 +224,7 @@ def _conifer(
 
 def _same_circuit(first: Any, second: Any) -> bool:
     """Whether two graphs agree in everything but notes and event columns."""
-    from emulator.fixed import FixedType
+    from l1forge.emulator.graph.fixed import FixedType
 
     def bare(graph: Any) -> Any:
         text = json.loads(graph.to_json())

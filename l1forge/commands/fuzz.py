@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -48,11 +48,11 @@ def fuzz(
 
     `l1forge fuzz --replay build/fuzz/fuzz_7_123.json`
     """
-    from emulator.atomic import write_text
-    from emulator.errors import InputError
-    from firmware.hls.fuzz.campaign import Summary, campaign, check_one
-    from firmware.hls.fuzz.network import Network
-    from l1forge.outputs import check_folders, check_outputs
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.firmware.hls.fuzz.campaign import Summary, campaign, check_one
+    from l1forge.firmware.hls.fuzz.network import Network
+    from l1forge.screen.outputs import check_folders, check_outputs
 
     check_folders(output)
     check_outputs(json_output)

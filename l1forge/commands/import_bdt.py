@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 if TYPE_CHECKING:
-    from emulator.fixed import FixedType
+    from l1forge.emulator.graph.fixed import FixedType
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -58,13 +58,13 @@ def import_bdt(
     """
     import math
 
-    from emulator.errors import InputError
-    from emulator.fixed import FixedType
-    from firmware.bdt.choose import choose
-    from firmware.bdt.converters import convert
-    from firmware.bdt.to_graph import Precision, common_type, to_graph
-    from l1forge.imported import check_columns
-    from l1forge.outputs import check_outputs
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.graph.fixed import FixedType
+    from l1forge.firmware.bdt.choose import choose
+    from l1forge.firmware.bdt.converters import convert
+    from l1forge.firmware.bdt.to_graph import Precision, common_type, to_graph
+    from l1forge.screen.imported import check_columns
+    from l1forge.screen.outputs import check_outputs
 
     check_outputs(output, inputs=[model])
     check_columns(source or [], "--source")
@@ -106,7 +106,7 @@ def import_bdt(
 
 def _types(texts: list[str], count: int) -> tuple[FixedType, ...]:
     """One type for each feature, or one for all."""
-    from emulator.fixed import FixedType
+    from l1forge.emulator.graph.fixed import FixedType
 
     every = texts * count if len(texts) == 1 else texts
     return tuple(FixedType.parse(text, field="--feature") for text in every)
@@ -117,7 +117,7 @@ def _columns(path: Path, names: tuple[str, ...]) -> object:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from emulator.errors import InputError
+    from l1forge.emulator.errors import InputError
 
     try:
         table = pq.ParquetFile(path).read()

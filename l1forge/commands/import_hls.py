@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -50,11 +50,11 @@ def import_hls(
     `l1forge import-hls my-hls-test -o model.json --define SMALL_MODEL --define N_JETS=4`
     """
 
-    from firmware.hls.archive import unpacked
-    from firmware.hls.export import import_project
-    from firmware.hls.preprocess import parse_defines
-    from l1forge.imported import save_import, verify_import
-    from l1forge.outputs import check_outputs
+    from l1forge.firmware.hls.project.archive import unpacked
+    from l1forge.firmware.hls.project.preprocess import parse_defines
+    from l1forge.firmware.hls.translate.graph import import_project
+    from l1forge.screen.imported import save_import, verify_import
+    from l1forge.screen.outputs import check_outputs
 
     console = Console()
     check_outputs(output, json_output)
@@ -71,8 +71,8 @@ def import_hls(
 
 
 def _columns(path: Path) -> list[str]:
-    from emulator.errors import InputError
-    from l1forge.imported import check_columns
+    from l1forge.emulator.errors import InputError
+    from l1forge.screen.imported import check_columns
 
     try:
         columns = path.read_text(encoding="utf-8").split()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -83,14 +83,14 @@ def import_model(
 
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
     """
-    from firmware.hls.asked import check_asked
-    from firmware.hls.blame import Blame
-    from firmware.hls.described import described
-    from firmware.hls.exceeded import warnings as exceeding
-    from firmware.hls.export import import_project, write_project
-    from l1forge.imported import save_import, verify_import
-    from l1forge.outputs import check_folders, check_outputs
-    from l1forge.quiet import quiet_stderr
+    from l1forge.firmware.hls.converters.asked_types import check_asked
+    from l1forge.firmware.hls.converters.blame import Blame
+    from l1forge.firmware.hls.converters.described import described
+    from l1forge.firmware.hls.translate.exceeded import warnings as exceeding
+    from l1forge.firmware.hls.translate.graph import import_project, write_project
+    from l1forge.screen.imported import save_import, verify_import
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.screen.quiet import quiet_stderr
 
     console = Console()
     check_outputs(
@@ -140,7 +140,7 @@ def _convert(
     precision: Any,
     settings: dict[str, Any],
 ) -> Any:
-    from emulator.errors import InputError
+    from l1forge.emulator.errors import InputError
 
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in model.stem.split(".")[0])
     name = name if name[:1].isalpha() else f"model_{name}"  # the C++ top function
@@ -149,7 +149,7 @@ def _convert(
             "only a Keras .json has its weights in another file", field="--weights", value=weights.name
         )
     if model.suffix == ".onnx":
-        from firmware.hls.convert_onnx import convert_onnx
+        from l1forge.firmware.hls.converters.onnx import convert_onnx
 
         if shapes:
             raise InputError("an ONNX model knows its shapes", field="--input-shape", value=shapes[0])
@@ -157,15 +157,15 @@ def _convert(
             pass
         return convert_onnx(model, name, folder, types, precision, **settings)
     if model.suffix in (".keras", ".h5", ".hdf5", ".json"):
-        from firmware.hls.convert import convert_keras
-        from firmware.hls.keras_file import load_keras
+        from l1forge.firmware.hls.converters.keras import convert_keras
+        from l1forge.firmware.hls.converters.keras_file import load_keras
 
         if shapes:
             raise InputError("a Keras model knows its shapes", field="--input-shape", value=shapes[0])
         return convert_keras(load_keras(model, weights), name, folder, types, precision, **settings)
     if model.suffix in (".pt", ".pth", ".pt2"):
-        from firmware.hls.convert_torch import convert_torch
-        from firmware.hls.torch_file import load_torch
+        from l1forge.firmware.hls.converters.torch import convert_torch
+        from l1forge.firmware.hls.converters.torch_file import load_torch
 
         given = [_shape(text) for text in shapes] or None
         return convert_torch(load_torch(model), given, name, folder, types, precision, **settings)
@@ -176,7 +176,7 @@ def _convert(
 
 
 def _types(given: list[str]) -> str | dict[str, str]:
-    from emulator.errors import InputError
+    from l1forge.emulator.errors import InputError
 
     if len(given) == 1 and "=" not in given[0]:
         return given[0]
@@ -188,7 +188,7 @@ def _types(given: list[str]) -> str | dict[str, str]:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    from emulator.errors import InputError
+    from l1forge.emulator.errors import InputError
 
     sizes = text.lower().replace("×", "x").split("x")
     if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
@@ -198,8 +198,8 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _read(path: Path | None) -> dict[str, dict[str, str]]:
-    from emulator.errors import InputError
-    from emulator.json_text import parse_json
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.json_text import parse_json
 
     if path is None:
         return {}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from emulator.menu.check import CheckResult
-    from emulator.menu.compiled import CompiledMenu, Condition, Known
+    from l1forge.emulator.menu.checks.check import CheckResult
+    from l1forge.emulator.menu.compiled import CompiledMenu, Condition, Known
 
 EXIT_INCOMPLETE = 3
 """Nothing disagrees, but not everything was compared. 1 is a disagreement, 2 bad input."""
@@ -58,7 +58,7 @@ def menu() -> None:
 
 def _load(path: Path, judge: JudgeName | None, overlap: OverlapName | None) -> CompiledMenu:
     """The menu by the rules asked for; what its compiler found odd goes to stderr."""
-    from emulator.menu.load import load_menu
+    from l1forge.emulator.menu.language.load import load_menu
 
     compiled = load_menu(path, judge.value if judge else None, overlap.value if overlap else None)
     for note in compiled.notes:
@@ -107,14 +107,14 @@ def check(
 
     `l1forge menu check menu.yaml v.txt --scores scores.parquet`: from `l1forge emulate MODEL v.txt -o ...`
     """
-    from emulator.atomic import write_text
-    from emulator.errors import InputError
-    from emulator.menu.check import FAIL, INCOMPLETE, check_menu
-    from emulator.menu.load import KNOWN_VECTORS
-    from emulator.menu.yaml_menu import read_known
-    from emulator.menu.yaml_tree import read_yaml
-    from l1forge.outputs import check_outputs
-    from l1forge.score_files import menu_scores
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE, check_menu
+    from l1forge.emulator.menu.language.load import KNOWN_VECTORS
+    from l1forge.emulator.menu.language.yaml_menu import read_known
+    from l1forge.emulator.menu.language.yaml_tree import read_yaml
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.studies.score_files import menu_scores
 
     check_outputs(json_output, inputs=[menu, *vectors, *([scores] if scores else [])])
     compiled = _load(menu, judge, overlap)
@@ -144,8 +144,8 @@ def check(
 def _print_check(result: CheckResult, everything: bool, accepted: bool) -> None:
     from rich.table import Table
 
-    from emulator.menu.check import INCOMPLETE, KNOWN, MATCH, MISMATCH, UNSCORED
-    from models.console import Console
+    from l1forge.emulator.menu.checks.check import INCOMPLETE, KNOWN, MATCH, MISMATCH, UNSCORED
+    from l1forge.screen.console import Console
 
     console = Console()
     table = Table(title=f"{result.menu}: {Path(result.vectors).name}, {result.crossings} crossings")
@@ -191,7 +191,7 @@ def compile_(
 
     Example: `l1forge menu compile L1Menu.xml -o L1Menu.json`
     """
-    from l1forge.outputs import check_outputs
+    from l1forge.screen.outputs import check_outputs
 
     check_outputs(output, inputs=[menu])
     compiled = _load(menu, judge, overlap)
@@ -211,12 +211,12 @@ def show(
     """
     from rich.table import Table
 
-    from emulator.atomic import write_text
-    from emulator.errors import InputError
-    from emulator.menu.compiled import condition_names
-    from emulator.menu.load import load_menu
-    from l1forge.outputs import check_outputs
-    from models.console import Console
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.menu.compiled import condition_names
+    from l1forge.emulator.menu.language.load import load_menu
+    from l1forge.screen.console import Console
+    from l1forge.screen.outputs import check_outputs
 
     check_outputs(json_output, inputs=[menu])
     compiled = load_menu(menu)
@@ -254,10 +254,10 @@ def bench(
 
     Example: `l1forge menu bench menu.xml simulation/sample/zerobias.parquet`
     """
-    from emulator.atomic import write_text
-    from emulator.menu.bench import measure
-    from emulator.menu.load import load_menu
-    from l1forge.outputs import check_outputs
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.menu.checks.bench import measure
+    from l1forge.emulator.menu.language.load import load_menu
+    from l1forge.screen.outputs import check_outputs
 
     check_outputs(json_output, inputs=[menu, events])
     result = measure(load_menu(menu), events, crossings, threads)

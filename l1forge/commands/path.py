@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from emulator.events.objects import Events
-    from emulator.events.source import EventSource
-    from emulator.path import Decision, TriggerPath
-    from emulator.stream import Recipe
-    from emulator.stream_source import Stream
+    from l1forge.emulator.events.objects import Events
+    from l1forge.emulator.events.source import EventSource
+    from l1forge.emulator.path.path import Decision, TriggerPath
+    from l1forge.emulator.stream.blocks import Recipe
+    from l1forge.emulator.stream.open import Stream
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -97,26 +97,26 @@ def path(
     import os
     from dataclasses import replace
 
-    from emulator.atomic import write_text
-    from emulator.errors import InputError
-    from emulator.events.sink import format_of
-    from emulator.filled_stream import FilledStream
-    from emulator.filling import LHC, load_scheme
-    from emulator.given_scores import GivenScores
-    from emulator.injection import Noise
-    from emulator.menu.load import DEFAULT, load_menu
-    from emulator.path import TriggerPath
-    from emulator.path_profile import seed_costs
-    from emulator.prescale_columns import load_settings
-    from emulator.stream import ReplayStream
-    from emulator.stream_source import STANDARD_INPUT, carried_columns, open_source, open_stream
-    from emulator.trigger_control import RULES, TriggerControl
-    from l1forge.interrupt import stoppable
-    from l1forge.outputs import check_outputs
-    from l1forge.path_inputs import evaluable, given_scores, graph_files, score_stages, trained_part
-    from l1forge.path_tables import model_latencies, print_costs, print_excluded, print_report, watched
-    from l1forge.trained import check_events
-    from models.console import Console
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.events.sink import format_of
+    from l1forge.emulator.lhc import LHC, load_scheme
+    from l1forge.emulator.menu.language.load import DEFAULT, load_menu
+    from l1forge.emulator.path.path import TriggerPath
+    from l1forge.emulator.path.prescale_columns import load_settings
+    from l1forge.emulator.path.profile import seed_costs
+    from l1forge.emulator.path.trigger_control import RULES, TriggerControl
+    from l1forge.emulator.scoring.given import GivenScores
+    from l1forge.emulator.stream.blocks import ReplayStream
+    from l1forge.emulator.stream.filled import FilledStream
+    from l1forge.emulator.stream.injection import Noise
+    from l1forge.emulator.stream.open import STANDARD_INPUT, carried_columns, open_source, open_stream
+    from l1forge.screen.console import Console
+    from l1forge.screen.interrupt import stoppable
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.screen.path_tables import model_latencies, print_costs, print_excluded, print_report, watched
+    from l1forge.screen.trained import check_events
+    from l1forge.studies.path_inputs import evaluable, given_scores, graph_files, score_stages, trained_part
 
     console = Console()
     check_outputs(
@@ -212,7 +212,7 @@ def path(
 
 
 def _buffer(text: str | None) -> tuple[int, int]:
-    from emulator.errors import InputError
+    from l1forge.emulator.errors import InputError
 
     if text is None:
         return 0, 0
@@ -227,7 +227,7 @@ def _recipes(stream: Stream, orbits: int | None, trigger: TriggerPath, everythin
 
     A sparse block copies nothing and may be large, if there are enough to keep all threads busy.
     """
-    from emulator.stream import ReplayStream
+    from l1forge.emulator.stream.blocks import ReplayStream
 
     halo = trigger.halo
     if isinstance(stream, ReplayStream) or halo or everything:
@@ -239,10 +239,10 @@ def _recipes(stream: Stream, orbits: int | None, trigger: TriggerPath, everythin
 def _signal(
     path: Path | None, trigger: TriggerPath, cross_section: float, luminosity: float, filling: Any
 ) -> Any:
-    from emulator.errors import InputError
-    from emulator.events.objects import Events
-    from emulator.events.source import open_events
-    from emulator.injection import Injection, probability
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.events.objects import Events
+    from l1forge.emulator.events.source import open_events
+    from l1forge.emulator.stream.injection import Injection, probability
 
     if path is None:
         return None
@@ -257,8 +257,8 @@ def _write(
     output: Path, decisions: Iterator[Decision], source: EventSource, menu: str, excluded: list[str]
 ) -> None:
     """Test vectors keep the layout of the rows they came from."""
-    from emulator.events.sink import format_of, write_any
-    from emulator.events.test_vectors import FULL
+    from l1forge.emulator.events.formats.ugt_vectors import FULL
+    from l1forge.emulator.events.sink import format_of, write_any
 
     def blocks() -> Iterator[Events]:
         for decision in decisions:

@@ -12,7 +12,7 @@ import typer
 from rich.progress import track
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -59,15 +59,15 @@ def rates(
     """
     from datetime import UTC, datetime
 
-    from emulator.atomic import append_line, atomic_files, write_text
-    from emulator.errors import InputError
-    from emulator.graph import Graph
-    from emulator.kernel import compile_graph
-    from emulator.rate_report import plot, study
-    from l1forge.outputs import check_folders
-    from models import graph_path
-    from simulation import SAMPLE
-    from simulation.sample import N_TRAIN
+    from l1forge.emulator.atomic import append_line, atomic_files, write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.emulator.kernel import compile_graph
+    from l1forge.emulator.rates.study import plot, study
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_folders
+    from l1forge.simulation import SAMPLE
+    from l1forge.simulation.sample import N_TRAIN
 
     console = Console()
     file = graph_path(model)
@@ -149,7 +149,7 @@ def _earlier(folder: Path) -> str | None:
 def _score(kernel: Any, name: str, path: Path) -> Any:
     import numpy as np
 
-    from l1forge.feeds import open_feed
+    from l1forge.emulator.scoring.feeds import open_feed
 
     parts = [scores[name] for scores, _, _ in open_feed(path, kernel).scores(None, None)]
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -34,13 +34,13 @@ def report(
     import json
     from dataclasses import asdict
 
-    from emulator.atomic import write_text
-    from emulator.errors import InputError
-    from emulator.graph import Graph
-    from firmware.folders import build_folder
-    from firmware.report import collect, to_html, to_markdown
-    from l1forge.outputs import check_outputs
-    from models import graph_path
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.report import collect, to_html, to_markdown
+    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_outputs
 
     check_outputs(output, json_output)
     if output is not None and output.suffix not in (".md", ".html"):

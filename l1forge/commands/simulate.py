@@ -42,8 +42,8 @@ def simulate(
       l1forge simulate --process zerobias -n 50000 --pileup 60 --pool-scale 0.1 -o zb60.parquet
       l1forge simulate --sample --jobs 2
     """
-    from models.console import Console
-    from simulation.processes import SIGNALS
+    from l1forge.screen.console import Console
+    from l1forge.simulation.processes import SIGNALS
 
     console = Console()
     if list_processes:
@@ -52,10 +52,10 @@ def simulate(
             console.print(f"[bold]{name}[/bold]  {signal.title}")
         return
 
-    from firmware.folders import cache_folder
-    from l1forge.outputs import check_folders
-    from simulation import production
-    from simulation import sample as recipe
+    from l1forge.firmware.tools.folders import cache_folder
+    from l1forge.screen.outputs import check_folders
+    from l1forge.simulation import production
+    from l1forge.simulation import sample as recipe
 
     folder = cache or cache_folder()
     check_folders(folder)
@@ -76,8 +76,8 @@ def simulate(
 def _with_progress(run, path: Path, jobs: int, console) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from l1forge.outputs import check_outputs
-    from simulation import production
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.simulation import production
 
     check_outputs(path)
     columns = (

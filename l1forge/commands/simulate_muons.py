@@ -33,9 +33,9 @@ def simulate_muons(
 
     `l1forge simulate-muons --displacement 100 -o displaced.parquet`
     """
-    from l1forge.outputs import check_outputs
-    from simulation.muons import MuonSettings, generate
-    from simulation.muons.stubs import write_stubs
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.simulation.muons import MuonSettings, generate
+    from l1forge.simulation.muons.stubs import write_stubs
 
     check_outputs(output)
     settings = MuonSettings(pt_min, pt_max, displacement, noise, punch_through)

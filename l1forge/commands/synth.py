@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from models.console import Console
+from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -50,15 +50,17 @@ def synth(
     """
     import math
 
-    from emulator.atomic import append_line
-    from emulator.errors import InputError
-    from emulator.graph import Graph
-    from firmware.folders import build_folder
-    from firmware.synth import vendor, vitis, yosys
-    from l1forge.limits import check_pipelined
-    from l1forge.outputs import check_folders, check_outputs
-    from models import graph_path
-    from testbench.flow import has_hls, hls_project
+    from l1forge.emulator.atomic import append_line
+    from l1forge.emulator.errors import InputError
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.synth import vitis_hls as vitis
+    from l1forge.firmware.synth import vivado as vendor
+    from l1forge.firmware.synth import yosys
+    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies.limits import check_pipelined
+    from l1forge.testbench.flow import has_hls, hls_project
 
     if tool not in ("auto", "yosys", "vivado", "vitis"):
         raise InputError("unknown tool", field="--tool", value=tool, remedy="auto, yosys, vivado or vitis")
@@ -98,9 +100,9 @@ def synth(
     if netlist:
         if result.netlist is None:
             raise InputError("only Yosys netlists can be simulated", field="--netlist", value=netlist)
-        from testbench.cosim import cosimulate
-        from testbench.directed import directed
-        from testbench.flow import Plan, sample_files
+        from l1forge.testbench.cosim import cosimulate
+        from l1forge.testbench.directed import directed
+        from l1forge.testbench.flow import Plan, sample_files
 
         with console.status("simulating the netlist"):
             found = directed(graph, proofs=False)
@@ -116,8 +118,8 @@ def synth(
 
 def _design(graph: Any, stages: int | None, period: float | None, dsp: bool) -> tuple[Any, Path]:
     """The Verilog project of ``graph`` and the folder for its synthesis."""
-    from firmware.folders import build_folder, variant
-    from firmware.rtl import CLOCK_PERIOD_NS, generate
+    from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
+    from l1forge.firmware.tools.folders import build_folder, variant
 
     name = variant(graph.name, stages, period)
     project = generate(
@@ -127,7 +129,7 @@ def _design(graph: Any, stages: int | None, period: float | None, dsp: bool) -> 
 
 
 def _yosys(project: Any, folder: Path, dsp: bool, console: Console) -> Any:
-    from firmware.synth import yosys
+    from l1forge.firmware.synth import yosys
 
     label = f"Yosys, {project.stages} stages"
     with console.status(label) as status:
@@ -148,8 +150,8 @@ def _compare(
     """One row per number of stages; what was synthesised before is found again."""
     import json
 
-    from emulator.atomic import write_text
-    from firmware.synth import tradeoff
+    from l1forge.emulator.atomic import write_text
+    from l1forge.firmware.synth import tradeoff
 
     numbers = tradeoff.stage_numbers(text)
     if docs is not None:

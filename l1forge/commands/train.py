@@ -27,8 +27,8 @@ def train() -> None:
 @contextmanager
 def _filled(folder: Path) -> Iterator[Path]:
     """A place for files that become ``folder``'s if the training ends well; says which."""
-    from emulator.atomic import atomic_files
-    from l1forge.outputs import check_folders
+    from l1forge.emulator.atomic import atomic_files
+    from l1forge.screen.outputs import check_folders
 
     check_folders(folder)
     with atomic_files(folder) as new:
@@ -50,10 +50,10 @@ def vae(
 
     Example: `l1forge train vae --seed 7 -o build/vae7`
     """
-    import models.vae.train as training
-    from l1forge.quiet import import_tensorflow, quiet_stderr
-    from models.vae.hls import export_graph
-    from simulation import SAMPLE
+    import l1forge.models.vae.train as training
+    from l1forge.models.vae.hls import export_graph
+    from l1forge.screen.quiet import import_tensorflow, quiet_stderr
+    from l1forge.simulation import SAMPLE
 
     options = training.Options()
     with _filled(output or Path(training.__file__).parent) as new:
@@ -73,12 +73,12 @@ def muon_pt(
 
     Example: `l1forge train muon_pt --quick -o build/muon`
     """
-    from l1forge.outputs import check_folders
-    from l1forge.quiet import quiet_stderr
+    from l1forge.screen.outputs import check_folders
+    from l1forge.screen.quiet import quiet_stderr
 
     check_folders(output)
     with quiet_stderr():  # torch and its exporter talk
-        import models.muon_pt.train as training
+        import l1forge.models.muon_pt.train as training
 
         training.main(seed, output, quick=quick, report=typer.echo)
 
@@ -93,8 +93,8 @@ def muon_patterns(
 
     Example: `l1forge train muon_patterns -o build/patterns.npz`
     """
-    import models.muon_patterns.train as training
-    from l1forge.outputs import check_outputs
+    import l1forge.models.muon_patterns.train as training
+    from l1forge.screen.outputs import check_outputs
 
     check_outputs(output)
     training.main(seed, output or training.TRAINED, muons)
@@ -112,7 +112,7 @@ def tau_id(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
 
     Example: `l1forge train tau_id --trees 100 -o build/tau_id`
     """
-    import models.tau_id.train as training
+    import l1forge.models.tau_id.train as training
 
     with _filled(output or training.FOLDER) as folder:
         training.main(seed, folder, data or training.DATA, trees)
@@ -124,7 +124,7 @@ def eg_iso(seed: Seed = 1, output: Output = None, data: Candidates = None, trees
 
     Example: `l1forge train eg_iso --seed 3 -o build/eg_iso`
     """
-    import models.eg_iso.train as training
+    import l1forge.models.eg_iso.train as training
 
     with _filled(output or training.FOLDER) as folder:
         training.main(seed, folder, data or training.DATA, trees)
@@ -144,8 +144,8 @@ def event_bdt(
 
     Example: `l1forge train event_bdt -o build/event_bdt`
     """
-    import models.event_bdt.train as training
-    from l1forge.outputs import check_event_files
+    import l1forge.models.event_bdt.train as training
+    from l1forge.screen.outputs import check_event_files
 
     check_event_files(file for file in (zero_bias, signal) if file is not None)
     with _filled(output or training.FOLDER) as folder:
@@ -168,9 +168,9 @@ def inputs(
 
     Example: `l1forge train inputs`
     """
-    from emulator.errors import InputError
-    from l1forge.outputs import check_folders
-    from models.training_inputs import RECORDS, committed
+    from l1forge.emulator.errors import InputError
+    from l1forge.models.training_inputs import RECORDS, committed
+    from l1forge.screen.outputs import check_folders
 
     check_folders(output)
     for name in model or RECORDS:

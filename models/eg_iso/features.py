@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.candidates import SCALARS
+from l1forge.models.trees.samples import SCALARS
 
 NAMES = (
     *SCALARS,
@@ -25,7 +25,7 @@ NAMES = (
 
 
 def features(columns: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """Integers of shape (n, len(NAMES)) from the columns of ``models.candidates.read``."""
+    """Integers of shape (n, len(NAMES)) from the columns of ``l1forge.models.trees.samples.read``."""
     em, had = columns["em_towers"].astype(np.int64), columns["had_towers"].astype(np.int64)
     parts = [columns[name].astype(np.int64) for name in SCALARS]
     parts.append(np.abs(columns["eta"]).astype(np.int64))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models import candidates
-from models.classifiers import Sample
-from models.eg_iso.features import NAMES, features
+from l1forge.models.eg_iso.features import NAMES, features
+from l1forge.models.trees import samples as candidates
+from l1forge.models.trees.classifiers import Sample
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / "data" / "candidates.parquet"
@@ -25,8 +25,8 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
 
     from sklearn.ensemble import GradientBoostingClassifier
 
-    from firmware.bdt import store
-    from firmware.bdt.converters import convert
+    from l1forge.firmware.bdt import store
+    from l1forge.firmware.bdt.converters import convert
 
     def fit(sample: Sample, weights: np.ndarray[Any, Any]) -> Any:
         model = GradientBoostingClassifier(

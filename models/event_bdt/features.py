@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import Events
-from emulator.fixed import FixedType
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.graph.fixed import FixedType
 
 SOURCES = (
     *(f"jet.{field}[{slot}]" for slot in range(4) for field in ("et", "eta", "phi")),

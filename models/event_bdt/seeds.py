@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import CALO_ETA_LSB, CALO_PHI_BINS, ET_LSB, Events
+from l1forge.emulator.events.objects import CALO_ETA_LSB, CALO_PHI_BINS, ET_LSB, Events
 
 TAU_ETA = 48  # codes: |eta| < 2.1
 SECOND_JET, MASS = 35.0, 620.0  # GeV

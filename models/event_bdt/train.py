@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.parquet import read_events
-from emulator.graph import Graph
-from emulator.rates import full_rate_khz, threshold_for_rate
-from emulator.trained_inputs import TrainedInputs, record_beside
-from models import GRAPH, tree_study
-from models.classifiers import Sample, graph_scores, require
-from models.console import Console
-from models.event_bdt.features import EVENT_COLUMNS, NAMES, RAW, SOURCES, features
-from models.event_bdt.seeds import SEEDS
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import read_events
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.rates.intervals import full_rate_khz, threshold_for_rate
+from l1forge.emulator.scoring.trained_inputs import TrainedInputs, record_beside
+from l1forge.models import GRAPH
+from l1forge.models.event_bdt.features import EVENT_COLUMNS, NAMES, RAW, SOURCES, features
+from l1forge.models.event_bdt.seeds import SEEDS
+from l1forge.models.trees import study as tree_study
+from l1forge.models.trees.classifiers import Sample, graph_scores, require
+from l1forge.screen.console import Console
 
 FOLDER = Path(__file__).parent
 SIGNAL = FOLDER / "data" / "vbf_htautau.parquet"
@@ -56,10 +57,10 @@ def main(
     """
     import xgboost
 
-    from firmware.bdt.converters import convert
-    from firmware.bdt.converters.tmva_export import write
-    from simulation.sample import FOLDER as SAMPLE
-    from simulation.sample import N_TRAIN
+    from l1forge.firmware.bdt.converters import convert
+    from l1forge.firmware.bdt.converters.tmva_export import write
+    from l1forge.simulation.sample import FOLDER as SAMPLE
+    from l1forge.simulation.sample import N_TRAIN
 
     Console().print(f"seed {seed}")
     path = zero_bias or SAMPLE / "zerobias.parquet"
@@ -94,7 +95,7 @@ def main(
 
 def training_part(vbf: Events, zero_bias: Path) -> Sample:
     """Every second signal crossing and the first ones of zero bias."""
-    from simulation.sample import N_TRAIN
+    from l1forge.simulation.sample import N_TRAIN
 
     return _sample(vbf.select(slice(0, None, 2)), load(zero_bias, 0, min(BACKGROUND_TRAIN, N_TRAIN)))
 
@@ -106,9 +107,9 @@ def trained_inputs(train: Sample) -> TrainedInputs:
 
 def evaluate(output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL) -> dict[str, Any]:
     """Evaluate the committed model on the crossings it was not trained on; returns the report."""
-    from firmware.bdt.converters import convert
-    from simulation.sample import FOLDER as SAMPLE
-    from simulation.sample import N_TRAIN
+    from l1forge.firmware.bdt.converters import convert
+    from l1forge.simulation.sample import FOLDER as SAMPLE
+    from l1forge.simulation.sample import N_TRAIN
 
     measured = load(signal).select(slice(1, None, 2)), load(zero_bias or SAMPLE / "zerobias.parquet", N_TRAIN)
     graph = Graph.load(FOLDER / GRAPH)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emulator.jit import compiled
-from models.muon_patterns.patterns import HALF, N_PATTERNS, REACH, SLOPE_BITS, Patterns
-from simulation.muons.candidates import NEEDS_ANGLE, NO_REFERENCE, REFERENCES, reference_of
-from simulation.muons.layers import BENDING, MIN_LAYERS, N_LAYERS, NO_STUB
+from l1forge.emulator.jit import compiled
+from l1forge.models.muon_patterns.patterns import HALF, N_PATTERNS, REACH, SLOPE_BITS, Patterns
+from l1forge.simulation.muons.candidates import NEEDS_ANGLE, NO_REFERENCE, REFERENCES, reference_of
+from l1forge.simulation.muons.layers import BENDING, MIN_LAYERS, N_LAYERS, NO_STUB
 
 NO_PATTERN = -1
 COUNT_SHIFT = 11

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.atomic import atomic_path
-from emulator.errors import InputError
-from simulation.muons.layers import N_LAYERS, REFERENCE_LAYERS
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.errors import InputError
+from l1forge.simulation.muons.layers import N_LAYERS, REFERENCE_LAYERS
 
 PT_BINS = 40
 PT_EDGES = np.geomspace(2.0, 160.0, PT_BINS + 1)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.jit import compiled
-from models.muon_patterns.patterns import (
+from l1forge.emulator.jit import compiled
+from l1forge.models.muon_patterns.patterns import (
     ADDRESSES,
     HALF,
     MAX_VALUE,
@@ -19,9 +19,9 @@ from models.muon_patterns.patterns import (
     TRAINED,
     Patterns,
 )
-from simulation.muons import MuonSample, MuonSettings, generate
-from simulation.muons.candidates import NO_REFERENCE, REFERENCES, reference_of
-from simulation.muons.layers import BENDING, N_LAYERS, NO_STUB
+from l1forge.simulation.muons import MuonSample, MuonSettings, generate
+from l1forge.simulation.muons.candidates import NO_REFERENCE, REFERENCES, reference_of
+from l1forge.simulation.muons.layers import BENDING, N_LAYERS, NO_STUB
 
 SEED, MUONS = 2024, 2_000_000
 P_MIN = 0.001

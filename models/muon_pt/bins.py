@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulation.muons.spectrum import density
+from l1forge.simulation.muons.spectrum import density
 
 LOWER_EDGES = np.concatenate(
     [

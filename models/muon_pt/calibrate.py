@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from models.muon_pt.bins import GENERATED_UP_TO, MIN_PT, bin_of
-from models.muon_pt.features import muon_features
-from models.muon_pt.momentum import Calibration, calibrate
-from models.muon_pt.path import CALIBRATION
-from simulation.muons import MuonSettings, generate
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.models.muon_pt.bins import GENERATED_UP_TO, MIN_PT, bin_of
+from l1forge.models.muon_pt.features import muon_features
+from l1forge.models.muon_pt.momentum import Calibration, calibrate
+from l1forge.models.muon_pt.path import CALIBRATION
+from l1forge.simulation.muons import MuonSettings, generate
 
 MUONS, SEED, EFFICIENCY = 1_000_000, 555, 0.90
 

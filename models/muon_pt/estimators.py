@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.muon_patterns import find_patterns, load_patterns
-from models.muon_patterns.patterns import PT_EDGES
-from models.muon_pt.bins import CHARGE_LOGIT, GENERATED_UP_TO, LOWER_EDGES, MIN_PT, N_BINS, log_prior
-from models.muon_pt.features import ONE, muon_features
-from models.muon_pt.momentum import LOGIT_LSB
-from models.muon_pt.path import MuonNetwork
-from simulation.muons import MuonSample
+from l1forge.models.muon_patterns import find_patterns, load_patterns
+from l1forge.models.muon_patterns.patterns import PT_EDGES
+from l1forge.models.muon_pt.bins import CHARGE_LOGIT, GENERATED_UP_TO, LOWER_EDGES, MIN_PT, N_BINS, log_prior
+from l1forge.models.muon_pt.features import ONE, muon_features
+from l1forge.models.muon_pt.momentum import LOGIT_LSB
+from l1forge.models.muon_pt.path import MuonNetwork
+from l1forge.simulation.muons import MuonSample
 
 LARGE_FOLDER = Path(__file__).parent
 SMALL_FOLDER = LARGE_FOLDER.parent / "muon_pt_small"
@@ -78,8 +78,8 @@ def float_estimate(sample: MuonSample, name: str, folder: Path = LARGE_FOLDER) -
     """The network before quantisation, in floating point."""
     import torch
 
-    from models.muon_pt.export import load_state
-    from models.muon_pt.network import LARGE, float_network
+    from l1forge.models.muon_pt.export import load_state
+    from l1forge.models.muon_pt.network import LARGE, float_network
 
     features, layers = muon_features(sample.value, sample.eta, sample.quality)
     model = float_network(LARGE)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.muon_pt.bins import GENERATED_UP_TO, LOWER_EDGES, MIN_PT
-from models.muon_pt.estimators import (
+from l1forge.models.muon_pt.bins import GENERATED_UP_TO, LOWER_EDGES, MIN_PT
+from l1forge.models.muon_pt.estimators import (
     LARGE_FOLDER,
     SMALL_FOLDER,
     Estimate,
@@ -16,8 +16,8 @@ from models.muon_pt.estimators import (
     perfect,
     quantised_network,
 )
-from simulation.muons import MuonSample, MuonSettings, generate
-from simulation.muons.spectrum import rate_weights
+from l1forge.simulation.muons import MuonSample, MuonSettings, generate
+from l1forge.simulation.muons.spectrum import rate_weights
 
 EFFICIENCY = 0.90
 WINDOW = 1.1

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from emulator.atomic import atomic_path
-from emulator.errors import InputError
-from emulator.graph import Graph
-from models.muon_pt.features import FEATURES, INTEGER, N_FEATURES, WIDTH
-from models.muon_pt.network import Network, QuantisedNetwork
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.models.muon_pt.features import FEATURES, INTEGER, N_FEATURES, WIDTH
+from l1forge.models.muon_pt.network import Network, QuantisedNetwork
 
 
 def save_state(model: nn.Module, path: Path) -> None:
@@ -57,7 +57,7 @@ def to_hls(model: QuantisedNetwork, folder: str | Path) -> Any:
 
     Scales are powers of two and the input is on its grid, so hls4ml computes what Brevitas computes.
     """
-    from firmware.hls.convert_onnx import convert_onnx, export_qonnx
+    from l1forge.firmware.hls.converters.onnx import convert_onnx, export_qonnx
 
     quiet = contextlib.redirect_stdout(io.StringIO())  # hls4ml prints every layer
     with quiet, warnings.catch_warnings(), tempfile.TemporaryDirectory() as scratch:
@@ -69,7 +69,7 @@ def to_hls(model: QuantisedNetwork, folder: str | Path) -> Any:
 
 def export(model: QuantisedNetwork, path: Path) -> Graph:
     """Write the fixed-point graph of ``model``; ``meta`` names its inputs."""
-    from firmware.hls.export import export_graph
+    from l1forge.firmware.hls.translate.graph import export_graph
 
     with tempfile.TemporaryDirectory() as folder:
         graph = export_graph(to_hls(model, folder))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.jit import compiled, inlined
-from simulation.muons.candidates import NO_REFERENCE, REFERENCES, reference_of
-from simulation.muons.layers import BENDING, MIN_LAYERS, N_LAYERS, NAMES, NO_STUB, REFERENCE_LAYERS
+from l1forge.emulator.jit import compiled, inlined
+from l1forge.simulation.muons.candidates import NO_REFERENCE, REFERENCES, reference_of
+from l1forge.simulation.muons.layers import BENDING, MIN_LAYERS, N_LAYERS, NAMES, NO_STUB, REFERENCE_LAYERS
 
 WIDTH, INTEGER = 10, 4
 FRACTION = WIDTH - INTEGER

@@ -10,18 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emulator.atomic import atomic_path, write_text
-from emulator.trained_inputs import Comparison, TrainedInputs, record_beside
-from models import GRAPH
-from models.muon_patterns import find_patterns, load_patterns
-from models.muon_patterns.patterns import PT_EDGES
-from models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER
-from models.muon_pt.features import FEATURES, muon_features
-from models.muon_pt.momentum import Muons
-from models.muon_pt.path import MuonNetwork
-from models.muon_pt.stub_measure import measure
-from simulation.muons.sample import MuonSample
-from simulation.muons.stubs import StubReport, read_stubs
+from l1forge.emulator.atomic import atomic_path, write_text
+from l1forge.emulator.scoring.trained_inputs import Comparison, TrainedInputs, record_beside
+from l1forge.models import GRAPH
+from l1forge.models.muon_patterns import find_patterns, load_patterns
+from l1forge.models.muon_patterns.patterns import PT_EDGES
+from l1forge.models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER
+from l1forge.models.muon_pt.features import FEATURES, muon_features
+from l1forge.models.muon_pt.momentum import Muons
+from l1forge.models.muon_pt.path import MuonNetwork
+from l1forge.models.muon_pt.stub_measure import measure
+from l1forge.simulation.muons.sample import MuonSample
+from l1forge.simulation.muons.stubs import StubReport, read_stubs
 
 NEEDED = {
     "eta": "the networks read the reference stub's |eta|, in steps of 0.010875; for the patterns alone:"

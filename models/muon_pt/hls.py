@@ -8,7 +8,7 @@ from typing import Any
 
 def hls_model(folder: Path) -> Any:
     """The hls4ml ``ModelGraph`` of the committed weights with project folder ``folder``."""
-    from models.muon_pt.export import load_quantised, to_hls
-    from models.muon_pt.network import LARGE
+    from l1forge.models.muon_pt.export import load_quantised, to_hls
+    from l1forge.models.muon_pt.network import LARGE
 
     return to_hls(load_quantised(LARGE, Path(__file__).parent), folder)

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emulator.atomic import write_text
-from emulator.errors import InputError
-from emulator.jit import compiled
-from emulator.json_text import parse_json
-from models.muon_pt.bins import CHARGE_LOGIT, N_BINS, PT_CODES
+from l1forge.emulator.atomic import write_text
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.jit import compiled
+from l1forge.emulator.json_text import parse_json
+from l1forge.models.muon_pt.bins import CHARGE_LOGIT, N_BINS, PT_CODES
 
 LOGIT_LSB = 1 / 16
 EXP_BITS = 24

@@ -15,8 +15,8 @@ from brevitas.quant import (
 )
 from torch import nn
 
-from models.muon_pt.bins import N_OUTPUTS
-from models.muon_pt.features import N_FEATURES
+from l1forge.models.muon_pt.bins import N_OUTPUTS
+from l1forge.models.muon_pt.features import N_FEATURES
 
 LOGIT_BITS, LOGIT_RANGE = 10, 32.0
 """Outputs are fixed<10,6>: logits of -32 .. 31.9375 in steps of 1/16."""

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from models.muon_pt.bins import N_BINS
-from models.muon_pt.features import N_FEATURES, muon_features
-from models.muon_pt.momentum import LOGIT_LSB, Calibration, Muons, muons_from_logits
-from simulation.muons.sample import MuonSample
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.models.muon_pt.bins import N_BINS
+from l1forge.models.muon_pt.features import N_FEATURES, muon_features
+from l1forge.models.muon_pt.momentum import LOGIT_LSB, Calibration, Muons, muons_from_logits
+from l1forge.simulation.muons.sample import MuonSample
 
 CALIBRATION = "calibration.json"
 

@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from emulator.atomic import atomic_path
-from models.muon_pt.evaluation import (
+from l1forge.emulator.atomic import atomic_path
+from l1forge.models.muon_pt.evaluation import (
     DISPLACEMENT_EDGES,
     FLAT,
     PATTERNS,

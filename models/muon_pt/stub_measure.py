@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from emulator.rates import fraction
-from models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER, Estimate, golden_patterns, perfect
-from models.muon_pt.estimators import quantised_network as network
-from models.muon_pt.evaluation import (
+from l1forge.emulator.rates.intervals import fraction
+from l1forge.models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER, Estimate, golden_patterns, perfect
+from l1forge.models.muon_pt.estimators import quantised_network as network
+from l1forge.models.muon_pt.evaluation import (
     EFFICIENCY,
     FEED_THROUGH,
     PATTERNS,
@@ -24,9 +24,9 @@ from models.muon_pt.evaluation import (
     WINDOW,
     cut_at,
 )
-from models.muon_pt.path import MuonNetwork
-from simulation.muons import MuonSample
-from simulation.muons.spectrum import rate_weights_of
+from l1forge.models.muon_pt.path import MuonNetwork
+from l1forge.simulation.muons import MuonSample
+from l1forge.simulation.muons.spectrum import rate_weights_of
 
 TUNED_ON = 25
 """Muons just above a threshold that are needed to tune the algorithms to EFFICIENCY there."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from models.muon_pt.evaluation import FEED_THROUGH, PLATEAU, REFERENCE, WINDOW
-from models.muon_pt.stub_measure import TUNED_ON, Measured
+from l1forge.models.muon_pt.evaluation import FEED_THROUGH, PLATEAU, REFERENCE, WINDOW
+from l1forge.models.muon_pt.stub_measure import TUNED_ON, Measured
 
 Numbers = Mapping[str, Any]
 NOTHING = "–"

@@ -16,15 +16,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from emulator.atomic import atomic_files
-from emulator.trained_inputs import TrainedInputs
-from models.muon_pt.bins import GENERATED_UP_TO, MIN_PT, N_BINS, bin_of, log_prior
-from models.muon_pt.calibrate import MUONS, calibrate_network
-from models.muon_pt.export import export, save_state
-from models.muon_pt.features import FEATURES, ONE, muon_features
-from models.muon_pt.network import LARGE, SMALL, Network, QuantisedNetwork, float_network
-from simulation.muons import MuonSettings, generate
-from simulation.muons.spectrum import density
+from l1forge.emulator.atomic import atomic_files
+from l1forge.emulator.scoring.trained_inputs import TrainedInputs
+from l1forge.models.muon_pt.bins import GENERATED_UP_TO, MIN_PT, N_BINS, bin_of, log_prior
+from l1forge.models.muon_pt.calibrate import MUONS, calibrate_network
+from l1forge.models.muon_pt.export import export, save_state
+from l1forge.models.muon_pt.features import FEATURES, ONE, muon_features
+from l1forge.models.muon_pt.network import LARGE, SMALL, Network, QuantisedNetwork, float_network
+from l1forge.simulation.muons import MuonSettings, generate
+from l1forge.simulation.muons.spectrum import density
 
 SEED = 31
 MODELS = Path(__file__).parents[1]

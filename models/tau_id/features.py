@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from models.candidates import SCALARS
+from l1forge.models.trees.samples import SCALARS
 
 CORE = tuple((eta, phi) for eta in (1, 2, 3) for phi in (2, 3, 4, 5, 6))
 NAMES = (*SCALARS, "abs_eta", *(f"tower_{eta}_{phi}" for eta, phi in CORE), "em_centre", "had_centre")
 
 
 def features(columns: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """Integers of shape (n, len(NAMES)) from the columns of ``models.candidates.read``."""
+    """Integers of shape (n, len(NAMES)) from the columns of ``l1forge.models.trees.samples.read``."""
     energy = columns["em_towers"] + columns["had_towers"]
     parts = [columns[name] for name in SCALARS]
     parts.append(np.abs(columns["eta"]))

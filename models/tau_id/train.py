@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from emulator.atomic import atomic_path
-from models import candidates
-from models.classifiers import Sample
-from models.tau_id.features import NAMES, features
+from l1forge.emulator.atomic import atomic_path
+from l1forge.models.tau_id.features import NAMES, features
+from l1forge.models.trees import samples as candidates
+from l1forge.models.trees.classifiers import Sample
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / "data" / "candidates.parquet"
@@ -24,7 +24,7 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
     """
     import xgboost
 
-    from firmware.bdt.converters import convert
+    from l1forge.firmware.bdt.converters import convert
 
     def fit(sample: Sample, weights: np.ndarray[Any, Any]) -> Any:
         model = xgboost.XGBClassifier(

@@ -11,8 +11,8 @@ import mplhep
 import numpy as np
 from scipy.stats import ks_2samp
 
-from emulator.rates import fraction, full_rate_khz, threshold_for_rate
-from models.vae.network import scaled
+from l1forge.emulator.rates.intervals import fraction, full_rate_khz, threshold_for_rate
+from l1forge.models.vae.network import scaled
 
 RATES_KHZ = (1.0, 10.0, 30.0)
 SCORES = ("mu2", "kl", "mse")

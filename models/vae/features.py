@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.events.objects import Events
+from l1forge.emulator.events.objects import Events
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ WEIGHTS = Path(__file__).parent / "weights.npz"
 
 def hls_model(folder: Path, weights: Path = WEIGHTS) -> Any:
     """The hls4ml ``ModelGraph`` of trained weights with project folder ``folder``."""
-    from firmware.hls import vae
-    from models.vae.features import INPUT_TYPE
-    from models.vae.train import load_encoder
+    from l1forge.firmware.hls import vae
+    from l1forge.models.vae.features import INPUT_TYPE
+    from l1forge.models.vae.train import load_encoder
 
     return vae.build(load_encoder(weights), folder, input_type=INPUT_TYPE)[1]
 
 
 def export_graph(weights: Path, graph_file: Path) -> None:
     """Write the fixed-point graph of trained weights, its inputs bound to event columns."""
-    from firmware.hls.export import export_graph as export
-    from models.vae.features import SOURCES
+    from l1forge.firmware.hls.translate.graph import export_graph as export
+    from l1forge.models.vae.features import SOURCES
 
     with tempfile.TemporaryDirectory(prefix="l1forge_vae_") as folder:
         graph = export(hls_model(Path(folder), weights), SOURCES)

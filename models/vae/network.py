@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from models.vae.features import N_FEATURES, OFFSETS, SHIFTS
+from l1forge.models.vae.features import N_FEATURES, OFFSETS, SHIFTS
 
 HIDDEN = (32, 16)
 LATENT = 3

@@ -16,16 +16,16 @@ import numpy as np
 from rich.progress import Progress
 from rich.table import Table
 
-from emulator.atomic import atomic_path, write_text
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.parquet import read_events
-from emulator.trained_inputs import TrainedInputs
-from models.console import Console
-from models.vae import evaluation, network
-from models.vae.features import COLUMNS, SOURCES, hardware_features, object_mask
-from models.vae.training import Batches, Schedule, fit
-from simulation.sample import N_TRAIN
+from l1forge.emulator.atomic import atomic_path, write_text
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import read_events
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.scoring.trained_inputs import TrainedInputs
+from l1forge.models.vae import evaluation, network
+from l1forge.models.vae.features import COLUMNS, SOURCES, hardware_features, object_mask
+from l1forge.models.vae.training import Batches, Schedule, fit
+from l1forge.screen.console import Console
+from l1forge.simulation.sample import N_TRAIN
 
 SIGNALS = ("ttbar", "zmumu", "htautau", "A4l", "LQ_btau", "h_tautau", "Hp_taunu")
 CLIP = 30.0

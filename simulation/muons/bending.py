@@ -9,9 +9,9 @@ import mplhep
 import numpy as np
 from matplotlib import pyplot as plt
 
-from emulator.atomic import atomic_path
-from simulation.muons.generate import MuonSettings, generate
-from simulation.muons.layers import BENDING, NAMES, NO_STUB
+from l1forge.emulator.atomic import atomic_path
+from l1forge.simulation.muons.generate import MuonSettings, generate
+from l1forge.simulation.muons.layers import BENDING, NAMES, NO_STUB
 
 PT = np.array([3, 4, 5, 7, 10, 14, 20, 30, 50.0])
 REFERENCE = {

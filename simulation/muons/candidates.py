@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.jit import compiled, inlined
-from simulation.muons.layers import BENDING, NO_STUB, REFERENCE_LAYERS
+from l1forge.emulator.jit import compiled, inlined
+from l1forge.simulation.muons.layers import BENDING, NO_STUB, REFERENCE_LAYERS
 
 REFERENCES = np.array(REFERENCE_LAYERS, np.int64)
 NEEDS_ANGLE = np.concatenate([BENDING[1:], [False]])

@@ -6,7 +6,7 @@ layers have the positions of the real detector; fields are uniform inside each p
 
 from __future__ import annotations
 
-from emulator.jit import inlined
+from l1forge.emulator.jit import inlined
 
 COIL_RADIUS, COIL_LENGTH, CRYOSTAT_RADIUS = 295.0, 630.0, 380.0
 BARREL_END = 661.0

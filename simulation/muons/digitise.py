@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.muons.layers import (
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.muons.layers import (
     BENDING,
     ETA_LSB,
     LAYERS,
@@ -19,7 +19,7 @@ from simulation.muons.layers import (
     SECTOR_HALF_WIDTH,
     SLOTS,
 )
-from simulation.muons.track import propagate
+from l1forge.simulation.muons.track import propagate
 
 EFFICIENCY = np.array([layer.efficiency for layer in LAYERS])
 RESOLUTION = np.array([layer.resolution for layer in LAYERS])

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emulator.errors import InputError
-from simulation.muons.digitise import simulate_chunk
-from simulation.muons.layers import N_LAYERS, NO_STUB, SLOTS
-from simulation.muons.sample import MuonSample, order_slots
-from simulation.workers import parallel
+from l1forge.emulator.errors import InputError
+from l1forge.simulation.muons.digitise import simulate_chunk
+from l1forge.simulation.muons.layers import N_LAYERS, NO_STUB, SLOTS
+from l1forge.simulation.muons.sample import MuonSample, order_slots
+from l1forge.simulation.workers import parallel
 
 CHUNK = 10_000
 """Muons per random stream: part of the definition of a sample, like the seed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from simulation.muons.layers import BENDING, N_LAYERS, NO_STUB, SLOTS
+from l1forge.simulation.muons.layers import BENDING, N_LAYERS, NO_STUB, SLOTS
 
 EMPTY_LAST = 1 << 14  # sorts behind every azimuth
 

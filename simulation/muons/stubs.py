@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emulator.atomic import atomic_path
-from emulator.errors import InputError
-from simulation.muons.layers import (
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.errors import InputError
+from l1forge.simulation.muons.layers import (
     BENDING,
     ETA_MAX,
     N_LAYERS,
@@ -26,7 +26,7 @@ from simulation.muons.layers import (
     SECTOR_HALF_WIDTH,
     SLOTS,
 )
-from simulation.muons.sample import MuonSample, order_slots
+from l1forge.simulation.muons.sample import MuonSample, order_slots
 
 REQUIRED = ("candidate", "layer", "phi")
 OPTIONAL = ("phib", "eta", "quality")

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from emulator.jit import compiled
-from simulation.muons.detector import (
+from l1forge.emulator.jit import compiled
+from l1forge.simulation.muons.detector import (
     COIL_RADIUS,
     CRYOSTAT_RADIUS,
     MUON_EXIT_RADIUS,
@@ -15,7 +15,7 @@ from simulation.muons.detector import (
     field,
     material,
 )
-from simulation.muons.layers import LAYERS
+from l1forge.simulation.muons.layers import LAYERS
 
 CURVATURE = 0.00299792458
 """GeV / (T cm): radius of curvature in cm is p_T / (CURVATURE * B)."""

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import FixedType, Overflow, Rounding, cast
-from emulator.graph import Graph, Node
-from emulator.kernel import compile_graph
-from emulator.kernel.lowering import lower
-from testbench.stimuli import ELEMENTWISE
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, cast
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.kernel import compile_graph
+from l1forge.emulator.kernel.lowering import lower
+from l1forge.testbench.stimuli import ELEMENTWISE
 
 BINARIES = 300  # programs with more on-off decisions are not tried: they would not end
 FRONT = 1 << 16  # values of an input that are all tried to find what follows from it alone

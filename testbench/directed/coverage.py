@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from testbench.directed.goals import KINDS, ColumnGoals, Goal
-from testbench.directed.probes import Probes
-from testbench.directed.search import column_values
-from testbench.directed.trees import Ensemble
-from testbench.stimuli import Block, as_inputs
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.testbench.directed.goals import KINDS, ColumnGoals, Goal
+from l1forge.testbench.directed.probes import Probes
+from l1forge.testbench.directed.search import column_values
+from l1forge.testbench.directed.trees import Ensemble
+from l1forge.testbench.stimuli import Block, as_inputs
 
 SHOWN = 20
 

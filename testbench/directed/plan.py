@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.atomic import atomic_path
-from emulator.graph import Graph
-from firmware.folders import cache_folder
-from testbench import stimuli
-from testbench.directed.bounds import BINARIES, SECONDS, Relaxation
-from testbench.directed.coverage import Coverage, Watcher
-from testbench.directed.probes import Probes, probes_of
-from testbench.directed.search import Search
-from testbench.directed.trees import Ensemble, PathRows
-from testbench.stimuli import Block
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.tools.folders import cache_folder
+from l1forge.testbench import stimuli
+from l1forge.testbench.directed.bounds import BINARIES, SECONDS, Relaxation
+from l1forge.testbench.directed.coverage import Coverage, Watcher
+from l1forge.testbench.directed.probes import Probes, probes_of
+from l1forge.testbench.directed.search import Search
+from l1forge.testbench.directed.trees import Ensemble, PathRows
+from l1forge.testbench.stimuli import Block
 
 WORK = 1.5e10  # counted operations of a search: about 20 s
 CLOCK = 180.0  # where a search ends on a machine that is too slow for that; said in the notes

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.fixed import FixedType, Overflow, Rounding, round_shift
-from emulator.graph import Constant, Graph, Node
-from emulator.kernel.lowering import lower
-from testbench.directed.goals import CUTS, ENDS, ENTRIES, Goal
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, round_shift
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.kernel.lowering import lower
+from l1forge.testbench.directed.goals import CUTS, ENDS, ENTRIES, Goal
 
 WIDE = 60  # bits of a quantity: what needs more is not watched
 ENTRY_LIMIT = 1 << 12  # squares of more values are multipliers in the RTL: their ends and signs are watched

@@ -12,12 +12,12 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from testbench import stimuli
-from testbench.directed.goals import ColumnGoals
-from testbench.directed.probes import Probes
-from testbench.directed.support import supports
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.testbench import stimuli
+from l1forge.testbench.directed.goals import ColumnGoals
+from l1forge.testbench.directed.probes import Probes
+from l1forge.testbench.directed.support import supports
 
 Block = NDArray[np.int64]
 

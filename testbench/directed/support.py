@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import Graph, Node
+from l1forge.emulator.graph.graph import Graph, Node
 
 Support = NDArray[np.bool_]  # (elements of the node, elements of all inputs)
 

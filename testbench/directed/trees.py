@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.graph import Graph, Node
-from emulator.tree_ensemble import LEAF
-from testbench.directed.goals import CUTS, LEAVES, Goal
-from testbench.directed.support import supports
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.graph.trees import LEAF
+from l1forge.testbench.directed.goals import CUTS, LEAVES, Goal
+from l1forge.testbench.directed.support import supports
 
 FULL = 1 << 16  # values of an input element that are all tried
 COARSE = 1 << 12  # values tried of wider elements, beside the neighbours of every cut

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emulator.arrays import CastCounts, holds_arrays, open_arrays
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
-from emulator.kernel import compile_graph
 from l1forge.cli import main
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.kernel import compile_graph
+from l1forge.emulator.scoring.arrays import CastCounts, holds_arrays, open_arrays
 
 NARROW = FixedType.parse("fixed<6,4,RND_CONV,SAT>")
 X = np.arange(-12, 12).reshape(6, 4)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from emulator import atomic
-from emulator.atomic import append_line, atomic_files, atomic_path, write_text
-from emulator.errors import InputError
+from l1forge.emulator import atomic
+from l1forge.emulator.atomic import append_line, atomic_files, atomic_path, write_text
+from l1forge.emulator.errors import InputError
 
 
 def test_files_move_together_and_others_stay(tmp_path: Path) -> None:

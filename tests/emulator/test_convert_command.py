@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.events.objects import COLUMNS, Events
-from emulator.events.parquet import write_events
-from emulator.events.source import open_events
 from l1forge.cli import main
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.events.source import open_events
 
 Run = Callable[..., tuple[int, str, str]]
 

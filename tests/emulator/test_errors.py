@@ -1,6 +1,6 @@
 """The one error of bad input: one line, whatever other libraries said."""
 
-from emulator.errors import SHOWN, InputError
+from l1forge.emulator.errors import SHOWN, InputError
 
 
 def test_one_line_with_file_field_value_and_remedy():

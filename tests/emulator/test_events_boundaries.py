@@ -9,9 +9,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.quantise import HARDWARE_VALUES, TRUE_VALUES, codes
-from emulator.events.source import open_events
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.quantise import HARDWARE_VALUES, TRUE_VALUES, codes
+from l1forge.emulator.events.source import open_events
 from tests.emulator.test_events_readers import nano_branches, write_root
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import uproot
 
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.source import open_events
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.source import open_events
 
 Branches = dict[str, ak.Array]
 PHI = np.pi / 72

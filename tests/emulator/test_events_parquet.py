@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.blocks import rechunk
-from emulator.events.dense import mapped_groups
-from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
-from emulator.events.parquet import Layout, metadata, open_parquet, read_events, write_events
-from emulator.events.source import open_events
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.blocks import rechunk
+from l1forge.emulator.events.formats.dense import mapped_groups
+from l1forge.emulator.events.formats.parquet import Layout, metadata, open_parquet, read_events, write_events
+from l1forge.emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
+from l1forge.emulator.events.source import open_events
 
 
 def random_events(n: int, seed: int = 1, extra: bool = True) -> Events:

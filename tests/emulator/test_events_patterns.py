@@ -7,11 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
-from emulator.events.pattern_events import write_pattern
-from emulator.events.patterns import CARRIED, FORMATS, VALID, Frames, read_frames, write_frames
-from emulator.events.source import open_events
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.pattern_events import write_pattern
+from l1forge.emulator.events.formats.patterns import (
+    CARRIED,
+    FORMATS,
+    VALID,
+    Frames,
+    read_frames,
+    write_frames,
+)
+from l1forge.emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
+from l1forge.emulator.events.source import open_events
 
 
 def random_events(n: int) -> Events:

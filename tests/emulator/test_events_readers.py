@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import uproot
 
-from emulator.errors import InputError
-from emulator.events.objects import COLUMNS, Events
-from emulator.events.parquet import write_events
-from emulator.events.quantise import HARDWARE_VALUES, TRUE_VALUES, codes
-from emulator.events.source import open_events
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.events.quantise import HARDWARE_VALUES, TRUE_VALUES, codes
+from l1forge.emulator.events.source import open_events
 
 
 def read_all(path: Path, block: int = 65536) -> Events:

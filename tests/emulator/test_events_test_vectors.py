@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events
-from emulator.events.source import open_events
-from emulator.events.test_vectors import (
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.object_words import pack, unassigned_bits, unpack
+from l1forge.emulator.events.formats.ugt_vectors import (
     EARLY,
     FULL,
     column_names,
@@ -20,7 +19,8 @@ from emulator.events.test_vectors import (
     read_test_vectors,
     write_test_vectors,
 )
-from emulator.events.words import pack, unassigned_bits, unpack
+from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events
+from l1forge.emulator.events.source import open_events
 
 OFFICIAL = sorted(Path("/work/shared/data/ugt").glob("*.txt"))
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding, cast, overflow, round_shift
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, cast, overflow, round_shift
 
 QUARTERS = [-10, -6, -2, 2, 6, 10, -5, 5, 7, -7]  # -2.5 -1.5 -0.5 0.5 1.5 2.5 -1.25 1.25 1.75 -1.75
 

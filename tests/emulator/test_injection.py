@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.filling import LHC, ORBIT, FillingScheme
-from emulator.injection import Noise, OrbitRandom
-from emulator.philox import uniforms_below
+from l1forge.emulator.lhc import LHC, ORBIT, FillingScheme
+from l1forge.emulator.stream.injection import Noise, OrbitRandom
+from l1forge.emulator.stream.philox import uniforms_below
 
 SCHEMES = {
     "LHC": LHC,

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.parquet import write_events
-from emulator.events.source import open_events
-from emulator.events.test_vectors import write_test_vectors
-from emulator.filled_stream import FilledStream
-from emulator.filling import LHC, ORBIT
-from emulator.injection import Injection, Noise
-from emulator.menu.compiled import Algorithm, Combination, CompiledMenu, Requirement, Score
-from emulator.menu.load import load_menu
-from emulator.path import Decision, TriggerPath
-from emulator.prescale import PrescaleSettings, factor
-from emulator.stream_source import open_stream
-from emulator.trigger_control import TriggerControl
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.formats.ugt_vectors import write_test_vectors
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.lhc import LHC, ORBIT
+from l1forge.emulator.menu.compiled import Algorithm, Combination, CompiledMenu, Requirement, Score
+from l1forge.emulator.menu.language.load import load_menu
+from l1forge.emulator.path.path import Decision, TriggerPath
+from l1forge.emulator.path.prescale import PrescaleSettings, factor
+from l1forge.emulator.path.trigger_control import TriggerControl
+from l1forge.emulator.stream.filled import FilledStream
+from l1forge.emulator.stream.injection import Injection, Noise
+from l1forge.emulator.stream.open import open_stream
 
 OFFICIAL = sorted(Path("/work/shared/data/ugt").glob("collisions2016*.txt"))
 MENU = CompiledMenu(

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.events.objects import COLUMNS, Events
-from emulator.events.parquet import write_events
-from emulator.events.source import open_events
-from emulator.events.test_vectors import write_test_vectors
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
-from emulator.menu.load import DEFAULT, load_menu
-from emulator.path import Decision, TriggerPath
-from firmware.rtl import generate
 from l1forge.cli import main
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.formats.ugt_vectors import write_test_vectors
+from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.menu.language.load import DEFAULT, load_menu
+from l1forge.emulator.path.path import Decision, TriggerPath
+from l1forge.firmware.rtl import generate
 
 Run = Callable[..., tuple[int, str, str]]
 SAMPLE = Path(__file__).parents[2] / "simulation" / "sample"

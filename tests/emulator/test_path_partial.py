@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emulator.events.objects import EXTRA_COLUMNS, Events
-from emulator.events.parquet import write_events
-from emulator.events.source import open_events
-from emulator.events.test_vectors import EARLY, FULL, write_test_vectors
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
-from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
-from emulator.menu.load import load_menu
 from l1forge.cli import main
-from simulation.sample import N_TRAIN
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.formats.ugt_vectors import EARLY, FULL, write_test_vectors
+from l1forge.emulator.events.objects import EXTRA_COLUMNS, Events
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, algorithm_bit
+from l1forge.emulator.menu.language.load import load_menu
+from l1forge.simulation.sample import N_TRAIN
 
 Run = Callable[..., tuple[int, str, str]]
 SAMPLE = Path(__file__).parents[2] / "simulation" / "sample" / "zerobias.parquet"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.prescale import Prescaler, PrescaleSettings, factor
-from emulator.prescale_columns import load_settings
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.path.prescale import Prescaler, PrescaleSettings, factor
+from l1forge.emulator.path.prescale_columns import load_settings
 
 
 def bits(rng: np.random.Generator, n: int, density: float) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.rate_report import study
-from emulator.rates import fraction, full_rate_khz, rate_curve, threshold_for_rate
+from l1forge.emulator.rates.intervals import fraction, full_rate_khz, rate_curve, threshold_for_rate
+from l1forge.emulator.rates.study import study
 
 
 def test_full_rate_is_bunches_times_revolution_frequency():

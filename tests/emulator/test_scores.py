@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from emulator.fixed import FixedType
-from emulator.scores import KEY, Distribution, open_writer
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.scoring.files import KEY, Distribution, open_writer
 
 SCORE = FixedType.parse("ufixed<18,14>")
 LATENT = FixedType.parse("fixed<10,5>")

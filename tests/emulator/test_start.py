@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.events.objects import Events
-from emulator.events.parquet import write_events
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.objects import Events
 
 PROGRAM = """\
 import sys

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.parquet import write_events
-from emulator.events.source import EventSource, open_events
-from emulator.filled_stream import FilledStream
-from emulator.filling import CROSSING_FREQUENCY, LHC, ORBIT, FillingScheme, from_trains, load_scheme
-from emulator.injection import Injection, Noise, probability
-from emulator.stream import COLLISION, EMPTY, SIGNAL, Block, ReplayStream
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.source import EventSource, open_events
+from l1forge.emulator.lhc import CROSSING_FREQUENCY, LHC, ORBIT, FillingScheme, from_trains, load_scheme
+from l1forge.emulator.stream.blocks import COLLISION, EMPTY, SIGNAL, Block, ReplayStream
+from l1forge.emulator.stream.filled import FilledStream
+from l1forge.emulator.stream.injection import Injection, Noise, probability
 
 
 def numbered(n: int, first: int = 1) -> Events:

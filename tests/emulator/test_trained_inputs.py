@@ -8,8 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.trained_inputs import FIRST, Comparison, Feature, Recorder, TrainedInputs, record_beside
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.scoring.trained_inputs import (
+    FIRST,
+    Comparison,
+    Feature,
+    Recorder,
+    TrainedInputs,
+    record_beside,
+)
 
 NAMES = ["pt", "eta", "flag", "0"]
 

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.reference import evaluate
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.reference import evaluate
 
 
 def constant(kind: str, data: object) -> Constant:

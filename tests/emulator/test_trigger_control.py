@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.filling import LHC
-from emulator.trigger_control import RULES, TriggerControl
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.lhc import LHC
+from l1forge.emulator.path.trigger_control import RULES, TriggerControl
 
 
 def literal(

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator import trust
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.kernel import compile_graph
-from emulator.kernel.native.machine import cache_directory
-from emulator.trust import distrusted, trusted_folder
+from l1forge.emulator import trust
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.kernel import compile_graph
+from l1forge.emulator.kernel.native.machine import cache_directory
+from l1forge.emulator.trust import distrusted, trusted_folder
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +133,7 @@ def test_an_open_cache_is_neither_read_nor_written(
 
 def test_the_private_folder_ends_with_the_process(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
-    program = "import sys; from pathlib import Path; from emulator.trust import trusted_folder\n"
+    program = "import sys; from pathlib import Path; from l1forge.emulator.trust import trusted_folder\n"
     program += "print(trusted_folder(Path(sys.argv[1]), 'x'))"
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],

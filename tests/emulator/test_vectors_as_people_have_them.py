@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator.errors import InputError
-from emulator.events.objects import SPARE, SPARE_WORDS, Events
-from emulator.events.parquet import write_events
-from emulator.events.source import open_events
-from emulator.events.test_vectors import EARLY, FULL, read_test_vectors, write_test_vectors
-from emulator.events.words import pack
 from l1forge.commands.convert import app as convert
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.object_words import pack
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.formats.ugt_vectors import EARLY, FULL, read_test_vectors, write_test_vectors
+from l1forge.emulator.events.objects import SPARE, SPARE_WORDS, Events
+from l1forge.emulator.events.source import open_events
 
 BOM = b"\xef\xbb\xbf"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware import children
-from firmware.children import Child
+from l1forge.firmware.tools import children
+from l1forge.firmware.tools.children import Child
 
 TWO = ["sh", "-c", "(sleep 20; echo alive) & echo up; wait"]
 """A command and a process of its own that would be heard of."""

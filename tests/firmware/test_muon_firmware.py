@@ -5,21 +5,21 @@ import dataclasses
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.graph import Constant, Graph
-from firmware.muon.folded import generate_folded
-from firmware.muon.patterns import PatternTables, generate_patterns
-from firmware.rtl import generate as unroll
-from models import graph_path
-from models.muon_patterns import Patterns, find_patterns, load_patterns
-from models.muon_pt.features import muon_features
-from simulation.muons import NO_STUB, REFERENCE_LAYERS, MuonSettings, generate
-from simulation.muons.layers import BENDING
-from testbench.build import verilate
-from testbench.cosim import cosimulate
-from testbench.flow import hls_implementation, hls_project
-from testbench.muon import verify_folded, verify_patterns
-from testbench.spaced import opened_spaced
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Constant, Graph
+from l1forge.firmware.muon.folded import generate_folded
+from l1forge.firmware.muon.patterns import PatternTables, generate_patterns
+from l1forge.firmware.rtl import generate as unroll
+from l1forge.models import graph_path
+from l1forge.models.muon_patterns import Patterns, find_patterns, load_patterns
+from l1forge.models.muon_pt.features import muon_features
+from l1forge.simulation.muons import NO_STUB, REFERENCE_LAYERS, MuonSettings, generate
+from l1forge.simulation.muons.layers import BENDING
+from l1forge.testbench.cosim import cosimulate
+from l1forge.testbench.drivers.build import verilate
+from l1forge.testbench.drivers.interval_driver import opened_spaced
+from l1forge.testbench.flow import hls_implementation, hls_project
+from l1forge.testbench.muon import verify_folded, verify_patterns
 
 PATTERNS = 10  # of 80: the Verilog of all takes a minute to compile; `l1forge cosim-muons` runs it
 

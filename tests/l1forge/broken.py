@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import uproot
 
-from emulator.events.objects import COLUMNS, Events
-from emulator.events.parquet import write_events
-from emulator.events.test_vectors import write_test_vectors
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.formats.ugt_vectors import write_test_vectors
+from l1forge.emulator.events.objects import COLUMNS, Events
 
 Writer = Callable[[Path], object]
 SEED = 20

@@ -17,14 +17,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import models
-from emulator.events.parquet import write_events
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
+import l1forge.models
 from l1forge.cli import main
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
 from tests.l1forge.broken import BROKEN, constant_events, random_events, vector
 
-GRAPH = json.loads(models.graph_path("vae").read_text())
+GRAPH = json.loads(l1forge.models.graph_path("vae").read_text())
 
 
 def run(*arguments: object) -> int:
@@ -176,7 +176,7 @@ def test_files_that_are_no_graphs(
     ("command", "said"),
     [
         ("emulate nobody good.parquet", "neither a model nor a graph file (got 'nobody')"),
-        ("emulate ../models/vae good.parquet", "neither a model nor a graph file"),
+        ("emulate ../l1forge.models/vae good.parquet", "neither a model nor a graph file"),
         ("emulate folder good.parquet", "neither a model nor a graph file"),
         ("emulate good.parquet good.parquet", "cannot read graph"),
         ("emulate vae good.parquet --score ghost", "no such output (got 'ghost'); it has mu2_score"),
@@ -352,7 +352,9 @@ def test_full_disk(folder: Path, refused: Callable[..., str], monkeypatch: pytes
 
 
 def test_project_of_another_network(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware.hls.export.import_project", lambda project: Graph.load("narrow.json"))
+    monkeypatch.setattr(
+        "l1forge.firmware.hls.translate.graph.import_project", lambda project: Graph.load("narrow.json")
+    )
     refused("cosim", "vae", "--hls", "folder", said="folder: --hls: is the project of another network")
 
 
@@ -411,7 +413,9 @@ def test_interrupt_leaves_no_half_file(command: str, folder: Path) -> None:
 
 
 def test_reader_of_the_output_that_stops_early(folder: Path) -> None:
-    process = start("menu", "show", str(Path(models.FOLDER).parent / "emulator" / "menu" / "default.yaml"))
+    process = start(
+        "menu", "show", str(Path(l1forge.models.FOLDER).parent / "emulator" / "menu" / "default.yaml")
+    )
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()

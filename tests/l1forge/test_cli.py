@@ -108,7 +108,7 @@ def test_a_group_alone_prints_its_help(arguments, capsys):
 
 
 def test_a_campaign_that_compares_nothing_fails(monkeypatch, tmp_path, capsys):
-    from firmware.hls.fuzz import campaign
+    from l1forge.firmware.hls.fuzz import campaign
 
     monkeypatch.setattr(campaign, "campaign", lambda *arguments, **options: campaign.Summary())
     with pytest.raises(SystemExit) as end:

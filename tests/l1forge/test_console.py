@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from emulator.events.parquet import write_events
-from models.console import Console
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.screen.console import Console
 from tests.l1forge.broken import random_events
 
 ROOT = Path(__file__).parents[2]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator import graph
-from emulator.menu import yaml_tree
 from l1forge.cli import main
-from l1forge.environment import VARIABLES, markdown
+from l1forge.emulator.graph import graph
+from l1forge.emulator.menu.language import yaml_tree
+from l1forge.screen.environment import VARIABLES, markdown
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("emulator", "simulation", "models", "firmware", "testbench", "l1forge")

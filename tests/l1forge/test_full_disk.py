@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.parquet import write_events
-from firmware.hls.export import write_project
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.firmware.hls.translate.graph import write_project
 from tests.l1forge.broken import random_events
 
 LIMIT = 'ulimit -f 2; exec "$@"'

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emulator.events.parquet import write_events
 from l1forge.cli import main
+from l1forge.emulator.events.formats.parquet import write_events
 from tests.l1forge.broken import random_events
 
 

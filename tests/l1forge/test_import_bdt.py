@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emulator.graph import Graph
-from emulator.reference import evaluate
 from l1forge.cli import main
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
 
 DATA = Path(__file__).parents[1] / "firmware" / "bdt" / "data"
 TMVA, XGBOOST = DATA / "tmva-grad.weights.xml", DATA / "xgboost-3.2.0-binary.json"

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from emulator.errors import EXIT_BAD_INPUT
-from emulator.graph import Graph
 from l1forge.cli import main
+from l1forge.emulator.errors import EXIT_BAD_INPUT
+from l1forge.emulator.graph.graph import Graph
 
 
 class Custom(nn.Module):

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from emulator.errors import EXIT_BAD_INPUT
-from emulator.graph import Graph
-from emulator.reference import evaluate
-from firmware.hls.environment import use_legacy_keras
 from l1forge.cli import main
+from l1forge.emulator.errors import EXIT_BAD_INPUT
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.environment import use_legacy_keras
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet")]
 

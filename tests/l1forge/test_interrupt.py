@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
 
 CODE = """
 import ctypes, signal, time

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.events.objects import Events
-from l1forge.muon_stage import OVERLAP, MuonStage
-from models import graph_path
-from models.muon_pt.path import MuonNetwork
+from l1forge.emulator.events.objects import Events
+from l1forge.models import graph_path
+from l1forge.models.muon_pt.path import MuonNetwork
+from l1forge.models.muon_pt.stage import OVERLAP, MuonStage
 
 SCORES = ("muon_pt.pt", "muon_pt.charge", "muon_pt.quality")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.events.parquet import write_events
 from l1forge.cli import main
+from l1forge.emulator.events.formats.parquet import write_events
 from tests.l1forge.broken import random_events, vector
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from emulator.errors import InputError
-from l1forge.quiet import VERBOSE, quiet_stderr
+from l1forge.emulator.errors import InputError
+from l1forge.screen.quiet import VERBOSE, quiet_stderr
 
 
 def nothing() -> None:

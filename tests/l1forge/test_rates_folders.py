@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
 from l1forge.commands.rates import app
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
 
 
 def test_folders_by_model_and_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.events.objects import Events
-from emulator.events.parquet import write_events
-from emulator.trained_inputs import TrainedInputs, record_beside
 from l1forge.cli import main
-from models import available, graph_path
-from models.training_inputs import RECORDS, committed
-from simulation import SAMPLE
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.scoring.trained_inputs import TrainedInputs, record_beside
+from l1forge.models import available, graph_path
+from l1forge.models.training_inputs import RECORDS, committed
+from l1forge.simulation import SAMPLE
 
 ZERO_BIAS = SAMPLE / "zerobias.parquet"
 TTBAR = SAMPLE / "ttbar.parquet"

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from emulator.reference import evaluate
-from firmware.bdt.choose import quantised_margin
-from firmware.bdt.converters import convert
-from firmware.bdt.ensemble import Ensemble
-from firmware.bdt.to_graph import Precision, to_graph
-from models import FOLDER, available, graph_path
-from models.candidates import load
-from models.classifiers import area, roc, threshold_at
-from models.tree_study import spectrum_weights
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.bdt.choose import quantised_margin
+from l1forge.firmware.bdt.converters import convert
+from l1forge.firmware.bdt.ensemble import Ensemble
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
+from l1forge.models import FOLDER, available, graph_path
+from l1forge.models.trees.classifiers import area, roc, threshold_at
+from l1forge.models.trees.samples import load
+from l1forge.models.trees.study import spectrum_weights
 
 ARTEFACTS = {"tau_id": "model.json", "eg_iso": "model.json", "event_bdt": "model.weights.xml"}
 LIBRARIES = {"tau_id": "xgboost", "eg_iso": "sklearn", "event_bdt": "tmva"}
@@ -76,8 +76,8 @@ def test_scores_of_emulator_reference_and_quantised_ensemble_agree(name: str) ->
 
 
 def test_event_columns_give_the_features() -> None:
-    from emulator.events.objects import Events
-    from models.event_bdt.features import EVENT_COLUMNS, SOURCES, features
+    from l1forge.emulator.events.objects import Events
+    from l1forge.models.event_bdt.features import EVENT_COLUMNS, SOURCES, features
 
     rng = np.random.default_rng(1)
     graph = Graph.load(graph_path("event_bdt"))
@@ -90,8 +90,8 @@ def test_event_columns_give_the_features() -> None:
 
 
 def test_cut_based_seeds() -> None:
-    from emulator.events.objects import Events
-    from models.event_bdt.seeds import double_iso_tau, double_jet_mass
+    from l1forge.emulator.events.objects import Events
+    from l1forge.models.event_bdt.seeds import double_iso_tau, double_jet_mass
 
     zeros = {f"{o}.{f}": np.zeros((12, 3), int) for o in ("tau", "jet") for f in ("et", "eta", "phi")}
     columns = {**zeros, "tau.iso": np.zeros((12, 3), int)}
@@ -127,7 +127,7 @@ def test_weights_give_both_classes_one_spectrum() -> None:
 
 
 def test_training_is_reproducible(tmp_path: Path) -> None:
-    from models.tau_id.train import DATA, features, main
+    from l1forge.models.tau_id.train import DATA, features, main
 
     assert load(DATA, features).truth.any()
     reports = [main(3, tmp_path / str(turn), trees=2) for turn in range(2)]

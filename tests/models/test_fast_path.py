@@ -2,9 +2,9 @@
 
 import pytest
 
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from models import available, graph_path
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.models import available, graph_path
 
 
 @pytest.mark.parametrize("model", available())

@@ -5,15 +5,15 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-import simulation.muons
-from emulator.errors import InputError
-from models.muon_pt import report
-from models.muon_pt.bins import GENERATED_UP_TO, MIN_PT
-from models.muon_pt.estimators import NOT_FOUND, Estimate, from_logits, golden_patterns, perfect
-from models.muon_pt.evaluation import cut_at, describe, passing, rate
-from simulation.muons import MuonSettings, generate
-from simulation.muons.layers import NAMES
-from simulation.muons.spectrum import density, rate_weights
+import l1forge.simulation.muons
+from l1forge.emulator.errors import InputError
+from l1forge.models.muon_pt import result_table as report
+from l1forge.models.muon_pt.bins import GENERATED_UP_TO, MIN_PT
+from l1forge.models.muon_pt.estimators import NOT_FOUND, Estimate, from_logits, golden_patterns, perfect
+from l1forge.models.muon_pt.evaluation import cut_at, describe, passing, rate
+from l1forge.simulation.muons import MuonSettings, generate
+from l1forge.simulation.muons.layers import NAMES
+from l1forge.simulation.muons.spectrum import density, rate_weights
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_rounding_keeps_five_digits():
 def test_committed_sample_through_the_command(tmp_path):
     from l1forge.commands.evaluate import app
 
-    stubs = simulation.muons.__path__[0] + "/muons.parquet"
+    stubs = l1forge.simulation.muons.__path__[0] + "/muons.parquet"
     outcome = CliRunner().invoke(app, ["muon_pt", "--stubs", stubs, "-o", str(tmp_path)])
     assert outcome.exit_code == 0, outcome.output
     assert "2000 candidates" in outcome.output
@@ -123,7 +123,7 @@ def test_committed_sample_through_the_command(tmp_path):
 
 def test_simulate_muons_command_writes_what_the_reader_takes(tmp_path):
     from l1forge.commands.simulate_muons import app
-    from simulation.muons.stubs import read_stubs
+    from l1forge.simulation.muons.stubs import read_stubs
 
     path = tmp_path / "m.parquet"
     outcome = CliRunner().invoke(app, ["-n", "300", "--seed", "3", "-o", str(path)])

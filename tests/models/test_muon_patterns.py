@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from models.muon_patterns import TRAINED, Patterns, find_patterns, load_patterns
-from models.muon_patterns.patterns import N_PATTERNS
-from models.muon_patterns.train import fill_tables, pattern_number
-from simulation.muons import LAYERS, NO_STUB, MuonSettings, generate
+from l1forge.emulator.errors import InputError
+from l1forge.models.muon_patterns import TRAINED, Patterns, find_patterns, load_patterns
+from l1forge.models.muon_patterns.patterns import N_PATTERNS
+from l1forge.models.muon_patterns.train import fill_tables, pattern_number
+from l1forge.simulation.muons import LAYERS, NO_STUB, MuonSettings, generate
 
 REFERENCE_LAYERS = (0, 7, 2, 6, 16, 4, 10, 11)
 BENDING = (1, 3, 5)

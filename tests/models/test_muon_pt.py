@@ -7,14 +7,14 @@ import warnings
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.graph import Constant, Graph
-from emulator.kernel import compile_graph
-from emulator.reference import evaluate
-from models.muon_pt.bins import CHARGE_LOGIT, LOWER_EDGES, N_BINS, PT_CODES, bin_of
-from models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER
-from models.muon_pt.features import ETA, FEATURES, HITS, N_FEATURES, REFERENCE, muon_features
-from models.muon_pt.momentum import (
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Constant, Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
+from l1forge.models.muon_pt.bins import CHARGE_LOGIT, LOWER_EDGES, N_BINS, PT_CODES, bin_of
+from l1forge.models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER
+from l1forge.models.muon_pt.features import ETA, FEATURES, HITS, N_FEATURES, REFERENCE, muon_features
+from l1forge.models.muon_pt.momentum import (
     Calibration,
     calibrate,
     muons_from_logits,
@@ -22,8 +22,8 @@ from models.muon_pt.momentum import (
     quality_of,
     tail_sums,
 )
-from models.muon_pt.path import MuonNetwork
-from simulation.muons import NO_STUB, MuonSettings, generate
+from l1forge.models.muon_pt.path import MuonNetwork
+from l1forge.simulation.muons import NO_STUB, MuonSettings, generate
 
 FOLDERS = {"muon_pt": LARGE_FOLDER, "muon_pt_small": SMALL_FOLDER}
 
@@ -145,8 +145,8 @@ def test_brevitas_reference_and_kernel_agree_on_every_bit(name):
         warnings.simplefilter("ignore")
         import torch
 
-        from models.muon_pt.export import load_quantised
-        from models.muon_pt.network import NETWORKS
+        from l1forge.models.muon_pt.export import load_quantised
+        from l1forge.models.muon_pt.network import NETWORKS
 
         x = stimuli(4000)
         model = load_quantised(NETWORKS[name], FOLDERS[name])

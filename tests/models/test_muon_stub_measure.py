@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from l1forge.cli import main
-from models.muon_pt.stub_measure import measure
-from models.muon_pt.stub_tables import percent, plus_minus, remarks, tables
-from simulation.muons import MuonSample, MuonSettings, generate
-from simulation.muons.spectrum import rate_weights, rate_weights_of
-from simulation.muons.stubs import write_stubs
+from l1forge.models.muon_pt.stub_measure import measure
+from l1forge.models.muon_pt.stub_tables import percent, plus_minus, remarks, tables
+from l1forge.simulation.muons import MuonSample, MuonSettings, generate
+from l1forge.simulation.muons.spectrum import rate_weights, rate_weights_of
+from l1forge.simulation.muons.stubs import write_stubs
 
 
 @pytest.fixture(scope="module")

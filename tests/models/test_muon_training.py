@@ -5,16 +5,16 @@ import warnings
 import numpy as np
 import pytest
 
-from models.muon_pt.bins import N_BINS, log_prior
+from l1forge.models.muon_pt.bins import N_BINS, log_prior
 
 
 @pytest.fixture(scope="module")
 def train():
     with warnings.catch_warnings():  # torch and Brevitas warn about each other on import
         warnings.simplefilter("ignore")
-        import models.muon_pt.train
+        import l1forge.models.muon_pt.train
 
-        return models.muon_pt.train
+        return l1forge.models.muon_pt.train
 
 
 def weights(path):

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from emulator.events.objects import COLUMNS, Events
-from emulator.events.parquet import write_events
-from emulator.fixed import FixedType
-from models.vae import features
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.models.vae import features
 
 
 def test_inputs_are_met_4_eg_4_mu_10_jets_times_pt_eta_phi():
@@ -43,7 +43,7 @@ def test_mask_marks_objects_with_momentum():
 
 
 def _toy_sample(folder):
-    from models.vae.train import SIGNALS
+    from l1forge.models.vae.train import SIGNALS
 
     rng = np.random.default_rng(3)
     for name, n in {"zerobias": 4096, **dict.fromkeys(SIGNALS, 256)}.items():
@@ -86,8 +86,8 @@ def test_training_is_reproducible_and_prunes_half(tmp_path):
 
 
 def test_missing_sample_is_named(tmp_path):
-    from emulator.errors import InputError
-    from models.vae.train import load
+    from l1forge.emulator.errors import InputError
+    from l1forge.models.vae.train import load
 
     with pytest.raises(InputError, match="sample is missing"):
         load(tmp_path / "zerobias.parquet")

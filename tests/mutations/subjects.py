@@ -9,9 +9,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from emulator.events.parquet import write_events
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
+from l1forge.emulator.events.formats.parquet import write_events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
 from tests.emulator.menu.test_front_ends import YAML as YAML_MENU
 from tests.emulator.menu.test_front_ends import xml_menu
 from tests.emulator.test_events_readers import nano_branches, write_root
@@ -62,7 +62,7 @@ def _graph(path: Path) -> None:
 
 
 def _compiled_menu(path: Path) -> None:
-    from emulator.menu.load import load_menu
+    from l1forge.emulator.menu.language.load import load_menu
 
     source = path.with_name("source.yaml")
     source.write_text(YAML_MENU)

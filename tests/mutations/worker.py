@@ -79,7 +79,7 @@ def peak_bytes() -> int:
 
 def main(kind: str, seed: int, first: int, count: int) -> None:
     """Run the variations ``first .. first + count - 1``."""
-    from emulator.events.parquet import write_events
+    from l1forge.emulator.events.formats.parquet import write_events
     from tests.l1forge.broken import random_events
     from tests.mutations.subjects import SUBJECTS
 

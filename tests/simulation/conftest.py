@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulation.geometry import N_TOWERS
-from simulation.pool import parts
-from simulation.processes import STRATA
-from simulation.production import POOL_EVENTS, Run
+from l1forge.simulation.geometry import N_TOWERS
+from l1forge.simulation.pool import parts
+from l1forge.simulation.processes import STRATA
+from l1forge.simulation.production import POOL_EVENTS, Run
 
 EVENTS = 20
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulation.candidates import SCALARS, WINDOW, find
-from simulation.generator import ELECTRON, TAU_HADRONIC
-from simulation.geometry import HARDWARE_ETA, N_HALF, N_PHI, TOWER_ETA, TOWER_PHI
-from simulation.mixing import library
-from simulation.pool import Pool
+from l1forge.simulation.candidates import SCALARS, WINDOW, find
+from l1forge.simulation.generator import ELECTRON, TAU_HADRONIC
+from l1forge.simulation.geometry import HARDWARE_ETA, N_HALF, N_PHI, TOWER_ETA, TOWER_PHI
+from l1forge.simulation.mixing import library
+from l1forge.simulation.pool import Pool
 
 IETA, IPHI = N_HALF + 5, 71
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulation.generator import TAU_HADRONIC, generate
-from simulation.geometry import N_TOWERS
-from simulation.processes import process
+from l1forge.simulation.generator import TAU_HADRONIC, generate
+from l1forge.simulation.geometry import N_TOWERS
+from l1forge.simulation.processes import process
 
 
 def test_a_chunk_is_reproducible_and_sensible() -> None:

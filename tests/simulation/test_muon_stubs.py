@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emulator.errors import InputError
-from simulation.muons import NO_STUB, MuonSample, generate
-from simulation.muons.stubs import read_stubs, write_stubs
+from l1forge.emulator.errors import InputError
+from l1forge.simulation.muons import NO_STUB, MuonSample, generate
+from l1forge.simulation.muons.stubs import read_stubs, write_stubs
 
 
 def table(**changes):

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from simulation.muons import LAYERS, NO_STUB, MuonSettings, generate
-from simulation.muons.candidates import NO_REFERENCE, reference_numbers
-from simulation.muons.generate import CHUNK
-from simulation.muons.layers import BENDING, NAMES, SECTOR_HALF_WIDTH
-from simulation.muons.sample import order_slots
+from l1forge.emulator.errors import InputError
+from l1forge.simulation.muons import LAYERS, NO_STUB, MuonSettings, generate
+from l1forge.simulation.muons.candidates import NO_REFERENCE, reference_numbers
+from l1forge.simulation.muons.generate import CHUNK
+from l1forge.simulation.muons.layers import BENDING, NAMES, SECTOR_HALF_WIDTH
+from l1forge.simulation.muons.sample import order_slots
 
 CLEAN = MuonSettings(noise=0.0, punch_through=0.0, secondaries=False)
 PLACE = {name: number for number, name in enumerate(NAMES)}

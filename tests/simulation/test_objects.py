@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.events.objects import COLUMNS, Events
-from simulation import crossing
-from simulation.geometry import (
+from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.simulation import crossing
+from l1forge.simulation.geometry import (
     HARDWARE_ETA,
     N_ETA,
     N_HALF,
@@ -19,10 +19,10 @@ from simulation.geometry import (
     empty_grid,
     tower_index,
 )
-from simulation.jets import CALIBRATION as JET_TABLE
-from simulation.mixing import MAX_MUONS
-from simulation.taus import CALIBRATION as TAU_TABLE
-from simulation.towers import TOWER_MAX, digitise, wrap
+from l1forge.simulation.jets import CALIBRATION as JET_TABLE
+from l1forge.simulation.mixing import MAX_MUONS
+from l1forge.simulation.taus import CALIBRATION as TAU_TABLE
+from l1forge.simulation.towers import TOWER_MAX, digitise, wrap
 
 CENTRAL = N_HALF + 3
 FORWARD = N_ETA - 4

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator.errors import InputError
-from emulator.events.objects import COLUMNS, Events
-from emulator.events.parquet import metadata, read_events
-from simulation import production
-from simulation.production import Run, chunk_path, make_chunks, simulate, write
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.parquet import metadata, read_events
+from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.simulation import production
+from l1forge.simulation.production import Run, chunk_path, make_chunks, simulate, write
 
 
 @pytest.fixture(autouse=True)

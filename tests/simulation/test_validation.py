@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from simulation.report import MARKS, markdown, rate_curve, update_document
-from simulation.validation import BUNCHES, ORBIT_HZ, SEEDS, leading, seed_rates
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.objects import Events
+from l1forge.simulation.rate_comparison import MARKS, markdown, rate_curve, update_document
+from l1forge.simulation.validation import BUNCHES, ORBIT_HZ, SEEDS, leading, seed_rates
 
 NAMES = [f"{kind}.{f}" for kind in ("eg", "tau") for f in ("et", "eta", "phi", "iso")]
 NAMES += [f"jet.{f}" for f in ("et", "eta", "phi")] + ["htt.et", "etmhf.et", "mu.pt", "mu.eta", "mu.qual"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.workers import parallel
+from l1forge.simulation.workers import parallel
 
 LONG_S = 60
 SCRIPT = f"""

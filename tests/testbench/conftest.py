@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
 
 
 def constant(text: str, data: object) -> Constant:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from emulator.errors import InputError
-from emulator.graph import Graph
 from l1forge.commands.cosim import app as cosim
 from l1forge.commands.report import app as report
 from l1forge.commands.synth import app as synth
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
 
 pytestmark = pytest.mark.xdist_group("rtl")
 
@@ -35,7 +35,7 @@ def test_cosim_passes_and_leaves_its_report(graph_file: str, tmp_path: Path) -> 
 
 
 def test_cosim_of_other_stages_leaves_the_usual_record_alone(graph_file: str) -> None:
-    from firmware.folders import build_folder
+    from l1forge.firmware.tools.folders import build_folder
 
     usual = build_folder() / "reports" / "trigger" / "cosim.json"
     before = usual.read_bytes() if usual.exists() else None
@@ -48,15 +48,15 @@ def test_cosim_of_other_stages_leaves_the_usual_record_alone(graph_file: str) ->
 
 
 def test_cosim_of_different_circuits_fails(graph_file: str, tmp_path: Path, monkeypatch) -> None:
-    import testbench.cosim
+    import l1forge.testbench.cosim
 
-    honest = testbench.cosim.emulator_of
+    honest = l1forge.testbench.cosim.emulator_of
 
     def dishonest(graph: Graph):
         run = honest(graph)
         return lambda block: run(block) + 1
 
-    monkeypatch.setattr(testbench.cosim, "emulator_of", dishonest)
+    monkeypatch.setattr(l1forge.testbench.cosim, "emulator_of", dishonest)
     result = CliRunner().invoke(cosim, [graph_file, "-n", "100", "--deep", "-o", str(tmp_path)])
     assert result.exit_code == 1
     assert "300 mismatches in 100 crossings" in result.output

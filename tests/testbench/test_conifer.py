@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
-from emulator.reference import evaluate
-from firmware.bdt.conifer_model import trees_of
-from firmware.bdt.conifer_rtl import generate_conifer_rtl
-from firmware.bdt.ensemble import Ensemble, TreeBuilder
-from firmware.bdt.to_graph import Precision, to_graph
-from testbench.build import verilate
-from testbench.conifer import has_trees, simulated, tree_inputs
-from testbench.harness import opened
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.bdt.conifer.model import trees_of
+from l1forge.firmware.bdt.conifer.rtl import generate_conifer_rtl
+from l1forge.firmware.bdt.ensemble import Ensemble, TreeBuilder
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
+from l1forge.testbench.conifer import has_trees, simulated, tree_inputs
+from l1forge.testbench.drivers.build import verilate
+from l1forge.testbench.drivers.harness import opened
 
 
 def small_graph() -> Graph:

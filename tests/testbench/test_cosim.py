@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from firmware.rtl import RtlProject, generate
-from testbench import stimuli
-from testbench.build import Simulation, is_linked, verilate
-from testbench.cocotb_driver import CocotbDriver
-from testbench.cosim import cosimulate, emulator_of
-from testbench.pyverilator_driver import PyVerilatorDriver
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.firmware.rtl import RtlProject, generate
+from l1forge.testbench import stimuli
+from l1forge.testbench.cosim import cosimulate, emulator_of
+from l1forge.testbench.drivers.build import Simulation, is_linked, verilate
+from l1forge.testbench.drivers.cocotb_driver import CocotbDriver
+from l1forge.testbench.drivers.pyverilator_driver import PyVerilatorDriver
 
 pytestmark = pytest.mark.xdist_group("rtl")
 
@@ -44,7 +44,9 @@ def test_a_changed_simulation_is_built_again(
     project: RtlProject, simulation: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
-    monkeypatch.setattr("testbench.build._build", lambda project, target, waves: built.append(target))
+    monkeypatch.setattr(
+        "l1forge.testbench.drivers.build._build", lambda project, target, waves: built.append(target)
+    )
     assert verilate(project).folder == simulation.folder
     assert not built
     folder = simulation.folder.with_name("kept-aside")

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.fixed import FixedType
-from emulator.fixed import cast as cast_integers
-from emulator.graph import Constant, Graph, Node
-from emulator.kernel import compile_graph
-from firmware.rtl import generate
-from models import graph_path
-from testbench import stimuli
-from testbench.cosim import cosimulate
-from testbench.directed import CUTS, ENDS, ENTRIES, LEAVES, directed
-from testbench.directed.bounds import Relaxation
-from testbench.directed.probes import probes_of
-from testbench.directed.search import margins
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.fixed import cast as cast_integers
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.rtl import generate
+from l1forge.models import graph_path
+from l1forge.testbench import stimuli
+from l1forge.testbench.cosim import cosimulate
+from l1forge.testbench.directed import CUTS, ENDS, ENTRIES, LEAVES, directed
+from l1forge.testbench.directed.bounds import Relaxation
+from l1forge.testbench.directed.probes import probes_of
+from l1forge.testbench.directed.search import margins
 from tests.emulator.kernel.random_graphs import random_graph
 
 pytestmark = pytest.mark.xdist_group("rtl")
@@ -26,7 +26,9 @@ pytestmark = pytest.mark.xdist_group("rtl")
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing from earlier runs; within this file searches are kept."""
-    monkeypatch.setattr("testbench.directed.plan.cache_folder", lambda: tmp_path_factory.getbasetemp())
+    monkeypatch.setattr(
+        "l1forge.testbench.directed.plan.cache_folder", lambda: tmp_path_factory.getbasetemp()
+    )
 
 
 def kind(text: str) -> FixedType:
@@ -183,7 +185,7 @@ def test_same_seed_same_rows(design: Graph) -> None:
 
 
 def test_damaged_cache_is_searched_again(design: Graph, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("testbench.directed.plan.cache_folder", lambda: tmp_path)
+    monkeypatch.setattr("l1forge.testbench.directed.plan.cache_folder", lambda: tmp_path)
     first = directed(design)
     (file,) = (tmp_path / "directed").glob("*.npz")
     file.write_bytes(b"no archive")

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.rtl import Port
-from testbench.packing import pack, unpack, words_of
+from l1forge.firmware.rtl import Port
+from l1forge.testbench.drivers.packing import pack, unpack, words_of
 
 
 @settings(max_examples=60, deadline=None)

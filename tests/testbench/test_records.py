@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from testbench.records import HISTORY, RECORD, keep
-from testbench.report import Report
+from l1forge.testbench.outcome import Report
+from l1forge.testbench.records import HISTORY, RECORD, keep
 
 
 def _report(crossings: int, digest: str = "d1", hls: bool = True, **other: int | bool) -> Report:

@@ -5,10 +5,10 @@ The anomaly network is in test_vae.py, the muon networks in tests/firmware/test_
 
 import pytest
 
-from emulator.graph import Graph
-from models import available, graph_path
-from testbench.conifer import has_trees
-from testbench.flow import verify
+from l1forge.emulator.graph.graph import Graph
+from l1forge.models import available, graph_path
+from l1forge.testbench.conifer import has_trees
+from l1forge.testbench.flow import verify
 
 pytestmark = pytest.mark.xdist_group("rtl")
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from firmware.rtl import generate
-from testbench import stimuli
-from testbench.cosim import cosimulate
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.firmware.rtl import generate
+from l1forge.testbench import stimuli
+from l1forge.testbench.cosim import cosimulate
 
 pytestmark = pytest.mark.xdist_group("rtl")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from testbench import stimuli
-from testbench.directed import directed
-from testbench.flow import Plan, sample_files
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.testbench import stimuli
+from l1forge.testbench.directed import directed
+from l1forge.testbench.flow import Plan, sample_files
 
 
 def test_corners_hold_ends_and_every_edge(design: Graph) -> None:

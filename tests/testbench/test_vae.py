@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.graph import Graph
-from firmware.folders import build_folder
-from models import graph_path
-from testbench.flow import hls_implementation, hls_project, verify
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.tools.folders import build_folder
+from l1forge.models import graph_path
+from l1forge.testbench.flow import hls_implementation, hls_project, verify
 
 pytestmark = pytest.mark.xdist_group("rtl")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.kernel.native import dots, elementwise, trees
-from emulator.kernel.native.rows import map_row, signed_width, width_for
-from emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
-from emulator.kernel.program import (
+from l1forge.emulator.kernel.native import dots, elementwise, trees
+from l1forge.emulator.kernel.native.rows import map_row, signed_width, width_for
+from l1forge.emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
+from l1forge.emulator.kernel.program import (
     AnyStep,
     ArgMax,
     Binary,

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator.kernel.native import grouped
-from emulator.kernel.native.grouped import Path
-from emulator.kernel.native.rows import map_row, signed_width
-from emulator.kernel.native.vectors import Row, Target, splat
-from emulator.kernel.program import Dot, OrderedDot
+from l1forge.emulator.kernel.native import grouped
+from l1forge.emulator.kernel.native.grouped import Path
+from l1forge.emulator.kernel.native.rows import map_row, signed_width
+from l1forge.emulator.kernel.native.vectors import Row, Target, splat
+from l1forge.emulator.kernel.program import Dot, OrderedDot
 
 if TYPE_CHECKING:
-    from emulator.kernel.native.codegen import Generator
+    from l1forge.emulator.kernel.native.codegen import Generator
 
 
 def choose(step: Dot, target: Target) -> Path:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator.kernel.intervals import Cast
-from emulator.kernel.native.rows import map_row, signed_width
-from emulator.kernel.native.vectors import Row, splat, vector
-from emulator.kernel.program import ArgMax, Binary, Lookup
+from l1forge.emulator.kernel.intervals import Cast
+from l1forge.emulator.kernel.native.rows import map_row, signed_width
+from l1forge.emulator.kernel.native.vectors import Row, splat, vector
+from l1forge.emulator.kernel.program import ArgMax, Binary, Lookup
 
 if TYPE_CHECKING:
-    from emulator.kernel.native.codegen import Generator
+    from l1forge.emulator.kernel.native.codegen import Generator
 
 
 def binary(generator: Generator, step: Binary) -> None:

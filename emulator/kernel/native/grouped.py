@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.kernel.native.vectors import Row, splat, vector
-from emulator.kernel.program import Dot
+from l1forge.emulator.kernel.native.vectors import Row, splat, vector
+from l1forge.emulator.kernel.program import Dot
 
 if TYPE_CHECKING:
-    from emulator.kernel.native.codegen import Generator
+    from l1forge.emulator.kernel.native.codegen import Generator
 
 TILE_ROWS = 6
 """Results computed together: 6 x 4 accumulators and 4 inputs fit the 32 vector registers."""

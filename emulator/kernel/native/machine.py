@@ -18,10 +18,10 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from emulator.atomic import atomic_path
-from emulator.errors import InputError
-from emulator.kernel.native.vectors import Target
-from emulator.trust import trusted_folder
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.kernel.native.vectors import Target
+from l1forge.emulator.trust import trusted_folder
 
 NEEDED = ("avx512f", "avx512bw", "avx512vl", "avx512vnni")
 

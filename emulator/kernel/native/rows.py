@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from emulator.fixed import Overflow, Rounding
-from emulator.kernel.intervals import Cast
-from emulator.kernel.native.vectors import Row, Writer, splat, vector
+from l1forge.emulator.graph.fixed import Overflow, Rounding
+from l1forge.emulator.kernel.intervals import Cast
+from l1forge.emulator.kernel.native.vectors import Row, Writer, splat, vector
 
 WIDTHS = (8, 16, 32, 64)
 

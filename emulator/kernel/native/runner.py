@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.kernel.inputs import Rows
-from emulator.kernel.native.codegen import generate, input_width
-from emulator.kernel.native.machine import load_or_compile, signature
-from emulator.kernel.native.staging import CROWD, LINE, STRETCH, crowded, stage_bytes, staged
-from emulator.kernel.native.threads import run_together
-from emulator.kernel.native.vectors import TILE, Target
-from emulator.kernel.program import Program
+from l1forge.emulator.kernel.inputs import Rows
+from l1forge.emulator.kernel.native.codegen import generate, input_width
+from l1forge.emulator.kernel.native.machine import load_or_compile, signature
+from l1forge.emulator.kernel.native.staging import CROWD, LINE, STRETCH, crowded, stage_bytes, staged
+from l1forge.emulator.kernel.native.threads import run_together
+from l1forge.emulator.kernel.native.vectors import TILE, Target
+from l1forge.emulator.kernel.program import Program
 
 Array = NDArray[Any]
 MINIMUM_TILES = 64

@@ -12,7 +12,7 @@ from collections.abc import Sequence, Sized
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.kernel.native.vectors import TILE
+from l1forge.emulator.kernel.native.vectors import TILE
 
 STRETCH = 16
 """Tiles copied at once: sixty rows of them fit the second-level cache."""

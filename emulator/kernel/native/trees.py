@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.kernel.native.rows import signed_width
-from emulator.kernel.native.vectors import Row, splat, vector
-from emulator.kernel.program import Tree, Trees
-from emulator.tree_ensemble import LEAF
+from l1forge.emulator.graph.trees import LEAF
+from l1forge.emulator.kernel.native.rows import signed_width
+from l1forge.emulator.kernel.native.vectors import Row, splat, vector
+from l1forge.emulator.kernel.program import Tree, Trees
 
 if TYPE_CHECKING:
-    from emulator.kernel.native.codegen import Generator
+    from l1forge.emulator.kernel.native.codegen import Generator
 
 DEEPEST = 6
 """64 leaves fill the two registers of one permutation."""

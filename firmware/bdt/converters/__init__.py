@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
-from firmware.bdt.converters.library_file import DUMPS, dumped
-from firmware.bdt.ensemble import Ensemble
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.converters.library_file import DUMPS, dumped
+from l1forge.firmware.bdt.ensemble import Ensemble
 
 SUPPORTED = (
     "scikit-learn, XGBoost, LightGBM or YDF model, XGBoost .json or .ubj, LightGBM .json or .txt, TMVA .xml"
@@ -42,13 +42,13 @@ def convert(model: Any) -> Ensemble:
             raise InputError(f"is damaged: {what[:120]}", file=model) from error
     library = type(model).__module__.split(".")[0]
     if library == "sklearn":
-        from firmware.bdt.converters import scikit_learn as reader
+        from l1forge.firmware.bdt.converters import scikit_learn as reader
     elif library == "xgboost":
-        from firmware.bdt.converters import xgboost_json as reader  # type: ignore[no-redef]
+        from l1forge.firmware.bdt.converters import xgboost_json as reader  # type: ignore[no-redef]
     elif library == "lightgbm":
-        from firmware.bdt.converters import lightgbm_dump as reader  # type: ignore[no-redef]
+        from l1forge.firmware.bdt.converters import lightgbm_dump as reader  # type: ignore[no-redef]
     elif library == "ydf":
-        from firmware.bdt.converters import yggdrasil as reader  # type: ignore[no-redef]
+        from l1forge.firmware.bdt.converters import yggdrasil as reader  # type: ignore[no-redef]
     else:
         raise InputError("cannot convert this", value=type(model).__name__, remedy=f"give a {SUPPORTED}")
     return reader.convert(model)
@@ -56,13 +56,13 @@ def convert(model: Any) -> Ensemble:
 
 def _convert_file(path: Path) -> Ensemble:
     if path.suffix == ".xml":
-        from firmware.bdt.converters import tmva
+        from l1forge.firmware.bdt.converters import tmva
 
         return tmva.read(path)
     if path.suffix == ".json":
-        from firmware.bdt import store
-        from firmware.bdt.converters import lightgbm_dump, xgboost_json
-        from firmware.bdt.converters.document import read_json
+        from l1forge.firmware.bdt import store
+        from l1forge.firmware.bdt.converters import lightgbm_dump, xgboost_json
+        from l1forge.firmware.bdt.converters.document import read_json
 
         document = read_json(path)
         if document.get("format") == store.FORMAT:
@@ -71,7 +71,7 @@ def _convert_file(path: Path) -> Ensemble:
             return lightgbm_dump.from_document(document, str(path))
         return xgboost_json.from_document(document, str(path))
     if path.suffix in DUMPS:
-        from firmware.bdt.converters import lightgbm_dump, xgboost_json
+        from l1forge.firmware.bdt.converters import lightgbm_dump, xgboost_json
 
         own = xgboost_json.from_document if path.suffix == ".ubj" else lightgbm_dump.from_document
         return own(dumped(path), str(path))

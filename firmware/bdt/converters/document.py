@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
-from emulator.json_text import parse_json
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.json_text import parse_json
 
 
 def read_json(path: Path) -> dict[str, Any]:

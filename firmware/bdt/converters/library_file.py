@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
-from firmware.bdt.converters.document import read_json
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.converters.document import read_json
 
 DUMPS = {
     ".ubj": """

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from emulator.errors import InputError
-from firmware.bdt.converters.document import entry
-from firmware.bdt.ensemble import Ensemble, Tree, TreeBuilder
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.converters.document import entry
+from l1forge.firmware.bdt.ensemble import Ensemble, Tree, TreeBuilder
 
 ZERO = 1e-35  # LightGBM's kZeroThreshold: values this small count as missing under zero_as_missing
 LINKS = {

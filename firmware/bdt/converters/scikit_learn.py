@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from firmware.bdt.ensemble import LEAF, Ensemble, Tree, names
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.ensemble import LEAF, Ensemble, Tree, names
 
 Values = NDArray[Any]
 

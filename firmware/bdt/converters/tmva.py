@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from emulator.errors import InputError
-from firmware.bdt.ensemble import Ensemble, Split, Tree, TreeBuilder
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.ensemble import Ensemble, Split, Tree, TreeBuilder
 
 FIRST_WITH_GREATER_EQUAL = (4, 2)
 REGRESSION, MULTICLASS = "Regression", "Multiclass"

@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from emulator.atomic import atomic_path
-from emulator.errors import InputError
-from firmware.bdt.ensemble import LEAF, Ensemble, Tree
+from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.ensemble import LEAF, Ensemble, Tree
 
 RELEASE = "4.2.1 [262657]"
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from firmware.bdt.converters.document import entry
-from firmware.bdt.ensemble import LEAF, Ensemble, Tree, names
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.converters.document import entry
+from l1forge.firmware.bdt.ensemble import LEAF, Ensemble, Tree, names
 
 # What the objective does to the raw score, and how it reads ``base_score`` (its "ProbToMargin"). Only one
 # rule is needed per objective: base_score is given on the output's scale, for softmax on the raw one. The

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from emulator.errors import InputError
-from firmware.bdt.ensemble import Ensemble, Tree, TreeBuilder
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.ensemble import Ensemble, Tree, TreeBuilder
 
 EULER = 0.5772156649  # as written in Yggdrasil's isolation_forest.cc
 

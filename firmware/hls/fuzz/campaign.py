@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
-from emulator.json_text import parse_json
-from emulator.kernel import compile_graph
-from emulator.reference import evaluate
-from firmware.hls.export import import_project
-from firmware.hls.fuzz.apart import Died, run_apart
-from firmware.hls.fuzz.generate import Generator
-from firmware.hls.fuzz.harness import Built, compile_together, describe
-from firmware.hls.fuzz.network import Network, model_graph, write_slim
-from firmware.hls.fuzz.shrink import shrink
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.json_text import parse_json
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.hls.fuzz.generate import Generator
+from l1forge.firmware.hls.fuzz.harness import Built, compile_together, describe
+from l1forge.firmware.hls.fuzz.isolated_process import Died, run_apart
+from l1forge.firmware.hls.fuzz.network import Network, model_graph, write_slim
+from l1forge.firmware.hls.fuzz.shrink import shrink
+from l1forge.firmware.hls.translate.graph import import_project
 
 BATCH = 25
 EVENTS = 120

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firmware.hls.fuzz.draw import Draw
-from firmware.hls.fuzz.element_layers import partner
+from l1forge.firmware.hls.fuzz.draw import Draw
+from l1forge.firmware.hls.fuzz.element_layers import partner
 
 
 def accumulated(g: Draw) -> dict[str, str]:

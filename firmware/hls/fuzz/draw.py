@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator.fixed import Overflow, Rounding
+from l1forge.emulator.graph.fixed import Overflow, Rounding
 
 Shape = tuple[int, ...]
 ROUNDINGS = [mode.value for mode in Rounding]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from firmware.hls.fuzz.draw import OVERFLOWS, ROUNDINGS, Draw
+from l1forge.firmware.hls.fuzz.draw import OVERFLOWS, ROUNDINGS, Draw
 
 PLAIN = ("relu", "linear", "sigmoid", "tanh", "softplus", "softsign", "selu", "binary_tanh", "ternary_tanh")
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from firmware.hls.fuzz.dense_layers import batch_norm, binary_dense, dense, einsum, einsum_dense, embedding
-from firmware.hls.fuzz.draw import Draw, Shape
-from firmware.hls.fuzz.element_layers import (
+from l1forge.firmware.hls.fuzz.dense_layers import (
+    batch_norm,
+    binary_dense,
+    dense,
+    einsum,
+    einsum_dense,
+    embedding,
+)
+from l1forge.firmware.hls.fuzz.draw import Draw, Shape
+from l1forge.firmware.hls.fuzz.element_layers import (
     activation,
     concatenate,
     dot,
@@ -19,8 +26,8 @@ from firmware.hls.fuzz.element_layers import (
     softmax,
     transpose,
 )
-from firmware.hls.fuzz.network import DISTRIBUTED, Network
-from firmware.hls.fuzz.spatial_layers import (
+from l1forge.firmware.hls.fuzz.network import DISTRIBUTED, Network
+from l1forge.firmware.hls.fuzz.spatial_layers import (
     conv1d,
     conv2d,
     depthwise1d,

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from firmware import children
-from firmware.hls.parse import read_source
-from firmware.hls.source import Source
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.firmware.hls.project.parse import read_source
+from l1forge.firmware.hls.project.source import Source
+from l1forge.firmware.tools import children
 
 
 @dataclass

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from emulator.atomic import write_text
-from emulator.errors import InputError
-from emulator.json_text import parse_json
+from l1forge.emulator.atomic import write_text
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.json_text import parse_json
 
 HEAD = ("label", "outputs", "strategy", "reuse", "io", "precision", "events")
 DISTRIBUTED = "distributed_arithmetic"

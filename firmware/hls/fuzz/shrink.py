@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 
-from emulator.fixed import FixedType
-from firmware.hls.fuzz.network import Network
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.firmware.hls.fuzz.network import Network
 
 STEPS = 60
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from firmware.hls.fuzz.dense_layers import accumulated, dense
-from firmware.hls.fuzz.draw import Draw
+from l1forge.firmware.hls.fuzz.dense_layers import accumulated, dense
+from l1forge.firmware.hls.fuzz.draw import Draw
 
 
 def _spatial(g: Draw, size: int, window: int, stride: int) -> tuple[int, int, int]:

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emulator.c_export import export_c
-from emulator.c_export.export import identifier
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
-from emulator.kernel import compile_graph
+from l1forge.emulator.c_export import export_c
+from l1forge.emulator.c_export.export import identifier
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.kernel import compile_graph
 from tests.emulator.kernel.random_graphs import OPERATIONS, corner_inputs, random_graph
 
 FLAGS = ("-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.fixed import FixedType, Overflow, Rounding
-from emulator.graph import Constant, Graph, Node
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.emulator.graph.graph import Constant, Graph, Node
 
 ROUNDINGS = list(Rounding)
 OVERFLOWS = [Overflow.WRAP, Overflow.SAT, Overflow.SAT_SYM, Overflow.SAT_ZERO]

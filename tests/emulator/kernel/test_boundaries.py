@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.kernel import compile_graph
-from emulator.kernel.intervals import Interval, exact
-from emulator.kernel.lowering import lower
-from emulator.kernel.native.codegen import input_width
-from emulator.kernel.native.dots import choose
-from emulator.kernel.native.rows import signed_width, width_for
-from emulator.kernel.native.trees import refusal
-from emulator.kernel.native.vectors import Target
-from emulator.kernel.plan import carrier
-from emulator.kernel.program import Dot, Trees
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.kernel import compile_graph
+from l1forge.emulator.kernel.intervals import Interval, exact
+from l1forge.emulator.kernel.lowering import lower
+from l1forge.emulator.kernel.native.codegen import input_width
+from l1forge.emulator.kernel.native.dots import choose
+from l1forge.emulator.kernel.native.rows import signed_width, width_for
+from l1forge.emulator.kernel.native.trees import refusal
+from l1forge.emulator.kernel.native.vectors import Target
+from l1forge.emulator.kernel.plan import carrier
+from l1forge.emulator.kernel.program import Dot, Trees
 
 BACKENDS = ["vector", "portable", "interpreter"]
 BYTES, WORDS = "uint8 x int8 dot product", "int16 dot product"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.kernel import compile_graph
-from emulator.reference import evaluate
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
 
 parse = FixedType.parse
 BACKENDS = ["vector", "portable", "interpreter", "reference"]

@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Overflow, Rounding, cast
-from emulator.kernel.floats import Counts, from_float
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, cast
+from l1forge.emulator.scoring.floats import Counts, from_float
 
 
 @pytest.mark.parametrize(

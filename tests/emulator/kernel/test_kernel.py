@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.events.objects import COLLECTIONS, Events
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.kernel import compile_graph
-from emulator.kernel.native.machine import cache_directory
-from emulator.reference import evaluate
-from testbench.bench.graphs import forest, network
+from l1forge.benchmarks.graphs import forest, network
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.objects import COLLECTIONS, Events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
+from l1forge.emulator.kernel.native.machine import cache_directory
 from tests.emulator.kernel.random_graphs import corner_inputs
 
 BACKENDS = ["vector", "portable", "interpreter", "reference"]
@@ -232,7 +232,7 @@ def test_second_start_needs_no_compiler(tmp_path, graph):
     graph.save(tmp_path / "model.json")
     program = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from emulator.graph import Graph; from emulator.kernel import compile_graph\n"
+        "from l1forge.emulator.graph.graph import Graph; from l1forge.emulator.kernel import compile_graph\n"
         "kernel = compile_graph(Graph.load(Path(sys.argv[1])))\n"
         "kernel.run_array(np.zeros((57, 5), np.int16)); print(kernel.cached, 'numba' in sys.modules)\n"
     )

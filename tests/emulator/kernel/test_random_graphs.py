@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from emulator.reference import evaluate
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
 from tests.emulator.kernel.random_graphs import OPERATIONS, corner_inputs, random_graph
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.kernel import compile_graph
-from emulator.kernel.native.staging import CROWD, STRETCH, crowded
-from emulator.kernel.native.vectors import TILE
-from testbench.bench.graphs import network
+from l1forge.benchmarks.graphs import network
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.kernel import compile_graph
+from l1forge.emulator.kernel.native.staging import CROWD, STRETCH, crowded
+from l1forge.emulator.kernel.native.vectors import TILE
 from tests.emulator.kernel.random_graphs import corner_inputs
 
 PAGE = 2048  # int16 numbers

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from emulator.events.objects import COLLECTIONS
-from emulator.menu.compiled import CompiledMenu, Known
-from emulator.menu.quantities import OBJECTS, SIGNALS
+from l1forge.emulator.events.objects import COLLECTIONS
+from l1forge.emulator.menu.compiled import CompiledMenu, Known
+from l1forge.emulator.menu.quantities import OBJECTS, SIGNALS
 
 MEASURES = {"deta": "deta", "dphi": "dphi", "dr": "dr2", "mass": "mass", "pt": "pt2"}
 

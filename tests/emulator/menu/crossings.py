@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events
+from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events
 
 ORDER = {
     "mu": ("pt", "eta", "phi", "qual", "charge", "upt", "index", "iso", "ip"),

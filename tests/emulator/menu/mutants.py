@@ -1,6 +1,6 @@
 """The menu package with one rule changed: sources edited in memory, kernels run as plain Python.
 
-``mutated(edits)`` imports a fresh copy of ``emulator.menu`` with texts replaced, each of which must occur
+``mutated(edits)`` imports a fresh copy of ``l1forge.emulator.menu`` with texts replaced, each of which must occur
 exactly once, and puts the real package back afterwards.
 """
 
@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-import emulator.jit
-import emulator.menu
+import l1forge.emulator.jit
+import l1forge.emulator.menu
 
-FOLDER = Path(emulator.menu.__file__).parent
-PREFIX = "emulator.menu"
+FOLDER = Path(l1forge.emulator.menu.__file__).parent
+PREFIX = "l1forge.emulator.menu"
 
 
 class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -84,13 +84,15 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
         texts[name] = texts[name].replace(old, new)
     finder = _Source(texts)
     real = {key: value for key, value in sys.modules.items() if key.startswith(f"{PREFIX}.")}
-    real_kernel, package = emulator.jit.kernel, dict(vars(emulator.menu))
+    real_kernel, package = l1forge.emulator.jit.kernel, dict(vars(l1forge.emulator.menu))
     try:
         for key in real:
             del sys.modules[key]
-            vars(emulator.menu).pop(key.rpartition(".")[2], None)  # else "from package import" finds it
+            vars(l1forge.emulator.menu).pop(
+                key.rpartition(".")[2], None
+            )  # else "from package import" finds it
         sys.meta_path.insert(0, finder)
-        emulator.jit.kernel = lambda function: function  # type: ignore[assignment]
+        l1forge.emulator.jit.kernel = lambda function: function  # type: ignore[assignment]
         rows: Any = importlib.import_module(f"{PREFIX}.rows")
         rows.load, rows.prefetch = _load, lambda address, index, like: None
         lanes: Any = importlib.import_module(f"{PREFIX}.lanes")
@@ -100,10 +102,10 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
             yield
     finally:
         sys.meta_path.remove(finder)
-        emulator.jit.kernel = real_kernel
+        l1forge.emulator.jit.kernel = real_kernel
         for key in [key for key in sys.modules if key.startswith(f"{PREFIX}.")]:
             del sys.modules[key]
         sys.modules.update(real)
-        for key in set(vars(emulator.menu)) - set(package):
-            delattr(emulator.menu, key)
-        vars(emulator.menu).update(package)
+        for key in set(vars(l1forge.emulator.menu)) - set(package):
+            delattr(l1forge.emulator.menu, key)
+        vars(l1forge.emulator.menu).update(package)

@@ -11,16 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from emulator.errors import InputError
-from emulator.events.objects import Events
-from emulator.events.test_vectors import write_test_vectors
-from emulator.fixed import FixedType
-from emulator.menu.check import FAIL, INCOMPLETE, KNOWN, MISMATCH, UNSCORED, check_menu
-from emulator.menu.compiled import Known, load_compiled
-from emulator.menu.evaluate import MenuEvaluator, finor
-from emulator.menu.load import load_menu
-from emulator.scores import open_writer
 from l1forge.commands.menu import app
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.ugt_vectors import write_test_vectors
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE, KNOWN, MISMATCH, UNSCORED, check_menu
+from l1forge.emulator.menu.compiled import Known, load_compiled
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, finor
+from l1forge.emulator.menu.language.load import load_menu
+from l1forge.emulator.scoring.files import open_writer
 from tests.emulator.menu.crossings import block
 
 SEEDS = """

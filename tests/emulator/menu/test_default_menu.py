@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.events.objects import Events
-from emulator.events.source import open_events
-from emulator.menu.compiled import CompiledMenu
-from emulator.menu.evaluate import MenuEvaluator, finor
-from emulator.menu.load import DEFAULT, load_menu
-from emulator.rates import COLLIDING_BUNCHES, REVOLUTION_HZ
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.menu.compiled import CompiledMenu
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, finor
+from l1forge.emulator.menu.language.load import DEFAULT, load_menu
+from l1forge.emulator.rates.intervals import COLLIDING_BUNCHES, REVOLUTION_HZ
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator.errors import InputError
-from emulator.events.test_vectors import write_test_vectors
-from emulator.menu.check import check_menu
-from emulator.menu.compiled import Combination, CompiledMenu, Correlation, load_compiled
-from emulator.menu.evaluate import MenuEvaluator, algorithm_bit, finor
-from emulator.menu.load import load_menu
-from emulator.menu.numpy_peer import NumpyMenu
-from emulator.menu.reference import Reference
-from emulator.menu.xml_menu import overlap_rule
 from l1forge.commands.menu import app
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.formats.ugt_vectors import write_test_vectors
+from l1forge.emulator.menu.checks.check import check_menu
+from l1forge.emulator.menu.checks.numpy_peer import NumpyMenu
+from l1forge.emulator.menu.checks.reference import Reference
+from l1forge.emulator.menu.compiled import Combination, CompiledMenu, Correlation, load_compiled
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, algorithm_bit, finor
+from l1forge.emulator.menu.language.load import load_menu
+from l1forge.emulator.menu.language.xml_menu import overlap_rule
 from tests.emulator.menu.crossings import block
 from tests.emulator.menu.test_front_ends import _precision, _scale
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from emulator.errors import InputError
-from emulator.menu.compiled import Combination, Correlation, External, Limit, load_compiled
-from emulator.menu.load import load_menu
-from emulator.menu.scales import Scale, standard_scales
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.menu.compiled import Combination, Correlation, External, Limit, load_compiled
+from l1forge.emulator.menu.language.load import load_menu
+from l1forge.emulator.menu.language.scales import Scale, standard_scales
 
 YAML = """menu: good
 judge: firmware

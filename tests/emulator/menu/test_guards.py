@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from emulator.menu.compiled import Algorithm, CompiledMenu, Limit, Requirement
-from emulator.menu.compiled import Correlation as Pair
-from emulator.menu.compiled import Value as Sum
-from emulator.menu.evaluate import MenuEvaluator
-from emulator.menu.guards import guards
+from l1forge.emulator.menu.compiled import Algorithm, CompiledMenu, Limit, Requirement
+from l1forge.emulator.menu.compiled import Correlation as Pair
+from l1forge.emulator.menu.compiled import Value as Sum
+from l1forge.emulator.menu.engine.dependent_conditions import guards
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
 from tests.emulator.menu.test_random import random_events
 
 

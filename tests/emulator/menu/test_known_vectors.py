@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import InputError
-from emulator.menu.compiled import Algorithm, Known
-from emulator.menu.load import KNOWN_VECTORS
-from emulator.menu.yaml_menu import read_known
-from emulator.menu.yaml_tree import read_yaml
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.menu.compiled import Algorithm, Known
+from l1forge.emulator.menu.language.load import KNOWN_VECTORS
+from l1forge.emulator.menu.language.yaml_menu import read_known
+from l1forge.emulator.menu.language.yaml_tree import read_yaml
 
 KNOWN = read_known(read_yaml(KNOWN_VECTORS))
 SHOWER, UPT = "L1_SingleMuShower_Nominal", "L1_DoubleMu0_Upt6_SQ_er2p0"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.menu.compiled import Combination, Correlation
-from emulator.menu.cuts import editor_limit
-from emulator.menu.load import load_menu
-from emulator.menu.scales import limit
+from l1forge.emulator.menu.compiled import Combination, Correlation
+from l1forge.emulator.menu.language.cuts import editor_limit
+from l1forge.emulator.menu.language.load import load_menu
+from l1forge.emulator.menu.language.scales import limit
 
 # what the deployed firmware of L1Menu_Collisions2024_v1_1_0 compares with, in units of 1e-6 (or 1e-3)
 FIRMWARE = {

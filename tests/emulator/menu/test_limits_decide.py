@@ -12,12 +12,12 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from emulator.menu import compiled
-from emulator.menu.compiled import CompiledMenu, Limit, Overlap, Requirement
-from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
-from emulator.menu.numpy_peer import NumpyMenu
-from emulator.menu.quantities import OBJECTS, QUANTITIES
-from emulator.menu.reference import Reference
+from l1forge.emulator.menu import compiled
+from l1forge.emulator.menu.checks.numpy_peer import NumpyMenu
+from l1forge.emulator.menu.checks.reference import Reference
+from l1forge.emulator.menu.compiled import CompiledMenu, Limit, Overlap, Requirement
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, algorithm_bit
+from l1forge.emulator.menu.quantities import OBJECTS, QUANTITIES
 from tests.emulator.menu.crossings import block
 
 POSITIVE, NEGATIVE = 2, 3

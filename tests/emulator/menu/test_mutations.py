@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emulator.errors import InputError
+from l1forge.emulator.errors import InputError
 from tests.emulator.menu.cases import CASES, Case
 from tests.emulator.menu.mutants import mutated
 from tests.emulator.menu.world import decide, modules

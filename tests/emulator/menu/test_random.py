@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
-from emulator.menu import compiled
-from emulator.menu.compiled import CompiledMenu
-from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
-from emulator.menu.numpy_peer import NumpyMenu
-from emulator.menu.quantities import OBJECTS, QUANTITIES, SIGNALS
-from emulator.menu.reference import Reference
+from l1forge.emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
+from l1forge.emulator.menu import compiled
+from l1forge.emulator.menu.checks.numpy_peer import NumpyMenu
+from l1forge.emulator.menu.checks.reference import Reference
+from l1forge.emulator.menu.compiled import CompiledMenu
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, algorithm_bit
+from l1forge.emulator.menu.quantities import OBJECTS, QUANTITIES, SIGNALS
 
 CALO = ("eg", "tau", "jet")
 SUMS = ("etm", "htm", "etmhf", "htmhf", "netetmhf")

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emulator.events.objects import Events
-from emulator.events.source import open_events
-from emulator.menu.compiled import Algorithm, CompiledMenu, Requirement, Score, condition_names
-from emulator.menu.evaluate import MenuEvaluator
-from emulator.menu.lanes import LANES
-from emulator.menu.load import DEFAULT, load_menu
-from emulator.menu.plan import HIGHEST
-from emulator.menu.screen import FIRST, MOST_CLAUSES, SECOND, Screen, bound, reduced
+from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.menu.compiled import Algorithm, CompiledMenu, Requirement, Score, condition_names
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
+from l1forge.emulator.menu.engine.plan import HIGHEST
+from l1forge.emulator.menu.engine.screen import FIRST, MOST_CLAUSES, SECOND, Screen, bound, reduced
+from l1forge.emulator.menu.engine.vector_lanes import LANES
+from l1forge.emulator.menu.language.load import DEFAULT, load_menu
 from tests.emulator.menu.test_random import menus, random_events
 
 SAMPLE = Path(__file__).parents[3] / "simulation" / "sample"

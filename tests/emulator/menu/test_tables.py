@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 import numpy as np
 import pytest
 
-from emulator.menu import tables
+from l1forge.emulator.menu import correlation_tables as tables
 
 CALO, MUON = tables.calo_geometry(), tables.muon_geometry()
 GEOMETRIES = {"calo": (CALO, 0.0435, 144, 1000), "muon": (MUON, 0.010875, 576, 10000)}

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.menu.bench import measure
-from emulator.menu.check import INCOMPLETE, MATCH, PASS, UNSCORED, check_menu, read_orbit
-from emulator.menu.compiled import load_compiled
-from emulator.menu.evaluate import MenuEvaluator, algorithm_bit
-from emulator.menu.load import KNOWN_VECTORS, load_menu
-from emulator.menu.numpy_peer import NumpyMenu
-from emulator.menu.reference import Reference
-from emulator.menu.yaml_menu import read_known
-from emulator.menu.yaml_tree import read_yaml
+from l1forge.emulator.menu.checks.bench import measure
+from l1forge.emulator.menu.checks.check import INCOMPLETE, MATCH, PASS, UNSCORED, check_menu, read_orbit
+from l1forge.emulator.menu.checks.numpy_peer import NumpyMenu
+from l1forge.emulator.menu.checks.reference import Reference
+from l1forge.emulator.menu.compiled import load_compiled
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, algorithm_bit
+from l1forge.emulator.menu.language.load import KNOWN_VECTORS, load_menu
+from l1forge.emulator.menu.language.yaml_menu import read_known
+from l1forge.emulator.menu.language.yaml_tree import read_yaml
 from tests.emulator.menu.convert import convert
 
 DATA = Path(__file__).parent / "data"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator.fixed import FixedType
+from l1forge.emulator.graph.fixed import FixedType
 from tests.emulator.menu.cases import Case
 from tests.emulator.menu.crossings import block
 
@@ -19,7 +19,9 @@ SCORES = {"vae": ("ufixed<18,14>", False), "muon_pt.pt": ("ufixed<9,8>", True)}
 def modules() -> SimpleNamespace:
     """The modules that a case needs, as they are imported now."""
     names = ("build", "compiled", "cuts", "evaluate", "grammar", "reference", "scales", "scores")
-    return SimpleNamespace(**{name: importlib.import_module(f"emulator.menu.{name}") for name in names})
+    return SimpleNamespace(
+        **{name: importlib.import_module(f"l1forge.emulator.menu.{name}") for name in names}
+    )
 
 
 def compile_case(case: Case, m: SimpleNamespace) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emulator.fixed import FixedType
-from firmware.bdt.ensemble import Ensemble, Split, Tree, TreeBuilder
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.firmware.bdt.ensemble import Ensemble, Split, Tree, TreeBuilder
 
 
 def random_tree(

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from ensembles import random_ensemble
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.kernel.floats import from_float
-from emulator.reference import evaluate
-from firmware.bdt.choose import choose, data_types, decisions, narrowed, quantised_margin
-from firmware.bdt.encode import encode
-from firmware.bdt.ensemble import Ensemble, TreeBuilder
-from firmware.bdt.to_graph import Precision, to_graph
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.scoring.floats import from_float
+from l1forge.firmware.bdt.choose import choose, data_types, decisions, narrowed, quantised_margin
+from l1forge.firmware.bdt.encode import encode
+from l1forge.firmware.bdt.ensemble import Ensemble, TreeBuilder
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
 
 KINDS = [FixedType(10, 10, False), FixedType(9, 7), FixedType(6, 2)]
 ENSEMBLE = random_ensemble(11, KINDS, trees=12, depth=4, reach=0.8, on_grid=0.5)

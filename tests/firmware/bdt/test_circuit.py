@@ -7,12 +7,12 @@ from ensembles import edge_inputs, random_ensemble
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.fixed import FixedType
-from emulator.reference import evaluate
-from firmware.bdt.conifer_model import conifer_model, trees_of
-from firmware.bdt.ensemble import Split
-from firmware.bdt.to_graph import Precision, to_graph
-from firmware.rtl.generate import trace
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.bdt.conifer.model import conifer_model, trees_of
+from l1forge.firmware.bdt.ensemble import Split
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
+from l1forge.firmware.rtl.generate import trace
 
 types = st.builds(
     lambda w, f, s: FixedType(w, w - f, s), st.integers(2, 10), st.integers(-1, 6), st.booleans()

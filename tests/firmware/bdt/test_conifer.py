@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from ensembles import edge_inputs, random_ensemble
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.reference import evaluate
-from firmware.bdt.conifer_model import conifer_model, trees_of
-from firmware.bdt.conifer_project import CompiledConifer, write_project
-from firmware.bdt.conifer_rtl import generate_conifer_rtl, latency_of, to_verilog
-from firmware.bdt.to_graph import Precision, to_graph
-from firmware.ghdl import find_ghdl
-from firmware.synth import yosys
-from testbench.cosim import cosimulate
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.bdt.conifer.model import conifer_model, trees_of
+from l1forge.firmware.bdt.conifer.project import CompiledConifer, write_project
+from l1forge.firmware.bdt.conifer.rtl import generate_conifer_rtl, latency_of, to_verilog
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
+from l1forge.firmware.synth import yosys
+from l1forge.firmware.tools.ghdl import find_ghdl
+from l1forge.testbench.cosim import cosimulate
 
 KINDS = [FixedType(7, 7, False), FixedType(6, 4)]
 ENSEMBLE = random_ensemble(21, KINDS, trees=4, depth=2, split="<", reach=0.8)

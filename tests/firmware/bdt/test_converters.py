@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from emulator.errors import InputError
-from firmware.bdt.converters import convert
-from firmware.bdt.converters.xgboost_json import from_document
-from firmware.bdt.links import apply_link
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.bdt.converters import convert
+from l1forge.firmware.bdt.converters.xgboost_json import from_document
+from l1forge.firmware.bdt.link_functions import apply_link
 
 DATA = Path(__file__).parent / "data"
 RNG = np.random.default_rng(5)

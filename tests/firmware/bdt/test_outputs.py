@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from ensembles import edge_inputs, random_ensemble
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from emulator.reference import evaluate
-from firmware.bdt.links import apply_link
-from firmware.bdt.outputs import with_class, with_probability
-from firmware.bdt.to_graph import Precision, to_graph
-from firmware.rtl.generate import trace
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.bdt.link_functions import apply_link
+from l1forge.firmware.bdt.outputs import with_class, with_probability
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
+from l1forge.firmware.rtl.generate import trace
 
 KINDS = [FixedType(7, 7, False), FixedType(6, 6)]
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from ensembles import random_ensemble
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from firmware.bdt import store
-from firmware.bdt.converters import convert
-from firmware.bdt.ensemble import Ensemble, TreeBuilder
-from firmware.bdt.links import INVERSES, apply_link, threshold
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.firmware.bdt import store
+from l1forge.firmware.bdt.converters import convert
+from l1forge.firmware.bdt.ensemble import Ensemble, TreeBuilder
+from l1forge.firmware.bdt.link_functions import INVERSES, apply_link, threshold
 
 KINDS = [FixedType(8, 4)] * 3
 

@@ -8,17 +8,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.kernel import compile_graph
-from firmware.bdt.choose import quantised_margin
-from firmware.bdt.converters import convert
-from firmware.bdt.converters.tmva import read
-from firmware.bdt.converters.tmva_export import cut_of, write
-from firmware.bdt.encode import encode
-from firmware.bdt.ensemble import Ensemble
-from firmware.bdt.links import apply_link
-from firmware.bdt.to_graph import Precision, to_graph
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.bdt.choose import quantised_margin
+from l1forge.firmware.bdt.converters import convert
+from l1forge.firmware.bdt.converters.tmva import read
+from l1forge.firmware.bdt.converters.tmva_export import cut_of, write
+from l1forge.firmware.bdt.encode import encode
+from l1forge.firmware.bdt.ensemble import Ensemble
+from l1forge.firmware.bdt.link_functions import apply_link
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
 
 DATA = Path(__file__).parent / "data"
 REAL = sorted(Path("/work/shared/data/tmva").glob("*.xml"))  # used when present, not needed

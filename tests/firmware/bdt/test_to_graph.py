@@ -10,15 +10,15 @@ from ensembles import edge_inputs, random_ensemble
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from emulator.reference import evaluate
-from firmware.bdt.encode import encode
-from firmware.bdt.ensemble import Ensemble, Split, TreeBuilder
-from firmware.bdt.fold import grid_threshold
-from firmware.bdt.to_graph import Precision, to_graph
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.bdt.encode import encode
+from l1forge.firmware.bdt.ensemble import Ensemble, Split, TreeBuilder
+from l1forge.firmware.bdt.fold import grid_threshold
+from l1forge.firmware.bdt.to_graph import Precision, to_graph
 
 types = st.builds(
     lambda w, f, s: FixedType(w, w - f, s), st.integers(2, 12), st.integers(-2, 8), st.booleans()
@@ -68,7 +68,7 @@ def test_rounding_to_nearest_would_be_noticed(split: Split, monkeypatch: pytest.
     precision = Precision(tuple(features), FixedType(16, 5))
     assert disagreements(to_graph(ensemble, precision, "right"), ensemble, precision) == 0
     monkeypatch.setattr(
-        "firmware.bdt.fold.grid_threshold", lambda t, split, fraction: round(t * 2.0**fraction)
+        "l1forge.firmware.bdt.fold.grid_threshold", lambda t, split, fraction: round(t * 2.0**fraction)
     )
     assert disagreements(to_graph(ensemble, precision, "wrong"), ensemble, precision) > 0
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.graph import Graph
-from firmware.hls import vae
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.environment import use_legacy_keras
-from firmware.hls.export import export_graph
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.hls import vae
+from l1forge.firmware.hls.environment import use_legacy_keras
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.translate.graph import export_graph
 
 N_INPUTS = 8
 

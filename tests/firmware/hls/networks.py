@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from firmware.hls.compare import compare as compare_values
-from firmware.hls.compare import compare_with_graph
-from firmware.hls.export import import_project
-from firmware.hls.fuzz import dense_layers, element_layers, spatial_layers
-from firmware.hls.fuzz.campaign import build, stimuli
-from firmware.hls.fuzz.generate import Generator
-from firmware.hls.fuzz.harness import compile_together, describe, run
-from firmware.hls.fuzz.network import Network
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.hls.fuzz import dense_layers, element_layers, spatial_layers
+from l1forge.firmware.hls.fuzz.campaign import build, stimuli
+from l1forge.firmware.hls.fuzz.generate import Generator
+from l1forge.firmware.hls.fuzz.harness import compile_together, describe, run
+from l1forge.firmware.hls.fuzz.network import Network
+from l1forge.firmware.hls.translate.graph import import_project
+from l1forge.firmware.verify import compare as compare_values
+from l1forge.firmware.verify import compare_with_graph
 
 
 def drawn(

@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.reference import evaluate
-from firmware.hls.asked import check_asked
-from firmware.hls.convert import convert_keras
-from firmware.hls.convert_torch import convert_torch
-from firmware.hls.environment import use_legacy_keras
-from firmware.hls.exceeded import exceeded, warnings
-from firmware.hls.export import export_graph, import_project, write_project
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.asked_types import check_asked
+from l1forge.firmware.hls.converters.keras import convert_keras
+from l1forge.firmware.hls.converters.torch import convert_torch
+from l1forge.firmware.hls.environment import use_legacy_keras
+from l1forge.firmware.hls.translate.exceeded import exceeded, warnings
+from l1forge.firmware.hls.translate.graph import export_graph, import_project, write_project
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_frameworks")]
 

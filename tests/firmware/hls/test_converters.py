@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.reference import evaluate
-from firmware.hls.compare import compare, compare_with_graph
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.convert import convert_keras
-from firmware.hls.environment import legacy_keras, use_legacy_keras
-from firmware.hls.exact import exact_type
-from firmware.hls.export import export_graph, import_project, write_project
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.constant_types import exact_type
+from l1forge.firmware.hls.converters.keras import convert_keras
+from l1forge.firmware.hls.environment import legacy_keras, use_legacy_keras
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.translate.graph import export_graph, import_project, write_project
+from l1forge.firmware.verify import compare, compare_with_graph
 
 EVENTS = 1000
 
@@ -83,7 +83,7 @@ def test_brevitas_through_qonnx(tmp_path: Path) -> None:
     )
     from torch import nn
 
-    from firmware.hls.convert_onnx import convert_onnx, export_qonnx
+    from l1forge.firmware.hls.converters.onnx import convert_onnx, export_qonnx
 
     def linear(n_in: int, n_out: int) -> Any:
         return qnn.QuantLinear(
@@ -114,7 +114,7 @@ def test_pytorch_with_stable_softmax(tmp_path: Path) -> None:
     import torch
     from torch import nn
 
-    from firmware.hls.convert_torch import convert_torch
+    from l1forge.firmware.hls.converters.torch import convert_torch
 
     torch.manual_seed(1)
     network = nn.Sequential(nn.Linear(5, 6), nn.LeakyReLU(0.2), nn.Linear(6, 3), nn.Softmax(dim=-1)).eval()

@@ -9,15 +9,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
-from firmware.hls.fuzz.apart import Died, run_apart
-from firmware.hls.fuzz.campaign import Summary, build, campaign, check_one, difference, libraries, stimuli
-from firmware.hls.fuzz.generate import Generator
-from firmware.hls.fuzz.harness import compile_together
-from firmware.hls.fuzz.network import Network
-from firmware.hls.fuzz.shrink import shrink
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.hls.fuzz.campaign import (
+    Summary,
+    build,
+    campaign,
+    check_one,
+    difference,
+    libraries,
+    stimuli,
+)
+from l1forge.firmware.hls.fuzz.generate import Generator
+from l1forge.firmware.hls.fuzz.harness import compile_together
+from l1forge.firmware.hls.fuzz.isolated_process import Died, run_apart
+from l1forge.firmware.hls.fuzz.network import Network
+from l1forge.firmware.hls.fuzz.shrink import shrink
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from firmware.hls.compare import compare_with_graph
-from firmware.hls.export import import_project
-from firmware.hls.fuzz.campaign import build, stimuli
-from firmware.hls.fuzz.harness import compile_together, describe, run
-from firmware.hls.fuzz.network import Network
-from firmware.hls.headers.definitions import definitions
-from firmware.hls.headers.recognise import NOW, known
-from firmware.hls.preprocess import Macros
-from firmware.hls.source import Source
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.fuzz.campaign import build, stimuli
+from l1forge.firmware.hls.fuzz.harness import compile_together, describe, run
+from l1forge.firmware.hls.fuzz.network import Network
+from l1forge.firmware.hls.project.headers.definitions import definitions
+from l1forge.firmware.hls.project.headers.recognise import NOW, known
+from l1forge.firmware.hls.project.preprocess import Macros
+from l1forge.firmware.hls.project.source import Source
+from l1forge.firmware.hls.translate.graph import import_project
+from l1forge.firmware.verify import compare_with_graph
 
 from . import old_headers
 from .networks import drawn

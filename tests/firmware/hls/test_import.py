@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import EXIT_BAD_INPUT, InputError
-from emulator.graph import Graph
-from firmware.hls.compiled import QUICK, CompiledProject, compile_project
-from firmware.hls.export import import_project
-from firmware.hls.expressions import evaluate
 from l1forge.cli import main
-from models import graph_path
+from l1forge.emulator.errors import EXIT_BAD_INPUT, InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject, compile_project
+from l1forge.firmware.hls.project.expressions import evaluate
+from l1forge.firmware.hls.translate.graph import import_project
+from l1forge.models import graph_path
 
 from .conftest import Encoder
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.reference import evaluate
-from firmware.hls.compare import compare, compare_with_graph
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.convert import convert_keras
-from firmware.hls.environment import use_legacy_keras
-from firmware.hls.export import export_graph, import_project, write_project
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.keras import convert_keras
+from l1forge.firmware.hls.environment import use_legacy_keras
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.translate.graph import export_graph, import_project, write_project
+from l1forge.firmware.verify import compare, compare_with_graph
 
 EVENTS = 100
 

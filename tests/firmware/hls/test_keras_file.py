@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from emulator.reference import evaluate
-from firmware.hls.compare import compare
-from firmware.hls.environment import use_legacy_keras
-from firmware.hls.keras_file import load_keras
 from l1forge.cli import main
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.keras_file import load_keras
+from l1forge.firmware.hls.environment import use_legacy_keras
+from l1forge.firmware.verify import compare
 
 pytestmark = pytest.mark.usefixtures("quiet_frameworks")
 

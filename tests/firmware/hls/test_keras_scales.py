@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.reference import evaluate
-from firmware.hls.compare import compare_with_graph
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.convert import _keep_softmax, convert_keras
-from firmware.hls.environment import use_legacy_keras
-from firmware.hls.export import import_project, write_project
-from firmware.hls.notes import notes_of
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.keras import _keep_softmax, convert_keras
+from l1forge.firmware.hls.converters.notes import notes_of
+from l1forge.firmware.hls.environment import use_legacy_keras
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.translate.graph import import_project, write_project
+from l1forge.firmware.verify import compare_with_graph
 
 EVENTS = 200
 

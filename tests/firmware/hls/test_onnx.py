@@ -12,12 +12,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from emulator.errors import InputError
-from emulator.reference import evaluate
-from firmware.hls.compare import compare, compare_with_graph
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.convert_onnx import clean_qonnx, convert_onnx, export_qonnx
-from firmware.hls.export import import_project, write_project
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.onnx import clean_qonnx, convert_onnx, export_qonnx
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.translate.graph import import_project, write_project
+from l1forge.firmware.verify import compare, compare_with_graph
 
 EVENTS = 60
 QONNX = "qonnx.custom_op.general"

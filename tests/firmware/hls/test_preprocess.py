@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.errors import EXIT_BAD_INPUT, InputError
-from emulator.graph import Graph
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.export import import_project
-from firmware.hls.preprocess import Macros, parse_defines, preprocess
 from l1forge.cli import main
+from l1forge.emulator.errors import EXIT_BAD_INPUT, InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.project.preprocess import Macros, parse_defines, preprocess
+from l1forge.firmware.hls.translate.graph import import_project
 
 from . import old_headers
 

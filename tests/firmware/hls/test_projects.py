@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import EXIT_BAD_INPUT, InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph
-from firmware.hls.archive import unpacked
-from firmware.hls.comparisons import ignores_sign
-from firmware.hls.export import import_project
-from firmware.hls.fuzz.campaign import build
-from firmware.hls.fuzz.network import Network
 from l1forge.cli import main
+from l1forge.emulator.errors import EXIT_BAD_INPUT, InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.hls.fuzz.campaign import build
+from l1forge.firmware.hls.fuzz.network import Network
+from l1forge.firmware.hls.project.archive import unpacked
+from l1forge.firmware.hls.translate.comparisons import ignores_sign
+from l1forge.firmware.hls.translate.graph import import_project
 
 from .networks import compare, drawn
 

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from emulator.errors import InputError
-from emulator.reference import evaluate
-from firmware.hls.compare import compare, compare_with_graph
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.convert_torch import convert_torch
-from firmware.hls.export import import_project, write_project
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.torch import convert_torch
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.translate.graph import import_project, write_project
+from l1forge.firmware.verify import compare, compare_with_graph
 
 Shapes = list[tuple[int, ...]]
 EVENTS = 60

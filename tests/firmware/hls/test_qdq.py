@@ -11,14 +11,14 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from emulator.errors import InputError
-from emulator.graph import Graph
-from emulator.reference import evaluate
-from firmware.hls.compare import compare_with_graph
-from firmware.hls.compiled import QUICK, CompiledProject
-from firmware.hls.convert_onnx import convert_onnx
-from firmware.hls.export import import_project, write_project
-from firmware.hls.notes import notes_of
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.hls.converters.notes import notes_of
+from l1forge.firmware.hls.converters.onnx import convert_onnx
+from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
+from l1forge.firmware.hls.translate.graph import import_project, write_project
+from l1forge.firmware.verify import compare_with_graph
 
 EVENTS = 100
 INPUT = "fixed<12,5,RND_CONV,SAT>"

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph
-from emulator.kernel import compile_graph
-from firmware.hls.compare import compare, compare_with_graph
-from firmware.hls.export import import_project
-from firmware.hls.score import attach_scores, divergence_table, quantizer_type
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.hls.converters.score import attach_scores, divergence_table, quantizer_type
+from l1forge.firmware.hls.translate.graph import import_project
+from l1forge.firmware.verify import compare, compare_with_graph
 
 from .conftest import Encoder, small_encoder
 

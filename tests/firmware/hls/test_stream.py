@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import InputError
-from firmware.hls.export import import_project
-from firmware.hls.fuzz.campaign import build
-from firmware.hls.fuzz.network import DISTRIBUTED, Network
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.fuzz.campaign import build
+from l1forge.firmware.hls.fuzz.network import DISTRIBUTED, Network
+from l1forge.firmware.hls.translate.graph import import_project
 
 from .networks import compare, drawn
 

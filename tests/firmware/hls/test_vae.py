@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.events.source import open_events
-from emulator.graph import Graph
-from emulator.kernel import compile_graph
-from firmware.hls.compare import compare
-from firmware.hls.score import attach_scores
-from models import graph_path
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.hls.converters.score import attach_scores
+from l1forge.firmware.verify import compare
+from l1forge.models import graph_path
 
 FOLDER = Path(__file__).parents[3] / "simulation" / "sample"
 SAMPLES = [FOLDER / f"{name}.parquet" for name in ("zerobias", "ttbar")]
@@ -21,8 +21,8 @@ CROSSINGS = 2000
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow and QKeras warn about each other
 def test_qkeras_is_bit_identical_to_the_committed_graph() -> None:
-    from models.vae.features import COLUMNS, hardware_features
-    from models.vae.train import load_encoder
+    from l1forge.models.vae.features import COLUMNS, hardware_features
+    from l1forge.models.vae.train import load_encoder
 
     model = attach_scores(load_encoder(graph_path("vae").parent / "weights.npz"))
     graph = Graph.load(graph_path("vae"))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from alkaid.trace import FVariable, HWConfig, trace
 
-from emulator.fixed import FixedType, Overflow, Rounding
-from emulator.fixed import cast as cast_integers
-from firmware.rtl.casts import cast
-from firmware.rtl.lowering import HARDWARE
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.emulator.graph.fixed import cast as cast_integers
+from l1forge.firmware.rtl.casts import cast
+from l1forge.firmware.rtl.lowering import HARDWARE
 
 SOURCES = [FixedType(7, 3), FixedType(7, 3, False), FixedType(6, -2), FixedType(6, 9)]
 TARGETS = [(4, 3, 1), (4, 3, 0), (5, 1, 1), (3, 4, 1), (9, 4, 0), (2, 3, 1), (1, 1, 0), (4, -1, 1), (3, 9, 1)]

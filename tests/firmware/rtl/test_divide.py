@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from emulator.reference import evaluate
-from firmware.rtl import CLOCK_PERIOD_NS, generate
-from firmware.rtl.delay import MULTIPLY, TABLE
-from firmware.rtl.divide import divided
-from firmware.rtl.generate import planned, trace
-from firmware.rtl.pipeline import MARGIN
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
+from l1forge.firmware.rtl.delay import MULTIPLY, TABLE
+from l1forge.firmware.rtl.divide import divided
+from l1forge.firmware.rtl.generate import planned, trace
+from l1forge.firmware.rtl.pipeline import MARGIN
 
 N = 1000
 LIMIT_NS = CLOCK_PERIOD_NS / (1 + MARGIN)

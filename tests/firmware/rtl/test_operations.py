@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType, Rounding
-from emulator.graph import Constant, Graph, Node
-from emulator.reference import evaluate
-from firmware.rtl.delay import MULTIPLY, TABLE
-from firmware.rtl.generate import generate, trace
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType, Rounding
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.reference import evaluate
+from l1forge.firmware.rtl.delay import MULTIPLY, TABLE
+from l1forge.firmware.rtl.generate import generate, trace
 
 N = 2000
 

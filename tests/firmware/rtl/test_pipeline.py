@@ -5,14 +5,14 @@ import pytest
 from alkaid.trace import FVariable, HWConfig, trace
 from alkaid.trace.passes import dead_code_elimin
 
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from firmware.rtl import generate
-from firmware.rtl.delay import ADD_CONSTANT, CONSTANT, LAUNCH_NS, arrival, launched
-from firmware.rtl.early import constants_first
-from firmware.rtl.lowering import HARDWARE
-from firmware.rtl.pipeline import MARGIN, schedule
-from firmware.rtl.pipeline import _earliest as earliest
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.firmware.rtl import generate
+from l1forge.firmware.rtl.delay import ADD_CONSTANT, CONSTANT, LAUNCH_NS, arrival, launched
+from l1forge.firmware.rtl.early_constants import constants_first
+from l1forge.firmware.rtl.lowering import HARDWARE
+from l1forge.firmware.rtl.pipeline import MARGIN, schedule
+from l1forge.firmware.rtl.pipeline import _earliest as earliest
 
 
 def variables(n: int, width: int = 8) -> list[FVariable]:

@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Graph, Node
-from firmware.rtl import RtlProject, generate
-from firmware.rtl.ports import identifier
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.firmware.rtl import RtlProject, generate
+from l1forge.firmware.rtl.ports import identifier
 
 
 def make(

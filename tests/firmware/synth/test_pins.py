@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from firmware.synth.pins import choose_pins, timing_arcs
+from l1forge.firmware.synth.lut_pins import choose_pins, timing_arcs
 
 LIBRARY = """
 module LUT3(output O, input I0, I1, I2);

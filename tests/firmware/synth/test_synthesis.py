@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from emulator.errors import InputError
-from emulator.fixed import FixedType
-from emulator.graph import Constant, Graph, Node
-from firmware.report import collect, to_html, to_markdown
-from firmware.rtl import RtlProject, generate
-from firmware.synth import Synthesis, tradeoff, vendor, vitis, yosys
 from l1forge.commands.synth import app as synth
-from testbench import stimuli
-from testbench.cosim import cosimulate
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.firmware.report import collect, to_html, to_markdown
+from l1forge.firmware.rtl import RtlProject, generate
+from l1forge.firmware.synth import Synthesis, tradeoff, yosys
+from l1forge.firmware.synth import vitis_hls as vitis
+from l1forge.firmware.synth import vivado as vendor
+from l1forge.testbench import stimuli
+from l1forge.testbench.cosim import cosimulate
 
 pytestmark = pytest.mark.xdist_group("rtl")
 

@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from emulator.reference import evaluate
-from testbench.bench import machine, peers, report
-from testbench.bench.graphs import network
-from testbench.bench.latency import single_event_ns
-from testbench.bench.suite import Result, Row
-from testbench.bench.timing import measure
+from l1forge.benchmarks import machine, peers
+from l1forge.benchmarks import pages as report
+from l1forge.benchmarks.graphs import network
+from l1forge.benchmarks.latency import single_event_ns
+from l1forge.benchmarks.suite import Result, Row
+from l1forge.benchmarks.timing import measure
+from l1forge.emulator.graph.reference import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Event file formats, one module each; the registry says which exist."""

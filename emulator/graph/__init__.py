@@ -1,0 +1,1 @@
+"""The fixed-point graph: types, nodes, text format, integer semantics of every operation."""

@@ -1,0 +1,1 @@
+"""Independent evaluations of a compiled menu: reference, NumPy peer, test-vector check."""

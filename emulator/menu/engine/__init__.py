@@ -1,0 +1,1 @@
+"""From the compiled menu to algorithm bits: plan, kernels, screening."""

@@ -1,0 +1,164 @@
+"""Menus written by hand: seeds in the CMS grammar, cuts by name, thresholds on scores (docs/menu.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.menu.compiled import ALGORITHMS, EXTERNALS, CompiledMenu, Judge, Known, OverlapRule
+from l1forge.emulator.menu.language.build import MenuSource, Seed, build_menu
+from l1forge.emulator.menu.language.cuts import CUT_TYPES, Cut, editor_limit
+from l1forge.emulator.menu.language.grammar import Place
+from l1forge.emulator.menu.language.scales import standard_scales
+from l1forge.emulator.menu.language.scores import ScoreType
+from l1forge.emulator.menu.language.yaml_tree import Item, read_yaml
+
+KEYS = ("menu", "judge", "overlap", "cuts", "externals", "scores", "algorithms", "known")
+JUDGES = ("emulator", "firmware")
+OVERLAP_RULES = ("any_free", "none_overlaps")
+
+
+def read_yaml_menu(path: str | Path) -> CompiledMenu:
+    """Read and compile a YAML menu.
+
+    Raises
+    ------
+    InputError
+        With file, line and column, for anything unknown, contradictory or out of range.
+    """
+    root = read_yaml(path)
+    table = root.mapping(KEYS)
+    if "algorithms" not in table:
+        raise root.error("the menu has no algorithms", remedy="list them under algorithms")
+    judge = table["judge"].text() if "judge" in table else "emulator"
+    if judge not in JUDGES:
+        raise table["judge"].error("unknown judge", value=judge, remedy=" or ".join(JUDGES))
+    overlap = table["overlap"].text() if "overlap" in table else "any_free"
+    if overlap not in OVERLAP_RULES:
+        remedy = " or ".join(OVERLAP_RULES)
+        raise table["overlap"].error("unknown rule of overlap removal", value=overlap, remedy=remedy)
+    cuts = _cuts(table.get("cuts"), judge)
+    source = MenuSource(
+        name=table["menu"].text() if "menu" in table else Path(path).stem,
+        seeds=_seeds(table["algorithms"], cuts),
+        scales=standard_scales(),
+        externals=_externals(table.get("externals")),
+        judge=cast(Judge, judge),
+        scores=_scores(table.get("scores")),
+        known=_known(table.get("known")),
+        overlap=cast(OverlapRule, overlap),
+    )
+    return build_menu(source)
+
+
+def _seeds(item: Item, cuts: Mapping[str, Cut]) -> tuple[Seed, ...]:
+    """Entries ``{index: 3, name: L1_SingleMu22, seed: ..}``; without index, the one after the last."""
+    seeds: list[Seed] = []
+    index = 0
+    for entry in item.items():
+        row = entry.mapping(("index", "name", "seed", "comment"))
+        for key in ("name", "seed"):
+            if key not in row:
+                raise entry.error(f"the algorithm has no {key}")
+        index = row["index"].integer() if "index" in row else index
+        seed = row["seed"]
+        place = Place(seed.file, seed.line, seed.column, row["name"].text())
+        seeds.append(Seed(index, row["name"].text(), seed.text(), place, cuts))
+        index += 1
+    return tuple(seeds)
+
+
+def _cuts(item: Item | None, judge: str) -> dict[str, Cut]:
+    return {name: _cut(name, entry, judge) for name, entry in item.mapping().items()} if item else {}
+
+
+def _cut(name: str, item: Item, judge: str) -> Cut:
+    """``{type: ETA, object: MU, min: -2.1, max: 2.1}`` or ``{type: ISO, object: EG, data: [1, 3]}``.
+
+    An eta window with min above max means its complement to the emulator; to the firmware, nothing.
+    """
+    row = item.mapping(("type", "object", "min", "max", "data"))
+    if "type" not in row:
+        raise item.error("the cut has no type", remedy=f"one of {', '.join(CUT_TYPES)}")
+    kind = row["type"].text()
+    if kind not in CUT_TYPES:
+        raise row["type"].error("unknown type of cut", value=kind, remedy=f"one of {', '.join(CUT_TYPES)}")
+    low = row["min"].number() if "min" in row else None
+    high = row["max"].number() if "max" in row else None
+    wraps = kind == "PHI" or (kind == "ETA" and judge == "emulator")
+    if low is not None and high is not None and low > high and not wraps:
+        raise item.error("contradictory window: min is above max", value=f"{low:g}, {high:g}")
+    for bound in (low, high):
+        if bound is not None and not math.isfinite(bound):
+            raise item.error("a limit is a finite number", value=bound)
+    data = row["data"].plain() if "data" in row else ""
+    text = ",".join(str(code) for code in data) if isinstance(data, list) else str(data)
+    owner = row["object"].text() if "object" in row else ""
+    low, high = (None if bound is None else editor_limit(kind, bound) for bound in (low, high))
+    return Cut(name, kind, owner, low, high, text)
+
+
+def _externals(item: Item | None) -> dict[str, int]:
+    """``name: bit`` of the 256 external conditions."""
+    signals: dict[str, int] = {}
+    for name, entry in (item.mapping() if item else {}).items():
+        signals[name] = entry.integer()
+        if not 0 <= signals[name] < EXTERNALS:
+            raise entry.error("no such external input", value=signals[name], remedy=f"0 .. {EXTERNALS - 1}")
+    return signals
+
+
+def _scores(item: Item | None) -> dict[str, ScoreType]:
+    """``vae: {type: "ufixed<18,14>"}``; ``physical: true`` reads integer literals in physical units, too."""
+    declared: dict[str, ScoreType] = {}
+    for name, entry in (item.mapping() if item else {}).items():
+        row = entry.mapping(("type", "physical"))
+        if "type" not in row:
+            raise entry.error("the score has no type", remedy='such as {type: "ufixed<18,14>"}')
+        text = row["type"].text()
+        try:
+            type_ = FixedType.parse(text)
+        except InputError as error:
+            raise row["type"].error(error.problem, value=text, remedy=error.remedy) from error
+        declared[name] = ScoreType(type_, row["physical"].flag() if "physical" in row else False)
+    return declared
+
+
+def _known(item: Item | None) -> tuple[Known, ...]:
+    return read_known(item) if item else ()
+
+
+def read_known(item: Item) -> tuple[Known, ...]:
+    """Entries ``{algorithm: L1_.., reason: .., vectors: "*data*"}`` of documented disagreements.
+
+    ``bits: [67, 511]`` restricts an entry to algorithm bits, ``unset: true`` to bits that the file never
+    sets.
+    """
+    known = []
+    for entry in item.items():
+        row = entry.mapping(("algorithm", "reason", "vectors", "bits", "unset"))
+        for key in ("algorithm", "reason"):
+            if key not in row:
+                raise entry.error(f"the entry has no {key}")
+        pattern = row["vectors"].text() if "vectors" in row else "*"
+        known.append(
+            Known(
+                algorithm=row["algorithm"].text(),
+                reason=row["reason"].text(),
+                vectors=pattern,
+                bits=_bits(row["bits"]) if "bits" in row else (0, ALGORITHMS - 1),
+                unset=row["unset"].flag() if "unset" in row else False,
+            )
+        )
+    return tuple(known)
+
+
+def _bits(item: Item) -> tuple[int, int]:
+    bits = [entry.integer() for entry in item.items()]
+    if len(bits) != 2 or not 0 <= bits[0] <= bits[1] < ALGORITHMS:
+        raise item.error("first and last algorithm bit", value=bits, remedy="such as [67, 511]")
+    return bits[0], bits[1]

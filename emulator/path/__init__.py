@@ -1,0 +1,1 @@
+"""The trigger path: models, menu, prescales, trigger rules, accept."""

@@ -1,0 +1,1 @@
+"""Trigger rates: intervals, rate against threshold, plots."""

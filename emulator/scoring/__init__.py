@@ -1,0 +1,1 @@
+"""From events or arrays to a model's scores, and the files that hold scores."""

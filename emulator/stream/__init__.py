@@ -1,0 +1,1 @@
+"""Streams of bunch crossings: blocks, filling scheme, signal injection."""

@@ -1,0 +1,1 @@
+"""conifer's models and projects of tree ensembles."""

@@ -1,0 +1,1 @@
+"""From the files of ML frameworks to an hls4ml project."""

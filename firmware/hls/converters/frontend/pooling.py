@@ -1,0 +1,130 @@
+"""Pooling, and reductions over axes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from l1forge.firmware.hls.converters.frontend.convolution import each, window_sizes
+from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler
+from l1forge.firmware.hls.converters.frontend.moves import move
+from l1forge.firmware.hls.converters.frontend.program import Operation, Value, refuse
+
+
+def _pool(
+    net: Layers, op: Operation, x: Tensor, kind: str, kernel: Any, stride: Any, padding: Any, count_pad: bool
+) -> Tensor:
+    rank, shape = len(x.shape) - 1, op.result.shape
+    window = each(kernel, rank)
+    steps = window if stride in (None, []) else each(stride, rank)
+    x = net.channels_last(x)
+    sizes = window_sizes(x.shape, shape, window, steps, each(padding, rank))
+    padded = any(v for key, v in sizes.items() if key.startswith("pad_"))
+    names = ["pool_width"] if rank == 1 else ["pool_height", "pool_width"]
+    sizes |= dict(zip(names, window, strict=True)) | {"n_filt": x.shape[0], "n_chan": x.shape[0]}
+    if rank == 1:
+        sizes |= {"n_in": x.shape[1], "n_out": shape[1]}
+    return net.add(
+        op.name, f"{kind}Pooling{rank}D", [x], shape, last=True, **sizes,
+        padding="same" if padded else "valid", count_pad=count_pad and padded,
+    )  # fmt: skip
+
+
+@handler("max_pool1d", "max_pool2d")
+def _max_pool(
+    net: Layers,
+    op: Operation,
+    x: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor:
+    if any(d != 1 for d in each(dilation, 1)) or return_indices:
+        raise refuse("pooling with dilation or positions is not supported", op.name)
+    return _pool(net, op, x, "Max", kernel_size, stride, padding, False)
+
+
+@handler("avg_pool1d", "avg_pool2d")
+def _average_pool(
+    net: Layers,
+    op: Operation,
+    x: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    if divisor_override is not None or (ceil_mode and count_include_pad and any(each(padding, 1))):
+        raise refuse(
+            "this way of counting elements is not supported", op.name, "ceil_mode or divisor_override"
+        )
+    counted = count_include_pad and any(each(padding, 1))
+    return _pool(net, op, x, "Average", kernel_size, stride, padding, counted)
+
+
+@handler("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d")
+def _adaptive_pool(
+    net: Layers, op: Operation, x: Tensor, output_size: Any, return_indices: bool = False
+) -> Tensor:
+    sizes, wanted = x.shape[1:], op.result.shape[1:]
+    if any(n % m for n, m in zip(sizes, wanted, strict=True)):
+        raise refuse("the output size must divide the input's", op.name, f"{sizes} -> {wanted}")
+    window = [n // m for n, m in zip(sizes, wanted, strict=True)]
+    return _pool(net, op, x, "Max" if "max" in op.kind else "Average", window, None, 0, False)
+
+
+@handler("mean", "sum", "amax", "amin")
+def _reduce(
+    net: Layers, op: Operation, x: Tensor, dim: Any = None, keepdim: bool = False, **rest: Any
+) -> Tensor:
+    """A reduction over some axes: these go first, then it is pooling over all positions."""
+    kind = {"max": "amax", "min": "amin"}.get(op.kind, op.kind)
+    if dim is None:
+        raise refuse("reduces the batch axis too", op.name, op.kind, "give the dim")
+    rank = len(x.shape)
+    axes = sorted({d % (rank + 1) - 1 for d in each(dim, 1)})
+    if axes[0] < 0:
+        raise refuse("reduces the batch axis too", op.name, f"{op.kind} over {dim}", "give other axes")
+    if kind == "amin":
+        negative = net.affine(f"{op.name}_negative", x, -1, 0)
+        highest = _reduce(net, replace(op, name=f"{op.name}_highest", kind="amax"), negative, dim, keepdim)
+        return net.affine(op.name, highest, -1, 0)
+    if x.last and axes == list(range(1, rank)):
+        stored = x
+    else:
+        x = net.plain(x)
+        order = [*axes, *(k for k in range(rank) if k not in axes)]
+        index = np.arange(x.size).reshape(x.shape).transpose(order).ravel()
+        ordered = Value(f"{op.name}_ordered", tuple(x.shape[k] for k in order))
+        stored = move(net, Operation(ordered.name, "move", (), {}, ordered, index), x)
+    count = math.prod(x.shape[axis] for axis in axes)
+    width = x.size // count
+    flat = net.add(f"{op.name}_rows", "Reshape", [stored], (count, width), target_shape=[count, width])
+    shape = op.result.shape
+    name = op.name if shape == (width,) else f"{op.name}_reduced"
+    if kind == "sum":
+        ones = np.ones((count, width, 1))
+        made = net.add(
+            name, "DepthwiseConv1D", [flat], (width,), n_chan=width, n_filt=width, depth_multiplier=1,
+            in_width=count, out_width=1, filt_width=count, stride_width=1, pad_left=0, pad_right=0,
+            padding="valid", depthwise_data=ones, weight_data=ones, bias_data=None, use_bias=False,
+            types={"weight": "ufixed<1,1>", "bias": "ufixed<1,1>"},
+        )  # fmt: skip
+    else:
+        pooling = "Average" if kind == "mean" else "Max"  # not global: its types are not inferred
+        made = net.add(
+            name, f"{pooling}Pooling1D", [flat], (width,), n_in=count, n_out=1, n_filt=width,
+            pool_width=count, stride_width=count, pad_left=0, pad_right=0, padding="valid", count_pad=False,
+        )  # fmt: skip
+    made = net.add(f"{name}_flat", "Reshape", [made], (width,), target_shape=[width])
+    if made.shape == shape:
+        return made
+    return net.add(op.name, "Reshape", [made], shape, target_shape=list(shape) or [1])

@@ -1,0 +1,78 @@
+"""Keras' ``Normalization`` and ``Rescaling``, which hls4ml does not know, as batch norms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.converters.keras_flat import leaves
+
+KINDS = ("Normalization", "Rescaling")
+SMALLEST = 1e-7
+"""What Keras divides by at least (``keras.backend.epsilon()``)."""
+
+
+def scalings(model: Any) -> set[str]:
+    """Names of the layers of these kinds."""
+    return {layer.name for layer in leaves(model) if type(layer).__name__ in KINDS}
+
+
+def as_batch_norms(keras: Any, model: Any) -> Any:
+    """``model`` itself, or a copy whose ``Normalization`` and ``Rescaling`` are batch norms.
+
+    Raises
+    ------
+    InputError
+        If a layer scales by position and not along the last axis.
+    """
+    names = scalings(model)
+    if not names:
+        return model
+
+    def copied(layer: Any) -> Any:
+        if layer.name not in names:
+            return type(layer).from_config(layer.get_config())
+        return keras.layers.BatchNormalization(epsilon=0.0, name=layer.name)
+
+    clone = keras.models.clone_model(model, clone_function=copied)
+    if not clone.built:
+        clone.build(model.input_shape)
+    for layer in model.layers:
+        place = clone.get_layer(layer.name)
+        if layer.name in names:
+            scale, offset = _affine(layer)
+            place.set_weights([scale, offset, np.zeros_like(scale), np.ones_like(scale)])
+        elif layer.weights:
+            place.set_weights(layer.get_weights())
+    return clone
+
+
+def _affine(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scale and offset for each place of the last axis."""
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    if type(layer).__name__ == "Rescaling":
+        scale, offset = (np.asarray(part, dtype=np.float64) for part in (layer.scale, layer.offset))
+    else:
+        mean, variance = (np.asarray(part, dtype=np.float64) for part in (layer.mean, layer.variance))
+        deviation = np.maximum(np.sqrt(variance), SMALLEST)
+        scale, offset = (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
+    shape = tuple(int(n) for n in layer.input.shape[1:])
+    return _last_axis(layer, scale, shape), _last_axis(layer, offset, shape)
+
+
+def _last_axis(layer: Any, values: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    values = np.asarray(values)
+    values = values[0] if values.ndim == len(shape) + 1 else values  # the batch axis
+    rows = np.broadcast_to(values, shape).reshape(-1, shape[-1])
+    if (rows != rows[0]).any():
+        raise InputError(
+            "scales each position by a constant of its own",
+            field=f"layer {layer.name}",
+            remedy="scale along the last axis: put it behind a Flatten, or give it axis=-1",
+        )
+    row: NDArray[np.float32] = rows[0].astype(np.float32)
+    return row

@@ -1,0 +1,111 @@
+"""ONNX, and Brevitas through QONNX, to hls4ml: quantisers become fixed-point types."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Unpack
+
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.converters.frontend import hls_model, read_onnx
+from l1forge.firmware.hls.converters.qdq import fuse_pairs
+from l1forge.firmware.hls.converters.settings import Settings
+from l1forge.firmware.hls.environment import TENSORFLOW_SETTINGS
+
+
+def export_qonnx(network: Any, example: Any, path: str | Path) -> None:
+    """Write a Brevitas network as QONNX, cleaned up (constants folded, shapes inferred).
+
+    Parameters
+    ----------
+    example
+        One input tensor of shape (1, ...).
+    """
+    from brevitas.export import export_qonnx as brevitas_export
+
+    brevitas_export(network, args=example, export_path=str(path))
+    clean_qonnx(path).save(str(path))
+
+
+def clean_qonnx(path: str | Path) -> Any:
+    """The QONNX model of a file with constants folded, shapes inferred and a batch of one.
+
+    Raises
+    ------
+    InputError
+        If the file is not an ONNX model.
+    """
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.transformation.change_batchsize import ChangeBatchSize
+    from qonnx.util.cleanup import cleanup_model
+
+    try:
+        model = ModelWrapper(str(path))
+        if not model.graph.node:
+            raise ValueError("it holds no operations")
+        fuse_pairs(model.graph)
+        _separate_repeats(model.graph)
+        weights = {tensor.name for tensor in model.graph.initializer}
+        inputs = [tensor.name for tensor in model.graph.input if tensor.name not in weights]
+        if any((model.get_tensor_shape(name) or [1])[0] != 1 for name in inputs):
+            for tensor in (
+                *model.graph.input,
+                *model.graph.output,
+            ):  # ChangeBatchSize sees to the first of each
+                if tensor.name not in weights and tensor.type.tensor_type.shape.dim:
+                    tensor.type.tensor_type.shape.dim[0].dim_value = 1
+            model = model.transform(ChangeBatchSize(1))
+        return cleanup_model(model)
+    except InputError:
+        raise
+    except Exception as error:  # protobuf, onnx and qonnx each have their own
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"cannot read the ONNX model: {problem}", file=path, remedy="check that it is an .onnx file"
+        ) from error
+
+
+def _separate_repeats(graph: Any) -> None:
+    """An Identity for an input that a node reads twice: qonnx renames only the first of them."""
+    from onnx import helper
+
+    place = 0
+    while place < len(graph.node):
+        node = graph.node[place]
+        for k, name in enumerate(node.input):
+            if name and name in node.input[:k]:
+                copied = f"{name}_{place}_{k}"
+                node.input[k] = copied
+                graph.node.insert(place, helper.make_node("Identity", [name], [copied]))
+                place += 1
+        place += 1
+
+
+def convert_onnx(
+    path: str | Path,
+    name: str,
+    output_dir: str | Path,
+    input_type: str | Mapping[str, str],
+    precision: Mapping[str, Mapping[str, str]] | None = None,
+    **settings: Unpack[Settings],
+) -> Any:
+    """Convert an ONNX or QONNX file to an hls4ml ``ModelGraph`` for Vitis HLS.
+
+    Export Brevitas networks with ``export_qonnx``. Scales that are powers of two become fixed-point types;
+    other scales become integer weights and a layer that scales. Inputs are named as in the cleaned model
+    (``global_in``). The other parameters are those of ``convert_torch``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a layer cannot be converted, or a type does not parse.
+    """
+    os.environ.update(TENSORFLOW_SETTINGS)  # QONNX loads TensorFlow; QKeras may be wanted later
+    try:
+        return hls_model(read_onnx(clean_qonnx(path)), name, output_dir, input_type, precision, **settings)
+    except InputError as error:
+        if error.file is not None:
+            raise
+        told = {"field": error.field, "value": error.value, "remedy": error.remedy}
+        raise InputError(error.problem, file=path, **told) from error  # type: ignore[arg-type]

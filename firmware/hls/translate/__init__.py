@@ -1,0 +1,1 @@
+"""From the C++ of an hls4ml project to the fixed-point graph."""

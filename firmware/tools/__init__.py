@@ -1,0 +1,1 @@
+"""Child processes, simulators and folders that the firmware flows use."""

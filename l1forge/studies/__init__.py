@@ -1,0 +1,1 @@
+"""Workflows as functions with typed results; commands and notebooks call them."""

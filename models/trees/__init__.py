@@ -1,0 +1,1 @@
+"""What the boosted-decision-tree models share: samples, classifiers, study."""

@@ -1,0 +1,1 @@
+"""Drivers of the simulated RTL: cocotb, compiled harness, PyVerilator."""
