@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,11 +16,6 @@ from numba.core import entrypoints
 from l1forge.emulator.trust import distrusted, warn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-# Our functions take NumPy arrays. Numba would import every installed package that extends it (vector, awkward
-# and with them sympy and pandas) on the first call: over a second of each start.
-entrypoints._already_initialized = True
-
 
 _IMPORTS = re.compile(r"^(?:from|import) +([\w.]+)", re.MULTILINE)
 
@@ -49,8 +44,31 @@ def inlined(function: Function) -> Function:
     return _compile(function, inline="always")
 
 
+@contextmanager
+def _without_extensions() -> Iterator[None]:
+    """Numba imports no third-party extension inside this block; whoever compiles afterwards still gets them.
+
+    Our functions take NumPy arrays only. Numba would import every installed package that extends it (awkward,
+    vector and with them sympy and pandas) on the first call: over a second of each start.
+    """
+    before = entrypoints._already_initialized
+    entrypoints._already_initialized = True
+    try:
+        yield
+    finally:
+        entrypoints._already_initialized = before
+
+
 def _compile(function: Function, **options: bool | str) -> Function:
-    dispatcher = njit(cache=True, nogil=True, **options)(function)
+    with _without_extensions():
+        dispatcher = njit(cache=True, nogil=True, **options)(function)
+    compile_for = dispatcher._compile_for_args
+
+    def compile_for_arrays(*arguments: Any, **named: Any) -> Any:
+        with _without_extensions():
+            return compile_for(*arguments, **named)
+
+    dispatcher._compile_for_args = compile_for_arrays
     kept = dispatcher._cache
     source = Path(function.__code__.co_filename)
     kept._cache_file._source_stamp = _stamp(source)

@@ -1,4 +1,4 @@
-"""`python -m l1forge.simulation.rate_comparison`: rates of the committed sample against published ones: table, plots."""
+"""Rates of our sample against published ones, table and plots: `python -m l1forge.simulation.rate_comparison`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from l1forge.emulator.events.objects import Events
 from l1forge.simulation.sample import FOLDER
 from l1forge.simulation.validation import BUNCHES, ORBIT_HZ, SeedRate, as_rows, leading, seed_rates
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 MARKS = ("<!-- rates: begin -->", "<!-- rates: end -->")
 Quantity = tuple[str, Callable[[Events], np.ndarray], tuple[tuple[float, float], ...]]
 

@@ -103,8 +103,8 @@ def has_hls(model: str) -> bool:
     """True if ``model`` names a model that can be written as an hls4ml project."""
     return (
         model.isidentifier()
-        and importlib.util.find_spec(f"models.{model}") is not None
-        and (importlib.util.find_spec(f"models.{model}.hls") is not None)
+        and importlib.util.find_spec(f"l1forge.models.{model}") is not None
+        and (importlib.util.find_spec(f"l1forge.models.{model}.hls") is not None)
     )
 
 
@@ -123,7 +123,7 @@ def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
             # hls4ml reports every layer; TensorFlow, QKeras and hls4ml warn about each other
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                write_project(importlib.import_module(f"models.{model}.hls").hls_model(folder))
+                write_project(importlib.import_module(f"l1forge.models.{model}.hls").hls_model(folder))
             (folder / DONE).touch()
     return folder
 

@@ -145,7 +145,7 @@ class Kernel:
         return self._run(rows, max(count, 0), threads)
 
     def run_rows(self, x: Array | Mapping[str, Array], threads: int | None = None) -> dict[str, Array]:
-        """Evaluate on integers of shape (n, *shape); equals ``l1forge.emulator.graph.reference.evaluate`` bit for bit."""
+        """Evaluate on integers of shape (n, *shape); equals ``graph.reference.evaluate`` bit for bit."""
         arrays = x if isinstance(x, Mapping) else {self.program.sources[0].node.name: x}
         columns = {}
         for source in self.program.sources:

@@ -167,7 +167,7 @@ class Trees(Step):
 
 @dataclass(eq=False)
 class Evaluated(Step):
-    """A node that the kernels do not have: evaluated by ``l1forge.emulator.graph.reference``, exact and slow."""
+    """A node that the kernels do not have: evaluated by ``graph.reference``, exact and slow."""
 
     graph_node: Node
     sources: list[Value]

@@ -37,5 +37,5 @@ def _folder(variable: str, name: str, otherwise: Path) -> Path:
                 remedy="choose another folder",
             ) from error
         return chosen
-    repository = Path(__file__).resolve().parents[1]
+    repository = Path(__file__).resolve().parents[2]
     return repository / name if os.access(repository, os.W_OK) else otherwise.resolve()

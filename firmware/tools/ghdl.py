@@ -1,4 +1,4 @@
-"""`python -m l1forge.firmware.tools.ghdl`: GHDL from PATH, or unpacked from Debian's packages into the cache without root.
+"""GHDL from PATH, or unpacked from Debian's packages into the cache: `python -m l1forge.firmware.tools.ghdl`.
 
 GHDL's synthesis turns VHDL into Verilog, which the open simulators and Yosys read.
 """

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1forge import simulation
 from l1forge.benchmarks import machine, peers
 from l1forge.benchmarks.graphs import forest, network
 from l1forge.benchmarks.latency import single_event_ns
@@ -25,7 +26,7 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.models import graph_path
 
-SAMPLE = Path(__file__).resolve().parents[2] / "simulation" / "sample" / "zerobias.parquet"
+SAMPLE = simulation.SAMPLE / "zerobias.parquet"
 REPEATED = 4
 """How often the sample's crossings are written for reading: opening a file takes some milliseconds."""
 Array = NDArray[Any]

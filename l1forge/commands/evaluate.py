@@ -138,7 +138,7 @@ def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
 
     check_folders(output)
     check_outputs(json_output)
-    training = importlib.import_module(f"models.{model}.train")
+    training = importlib.import_module(f"l1forge.models.{model}.train")
     target = output or build_folder() / model
     with atomic_files(target) as folder:
         report = training.evaluate(folder)

@@ -38,7 +38,7 @@ def _hls_model(model: str, folder: Path) -> Any:
     """The model's ``ModelGraph``; hls4ml's chatter is dropped."""
     from l1forge.screen.quiet import quiet_stderr
 
-    name = f"models.{model}.hls"
+    name = f"l1forge.models.{model}.hls"
     with quiet_stderr(), contextlib.redirect_stdout(io.StringIO()):
         return importlib.import_module(name).hls_model(folder)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from l1forge import simulation
+
 if TYPE_CHECKING:
     from l1forge.emulator.events.objects import Events
     from l1forge.emulator.events.source import EventSource
@@ -18,11 +20,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-ROOT = Path(__file__).parents[2]
 EXIT_INTERRUPTED = 130
 DENSE_ORBITS, SPARSE_ORBITS = 8, 128
 """Orbits of a block."""
-SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"
+SAMPLE = simulation.SAMPLE / "zerobias.parquet"
 
 
 @app.command()

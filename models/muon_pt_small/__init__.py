@@ -1,1 +1,1 @@
-"""The muon pT network that fits a trigger latency; definition and training are those of `l1forge.models.muon_pt`."""
+"""The muon pT network that fits a trigger latency; `l1forge.models.muon_pt` defines and trains it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CODE = """\
-from emulator.jit import compiled, kernel
+from l1forge.emulator.jit import compiled, kernel
 from triggers.scale import FACTOR
 from triggers.inner import inner
 
@@ -24,7 +24,7 @@ def nested(x):
     return inner(x)
 """
 INNER = """\
-from emulator.jit import kernel
+from l1forge.emulator.jit import kernel
 from triggers.offset import OFFSET
 
 

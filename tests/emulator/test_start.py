@@ -13,7 +13,7 @@ from l1forge.emulator.events.objects import Events
 
 PROGRAM = """\
 import sys
-from emulator.events.source import open_events
+from l1forge.emulator.events.source import open_events
 for events in open_events(sys.argv[1]).blocks():
     print(events.n, *sorted({"pandas", "sympy", "vector", "uproot", "tensorflow"} & set(sys.modules)))
 """

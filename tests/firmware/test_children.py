@@ -15,7 +15,7 @@ from l1forge.firmware.tools.children import Child
 
 TWO = ["sh", "-c", "(sleep 20; echo alive) & echo up; wait"]
 """A command and a process of its own that would be heard of."""
-OWNER = f"from firmware import children; children.run({TWO!r}, stdout=None, stderr=None)"
+OWNER = f"from l1forge.firmware.tools import children; children.run({TWO!r}, stdout=None, stderr=None)"
 
 
 def test_output_and_status(tmp_path: Path) -> None:

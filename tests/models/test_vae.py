@@ -59,7 +59,7 @@ def _toy_sample(folder):
 TRAIN = """
 import sys
 from pathlib import Path
-from models.vae import train
+from l1forge.models.vae import train
 folder = Path(sys.argv[1])
 train.main(5, folder / sys.argv[2], folder, train.Options().shortened())
 """

@@ -19,8 +19,8 @@ LONG_S = 60
 SCRIPT = f"""
 import sys, time
 from pathlib import Path
-from emulator.atomic import atomic_path
-from simulation.workers import parallel
+from l1forge.emulator.atomic import atomic_path
+from l1forge.simulation.workers import parallel
 
 def piece(number):
     with atomic_path(Path(f"{{number}}.txt")) as temporary:

@@ -9,8 +9,9 @@ from l1forge.emulator.menu.compiled import CompiledMenu, Judge, OverlapRule, loa
 from l1forge.emulator.menu.language.xml_menu import read_xml_menu
 from l1forge.emulator.menu.language.yaml_menu import read_yaml_menu
 
-DEFAULT = Path(__file__).with_name("default.yaml")
-KNOWN_VECTORS = Path(__file__).with_name("known.yaml")
+MENUS = Path(__file__).parents[1]
+DEFAULT = MENUS / "default.yaml"
+KNOWN_VECTORS = MENUS / "known.yaml"
 """Expected bits of official test vectors that are known to be wrong."""
 
 

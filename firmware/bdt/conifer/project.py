@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+import l1forge
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.bdt.conifer.model import ConiferModel, conifer_model
@@ -195,7 +196,7 @@ def conifer_environment() -> dict[str, str]:
     """
     ap_types = _package_folder("hls4ml") / "templates" / "vivado" / "ap_types"
     json_headers = _package_folder("nlohmann_json") / "include"
-    root = Path(__file__).resolve().parents[2]
+    root = Path(l1forge.__file__).resolve().parents[1]
     return {
         **os.environ,
         "XILINX_AP_INCLUDE": str(ap_types),

@@ -1,7 +1,7 @@
 """The menu package with one rule changed: sources edited in memory, kernels run as plain Python.
 
-``mutated(edits)`` imports a fresh copy of ``l1forge.emulator.menu`` with texts replaced, each of which must occur
-exactly once, and puts the real package back afterwards.
+``mutated(edits)`` imports a fresh copy of ``l1forge.emulator.menu`` with texts replaced, each of
+which must occur exactly once, and puts the real package back afterwards.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import l1forge.emulator.menu
 
 FOLDER = Path(l1forge.emulator.menu.__file__).parent
 PREFIX = "l1forge.emulator.menu"
+FILES = {path.stem: path for path in sorted(FOLDER.rglob("*.py")) if path.stem != "__init__"}
 
 
 class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -34,8 +35,7 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         if name in self.texts:
-            file = FOLDER / f"{name.rpartition('.')[2]}.py"
-            return importlib.util.spec_from_file_location(name, file, loader=self)
+            return importlib.util.spec_from_file_location(name, FILES[name.rpartition(".")[2]], loader=self)
         return None
 
     def create_module(self, spec: Any) -> None:
@@ -68,10 +68,13 @@ def _slots_within(rows: Any, at: int, low: int, span: int, mask: Any) -> None:
         mask[at:][inside] |= np.uint16(1 << slot)
 
 
+def name_of(module: str) -> str:
+    """The full name of the menu package's module that is called so, in whichever room it lies."""
+    return ".".join([PREFIX, *FILES[module].relative_to(FOLDER).with_suffix("").parts])
+
+
 def _texts() -> dict[str, str]:
-    return {
-        f"{PREFIX}.{file.stem}": file.read_text() for file in FOLDER.glob("*.py") if file.stem != "__init__"
-    }
+    return {name_of(stem): file.read_text() for stem, file in FILES.items()}
 
 
 @contextmanager
@@ -79,7 +82,7 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
     """A world in which, for each (module, old, new), the menu package's module reads new in place of old."""
     texts = _texts()
     for module, old, new in edits:
-        name = f"{PREFIX}.{module}"
+        name = name_of(module)
         assert texts[name].count(old) == 1, f"{module}: {old!r} occurs {texts[name].count(old)} times"
         texts[name] = texts[name].replace(old, new)
     finder = _Source(texts)
@@ -93,9 +96,9 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
             )  # else "from package import" finds it
         sys.meta_path.insert(0, finder)
         l1forge.emulator.jit.kernel = lambda function: function  # type: ignore[assignment]
-        rows: Any = importlib.import_module(f"{PREFIX}.rows")
+        rows: Any = importlib.import_module(name_of("rows"))
         rows.load, rows.prefetch = _load, lambda address, index, like: None
-        lanes: Any = importlib.import_module(f"{PREFIX}.lanes")
+        lanes: Any = importlib.import_module(name_of("lanes"))
         lanes.at_least, lanes.flag_lanes, lanes.lowest_bit = _at_least, _flag_lanes, _lowest_bit
         lanes.slots_within = _slots_within
         with np.errstate(over="ignore"):

@@ -11,6 +11,7 @@ import numpy as np
 from l1forge.emulator.graph.fixed import FixedType
 from tests.emulator.menu.cases import Case
 from tests.emulator.menu.crossings import block
+from tests.emulator.menu.mutants import name_of
 
 EXTERNALS = {"A": 3, "B": 70}
 SCORES = {"vae": ("ufixed<18,14>", False), "muon_pt.pt": ("ufixed<9,8>", True)}
@@ -19,9 +20,7 @@ SCORES = {"vae": ("ufixed<18,14>", False), "muon_pt.pt": ("ufixed<9,8>", True)}
 def modules() -> SimpleNamespace:
     """The modules that a case needs, as they are imported now."""
     names = ("build", "compiled", "cuts", "evaluate", "grammar", "reference", "scales", "scores")
-    return SimpleNamespace(
-        **{name: importlib.import_module(f"l1forge.emulator.menu.{name}") for name in names}
-    )
+    return SimpleNamespace(**{name: importlib.import_module(name_of(name)) for name in names})
 
 
 def compile_case(case: Case, m: SimpleNamespace) -> Any:
