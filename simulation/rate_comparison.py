@@ -1,4 +1,4 @@
-"""Rates of our sample against published ones, table and plots: `python -m l1forge.simulation.rate_comparison`."""
+"""Our sample's rates beside published ones: `python -m l1forge.simulation.rate_comparison`."""
 
 from __future__ import annotations
 

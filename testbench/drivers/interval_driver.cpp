@@ -1,4 +1,4 @@
-// The harness for designs that take an event only every few clocks; driven by spaced.py.
+// The harness for designs that take an event only every few clocks; driven by interval_driver.py.
 #include "harness.cpp"
 
 // As bench_run, but events are at least `interval` clocks apart; a quarter of the gaps is one clock longer.

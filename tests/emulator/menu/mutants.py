@@ -98,7 +98,7 @@ def mutated(edits: Sequence[Sequence[str]]) -> Iterator[None]:
         l1forge.emulator.jit.kernel = lambda function: function  # type: ignore[assignment]
         rows: Any = importlib.import_module(name_of("rows"))
         rows.load, rows.prefetch = _load, lambda address, index, like: None
-        lanes: Any = importlib.import_module(name_of("lanes"))
+        lanes: Any = importlib.import_module(name_of("vector_lanes"))
         lanes.at_least, lanes.flag_lanes, lanes.lowest_bit = _at_least, _flag_lanes, _lowest_bit
         lanes.slots_within = _slots_within
         with np.errstate(over="ignore"):
