@@ -24,7 +24,7 @@ GENERATED = "nnet_code_gen.h"
 """Written for one model and read statement by statement, so that its digest means nothing."""
 
 _KNOWN = Path(__file__).parent / "known.json"
-_OWN = Path(__file__).parents[1] / "templates"
+_OWN = Path(__file__).parents[2] / "templates"
 """Headers that this project adds to those of hls4ml."""
 
 
@@ -115,7 +115,7 @@ def _check(source: Source, call: Call, found: dict[str, list[Definition]]) -> No
                     call,
                     f"{name} is of no release of hls4ml that is known here",
                     definition.file,
-                    "put hls4ml's own header there, or add the digest to firmware/hls/project/headers/known.json",
+                    "put hls4ml's own header there, or add the digest to project/headers/known.json",
                     definition.digest,
                 )
             if meaning is not None:
