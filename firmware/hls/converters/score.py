@@ -21,7 +21,7 @@ from l1forge.firmware.hls.environment import use_legacy_keras
 from l1forge.firmware.hls.project.weights import constant
 
 ACCUMULATOR = "ufixed<18,14>"
-TEMPLATE = Path(__file__).parent / "templates" / "nnet_score.h"
+TEMPLATE = Path(__file__).parents[1] / "templates" / "nnet_score.h"
 
 
 def divergence_table(log_var: FixedType, entries: FixedType) -> NDArray[np.int64]:
