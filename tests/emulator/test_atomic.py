@@ -133,7 +133,9 @@ def test_lines_are_added_and_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("process", "hours", "kept"), [(0x7FFFFFFF, 25, False), (0x7FFFFFFF, 23, True), (os.getpid(), 25, True)]
+    ("process", "hours", "kept"),
+    [(0x7FFFFFFF, 25, False), (0x7FFFFFFF, 23, True), (os.getpid(), 25, True)],
+    ids=["dead, old", "dead, young", "alive, old"],  # a process number would differ between workers
 )
 def test_leftovers_of_dead_processes_go_after_a_day(
     process: int, hours: int, kept: bool, tmp_path: Path
