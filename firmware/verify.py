@@ -26,6 +26,10 @@ class Comparison:
     def exact(self) -> bool:
         return self.mismatches == 0
 
+    def __str__(self) -> str:
+        first = f" ({self.first})" if self.first else ""
+        return f"{self.output}: {self.mismatches} mismatches in {self.events:,} events{first}"
+
 
 def compare(output: str, expected: NDArray[Any], found: NDArray[Any]) -> Comparison:
     """Compare integer arrays of shape (n, ...) element by element."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from l1forge.screen.console import Console
-
-if TYPE_CHECKING:
-    from l1forge.emulator.graph.fixed import FixedType
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -56,79 +53,26 @@ def import_bdt(
 
     `l1forge import-bdt model.json --data train.parquet --cut 1.5 --loss 0.002 -o model.graph.json`
     """
-    import math
-
-    from l1forge.emulator.errors import InputError
-    from l1forge.emulator.graph.fixed import FixedType
-    from l1forge.firmware.bdt.choose import choose
-    from l1forge.firmware.bdt.converters import convert
-    from l1forge.firmware.bdt.to_graph import Precision, common_type, to_graph
-    from l1forge.screen.imported import check_columns
     from l1forge.screen.outputs import check_outputs
+    from l1forge.studies.imports import import_bdt as study
 
+    console = Console()
     check_outputs(output, inputs=[model])
-    check_columns(source or [], "--source")
-    if not 0 <= loss < 1 or not math.isfinite(cut):
-        name, wrong = ("--cut", cut) if 0 <= loss < 1 else ("--loss", loss)
-        raise InputError("is out of range", field=name, value=wrong, remedy="a loss of 0.001 is one permille")
-    ensemble = convert(model)
-    types = _types(features or [], ensemble.n_features)
-    if source and len({kind.fraction for kind in types}) != 1:
-        raise InputError(
-            "event columns hold integers: what does one count stand for?",
-            field="--feature",
-            remedy="with --source give types of one LSB, such as uint<11>, or ufixed<11,10> for half units",
-        )
-    raw = common_type(types) if source else None
-    if data is not None:
-        best = choose(ensemble, _columns(data, ensemble.feature_names), cut, loss)
-        precision = best.precision
-        Console().print(f"{100 * best.loss:.3f} % of decisions changed by the chosen types")
-    else:
-        if not types:
-            raise InputError("types are not given", field="--feature", remedy="give --feature or --data")
-        limit = FixedType.parse(threshold, field="--threshold") if threshold else None
-        precision = Precision(types, FixedType.parse(score, field="--score"), limit)
-    if source and len(source) != ensemble.n_features:
-        raise InputError(
-            f"expected one event column for each of {ensemble.n_features} features",
-            field="--source",
-            value=len(source),
-            remedy=f"in this order: {', '.join(ensemble.feature_names)}",
-        )
-    graph = to_graph(ensemble, precision, model.name.split(".")[0], raw=raw, source=source or None)
+    imported = study(
+        model,
+        features=features or [],
+        sources=source,
+        score=score,
+        threshold=threshold,
+        data=data,
+        cut=cut,
+        loss=loss,
+    )
+    graph = imported.graph
     graph.save(output)
-    Console().print(
-        f"{output}: {len(ensemble.trees)} trees of depth {ensemble.depth} ({ensemble.library}),"
+    if imported.loss is not None:
+        console.print(f"{100 * imported.loss:.3f} % of decisions changed by the chosen types")
+    console.print(
+        f"{output}: {imported.trees} trees of depth {imported.depth} ({imported.library}),"
         f" input {graph.inputs[0].type}, score {graph['score'].type}"
     )
-
-
-def _types(texts: list[str], count: int) -> tuple[FixedType, ...]:
-    """One type for each feature, or one for all."""
-    from l1forge.emulator.graph.fixed import FixedType
-
-    every = texts * count if len(texts) == 1 else texts
-    return tuple(FixedType.parse(text, field="--feature") for text in every)
-
-
-def _columns(path: Path, names: tuple[str, ...]) -> object:
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from l1forge.emulator.errors import InputError
-
-    try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"cannot read: {error}", file=path, remedy="give a parquet file") from error
-    if not table.num_rows:
-        raise InputError("has no rows", file=path, remedy="give the events that the types are to fit")
-    for name in names:
-        if name not in table.column_names:
-            raise InputError("column is missing", file=path, field=name, remedy="one column per feature")
-        kind = table.schema.field(name).type
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-            raise InputError("is neither integer nor float", file=path, field=name, value=str(kind))
-    return np.stack([np.asarray(table[name], np.float64) for name in names], axis=1)

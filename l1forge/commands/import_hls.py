@@ -49,30 +49,29 @@ def import_hls(
 
     `l1forge import-hls my-hls-test -o model.json --define SMALL_MODEL --define N_JETS=4`
     """
-
-    from l1forge.firmware.hls.project.archive import unpacked
     from l1forge.firmware.hls.project.preprocess import parse_defines
-    from l1forge.firmware.hls.translate.graph import import_project
-    from l1forge.screen.imported import save_import, verify_import
+    from l1forge.screen.imported import print_comparisons, save_import
     from l1forge.screen.outputs import check_outputs
+    from l1forge.studies.imports import import_hls as study
 
     console = Console()
     check_outputs(output, json_output)
-    defines = parse_defines(define or [])
-    columns = _columns(sources) if sources is not None else None
-    with unpacked(project) as folder:
-        notes: list[str] = []
-        graph = import_project(folder, columns, defines, notes.append)
-        if notes:
-            graph.meta["notes"] = notes
-        save_import(graph, output, json_output, console)  # before a check that may fail
-        if verify:
-            verify_import(graph, folder, verify, seed, console, defines)
+    with console.status("reading") as status:
+        imported = study(
+            project,
+            sources=_columns(sources) if sources is not None else None,
+            defines=parse_defines(define or []),
+            verify=verify,
+            seed=seed,
+            progress=status.update,
+            on_graph=lambda graph: save_import(graph, output, json_output, console),
+        )
+    print_comparisons(imported.compared, console)
 
 
 def _columns(path: Path) -> list[str]:
     from l1forge.emulator.errors import InputError
-    from l1forge.screen.imported import check_columns
+    from l1forge.studies.imports import check_columns
 
     try:
         columns = path.read_text(encoding="utf-8").split()

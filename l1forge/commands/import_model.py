@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import tempfile
-import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,55 +11,65 @@ from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Model: .onnx, .pt2, .pt / .pth, .keras, .h5, .json with --weights."),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")]
+InputTypes = Annotated[
+    list[str],
+    typer.Option("--input-type", "-t", help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each."),
+]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option("--input-shape", help="For .pt: shape of one event, 16 or 3x10x10; one for each input."),
+]
+PrecisionFile = Annotated[
+    Path | None, typer.Option(help='JSON file: {"layer": {"result": "fixed<16,6>", "weight": ...}}.')
+]
+DefaultPrecision = Annotated[str, typer.Option(help="Type of weights and results that nothing else tells.")]
+MaxPrecision = Annotated[
+    str | None, typer.Option(help="The widest type to infer for results and accumulators.")
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="For a Keras .json: its weights, .h5; default: the one such file beside it."),
+]
+IoType = Annotated[
+    Literal["io_parallel", "io_stream"], typer.Option(help="How hls4ml passes arrays between layers.")
+]
+Strategy = Annotated[
+    Literal["Latency", "Resource", "Resource_Unrolled"],
+    typer.Option(case_sensitive=False, help="How hls4ml builds layers with weights."),
+]
+ReuseFactor = Annotated[int, typer.Option(help="How often each multiplier is used for one event.", min=1)]
+Project = Annotated[
+    Path | None, typer.Option(help="Keep the HLS project in this folder; default: a temporary one.")
+]
+Verify = Annotated[
+    int, typer.Option(help="Compare N corner and random events with the project's compiled C++.", min=0)
+]
+Seed = Annotated[int, typer.Option(help="Seed of the random events.", min=0)]
+JsonOutput = Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")]
+
 
 @app.command(name="import-model")
 def import_model(
-    model: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="Model: .onnx, .pt2, .pt / .pth, .keras, .h5, .json with --weights."
-        ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
-    input_types: Annotated[
-        list[str],
-        typer.Option("--input-type", "-t", help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each."),
-    ],
-    shapes: Annotated[
-        list[str] | None,
-        typer.Option("--input-shape", help="For .pt: shape of one event, 16 or 3x10x10; one for each input."),
-    ] = None,
-    precision: Annotated[
-        Path | None, typer.Option(help='JSON file: {"layer": {"result": "fixed<16,6>", "weight": ...}}.')
-    ] = None,
-    default_precision: Annotated[
-        str, typer.Option(help="Type of weights and results that nothing else tells.")
-    ] = "fixed<16,6>",
-    max_precision: Annotated[
-        str | None, typer.Option(help="The widest type to infer for results and accumulators.")
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(help="For a Keras .json: its weights, .h5; default: the one such file beside it."),
-    ] = None,
-    io_type: Annotated[
-        Literal["io_parallel", "io_stream"], typer.Option(help="How hls4ml passes arrays between layers.")
-    ] = "io_parallel",
-    strategy: Annotated[
-        Literal["Latency", "Resource", "Resource_Unrolled"],
-        typer.Option(case_sensitive=False, help="How hls4ml builds layers with weights."),
-    ] = "Latency",
-    reuse_factor: Annotated[
-        int, typer.Option(help="How often each multiplier is used for one event.", min=1)
-    ] = 1,
-    project: Annotated[
-        Path | None, typer.Option(help="Keep the HLS project in this folder; default: a temporary one.")
-    ] = None,
-    verify: Annotated[
-        int, typer.Option(help="Compare N corner and random events with the project's compiled C++.", min=0)
-    ] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the random events.", min=0)] = 1,
-    json_output: Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")] = None,
+    model: Model,
+    output: Output,
+    input_types: InputTypes,
+    shapes: Shapes = None,
+    precision: PrecisionFile = None,
+    default_precision: DefaultPrecision = "fixed<16,6>",
+    max_precision: MaxPrecision = None,
+    weights: Weights = None,
+    io_type: IoType = "io_parallel",
+    strategy: Strategy = "Latency",
+    reuse_factor: ReuseFactor = 1,
+    project: Project = None,
+    verify: Verify = 0,
+    seed: Seed = 1,
+    json_output: JsonOutput = None,
 ) -> None:
     """Convert a trained network with hls4ml and read its fixed-point graph back from the C++.
 
@@ -83,96 +88,35 @@ def import_model(
 
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
     """
-    from l1forge.firmware.hls.converters.asked_types import check_asked
-    from l1forge.firmware.hls.converters.blame import Blame
-    from l1forge.firmware.hls.converters.described import described
-    from l1forge.firmware.hls.translate.exceeded import warnings as exceeding
-    from l1forge.firmware.hls.translate.graph import import_project, write_project
-    from l1forge.screen.imported import save_import, verify_import
+    from l1forge.screen.imported import print_comparisons, save_import
     from l1forge.screen.outputs import check_folders, check_outputs
-    from l1forge.screen.quiet import quiet_stderr
+    from l1forge.studies.imports import import_model as study
 
     console = Console()
     check_outputs(
         output, json_output, inputs=[path for path in (model, precision, weights) if path is not None]
     )
     check_folders(project)
-    settings = {
-        "default_precision": default_precision,
-        "max_precision": max_precision,
-        "io_type": io_type,
-        "strategy": strategy,
-        "reuse_factor": reuse_factor,
-    }
-    with contextlib.ExitStack() as stack:
-        folder = project or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="l1forge_model_")))
-        blame = Blame(model, folder)
-        with (
-            blame(),
-            console.status("converting with hls4ml"),
-            quiet_stderr(),
-            contextlib.redirect_stdout(io.StringIO()),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")  # torch and hls4ml about themselves
-            types, given = _types(input_types), _read(precision)
-            blame.hls_model = _convert(model, weights, folder, shapes or [], types, given, settings)
-            write_project(blame.hls_model)
-            graph = import_project(folder)
-            check_asked(blame.hls_model, graph, folder, types, given)
-        graph.meta |= described(blame.hls_model, settings)
-        save_import(graph, output, json_output, console)  # before a check that may fail
-        with console.status("proving ranges"):
-            sentences = exceeding(graph)
-        for sentence in sentences:
-            console.print(f"warning: {sentence}")
-        if verify:
-            with blame():
-                verify_import(graph, folder, verify, seed, console)
-
-
-def _convert(
-    model: Path,
-    weights: Path | None,
-    folder: Path,
-    shapes: list[str],
-    types: Any,
-    precision: Any,
-    settings: dict[str, Any],
-) -> Any:
-    from l1forge.emulator.errors import InputError
-
-    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in model.stem.split(".")[0])
-    name = name if name[:1].isalpha() else f"model_{name}"  # the C++ top function
-    if weights is not None and model.suffix != ".json":
-        raise InputError(
-            "only a Keras .json has its weights in another file", field="--weights", value=weights.name
+    with console.status("reading") as status:
+        imported = study(
+            model,
+            _types(input_types),
+            input_shapes=[_shape(text) for text in shapes or []],
+            precision=precision,
+            default_precision=default_precision,
+            max_precision=max_precision,
+            weights=weights,
+            io_type=io_type,
+            strategy=strategy,
+            reuse_factor=reuse_factor,
+            project=project,
+            verify=verify,
+            seed=seed,
+            progress=status.update,
+            on_graph=lambda graph: save_import(graph, output, json_output, console),
+            on_warning=lambda sentence: console.print(f"warning: {sentence}"),
         )
-    if model.suffix == ".onnx":
-        from l1forge.firmware.hls.converters.onnx import convert_onnx
-
-        if shapes:
-            raise InputError("an ONNX model knows its shapes", field="--input-shape", value=shapes[0])
-        with model.open("rb"):
-            pass
-        return convert_onnx(model, name, folder, types, precision, **settings)
-    if model.suffix in (".keras", ".h5", ".hdf5", ".json"):
-        from l1forge.firmware.hls.converters.keras import convert_keras
-        from l1forge.firmware.hls.converters.keras_file import load_keras
-
-        if shapes:
-            raise InputError("a Keras model knows its shapes", field="--input-shape", value=shapes[0])
-        return convert_keras(load_keras(model, weights), name, folder, types, precision, **settings)
-    if model.suffix in (".pt", ".pth", ".pt2"):
-        from l1forge.firmware.hls.converters.torch import convert_torch
-        from l1forge.firmware.hls.converters.torch_file import load_torch
-
-        given = [_shape(text) for text in shapes] or None
-        return convert_torch(load_torch(model), given, name, folder, types, precision, **settings)
-    remedy = (
-        "give an .onnx, .pt2, .pt, .pth, .keras, .h5 or .json file; l1forge import-hls reads hls4ml projects"
-    )
-    raise InputError("is of no known kind", file=model, value=model.suffix, remedy=remedy)
+    print_comparisons(imported.compared, console)
 
 
 def _types(given: list[str]) -> str | dict[str, str]:
@@ -195,22 +139,3 @@ def _shape(text: str) -> tuple[int, ...]:
         remedy = "write 16 or 3x10x10, without the batch axis"
         raise InputError("is not a shape", field="--input-shape", value=text, remedy=remedy)
     return tuple(int(size) for size in sizes)
-
-
-def _read(path: Path | None) -> dict[str, dict[str, str]]:
-    from l1forge.emulator.errors import InputError
-    from l1forge.emulator.json_text import parse_json
-
-    if path is None:
-        return {}
-    try:
-        found = parse_json(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"is not JSON: {error}", file=path) from error
-    if not isinstance(found, dict) or not all(
-        isinstance(types, dict) and all(isinstance(kind, str) for kind in types.values())
-        for types in found.values()
-    ):
-        remedy = 'write {"layer": {"result": "fixed<16,6>"}}'
-        raise InputError("is not a table of types by layer", file=path, remedy=remedy)
-    return found

@@ -172,7 +172,7 @@ def test_committed_vae_graph_is_what_its_project_says(
     weight = next(node for node in graph.nodes if node.op == "dense").constants["weight"].data
     weight[0, 0] ^= 1
     graph.save(tmp_path / "wrong.json")
-    monkeypatch.setattr("models.graph_path", lambda model: tmp_path / "wrong.json")
+    monkeypatch.setattr("l1forge.models.graph_path", lambda model: tmp_path / "wrong.json")
     assert run() == 1
     assert "not the committed graph" in " ".join(capsys.readouterr().out.split())
 

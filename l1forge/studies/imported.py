@@ -1,0 +1,69 @@
+"""What the imports of networks and trees return: the graph, and all that a user should know about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from l1forge.emulator.graph.node_table import HEADINGS, node_records, node_rows
+from l1forge.studies.html import html_lines, html_table
+
+if TYPE_CHECKING:
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.verify import Comparison
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A graph read from a file of another program.
+
+    ``notes``: what was left out or assumed. ``warnings``: types that values can exceed. ``compared``: one
+    comparison with the compiled C++ for each output, empty where none was asked for.
+    """
+
+    graph: Graph
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    compared: tuple[Comparison, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether no comparison found a difference (also true without comparisons: see ``compared``)."""
+        return all(outcome.exact for outcome in self.compared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; the graph itself is saved by ``graph.save``."""
+        return {
+            "name": self.graph.name,
+            "nodes": node_records(self.graph),
+            "outputs": list(self.graph.outputs),
+            "notes": list(self.notes),
+            "warnings": list(self.warnings),
+            "compared": [asdict(outcome) for outcome in self.compared],
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the graph file."""
+        self.graph.save(Path(path))
+
+    def _repr_html_(self) -> str:
+        title = f"{self.graph.name}: {len(self.graph.nodes)} nodes"
+        said = [f"note: {note}" for note in self.notes] + [f"warning: {text}" for text in self.warnings]
+        return html_table(title, HEADINGS, node_rows(self.graph)) + html_lines(
+            [*said, *map(str, self.compared)]
+        )
+
+
+@dataclass(frozen=True)
+class ImportedTrees(Imported):
+    """A graph read from a decision-tree ensemble; ``loss``: share of decisions that the types changed."""
+
+    trees: int = 0
+    depth: int = 0
+    library: str = ""
+    loss: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        own = {"trees": self.trees, "depth": self.depth, "library": self.library, "loss": self.loss}
+        return {**super().to_dict(), **own}
