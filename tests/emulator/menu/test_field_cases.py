@@ -218,7 +218,7 @@ COMPILED = [
         '"limits": [], "charge": "os"}',
         "only muons have a charge",
     ),
-    ('{"kind": "external", "index": ' + "9" * 5000 + "}", "an integer is too long"),
+    ('{"kind": "external", "index": ' + "9" * 5000 + "}", "an integer of more than 4,300 digits"),
 ]
 
 
