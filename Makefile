@@ -15,105 +15,123 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
 
 .PHONY: help
-help: ## list the targets
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+help: ## start: list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' ' \
+	  BEGIN { n = split("start study models firmware checks project", order, " "); \
+	    title["start"] = "Start"; title["study"] = "Study a trigger"; title["models"] = "Train and evaluate models"; \
+	    title["firmware"] = "Write and synthesise firmware"; title["checks"] = "Check that it is exact, and how fast"; \
+	    title["project"] = "Work on l1forge" } \
+	  { group = $$2; sub(/: .*/, "", group); text = $$2; \
+	    if (group in title) sub(/^[a-z]+: /, "", text); else group = "project"; \
+	    lines[group] = lines[group] sprintf("  %-18s %s\n", $$1, text) } \
+	  END { for (i = 1; i <= n; i++) printf "%s%s\n%s", (i > 1 ? "\n" : ""), title[order[i]], lines[order[i]]; \
+	    print "\nMenus and files: see l1forge menu --help and l1forge convert --help" }'
 
 $(READY): requirements.lock pyproject.toml
 	@echo "setting up $(VENV) (about two minutes, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 	  || { echo "error: $(PYTHON) is not Python 3.11; set PYTHON=/path/to/python3.11"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check setuptools==80.9.0 wheel
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check setuptools==80.9.0 setuptools-scm==10.3.4 wheel
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 	  --only-binary pythia8mc,fastjet,pyosys -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: setup
-setup: $(READY) ## create the pinned environment in .venv
+setup: $(READY) ## start: create the pinned environment in .venv
 
 .PHONY: demo
-demo: $(READY) ## events through the anomaly trigger, firmware written and proven equal
+demo: $(READY) ## start: events through the anomaly trigger, firmware written and proven equal
 	@$(L1) demo
 
 .PHONY: test
-test: $(READY) ## the whole test suite
+test: $(READY) ## project: the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: lint
-lint: $(READY) ## ruff and strict type checks
+lint: $(READY) ## project: ruff and strict type checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+.PHONY: docs
+docs: $(READY) ## project: the documentation site in build/site; warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open build/site/index.html; searching needs a server: $(BIN)/python -m http.server -d build/site"
+
+.PHONY: house
+house: $(READY) ## project: the drawing of the rooms and their imports in docs/architecture.md
+	@$(BIN)/python docs/tools/draw_house.py
+
 .PHONY: data
-data: $(READY) ## regenerate the committed event sample from its seed
+data: $(READY) ## study: regenerate the committed event sample from its seed
 	@$(L1) simulate --sample
 
 .PHONY: train
-train: $(READY) ## train the VAE again from its seed
+train: $(READY) ## models: train the VAE again from its seed
 	@$(L1) train vae
 
 .PHONY: rates
-rates: $(READY) ## VAE score: rate against threshold, efficiency per signal
+rates: $(READY) ## study: VAE score: rate against threshold, efficiency per signal
 	@$(L1) rates vae --output build/rates/vae
 
 .PHONY: firmware
-firmware: $(READY) ## write and check the HLS and Verilog projects of the VAE
+firmware: $(READY) ## firmware: write and check the HLS and Verilog projects of the VAE
 	@$(L1) firmware vae
 
 .PHONY: cosim
-cosim: firmware ## co-verify every model: 1 M crossings of the VAE, 100 k of every other
+cosim: firmware ## checks: co-verify every model: 1 M crossings of the VAE, 100 k of every other
 	@$(L1) cosim vae -n 1000000
 	@set -e; for model in $(OTHER_MODELS); do $(L1) cosim $$model -n 100000; done
 	@$(L1) cosim-muons -n 100000
 
 .PHONY: cosim-deep
-cosim-deep: $(READY) ## 50 M crossings of the VAE through the compiled Verilog
+cosim-deep: $(READY) ## checks: 50 M crossings of the VAE through the compiled Verilog
 	@$(L1) cosim vae --deep
 
 .PHONY: fuzz
 N ?= 200
 SEED ?= 1
-fuzz: $(READY) ## N random networks against hls4ml's compiled C++ (N=2000 for the full run)
+fuzz: $(READY) ## checks: N random networks against hls4ml's compiled C++ (N=2000 for the full run)
 	@$(L1) fuzz -n $(N) --json build/fuzz/summary.json
 
 .PHONY: mutations
-mutations: $(READY) ## N damaged variations of each kind of file (seed SEED), each refused in one line or read
+mutations: $(READY) ## checks: N damaged variations of each kind of file (seed SEED), each refused in one line or read
 	@$(BIN)/python tests/mutations/campaign.py -n $(N) --seed $(SEED)
 
 .PHONY: synth
-synth: $(READY) ## synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)
+synth: $(READY) ## firmware: synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)
 	@$(L1) synth vae
 
 .PHONY: path
-path: $(READY) ## stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path
+path: $(READY) ## study: stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path
 	@$(L1) path --orbits 20000
 
 .PHONY: clean
-clean: ## remove what the tools wrote (not .venv)
+clean: ## project: remove what the tools wrote (not .venv)
 	rm -rf build hls_projects/*/ .cache
 
 .PHONY: simulation-report
-simulation-report: $(READY) ## rates of the committed sample against published ones: table and plots
+simulation-report: $(READY) ## study: rates of the committed sample against published ones: table and plots
 	@$(BIN)/python -m l1forge.simulation.rate_comparison
 
 .PHONY: bench
-bench: $(READY) ## speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
+bench: $(READY) ## checks: speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
 	@$(L1) bench
 
 .PHONY: ghdl
-ghdl: $(READY) ## fetch GHDL into .cache where it is not installed (no root needed)
+ghdl: $(READY) ## firmware: fetch GHDL into .cache where it is not installed (no root needed)
 	@$(BIN)/python -m l1forge.firmware.tools.ghdl
 
 .PHONY: muon-report
-muon-report: $(READY) ## muon pT: table, figures and JSON of docs/muon.md
+muon-report: $(READY) ## models: muon pT: table, figures and JSON of docs/muon.md
 	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
 
 .PHONY: cosim-muons
-cosim-muons: $(READY) ## 100k muons: patterns and networks, emulator = HLS C++ = RTL
+cosim-muons: $(READY) ## checks: 100k muons: patterns and networks, emulator = HLS C++ = RTL
 	@$(L1) cosim-muons -n 100000
 
 .PHONY: firmware-trees
-firmware-trees: $(READY) ## write conifer's HLS, VHDL and C++ projects of the BDTs, check its C++
+firmware-trees: $(READY) ## firmware: write conifer's HLS, VHDL and C++ projects of the BDTs, check its C++
 	@set -e; for model in tau_id eg_iso event_bdt; do $(L1) firmware $$model; done
