@@ -1,4 +1,4 @@
-"""The drawing of the house in docs/architecture.md agrees with the imports; it shows what breaks the contract."""
+"""The drawing of the house in docs/architecture.md agrees with the imports and shows broken contracts."""
 
 from __future__ import annotations
 
