@@ -1,8 +1,8 @@
 """The drawing of the house in docs/architecture.md, made from the imports: `make house`.
 
-The rooms and their order are those of the layers contract in pyproject.toml. Who imports whom is read from the
-code by grimp, the library behind import-linter. Written are docs/figures/house.svg and the table between two
-marks in docs/architecture.md; a test demands that both agree with the code.
+The rooms and their order are those of the layers contract in pyproject.toml; who imports whom is read from
+the code by grimp, the library behind import-linter. The script writes docs/figures/house.svg and the table
+between two marks in docs/architecture.md. A test demands that both agree with the code.
 """
 
 from __future__ import annotations
