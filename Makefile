@@ -60,6 +60,10 @@ docs: $(READY) ## project: the documentation site in build/site; warnings are er
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open build/site/index.html; searching needs a server: $(BIN)/python -m http.server -d build/site"
 
+.PHONY: notebooks
+notebooks: $(READY) ## project: run every notebook in examples/; one that fails ends with an error
+	@set -e; for book in examples/*.ipynb; do $(BIN)/jupyter-execute --kernel_name=python3 $$book; done
+
 .PHONY: house
 house: $(READY) ## project: the drawing of the rooms and their imports in docs/architecture.md
 	@$(BIN)/python docs/tools/draw_house.py

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from l1forge.cli import SUBCOMMANDS
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
     "emulator",
@@ -30,6 +32,8 @@ PAGES = [page for page in PAGES if page.relative_to(ROOT).parts[0] in ("README.m
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 PATH = re.compile(r"(?<![\w./-])(\.?\w[\w.-]*(?:/[\w.<>*{},-]+)+/?|\.?\w[\w.-]*/)")
 MODULE = re.compile(r"`(\w+\.(?:py|cpp|sv|v|yaml))`")
+TARGET = re.compile(r"\bmake ([a-z][a-z-]*)\b(?!\.)")
+COMMAND = re.compile(r"(?:^|[`|$;] ?|&& )l1forge ([a-z][a-z-]*)\b", re.MULTILINE)
 DOTTED = re.compile(r"\bl1forge(?:\.(?!__)[a-z_]\w*)+(?:\.[A-Za-z]\w*)?")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 PLACEHOLDER = re.compile(r"<\w+>|\b[A-Z]{2,}\b(?!\.md)")
@@ -89,6 +93,24 @@ def name_exists(name: str) -> bool:
     return False
 
 
+def code_of(text: str) -> str:
+    """What stands in code, without the comments of shell lines."""
+    return re.sub(r"(?m)\s#.*$", "", "\n".join(CODE.findall(text)))
+
+
+def missing_targets(text: str) -> list[str]:
+    """``make NAME`` for which the Makefile has no target."""
+    known = set(
+        re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    return sorted(set(TARGET.findall(code_of(text))) - known)
+
+
+def missing_commands(text: str) -> list[str]:
+    """``l1forge NAME`` that is not a command."""
+    return sorted(set(COMMAND.findall(code_of(text))) - set(SUBCOMMANDS))
+
+
 def missing_links(page: Path, text: str) -> list[str]:
     """Targets of relative links that do not exist. Two pages are made when the site is built."""
     made = {ROOT / "docs/contributing.md", ROOT / "docs/changelog.md"}
@@ -103,6 +125,8 @@ def test_everything_that_a_page_names_exists(page: Path) -> None:
     assert missing_modules(text) == []
     assert missing_names(text) == []
     assert missing_links(page, text) == []
+    assert missing_targets(text) == []
+    assert missing_commands(text) == []
 
 
 def test_all_pages_are_looked_at() -> None:
@@ -141,3 +165,11 @@ def test_a_name_that_is_gone_is_noticed() -> None:
 def test_a_link_that_leads_nowhere_is_noticed() -> None:
     text = "[a](graph.md#nodes) [b](gone.md) [c](https://example.org/x) `[d](gone_too.md)`"
     assert missing_links(ROOT / "docs/rtl.md", text) == ["gone.md"]
+
+
+def test_a_target_or_command_that_is_gone_is_noticed() -> None:
+    text = (
+        "`make demo`, `make gone`, make sense\n```\nl1forge gone x  # l1forge other\nl1forge emulate vae\n```"
+    )
+    assert missing_targets(text) == ["gone"]
+    assert missing_commands(text) == ["gone"]
