@@ -1,8 +1,9 @@
 """The fixed-point graph: the one description of a circuit, from which emulator, RTL and reports derive.
 
 A graph is a list of nodes in topological order. Every node produces one tensor of integers with an exact
-fixed-point type. ``docs/graph.md`` is the contract for the arithmetic of each operation; ``emulator.ops``
-lists the operations, ``emulator.reference`` evaluates them slowly and literally.
+fixed-point type. ``docs/graph.md`` is the contract for the arithmetic of each operation;
+``emulator.graph.operations`` lists the operations, ``emulator.graph.reference`` evaluates them slowly and
+literally.
 """
 
 from __future__ import annotations

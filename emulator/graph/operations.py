@@ -1,7 +1,8 @@
 """The operations of the fixed-point graph: what each needs, and the checks a node must pass.
 
 ``docs/graph.md`` writes out the arithmetic. Adding an operation means: an entry here, a function in
-``emulator.reference``, a section in docs/graph.md, and support (or lowering) in ``emulator.kernel``.
+``emulator.graph.reference``, a section in docs/graph.md, and support (or lowering) in ``emulator.kernel``;
+CONTRIBUTING.md has the steps.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class Ensemble:
     ``tree_class[t]``. ``feature_dtype`` is what features are converted to before the comparison,
     ``sum_dtype`` what leaves are summed in, in tree order. ``missing`` is the feature value that the
     library takes for missing (NaN unless the training declared another). ``link`` turns margins into
-    the library's output, see ``firmware.bdt.links``.
+    the library's output, see ``firmware.bdt.link_functions``.
     """
 
     trees: tuple[Tree, ...]

@@ -1,7 +1,7 @@
 """The fixed-point graph as logic: one function per operation, each returning alkaid's symbolic variables.
 
-The counterpart of ``emulator.reference`` for hardware. Variables carry real values and a proven interval;
-``casts.cast`` applies the graph's types. An operation that is not listed here is refused by name.
+The counterpart of ``emulator.graph.reference`` for hardware. Variables carry real values and a proven
+interval; ``casts.cast`` applies the graph's types. An operation that is not listed here is refused by name.
 """
 
 from __future__ import annotations

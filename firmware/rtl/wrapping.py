@@ -1,7 +1,7 @@
 """The rare overflow modes as logic: WRAP with saturated bits and sign-magnitude wrapping (WRAP_SM).
 
-The counterpart of ``emulator.fixed`` for hardware: out of range, the sign is kept or taken from the lowest
-lost bit, the bits below it become its opposite, and the rest wraps, reflected where WRAP_SM asks for it.
+The counterpart of ``emulator.graph.fixed`` for hardware: out of range, the sign is kept or taken from the
+lowest lost bit, the bits below it become its opposite, and the rest wraps, reflected where WRAP_SM asks for it.
 """
 
 from __future__ import annotations

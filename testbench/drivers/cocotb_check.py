@@ -1,6 +1,7 @@
 """The cocotb testbench: a source, a monitor and a sink around the packed shell. Runs inside the simulator.
 
-Started by ``testbench.cocotb_driver``, which passes a folder with ``stimulus.npz`` and reads ``result.npz``.
+Started by ``testbench.drivers.cocotb_driver``, which passes a folder with ``stimulus.npz`` and reads
+``result.npz``.
 Everything happens on the falling edge, between two active edges: the monitor samples what the last rising
 edge produced, the source sets what the next one takes.
 """

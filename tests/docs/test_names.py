@@ -35,6 +35,7 @@ MODULE = re.compile(r"`(\w+\.(?:py|cpp|sv|v|yaml))`")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)\b(?!\.)")
 COMMAND = re.compile(r"(?:^|[`|$;] ?|&& )l1forge ([a-z][a-z-]*)\b", re.MULTILINE)
 DOTTED = re.compile(r"\bl1forge(?:\.(?!__)[a-z_]\w*)+(?:\.[A-Za-z]\w*)?")
+MODULE_NAME = re.compile(rf"``((?:{'|'.join(FOLDERS[:5])})(?:\.\w+)+)``")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 PLACEHOLDER = re.compile(r"<\w+>|\b[A-Z]{2,}\b(?!\.md)")
 """What stands for any name: ``models/<name>/hls.py``, ``models/NAME/hls.py``."""
@@ -93,6 +94,11 @@ def name_exists(name: str) -> bool:
     return False
 
 
+def stale_names(text: str) -> list[str]:
+    """Names in double back-ticks, such as ``emulator.graph.fixed``, of modules that are gone."""
+    return [name for name in sorted(set(MODULE_NAME.findall(text))) if not name_exists(f"l1forge.{name}")]
+
+
 def code_of(text: str) -> str:
     """What stands in code, without the comments of shell lines."""
     return re.sub(r"(?m)\s#.*$", "", "\n".join(CODE.findall(text)))
@@ -127,6 +133,17 @@ def test_everything_that_a_page_names_exists(page: Path) -> None:
     assert missing_links(page, text) == []
     assert missing_targets(text) == []
     assert missing_commands(text) == []
+
+
+def test_docstrings_name_modules_that_exist() -> None:
+    sources = [source for folder in FOLDERS[:5] for source in (ROOT / folder).rglob("*.py")]
+    assert len(sources) > 200
+    stale = {str(source): stale_names(source.read_text(encoding="utf-8")) for source in sources}
+    assert {source: names for source, names in stale.items() if names} == {}
+
+
+def test_a_stale_name_in_a_docstring_is_noticed() -> None:
+    assert stale_names("see ``emulator.ops`` and ``emulator.graph.fixed``") == ["emulator.ops"]
 
 
 def test_all_pages_are_looked_at() -> None:
