@@ -7,9 +7,11 @@ them exists. Pages that stand elsewhere in the repository, and pictures beside t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import griffe
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -36,16 +38,35 @@ def identifier(name: str) -> str:
     return getattr(found, "__name__", f"l1forge.{name}")
 
 
-def public_names() -> list[str]:
-    """Dotted paths of the names in ``l1forge.__all__`` (``__version__`` is described in words, not here)."""
-    return [identifier(name) for name in getattr(l1forge, "__all__", ()) if not name.startswith("__")]
+def public_names() -> dict[str, str]:
+    """Public name -> where it is defined (``__version__`` is described in words, not here)."""
+    names = [name for name in getattr(l1forge, "__all__", ()) if not name.startswith("__")]
+    return {f"l1forge.{name}": identifier(name) for name in names}
 
 
-def with_public_names(text: str, public: list[str]) -> str:
-    """The reference page with the public names in place, and listed only there."""
-    text = DIRECTIVE.sub(lambda found: "" if found[1] in public else found[0], text)
-    block = "\n".join(f"::: {name}" for name in public)
-    return PUBLIC_NAMES.sub(lambda _: block or "No public names yet.", text)
+def results() -> list[str]:
+    """The classes of l1forge that public functions return, for they have no public name.
+
+    Annotations are read, not evaluated: names that only type checkers import do not exist when this runs.
+    """
+    classes: dict[str, None] = {}
+    package = griffe.load("l1forge", search_paths=[str(ROOT)])
+    for place in public_names().values():
+        module, _, name = place.removeprefix("l1forge.").rpartition(".")
+        described = (package[module] if module else package).members.get(name)
+        result = getattr(getattr(described, "returns", None), "canonical_path", "")
+        if result.startswith("l1forge."):
+            classes[result] = None
+    return list(classes)
+
+
+def with_public_names(text: str, public: Mapping[str, str], returned: Sequence[str]) -> str:
+    """The reference page with public names and their results in place, each thing listed once only."""
+    shown = {*public.values(), *returned}
+    text = DIRECTIVE.sub(lambda found: "" if found[1] in shown else found[0], text)
+    lines = [f"::: {place}\n    options:\n      heading: {name}" for name, place in public.items()]
+    lines += [f"::: {place}" for place in returned if place not in public.values()]
+    return PUBLIC_NAMES.sub(lambda _: "\n\n".join(lines) or "No public names yet.", text)
 
 
 def in_site(path: str) -> str:
@@ -79,5 +100,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill the Python reference; links lead to the places that files have in the site."""
     if page.file.src_uri == "reference.md":
-        return with_public_names(markdown, public_names())
+        return with_public_names(markdown, public_names(), results())
     return moved(markdown)

@@ -1,7 +1,7 @@
 """The rare overflow modes as logic: WRAP with saturated bits and sign-magnitude wrapping (WRAP_SM).
 
-The counterpart of ``emulator.graph.fixed`` for hardware: out of range, the sign is kept or taken from the
-lowest lost bit, the bits below it become its opposite, and the rest wraps, reflected where WRAP_SM asks for it.
+The counterpart of ``emulator.graph.fixed`` for hardware. Out of range, the sign is kept or taken from the
+lowest lost bit. The bits below it become its opposite, the rest wraps, and is reflected by WRAP_SM.
 """
 
 from __future__ import annotations

@@ -95,8 +95,11 @@ def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
 
 def test_public_names_are_listed_once(tool: Any) -> None:
     page = "<!-- public names: filled -->\n\n## Rest\n\n::: l1forge.a.Graph\n::: l1forge.b.Other\n"
-    assert tool.with_public_names(page, ["l1forge.a.Graph", "l1forge.c.rates"]) == (
-        "::: l1forge.a.Graph\n::: l1forge.c.rates\n\n## Rest\n\n::: l1forge.b.Other\n"
+    public = {"l1forge.Graph": "l1forge.a.Graph", "l1forge.rates": "l1forge.c.rates"}
+    assert tool.with_public_names(page, public, ["l1forge.c.Rates", "l1forge.a.Graph"]) == (
+        "::: l1forge.a.Graph\n    options:\n      heading: l1forge.Graph\n\n"
+        "::: l1forge.c.rates\n    options:\n      heading: l1forge.rates\n\n"
+        "::: l1forge.c.Rates\n\n## Rest\n\n::: l1forge.b.Other\n"
     )
 
 
@@ -104,15 +107,15 @@ def test_public_names_are_where_they_are_defined(tool: Any, monkeypatch: pytest.
     from l1forge.emulator.graph.graph import Graph
     from l1forge.emulator.menu.language.load import load_menu
 
-    face = SimpleNamespace(
-        __all__=["Graph", "load_menu", "LIMIT", "__version__"], Graph=Graph, load_menu=load_menu, LIMIT=3
-    )
+    names = ["Graph", "load_menu", "LIMIT", "__version__"]
+    face = SimpleNamespace(__all__=names, Graph=Graph, load_menu=load_menu, LIMIT=3)
     monkeypatch.setattr(tool, "l1forge", face)
-    assert tool.public_names() == [
-        "l1forge.emulator.graph.graph.Graph",
-        "l1forge.emulator.menu.language.load.load_menu",
-        "l1forge.LIMIT",
-    ]
+    assert tool.public_names() == {
+        "l1forge.Graph": "l1forge.emulator.graph.graph.Graph",
+        "l1forge.load_menu": "l1forge.emulator.menu.language.load.load_menu",
+        "l1forge.LIMIT": "l1forge.LIMIT",
+    }
+    assert tool.results() == ["l1forge.emulator.menu.compiled.CompiledMenu"]
 
 
 @pytest.mark.parametrize(
