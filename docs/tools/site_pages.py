@@ -27,6 +27,7 @@ ELSEWHERE = {
 """Page of the repository -> its name in the site."""
 LINK = re.compile(r"\]\((?:\.\./)+([^)#\s]+)")
 PUBLIC_NAMES = re.compile(r"<!-- public names: .*? -->")
+EMPTY_SECTION = re.compile(r"^## [^\n]+\n\s*(?=^## |\Z)", re.MULTILINE)
 DIRECTIVE = re.compile(r"^::: (\S+)\n", re.MULTILINE)
 
 
@@ -66,7 +67,8 @@ def with_public_names(text: str, public: Mapping[str, str], returned: Sequence[s
     text = DIRECTIVE.sub(lambda found: "" if found[1] in shown else found[0], text)
     lines = [f"::: {place}\n    options:\n      heading: {name}" for name, place in public.items()]
     lines += [f"::: {place}" for place in returned if place not in public.values()]
-    return PUBLIC_NAMES.sub(lambda _: "\n\n".join(lines) or "No public names yet.", text)
+    text = PUBLIC_NAMES.sub(lambda _: "\n\n".join(lines) or "No public names yet.", text)
+    return EMPTY_SECTION.sub("", text)
 
 
 def in_site(path: str) -> str:

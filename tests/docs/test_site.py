@@ -94,7 +94,10 @@ def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
 
 
 def test_public_names_are_listed_once(tool: Any) -> None:
-    page = "<!-- public names: filled -->\n\n## Rest\n\n::: l1forge.a.Graph\n::: l1forge.b.Other\n"
+    page = (
+        "<!-- public names: filled -->\n\n## Emptied\n\n::: l1forge.c.Rates\n\n"
+        "## Rest\n\n::: l1forge.a.Graph\n::: l1forge.b.Other\n"
+    )
     public = {"l1forge.Graph": "l1forge.a.Graph", "l1forge.rates": "l1forge.c.rates"}
     assert tool.with_public_names(page, public, ["l1forge.c.Rates", "l1forge.a.Graph"]) == (
         "::: l1forge.a.Graph\n    options:\n      heading: l1forge.Graph\n\n"
