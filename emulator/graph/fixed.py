@@ -134,6 +134,21 @@ def _number(word: str) -> int:
     return int(word)
 
 
+def holding(minimum: int, maximum: int, fraction: int) -> FixedType:
+    """The narrowest type with ``fraction`` fractional bits that holds the integers ``minimum .. maximum``."""
+    width = FixedType.integers(minimum, maximum)
+    return FixedType(width.width, width.width - fraction, width.signed)
+
+
+def widest(first: FixedType, second: FixedType) -> FixedType:
+    """A type that holds every value of both, exactly."""
+    fraction = max(first.fraction, second.fraction)
+    ends = [
+        end << (fraction - kind.fraction) for kind in (first, second) for end in (kind.minimum, kind.maximum)
+    ]
+    return holding(min(ends), max(ends), fraction)
+
+
 def round_shift(values: Integers, shift: int, rounding: Rounding) -> Integers:
     """``values / 2**shift`` rounded to integers; ``shift <= 0`` shifts left and is exact."""
     if shift <= 0:

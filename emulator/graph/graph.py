@@ -9,21 +9,20 @@ literally.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.graph.fixed import FixedType
-from l1forge.emulator.graph.operations import OPERATIONS, check_node
+from l1forge.emulator.graph.node import Constant, Node
+from l1forge.emulator.graph.operations import check_node
+from l1forge.emulator.graph.text import entry_of, node_text, read_node
 from l1forge.emulator.json_text import parse_json
+
+__all__ = ["Constant", "Graph", "Node"]
 
 FORMAT = "l1forge-graph"
 VERSION = 1
@@ -31,39 +30,6 @@ _NAME = re.compile(r"\w[-\w.]*", re.ASCII)
 """Names of graphs become names of folders and modules."""
 MOST_NODES, MOST_ELEMENTS, MOST_AXES = 50_000, 500_000, 16
 """Of one graph: nodes, elements of all tensors together, axes of one tensor (docs/graph.md)."""
-
-
-@dataclass(frozen=True)
-class Constant:
-    """Weights or a table: integers in LSBs of ``type``; int64 (object where 63 bits are not enough)."""
-
-    type: FixedType
-    data: NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Node:
-    """One operation; ``shape`` is that of one event's result (without the event axis).
-
-    ``type`` is the type of every element of the result; where elements differ, ``types`` lists one type
-    per element (C order) and ``type`` is a type that holds them all with the same fraction.
-    """
-
-    name: str
-    op: str
-    inputs: tuple[str, ...]
-    shape: tuple[int, ...]
-    type: FixedType
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    constants: Mapping[str, Constant] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    def accumulator(self) -> FixedType:
-        """The accumulator's type (operations that sum)."""
-        return FixedType.parse(self.attributes["accum"])
 
 
 @dataclass
@@ -172,7 +138,7 @@ class Graph:
             f' "meta": {json.dumps(self.meta, sort_keys=True)},',
             f' "outputs": {json.dumps(self.outputs)},',
             ' "nodes": [',
-            ",\n".join(_node_text(node) for node in self.nodes),
+            ",\n".join(node_text(node) for node in self.nodes),
             " ]",
             "}",
             "",
@@ -220,12 +186,13 @@ class Graph:
                 remedy=f"this program reads version {VERSION}; export the model again",
             )
         nodes = [
-            _read_node(entry, i, file) for i, entry in enumerate(_get(document, "nodes", list, "graph", file))
+            read_node(entry, i, file)
+            for i, entry in enumerate(entry_of(document, "nodes", list, "graph", file))
         ]
-        outputs = _get(document, "outputs", list, "graph", file)
+        outputs = entry_of(document, "outputs", list, "graph", file)
         if not all(isinstance(name, str) for name in outputs):
             raise InputError("outputs must be node names", file=file, field="outputs", value=outputs)
-        name, meta = _get(document, "name", str, "graph", file), document.get("meta") or {}
+        name, meta = entry_of(document, "name", str, "graph", file), document.get("meta") or {}
         if not _NAME.fullmatch(name):
             raise InputError(
                 "is not a name", file=file, field="name", value=name, remedy="letters, digits, _, - and ."
@@ -233,84 +200,3 @@ class Graph:
         if not isinstance(meta, dict):
             raise InputError("notes must be an object", file=file, field="meta", value=meta)
         return Graph(name, nodes, outputs, meta, file)
-
-
-def _node_text(node: Node) -> str:
-    head: dict[str, Any] = {"name": node.name, "op": node.op}
-    if node.inputs:
-        head["inputs"] = list(node.inputs)
-    head |= {"shape": list(node.shape), "type": str(node.type)}
-    head |= {key: node.attributes[key] for key in sorted(node.attributes)}
-    text = "  " + json.dumps(head)[:-1]
-    for key, constant in node.constants.items():
-        rows = (
-            constant.data.reshape(-1, constant.data.shape[-1])
-            if constant.data.ndim
-            else constant.data[None, None]
-        )
-        body = ",\n".join("    " + ",".join(str(int(v)) for v in row) for row in rows)
-        shape = json.dumps(list(constant.data.shape))
-        text += f',\n   "{key}": {{"type": "{constant.type}", "shape": {shape}, "data": [\n{body}]}}'
-    return text + "}"
-
-
-def _get(entry: dict[str, Any], key: str, kind: type, where: str, file: str | None) -> Any:
-    if key not in entry:
-        raise InputError(f"{where} lacks {key!r}", file=file, field=where, remedy="export the model again")
-    if not isinstance(entry[key], kind):
-        raise InputError(f"{key!r} must be a {kind.__name__}", file=file, field=where, value=entry[key])
-    return entry[key]
-
-
-def _read_shape(value: Any, where: str, file: str | None) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(n) is int and n >= 0 for n in value):
-        raise InputError("shape must be a list of sizes", file=file, field=where, value=value)
-    return tuple(value)
-
-
-def _read_constant(entry: dict[str, Any], where: str, file: str | None) -> Constant:
-    kind = FixedType.parse(_get(entry, "type", str, where, file), file=file, field=f"{where}: type")
-    shape = _read_shape(_get(entry, "shape", list, where, file), f"{where}: shape", file)
-    data = _get(entry, "data", list, where, file)
-    if not all(type(v) is int for v in data):
-        raise InputError("data must be a flat list of integers", file=file, field=where)
-    size = math.prod(shape)
-    if len(data) != size:
-        raise InputError(
-            f"data must have {size} values for shape {list(shape)}", file=file, field=where, value=len(data)
-        )
-    for v in data:
-        if not kind.minimum <= v <= kind.maximum:
-            raise InputError(f"weight does not fit its type {kind}", file=file, field=where, value=v)
-    wide = kind.width > 62
-    return Constant(kind, np.array(data, dtype=object if wide else np.int64).reshape(shape))
-
-
-def _read_node(entry: Any, index: int, file: str | None) -> Node:
-    if not isinstance(entry, dict):
-        raise InputError("node must be an object", file=file, field=f"nodes[{index}]", value=entry)
-    name = _get(entry, "name", str, f"nodes[{index}]", file)
-    where = f"node {name}"
-    op = _get(entry, "op", str, where, file)
-    if op not in OPERATIONS:
-        raise InputError(
-            "unknown operation",
-            file=file,
-            field=where,
-            value=op,
-            remedy=f"known: {', '.join(sorted(OPERATIONS))}",
-        )
-    kind = FixedType.parse(_get(entry, "type", str, where, file), file=file, field=f"{where}: type")
-    shape = _read_shape(_get(entry, "shape", list, where, file), f"{where}: shape", file)
-    inputs = entry.get("inputs", [])
-    if not isinstance(inputs, list) or not all(isinstance(n, str) for n in inputs):
-        raise InputError("inputs must be node names", file=file, field=where, value=inputs)
-    attributes, constants = {}, {}
-    for key, value in entry.items():
-        if key in ("name", "op", "inputs", "shape", "type"):
-            continue
-        if isinstance(value, dict) and "data" in value:
-            constants[key] = _read_constant(value, f"{where}: {key}", file)
-        else:
-            attributes[key] = value
-    return Node(name, op, tuple(inputs), shape, kind, attributes, constants)

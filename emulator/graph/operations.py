@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.node import Node
 from l1forge.emulator.graph.trees import CONSTANTS as TREE_CONSTANTS
 from l1forge.emulator.graph.trees import complaint as tree_complaint
 
-if TYPE_CHECKING:
-    from l1forge.emulator.graph.graph import Node
-
-ShapeRule = Callable[["Node", Sequence["Node"]], str | None]
+ShapeRule = Callable[[Node, Sequence[Node]], str | None]
 
 
 @dataclass(frozen=True)

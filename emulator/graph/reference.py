@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType, Integers, Rounding, cast, overflow, round_shift
-from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.node import Constant, Node
 from l1forge.emulator.graph.trees import leaf_of
 
 SAFE_BITS = 62

@@ -9,14 +9,11 @@ adds to, ``bias`` (n_classes,) is where each score starts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from l1forge.emulator.graph.fixed import Integers
-
-if TYPE_CHECKING:
-    from l1forge.emulator.graph.graph import Node
+from l1forge.emulator.graph.node import Node
 
 NODE_CONSTANTS = ("feature", "threshold", "left", "right", "value")
 CONSTANTS = (*NODE_CONSTANTS, "tree_class", "bias")

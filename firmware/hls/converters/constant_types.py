@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
-from l1forge.firmware.hls.translate.builder import holding
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, holding
 
 EXACT_FRACTION = 24
 SIGNIFICANT = 18

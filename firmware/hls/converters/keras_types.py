@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, holding
 from l1forge.firmware.hls.converters.constant_types import scale_type
 from l1forge.firmware.hls.converters.keras_flat import leaves
 from l1forge.firmware.hls.converters.softmax_types import LOGITS, softmax_sizes, softmax_types
-from l1forge.firmware.hls.translate.builder import holding
 
 FACTORED = ("QDense", "QConv1D", "QConv2D")
 """Layers whose weight scale becomes a layer of its own, ``<name>_alpha``."""

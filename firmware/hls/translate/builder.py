@@ -9,25 +9,10 @@ from typing import Any
 import numpy as np
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.graph.fixed import FixedType, Rounding
+from l1forge.emulator.graph.fixed import FixedType, Rounding, holding, widest
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.project.source import Call, Config, CppType, Source
 from l1forge.firmware.hls.project.weights import read_exponents, read_weight
-
-
-def holding(minimum: int, maximum: int, fraction: int) -> FixedType:
-    """The narrowest type with ``fraction`` fractional bits that holds the integers ``minimum .. maximum``."""
-    width = FixedType.integers(minimum, maximum)
-    return FixedType(width.width, width.width - fraction, width.signed)
-
-
-def widest(first: FixedType, second: FixedType) -> FixedType:
-    """A type that holds every value of both, exactly."""
-    fraction = max(first.fraction, second.fraction)
-    ends = [
-        end << (fraction - kind.fraction) for kind in (first, second) for end in (kind.minimum, kind.maximum)
-    ]
-    return holding(min(ends), max(ends), fraction)
 
 
 @dataclass

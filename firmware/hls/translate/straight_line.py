@@ -12,13 +12,13 @@ from fractions import Fraction
 import numpy as np
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.fixed import FixedType, holding
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.project.source import Logic
 from l1forge.firmware.hls.project.statements import Statement, Tree, split_body
 from l1forge.firmware.hls.project.weights import constant, snap
 from l1forge.firmware.hls.translate.affine import Affine
-from l1forge.firmware.hls.translate.builder import Builder, holding
+from l1forge.firmware.hls.translate.builder import Builder
 
 
 class _NotLinear(Exception):

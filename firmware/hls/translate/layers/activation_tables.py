@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from l1forge.emulator.graph.fixed import FixedType, Rounding
+from l1forge.emulator.graph.fixed import FixedType, Rounding, holding
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.project.source import Call
 from l1forge.firmware.hls.project.weights import constant
-from l1forge.firmware.hls.translate.builder import Builder, config_of, holding
+from l1forge.firmware.hls.translate.builder import Builder, config_of
 from l1forge.firmware.hls.translate.layers.activation import negative_part, positive_part
 from l1forge.firmware.hls.translate.layers.registry import translator
 

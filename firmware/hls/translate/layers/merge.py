@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.fixed import FixedType, holding
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.project.source import Call
-from l1forge.firmware.hls.translate.builder import Builder, config_of, holding
+from l1forge.firmware.hls.translate.builder import Builder, config_of
 from l1forge.firmware.hls.translate.comparisons import ignores_sign
 from l1forge.firmware.hls.translate.layers.dense import bits_to_signs
 from l1forge.firmware.hls.translate.layers.registry import translator

@@ -6,10 +6,10 @@ import functools
 
 import numpy as np
 
-from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.fixed import FixedType, widest
 from l1forge.emulator.graph.graph import Constant
 from l1forge.firmware.hls.project.source import Call
-from l1forge.firmware.hls.translate.builder import Builder, widest
+from l1forge.firmware.hls.translate.builder import Builder
 
 
 def quantise(builder: Builder, call: Call) -> None:
