@@ -1,4 +1,7 @@
-"""LHC orbits and filling schemes: which of the 3564 bunch crossings collide."""
+"""The numbers of the LHC and of its level-1 triggers, and filling schemes: which crossings collide.
+
+They have no other home: what needs an orbit, a frequency or a trigger rule imports it from here.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,12 @@ ORBIT_FREQUENCY = 11_245.5
 """Hz."""
 CROSSING_FREQUENCY = ORBIT * ORBIT_FREQUENCY
 """Hz: 40.079 MHz."""
+BUNCH_SPACING_NS = 1e9 / CROSSING_FREQUENCY
+"""24.95 ns from one bunch crossing to the next."""
 ORBITS_PER_LUMINOSITY_SECTION = 1 << 18
 """23.31 s."""
+TRIGGER_RULES = ((1, 3), (2, 25), (3, 100), (4, 240))
+"""(accepts, crossings) of CMS: at most so many level-1 accepts in so many consecutive crossings."""
 
 LHC_NAME = "25ns_2760b_2748_2492_2574_288bpi"
 _LHC_TRAINS = (
@@ -79,6 +86,7 @@ def from_trains(name: str, trains: list[tuple[int, int]], file: str | Path | Non
 
 LHC = from_trains(LHC_NAME, [(69, 12), *((start, 72) for start in _LHC_TRAINS)])
 """The standard 2024 scheme: 2748 crossings collide in the general-purpose experiments."""
+COLLIDING_BUNCHES = LHC.count
 
 
 def load_scheme(path: str | Path) -> FillingScheme:

@@ -13,8 +13,9 @@ from l1forge.emulator.atomic import atomic_path, write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.formats.parquet import read_events
 from l1forge.emulator.events.objects import Events
+from l1forge.emulator.lhc import COLLIDING_BUNCHES, ORBIT_FREQUENCY
 from l1forge.simulation.sample import FOLDER
-from l1forge.simulation.validation import BUNCHES, ORBIT_HZ, SeedRate, as_rows, leading, seed_rates
+from l1forge.simulation.validation import SeedRate, as_rows, leading, seed_rates
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKS = ("<!-- rates: begin -->", "<!-- rates: end -->")
@@ -73,7 +74,7 @@ MAX_ENTRIES = 2048
 def rate_curve(codes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Rate and its error (kHz) of "value >= threshold" from a histogram of codes (0.5 GeV)."""
     passed = np.cumsum(codes[::-1])[::-1]
-    scale = ORBIT_HZ * BUNCHES / 1e3 / n
+    scale = ORBIT_FREQUENCY * COLLIDING_BUNCHES / 1e3 / n
     return passed * scale, np.sqrt(passed * (1 - passed / n)) * scale
 
 

@@ -1,4 +1,7 @@
-"""Seeds whose rates CMS has published for 2e34 cm-2 s-1 (Run 2), counted on the simulated zero bias."""
+"""Seeds whose rates CMS has published for 2e34 cm-2 s-1 (Run 2), counted on the simulated zero bias.
+
+2748 colliding bunches with 52 collisions each make 2e34 cm-2 s-1.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.events.objects import CALO_ETA_LSB, MUON_ETA_LSB, Events
-
-ORBIT_HZ = 11245.5
-BUNCHES = 2748
-"""Colliding bunches of 25ns_2760b_2748_2492_2574_288bpi; with 52 collisions each: 2e34 cm-2 s-1."""
+from l1forge.emulator.lhc import COLLIDING_BUNCHES, ORBIT_FREQUENCY
 
 Mask = NDArray[np.bool_]
 Values = NDArray[np.generic]
@@ -128,7 +128,9 @@ class SeedRate:
         return self.rate / self.published
 
 
-def seed_rates(blocks: Iterable[Events], bunches: int = BUNCHES) -> tuple[list[SeedRate], SeedRate, int]:
+def seed_rates(
+    blocks: Iterable[Events], bunches: int = COLLIDING_BUNCHES
+) -> tuple[list[SeedRate], SeedRate, int]:
     """Rate of each seed, of their OR (published: the full menu, 82 kHz), and the number of crossings."""
     passed = dict.fromkeys([*SEEDS, "OR"], 0)
     n = 0
@@ -142,7 +144,7 @@ def seed_rates(blocks: Iterable[Events], bunches: int = BUNCHES) -> tuple[list[S
         n += block.n
 
     def rate(name: str, published: float) -> SeedRate:
-        k, scale = passed[name], ORBIT_HZ * bunches / 1e3
+        k, scale = passed[name], ORBIT_FREQUENCY * bunches / 1e3
         return SeedRate(name, k, k / n * scale, float(np.sqrt(k * (1 - k / n)) / n * scale), published)
 
     return [rate(name, published) for name, (published, _) in SEEDS.items()], rate("OR", 82.0), n

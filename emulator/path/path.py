@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,10 +17,13 @@ from l1forge.emulator.menu.compiled import CompiledMenu, External
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
 from l1forge.emulator.menu.excluded import Excluded, uses_scores
 from l1forge.emulator.path.counters import PathReport
+from l1forge.emulator.path.decision import Decision, Worked, count_bits, merged_parts
 from l1forge.emulator.path.prescale import ALGORITHMS, WORDS, Prescaler, PrescaleSettings
 from l1forge.emulator.path.trigger_control import TriggerControl
 from l1forge.emulator.scoring.given import GivenScores
 from l1forge.emulator.stream.blocks import EMPTY, Block, Recipe
+
+__all__ = ["STAGES", "Decision", "ScoreStage", "TriggerPath"]
 
 STAGES = ("stream", "models", "menu", "decision")
 
@@ -33,59 +35,6 @@ class ScoreStage(Protocol):
     def columns(self) -> Sequence[str]: ...
 
     def __call__(self, events: Events) -> dict[str, NDArray[Any]]: ...
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the path decided on one block of n crossings.
-
-    ``finor`` and ``accept`` (n,) bool. Algorithm bits are kept of the crossings ``places`` (k,) only, no
-    other has any: ``algorithm_words`` (8, k) uint64 before any prescale, ``fired_words`` (8, k) behind masks
-    and prescales.
-    """
-
-    block: Block
-    places: NDArray[np.int64]
-    algorithm_words: NDArray[np.uint64]
-    fired_words: NDArray[np.uint64]
-    finor: NDArray[np.bool_]
-    accept: NDArray[np.bool_]
-
-    @property
-    def algorithms(self) -> NDArray[np.uint64]:
-        """Bits before any prescale of all crossings, (8, n)."""
-        return self._spread(self.algorithm_words)
-
-    @property
-    def fired(self) -> NDArray[np.uint64]:
-        """Bits behind masks and prescales of all crossings, (8, n)."""
-        return self._spread(self.fired_words)
-
-    def _spread(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        if self.places.size == self.block.n:
-            return words
-        out = np.zeros((WORDS, self.block.n), np.uint64)
-        out[:, self.places] = words
-        return out
-
-    def events(self) -> Events:
-        """The block's own crossings with ``bx``, ``algo`` and ``finor``, before prescales as test vectors."""
-        if self.block.parts is not None:
-            raise ValueError("a sparse block does not hold every crossing")
-        halo, n = self.block.halo, self.block.n
-        own = self.block.events.select(slice(halo, halo + n))
-        words = self.algorithms
-        any_bit = (np.bitwise_or.reduce(words, axis=0) != 0).astype(np.uint8)
-        columns = {**own, "bx": self.block.bx[None], "algo": words, "finor": any_bit[None]}
-        return Events(columns, n)
-
-
-@dataclass
-class _Worked:
-    block: Block
-    places: NDArray[np.int64]
-    words: NDArray[np.uint64]
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 class TriggerPath:
@@ -152,7 +101,7 @@ class TriggerPath:
         if not self._started:
             recipes = self._warm_up(iter(recipes))
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque[Future[_Worked]] = deque()
+            waiting: deque[Future[Worked]] = deque()
             try:
                 for recipe in recipes:
                     waiting.append(pool.submit(self._work, recipe))
@@ -175,7 +124,7 @@ class TriggerPath:
             break
         yield from recipes
 
-    def _work(self, recipe: Recipe) -> _Worked:
+    def _work(self, recipe: Recipe) -> Worked:
         timer = _Timer()
         block = recipe()
         timer.lap("stream")
@@ -186,7 +135,7 @@ class TriggerPath:
             words = self.evaluator(block.events, scores, neighbours="halo")
             self._clear_unknown(words, known[block.halo : block.halo + block.n])
             timer.lap("menu")
-            return _Worked(block, np.arange(block.n), words, timer.seconds)
+            return Worked(block, np.arange(block.n), words, timer.seconds)
         if self._empty is None:
             self._empty = self._empty_words(block.parts[0].events)
         found = []
@@ -197,9 +146,9 @@ class TriggerPath:
             self._clear_unknown(words, known[places] if self.given else known)
             found.append((places, words))
             timer.lap("menu")
-        merged = _merge(found, [part.places for part in block.parts], block.n, self._empty)
+        merged = merged_parts(found, [part.places for part in block.parts], block.n, self._empty)
         timer.lap("menu")
-        return _Worked(block, *merged, timer.seconds)
+        return Worked(block, *merged, timer.seconds)
 
     def _bits(
         self, events: Events, scores: dict[str, NDArray[Any]]
@@ -242,7 +191,7 @@ class TriggerPath:
         self._clear_unknown(words, known)
         return words
 
-    def _decide(self, worked: _Worked) -> Decision:
+    def _decide(self, worked: Worked) -> Decision:
         timer = _Timer()
         block, places = worked.block, worked.places
         bx = ((block.first + places) % ORBIT).astype(np.int16)
@@ -251,7 +200,7 @@ class TriggerPath:
         finor[places] = requested
         colliding = block.origin != EMPTY
         accept = self.control(finor, colliding)
-        self._accepted += _count_bits(fired[:, accept[places]])
+        self._accepted += count_bits(fired[:, accept[places]])
         self._crossings += block.n
         self._colliding += int(np.count_nonzero(colliding))
         self._finor += int(np.count_nonzero(finor))
@@ -289,41 +238,3 @@ class _Timer:
         now = time.thread_time()
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
         self._last = now
-
-
-def _merge(
-    found: list[tuple[NDArray[np.int64], NDArray[np.uint64]]],
-    places: list[NDArray[np.int64]],
-    n: int,
-    empty: NDArray[np.uint64],
-) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Crossings with bits and their words, in order, from those of the parts of a sparse block.
-
-    ``found`` counts within its part, whose crossings lie at ``places`` of the block. A later part takes the
-    place of an earlier one. Crossings without a bit are dropped if an empty crossing has none.
-    """
-    if empty.any():
-        every = np.empty((WORDS, n), np.uint64)
-        every[:] = empty
-        for (chosen, words), at in zip(found, places, strict=True):
-            every[:, at] = 0
-            every[:, at[chosen]] = words
-        return np.arange(n), every
-    taken, owners, kept = np.zeros(n, bool), [], []
-    for (chosen, words), at in reversed(list(zip(found, places, strict=True))):
-        fired = np.flatnonzero(np.bitwise_or.reduce(words, axis=0))
-        owner = at[chosen[fired]]
-        free = ~taken[owner]
-        owners.append(owner[free])
-        kept.append(words[:, fired[free]])
-        if at is not places[0]:
-            taken[at] = True
-    owner = np.concatenate(owners)
-    order = np.argsort(owner, kind="stable")
-    return owner[order], np.ascontiguousarray(np.concatenate(kept, axis=1)[:, order])
-
-
-def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """How often each of the 512 bits is set in (8, n) words."""
-    flags = np.unpackbits(np.ascontiguousarray(words.T).view(np.uint8), axis=1, bitorder="little")
-    return np.bincount(np.flatnonzero(flags.view(bool)) % ALGORITHMS, minlength=ALGORITHMS)

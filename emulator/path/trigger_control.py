@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.jit import compiled
+from l1forge.emulator.lhc import TRIGGER_RULES
 
-RULES = ((1, 3), (2, 25), (3, 100), (4, 240))
-"""(accepts, crossings) of CMS."""
+RULES = TRIGGER_RULES
+"""What is applied if nothing else is asked for."""
 
 _LONG_AGO = -(1 << 60)
 LONGEST = 1_000_000_000

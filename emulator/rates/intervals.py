@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-REVOLUTION_HZ = 11245.5
-COLLIDING_BUNCHES = 2748
-"""Filling scheme 25ns_2760b_2748_2492_2574_288bpi."""
+from l1forge.emulator.lhc import COLLIDING_BUNCHES, ORBIT_FREQUENCY
 
 COVERAGE = 0.6827
 
@@ -50,7 +48,7 @@ def fraction(passed: int, total: int) -> Fraction:
 
 def full_rate_khz(bunches: int = COLLIDING_BUNCHES) -> float:
     """Rate in kHz of a selection that every colliding crossing passes."""
-    return REVOLUTION_HZ * bunches / 1e3
+    return ORBIT_FREQUENCY * bunches / 1e3
 
 
 def threshold_for_rate(scores: NDArray[Any], rate_khz: float, bunches: int = COLLIDING_BUNCHES) -> Any:

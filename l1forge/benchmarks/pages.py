@@ -11,6 +11,7 @@ from rich.table import Table
 
 from l1forge.benchmarks.suite import Result, Row
 from l1forge.emulator.atomic import atomic_path, write_text
+from l1forge.emulator.lhc import CROSSING_FREQUENCY
 
 BEGIN, END = "<!-- bench: begin (written by make bench) -->", "<!-- bench: end -->"
 
@@ -126,7 +127,9 @@ def plot(result: Result, file: Path) -> None:
     names = [f"{row.model}: {row.what}" for row in rows]
     axis.barh(names, [1e9 / row.cpu_ns for row in rows], color=colours)
     axis.invert_yaxis()
-    axis.axvline(40.079e6, color="tab:red", linewidth=1, label="bunch crossings of the LHC a second")
+    axis.axvline(
+        CROSSING_FREQUENCY, color="tab:red", linewidth=1, label="bunch crossings of the LHC a second"
+    )
     axis.set_xscale("log")
     axis.set_xlabel("events per second of CPU")
     axis.legend(loc="lower right")

@@ -63,7 +63,8 @@ def rates(
     from l1forge.emulator.errors import InputError
     from l1forge.emulator.graph.graph import Graph
     from l1forge.emulator.kernel import compile_graph
-    from l1forge.emulator.rates.study import plot, study
+    from l1forge.emulator.rates.plot import plot
+    from l1forge.emulator.rates.study import study
     from l1forge.models import graph_path
     from l1forge.screen.outputs import check_folders
     from l1forge.simulation import SAMPLE

@@ -9,8 +9,9 @@ import pytest
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.objects import Events
+from l1forge.emulator.lhc import COLLIDING_BUNCHES, ORBIT_FREQUENCY
 from l1forge.simulation.rate_comparison import MARKS, markdown, rate_curve, update_document
-from l1forge.simulation.validation import BUNCHES, ORBIT_HZ, SEEDS, leading, seed_rates
+from l1forge.simulation.validation import SEEDS, leading, seed_rates
 
 NAMES = [f"{kind}.{f}" for kind in ("eg", "tau") for f in ("et", "eta", "phi", "iso")]
 NAMES += [f"jet.{f}" for f in ("et", "eta", "phi")] + ["htt.et", "etmhf.et", "mu.pt", "mu.eta", "mu.qual"]
@@ -61,13 +62,13 @@ def test_rate_is_normalised_to_the_machine() -> None:
     by_name = {rate.seed: rate for rate in rates}
     assert n == 4
     assert by_name["SingleMu22"].passed == union.passed == 1
-    assert by_name["SingleMu22"].rate == ORBIT_HZ * BUNCHES / 1e3 / 4
+    assert by_name["SingleMu22"].rate == ORBIT_FREQUENCY * COLLIDING_BUNCHES / 1e3 / 4
     assert "| SingleMu22 | 1 |" in markdown(rates)
 
 
 def test_rate_curve_counts_at_and_above_the_threshold() -> None:
     rate, _ = rate_curve(np.array([1, 0, 2, 1]), 4)
-    scale = ORBIT_HZ * BUNCHES / 1e3 / 4
+    scale = ORBIT_FREQUENCY * COLLIDING_BUNCHES / 1e3 / 4
     assert rate.tolist() == [4 * scale, 3 * scale, 3 * scale, 1 * scale]
 
 

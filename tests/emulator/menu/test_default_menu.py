@@ -8,10 +8,10 @@ import numpy as np
 
 from l1forge.emulator.events.objects import Events
 from l1forge.emulator.events.source import open_events
+from l1forge.emulator.lhc import COLLIDING_BUNCHES, ORBIT_FREQUENCY
 from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, finor
 from l1forge.emulator.menu.language.load import DEFAULT, load_menu
-from l1forge.emulator.rates.intervals import COLLIDING_BUNCHES, REVOLUTION_HZ
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "simulation" / "sample" / "zerobias.parquet"
@@ -44,5 +44,5 @@ def test_rate_on_the_committed_sample() -> None:
     menu = _without_scores(load_menu(DEFAULT))
     events = Events.concatenate(list(open_events(SAMPLE).blocks()))
     fired = int(np.count_nonzero(finor(MenuEvaluator(menu)(events))))
-    rate = fired / events.n * REVOLUTION_HZ * COLLIDING_BUNCHES
+    rate = fired / events.n * ORBIT_FREQUENCY * COLLIDING_BUNCHES
     assert 0.5 * LIMIT_HZ < rate < LIMIT_HZ - MODELS_HZ
