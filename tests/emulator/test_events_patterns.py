@@ -11,7 +11,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.formats.pattern_events import write_pattern
 from l1forge.emulator.events.formats.patterns import (
     CARRIED,
-    FORMATS,
+    SYNTAX,
     VALID,
     Frames,
     read_frames,
@@ -40,7 +40,7 @@ def all_of(path: Path) -> Frames:
     )
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", SYNTAX)
 def test_frames_round_trip(tmp_path: Path, name: str) -> None:
     rng = np.random.default_rng(3)
     data = rng.integers(0, 1 << 64, (20_000, 2), np.uint64, endpoint=False)
@@ -54,7 +54,7 @@ def test_frames_round_trip(tmp_path: Path, name: str) -> None:
     assert back.labels == frames.labels
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", SYNTAX)
 def test_crossings_round_trip(tmp_path: Path, name: str) -> None:
     events = random_events(3600)
     path = tmp_path / "p.txt"
@@ -84,7 +84,7 @@ WRITTEN_ELSEWHERE = {
 FLAGS = {"empv1": [1, 0, 17, 0], "empv2": [5, 0, 16 + 8 + 1, 0], "apx": [5, 0, 9, 0]}
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", SYNTAX)
 def test_files_of_other_tools(tmp_path: Path, name: str) -> None:
     (tmp_path / "p").write_text(WRITTEN_ELSEWHERE[name])
     frames = all_of(tmp_path / "p")

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import BLOCK_SIZE, choose_columns
+from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.formats.format import Asked, Format
 from l1forge.emulator.events.objects import COLUMNS, Events
 from l1forge.emulator.events.quantise import TRUE_VALUES, codes
 
@@ -137,3 +139,32 @@ def _to_events(particles: NDArray[np.floating], wanted: tuple[str, ...], notes: 
             full[: last - first] = np.where(energy > 0, values, 0)
             columns[name] = full
     return Events({name: columns[name] for name in wanted}, n)
+
+
+def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
+    with open_dataset(path) as dataset:
+        n = int(dataset.shape[0])
+    notes: Counter[str] = Counter()
+    return EventSource(
+        path,
+        "ADC2021 HDF5",
+        "anomaly-detection challenge; lepton-filtered: absolute rates are not physical",
+        COLUMN_NAMES,
+        n,
+        lambda columns, block: read_adc2021(path, columns, block, notes),
+        notes=notes,
+    )
+
+
+_MAGIC = b"\x89HDF\r\n\x1a\n"
+FORMATS = (
+    Format(
+        name="adc2021",
+        described="ADC2021 HDF5",
+        recognise=lambda head: head.startswith(_MAGIC),
+        open=_open,
+        order=20,
+        magic={_MAGIC: "HDF5"},
+        read_only="its floats of one challenge are an input; hardware integers would not come back from them",
+    ),
+)

@@ -26,11 +26,6 @@ _TEXT = {
     b"menu:": ("a YAML menu", "give it as the menu"),
     b"version https://git-lfs": ("a Git LFS pointer, not the file it stands for", "run git lfs pull"),
 }
-_EVENTS = {
-    b"PAR1": "parquet",
-    b"\x89HDF\r\n\x1a\n": "HDF5",
-    b"root": "ROOT",
-}
 
 
 def refuse_foreign(head: bytes, file: str | Path, *, only_text: bool = False) -> None:
@@ -48,7 +43,9 @@ def refuse_foreign(head: bytes, file: str | Path, *, only_text: bool = False) ->
         if start.startswith(magic):
             raise InputError(f"is {kind}, not an event file", file=file, remedy=remedy)
     if only_text:
-        for magic, kind in _EVENTS.items():
+        from l1forge.emulator.events.formats.registry import magics  # it imports the readers of text rows
+
+        for magic, kind in magics().items():
             if head.startswith(magic):
                 remedy = "l1forge convert writes test vectors from it"
                 raise InputError(f"is a {kind} file, not a test vector", file=file, remedy=remedy)

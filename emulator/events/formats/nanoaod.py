@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns
+from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.formats.format import Asked, Format
 from l1forge.emulator.events.formats.nano_branches import (
     COLLECTIONS,
     EMULATED,
@@ -234,3 +236,31 @@ class _Block:
         different = away > 1 + REDUCED_PRECISION * np.abs(given)
         if count := int(np.count_nonzero(different)):
             self.notes[f"{branch} disagrees with {other}; the integer was taken"] += count
+
+
+def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
+    description, columns, n = describe(path, asked.bx, asked.emulated)
+    notes: Counter[str] = Counter()
+    return EventSource(
+        path,
+        "NanoAOD",
+        description,
+        columns,
+        n,
+        lambda columns, block: read_nanoaod(path, columns, block, notes, asked.bx, asked.emulated),
+        notes=notes,
+    )
+
+
+_MAGIC = b"root"
+FORMATS = (
+    Format(
+        name="nanoaod",
+        described="NanoAOD ROOT",
+        recognise=lambda head: head.startswith(_MAGIC),
+        open=_open,
+        order=30,
+        magic={_MAGIC: "ROOT"},
+        read_only="the experiment's own software writes it, with much besides level-1 objects",
+    ),
+)

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
+from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.formats import compact, dense
+from l1forge.emulator.events.formats.format import Asked, Format, Layout, WriteOptions
 from l1forge.emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
 from l1forge.emulator.json_text import parse_json
 
 Array = NDArray[np.generic]
-Layout = Literal["compact", "dense"]
 KEY = b"l1forge"
 LARGE_GROUP = dense.ROW_GROUP
 """Rows; larger row groups of foreign files are read in pieces, so that memory stays bounded."""
@@ -266,3 +267,43 @@ def _slots(name: str, batch: pa.RecordBatch, path: str | Path) -> Array:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
+    file: pq.ParquetFile = open_parquet(path)
+    header = metadata(path, file)
+    dense.check_slots(path, file.schema_arrow.names)
+    described = ", ".join(
+        f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in header.items()
+        if isinstance(value, str | int | float) and key not in ("format", "version", "n")
+    )
+    return EventSource(
+        path,
+        "parquet",
+        described or "parquet of another origin",
+        available_columns(file),
+        file.metadata.num_rows,
+        lambda columns, block: read_events(path, columns, block, file),
+        {key: value for key, value in header.items() if key not in ("format", "version", "layout")},
+        block_size=block_size(path, file),
+    )
+
+
+def _write(path: str | Path, blocks: Iterable[Events], options: WriteOptions) -> int:
+    return write_events(path, blocks, options.metadata, options.layout)
+
+
+_MAGIC = b"PAR1"
+FORMATS = (
+    Format(
+        name="parquet",
+        described="parquet",
+        recognise=lambda head: head.startswith(_MAGIC),
+        open=_open,
+        order=10,
+        magic={_MAGIC: "parquet"},
+        write=_write,
+        ending=".parquet",
+    ),
+)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import BLOCK_SIZE, choose_columns, rechunk
+from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.formats.format import Asked, Format, WriteOptions
 from l1forge.emulator.events.formats.link_map import COLUMN_NAMES, FRAMES, LINKS, from_frames, to_frames
 from l1forge.emulator.events.formats.patterns import (
     CARRIED,
@@ -21,6 +23,7 @@ from l1forge.emulator.events.formats.patterns import (
     VALID,
     Frames,
     read_frames,
+    sniff_pattern,
     write_frames,
 )
 from l1forge.emulator.events.objects import SPARE, Events
@@ -115,3 +118,31 @@ def _crossings(path: str | Path, wanted: tuple[str, ...], notes: Counter[str]) -
             yield Events({name: events[name] for name in wanted}, whole)
     if kept.shape[0]:
         notes["frames of a crossing that breaks off, dropped"] += kept.shape[0]
+
+
+def _format(name: str, order: int, ending: str | None) -> Format:
+    """One of the pattern formats; they differ in their text alone."""
+
+    def recognise(head: bytes) -> bool:
+        return sniff_pattern(head.decode("latin-1")) == name
+
+    def opened(path: Path, head: bytes, asked: Asked) -> EventSource:
+        notes: Counter[str] = Counter()
+        return EventSource(
+            path,
+            name,
+            f"{name} pattern file of this project's link map",
+            COLUMN_NAMES,
+            None,
+            lambda columns, block: read_pattern(path, columns, block, notes),
+            notes=notes,
+            optional=(SPARE,),
+        )
+
+    def write(path: str | Path, blocks: Iterable[Events], options: WriteOptions) -> int:
+        return write_pattern(path, blocks, name)
+
+    return Format(name, "pattern", recognise, opened, order, write=write, ending=ending)
+
+
+FORMATS = (_format("empv1", 50, None), _format("empv2", 51, ".emp"), _format("apx", 52, ".apx"))

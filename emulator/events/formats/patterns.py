@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 
-FORMATS = ("empv1", "empv2", "apx")
 CHUNK = 16384
 """Frames in memory at a time."""
 

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import BLOCK_SIZE, choose_columns, rechunk
+from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.formats.foreign import BOM, refuse_foreign
+from l1forge.emulator.events.formats.format import Asked, Format, WriteOptions
 from l1forge.emulator.events.formats.hex_rows import format_rows, parse_rows
 from l1forge.emulator.events.formats.object_words import pack, spare_rows, unassigned_bits, unpack
 from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, SPARE, SPARE_WORDS, SUMS, Events, layout_of
@@ -333,3 +335,47 @@ def _from_events(events: Events, columns: int, done: int, path: str | Path) -> N
     if lost:
         raise InputError(f"{columns} columns cannot hold {', '.join(lost)}", file=path, remedy="write 60")
     return np.concatenate(parts)
+
+
+def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
+    line, row = first_row(head)
+    columns = sniff_columns(row)
+    if columns not in (FULL, EARLY):
+        raise InputError(
+            f"a test-vector row needs {FULL} or {EARLY} columns",
+            file=path,
+            field=f"line {line}",
+            value=columns,
+        )
+    notes: Counter[str] = Counter()
+    return EventSource(
+        path,
+        "test vectors",
+        f"global-trigger test vectors, {columns} columns",
+        column_names(columns),
+        None,
+        lambda wanted, block: read_test_vectors(path, wanted, block, notes),
+        notes=notes,
+        optional=(SPARE,),
+        row_columns=columns,
+    )
+
+
+def _write(path: str | Path, blocks: Iterable[Events], options: WriteOptions) -> int:
+    columns = FULL if options.columns is None else options.columns
+    if columns not in (FULL, EARLY):
+        raise InputError(f"{FULL} or {EARLY} columns", field="--columns", value=columns)
+    return write_test_vectors(path, blocks, columns)
+
+
+FORMATS = (
+    Format(
+        name="test-vectors",
+        described="test vector",
+        recognise=lambda head: sniff_columns(first_row(head)[1]) > 0,
+        open=_open,
+        order=40,
+        write=_write,
+        ending=".txt",
+    ),
+)
