@@ -17,7 +17,9 @@ from l1forge.emulator.trust import distrusted, warn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_IMPORTS = re.compile(r"^(?:from|import) +([\w.]+)", re.MULTILINE)
+_IMPORTS = re.compile(r"^(?:from +([\w.]+) +import +(\([^)]*\)|[^\n]+)|import +([^\n]+))", re.MULTILINE)
+"""Of a module's top level; what a function imports while it runs cannot be in a kernel."""
+_COMMENT = re.compile(r"#[^\n]*")
 
 
 def compiled(function: Function) -> Function:
@@ -97,9 +99,26 @@ def _stamp(file: Path) -> str:
     while waiting:
         path = waiting.pop()
         texts[str(path)] = path.read_bytes()
-        for name in _IMPORTS.findall(texts[str(path)].decode()):
-            place = root.joinpath(*name.split("."))
-            for source in (place.with_suffix(".py"), place / "__init__.py"):
+        for place in _imported(texts[str(path)].decode(), path, root):
+            for source in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
                 if source.is_file() and str(source) not in texts:
                     waiting.add(source)
     return hashlib.sha256(b"\0".join(texts[path] for path in sorted(texts))).hexdigest()
+
+
+def _imported(text: str, file: Path, root: Path) -> Iterator[Path]:
+    """Where the modules would lie that ``text`` imports at its top level, without ``.py``.
+
+    ``from package import name`` may mean a module of the package or what its ``__init__`` holds: both.
+    """
+    for origin, names, plain in _IMPORTS.findall(text):
+        listed = [words.split() for words in _COMMENT.sub("", names or plain).strip("()").split(",")]
+        if not origin:
+            yield from (root.joinpath(*words[0].split(".")) for words in listed if words)
+            continue
+        module = origin.lstrip(".")
+        dots = len(origin) - len(module)
+        base = file.parents[dots - 1] if dots else root
+        place = base.joinpath(*module.split(".")) if module else base
+        yield place
+        yield from (place / words[0] for words in listed if words)

@@ -12,9 +12,9 @@ import numpy as np
 from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
+from tests.emulator.events.test_readers import nano_branches, write_root
 from tests.emulator.menu.test_front_ends import YAML as YAML_MENU
 from tests.emulator.menu.test_front_ends import xml_menu
-from tests.emulator.test_events_readers import nano_branches, write_root
 from tests.l1forge.broken import particles, random_events, vector
 from tests.mutations import mutate
 

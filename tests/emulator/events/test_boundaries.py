@@ -12,7 +12,7 @@ import pytest
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.quantise import HARDWARE_VALUES, TRUE_VALUES, codes
 from l1forge.emulator.events.source import open_events
-from tests.emulator.test_events_readers import nano_branches, write_root
+from tests.emulator.events.test_readers import nano_branches, write_root
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from l1forge.emulator.menu.language.load import load_menu
 from l1forge.simulation.sample import N_TRAIN
 
 Run = Callable[..., tuple[int, str, str]]
-SAMPLE = Path(__file__).parents[2] / "simulation" / "sample" / "zerobias.parquet"
+SAMPLE = Path(__file__).parents[3] / "simulation" / "sample" / "zerobias.parquet"
 F9 = """menu: T
 cuts:
   AXO-MODEL_v4: {type: MODEL, object: AXO, data: v4}

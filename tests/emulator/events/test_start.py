@@ -24,7 +24,7 @@ def test_reading_parquet_imports_little(tmp_path):
     write_events(file, [Events({"mu.pt": np.ones((8, 7), np.int16), "etm.et": np.ones((1, 7), np.int16)}, 7)])
     answer = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(file)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=True,

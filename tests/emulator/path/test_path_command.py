@@ -25,7 +25,7 @@ from l1forge.emulator.path.path import Decision, TriggerPath
 from l1forge.firmware.rtl import generate
 
 Run = Callable[..., tuple[int, str, str]]
-SAMPLE = Path(__file__).parents[2] / "simulation" / "sample"
+SAMPLE = Path(__file__).parents[3] / "simulation" / "sample"
 
 
 @pytest.fixture
