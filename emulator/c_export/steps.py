@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from l1forge.emulator.kernel.program import (
     ArgMax,
     Binary,
     Dot,
+    Evaluated,
     Lookup,
     Map,
     OrderedDot,
@@ -65,27 +66,17 @@ class StepWriter:
         InputError
             If the step has no integer code (a node that only the reference evaluates).
         """
-        if isinstance(step, OrderedDot):
-            self._ordered(step)
-        elif isinstance(step, Dot):
-            self._dot(step)
-        elif isinstance(step, Map):
-            self._map(step)
-        elif isinstance(step, Lookup):
-            self._lookup(step)
-        elif isinstance(step, Binary):
-            self._binary(step)
-        elif isinstance(step, ArgMax):
-            x, y = _name(step.source), _name(step.out)
-            self._line(f"{y}[0] = 0;")
-            self._line(f"for (int i = 1; i < {step.source.rows}; ++i) if ({x}[i] > {x}[{y}[0]]) {y}[0] = i;")
-        elif isinstance(step, Trees):
-            self._trees(step)
-        else:
+        if isinstance(step, Evaluated):
             raise InputError("cannot be written as C++", field=f"node {step.node}", value=step.reason)
+        _WRITERS[type(step)](self, step)
 
     def _line(self, text: str) -> None:
         self.lines.append(f"  {text}")
+
+    def _argmax(self, step: ArgMax) -> None:
+        x, y = _name(step.source), _name(step.out)
+        self._line(f"{y}[0] = 0;")
+        self._line(f"for (int i = 1; i < {step.source.rows}; ++i) if ({x}[i] > {x}[{y}[0]]) {y}[0] = i;")
 
     def _map(self, step: Map) -> None:
         groups: dict[Cast, list[int]] = {}
@@ -204,6 +195,17 @@ class StepWriter:
         self._line("}")
         finished = f"static_cast<{storage(step.out)}>({y}_sum[c])"
         self._line(f"for (int c = 0; c < {step.out.rows}; ++c) {y}[c] = {finished};")
+
+
+_WRITERS: dict[type, Callable[[StepWriter, Any], None]] = {
+    Map: StepWriter._map,
+    Dot: StepWriter._dot,
+    OrderedDot: StepWriter._ordered,
+    Lookup: StepWriter._lookup,
+    Binary: StepWriter._binary,
+    ArgMax: StepWriter._argmax,
+    Trees: StepWriter._trees,
+}
 
 
 def _name(value: Value) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,81 +55,76 @@ class Encoded:
         return self.base[value.number]
 
     def _step(self, step: AnyStep) -> list[int]:
-        out = self._at(step.out)
-        if isinstance(step, Map):
-            words = [
-                w
-                for r, cast in enumerate(step.casts)
-                for w in (
-                    step.out_row[r],
-                    step.source_row[r],
-                    step.multiplier[r],
-                    step.offset[r],
-                    *_cast_words(cast),
-                )
-            ]
-            return [MAP, out, self._at(step.source), len(step.casts), self._put(words), step.relu, 0, 0, 0, 0]
-        if isinstance(step, Dot):
-            count = (
-                np.bincount(step.target, minlength=step.out.rows)
-                if len(step.target)
-                else np.zeros(step.out.rows)
+        """Ten integers: kind, row of the result, then what the kind reads in ``interpreter``."""
+        write = _ENCODERS.get(type(step))
+        if write is None:
+            raise TypeError(f"{type(step).__name__} is not run by the interpreter")
+        code = [int(number) for number in write(self, step)]
+        return [code[0], self._at(step.out), *code[1:], *[0] * (9 - len(code))]
+
+    def _map(self, step: Map) -> list[int]:
+        words = [
+            w
+            for r, cast in enumerate(step.casts)
+            for w in (
+                step.out_row[r],
+                step.source_row[r],
+                step.multiplier[r],
+                step.offset[r],
+                *_cast_words(cast),
             )
-            ends = self._put(np.concatenate([[0], np.cumsum(count)]))
-            terms, start = self._put(step.row), self._put(step.start)
-            weights, used = self._put(step.weight), np.unique(step.row)
-            touched, number = self._put(used), len(used)
-            if isinstance(step, OrderedDot):
-                assert step.product is not None
-                assert step.accumulate is not None
-                casts = self._put([*_cast_words(step.product), *_cast_words(step.accumulate)])
-                return [
-                    ORDERED,
-                    out,
-                    self._at(step.source),
-                    step.out.rows,
-                    ends,
-                    terms,
-                    weights,
-                    start,
-                    casts,
-                    0,
-                ]
-            kind = CARRIERS[carrier(step)]
-            source = self._at(step.source)
-            return [DOT, out, source, step.out.rows, ends, terms, weights, start, touched, number * 3 + kind]
-        if isinstance(step, Lookup):
-            table = self._put(step.table)
-            more = self._put(
-                [step.multiplier, step.shift, ROUNDINGS[step.rounding], step.offset, len(step.table)]
-            )
-            return [LOOKUP, out, self._at(step.source), step.out.rows, table, more, 0, 0, 0, 0]
-        if isinstance(step, Binary):
-            a, b = self._put(step.a_row), self._put(step.b_row)
-            number = OPERATORS[step.operator]
-            return [
-                BINARY,
-                out,
-                self._at(step.a),
-                step.out.rows,
-                a,
-                b,
-                self._at(step.b),
-                step.a_shift,
-                step.b_shift,
-                number,
-            ]
-        if isinstance(step, ArgMax):
-            return [ARGMAX, out, self._at(step.source), step.source.rows, 0, 0, 0, 0, 0, 0]
-        if isinstance(step, Trees):
-            roots = self._put([0] * len(step.trees))
-            for t, tree in enumerate(step.trees):
-                nodes = np.stack([tree.feature, tree.below, tree.left, tree.right, tree.value], axis=1)
-                self._words[roots + t] = self._put(nodes.reshape(-1))
-            scores, start = self._put([tree.score for tree in step.trees]), self._put(step.start)
-            source = self._at(step.source)
-            return [TREES, out, source, step.out.rows, roots, scores, start, len(step.trees), 0, 0]
-        raise TypeError(f"{type(step).__name__} is not run by the interpreter")
+        ]
+        return [MAP, self._at(step.source), len(step.casts), self._put(words), step.relu]
+
+    def _terms(self, step: Dot) -> list[int]:
+        """Source, rows of the result, and where ends, rows, weights and start of the sums lie."""
+        rows = step.out.rows
+        count = np.bincount(step.target, minlength=rows) if len(step.target) else np.zeros(rows)
+        ends = self._put(np.concatenate([[0], np.cumsum(count)]))
+        terms, start, weights = self._put(step.row), self._put(step.start), self._put(step.weight)
+        return [self._at(step.source), rows, ends, terms, weights, start]
+
+    def _dot(self, step: Dot) -> list[int]:
+        terms, used = self._terms(step), np.unique(step.row)
+        return [DOT, *terms, self._put(used), len(used) * 3 + CARRIERS[carrier(step)]]
+
+    def _ordered(self, step: OrderedDot) -> list[int]:
+        assert step.product is not None
+        assert step.accumulate is not None
+        casts = [*_cast_words(step.product), *_cast_words(step.accumulate)]
+        return [ORDERED, *self._terms(step), self._put(casts)]
+
+    def _lookup(self, step: Lookup) -> list[int]:
+        table = self._put(step.table)
+        index = [step.multiplier, step.shift, ROUNDINGS[step.rounding], step.offset, len(step.table)]
+        return [LOOKUP, self._at(step.source), step.out.rows, table, self._put(index)]
+
+    def _binary(self, step: Binary) -> list[int]:
+        a, b, rows = self._put(step.a_row), self._put(step.b_row), step.out.rows
+        shifts = (step.a_shift, step.b_shift)
+        return [BINARY, self._at(step.a), rows, a, b, self._at(step.b), *shifts, OPERATORS[step.operator]]
+
+    def _argmax(self, step: ArgMax) -> list[int]:
+        return [ARGMAX, self._at(step.source), step.source.rows]
+
+    def _trees(self, step: Trees) -> list[int]:
+        roots = self._put([0] * len(step.trees))
+        for t, tree in enumerate(step.trees):
+            nodes = np.stack([tree.feature, tree.below, tree.left, tree.right, tree.value], axis=1)
+            self._words[roots + t] = self._put(nodes.reshape(-1))
+        scores, start = self._put([tree.score for tree in step.trees]), self._put(step.start)
+        return [TREES, self._at(step.source), step.out.rows, roots, scores, start, len(step.trees)]
+
+
+_ENCODERS: dict[type, Callable[[Encoded, Any], list[int]]] = {
+    Map: Encoded._map,
+    Dot: Encoded._dot,
+    OrderedDot: Encoded._ordered,
+    Lookup: Encoded._lookup,
+    Binary: Encoded._binary,
+    ArgMax: Encoded._argmax,
+    Trees: Encoded._trees,
+}
 
 
 def _kept(program: Program, steps: list[AnyStep]) -> set[int]:

@@ -15,7 +15,7 @@ from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.emulator.kernel import ensembles, operations
 from l1forge.emulator.kernel.builder import LOWERINGS, Builder, NotLowered
 from l1forge.emulator.kernel.intervals import Interval
-from l1forge.emulator.kernel.program import Binary, Dot, Evaluated, Map, Program, Source, Trees, Value
+from l1forge.emulator.kernel.program import Evaluated, Program, Source, Value
 from l1forge.emulator.kernel.simplify import simplify
 
 REGISTERED = (operations, ensembles)  # imported for the lowerings they register
@@ -94,20 +94,6 @@ def _mark_used(program: Program) -> None:
         if value.number in sources:
             sources[value.number].used[:] = True
     for step in program.steps:
-        for value in step.inputs:
-            if value.number not in sources:
-                continue
-            used = sources[value.number].used
-            if isinstance(step, Map):
-                used[step.source_row] = True
-            elif isinstance(step, Dot):
-                used[step.row] = True
-            elif isinstance(step, Binary):
-                used[step.a_row if step.a is value else step.b_row] = True
-                if step.a is step.b:
-                    used[step.b_row] = True
-            elif isinstance(step, Trees):
-                for tree in step.trees:
-                    used[tree.feature[tree.feature >= 0]] = True
-            else:
-                used[:] = True
+        for value, rows in step.reads():
+            if value.number in sources:
+                sources[value.number].used[rows] = True

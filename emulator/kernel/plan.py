@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from l1forge.emulator.kernel.intervals import magnitude
 from l1forge.emulator.kernel.native.dots import choose
 from l1forge.emulator.kernel.native.vectors import Target
-from l1forge.emulator.kernel.program import Binary, Dot, Evaluated, Lookup, Map, OrderedDot, Program
+from l1forge.emulator.kernel.program import Dot, Evaluated, OrderedDot, Program
 
 
 def carrier(step: Dot) -> str:
@@ -54,15 +54,11 @@ def describe(program: Program, backend: str, target: Target | None) -> Plan:
     """One Layer per step of ``program`` for the chosen back end."""
     layers = Plan()
     for step in program.steps:
-        interval, density, path, kind = step.out.interval, None, backend, "int64"
+        interval, path, kind = step.out.interval, backend, "int64"
+        density = step.density if isinstance(step, Dot) else None
         bits = magnitude(interval) if interval.rows else 1
-        if isinstance(step, Map | Lookup) and step.before.rows:
-            bits = max(bits, magnitude(step.before))
-        elif isinstance(step, Binary):
-            bits = max(bits, magnitude(step.aligned))
-        elif isinstance(step, Dot):
-            bits = max(bits, magnitude(step.partial))
-            density = len(step.weight) / step.size if step.size else None
+        if step.inner is not None and step.inner.rows:
+            bits = max(bits, magnitude(step.inner))
         if target is not None:
             kind = f"int{max(16, 1 << (bits - 1).bit_length())}"
         if isinstance(step, OrderedDot):

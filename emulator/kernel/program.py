@@ -17,6 +17,7 @@ from l1forge.emulator.graph.graph import Node
 from l1forge.emulator.kernel.intervals import Cast, Exact, Interval
 
 Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(eq=False)
@@ -35,17 +36,61 @@ class Value:
 
 @dataclass(eq=False)
 class Step:
-    """``out`` is the value that is (partly) produced; ``node`` names the graph node it comes from."""
+    """``out`` is the value that is (partly) produced; ``node`` names the graph node it comes from.
+
+    What a step reads and which of its rows can be left out, it says itself: a kind of step that overrides
+    nothing reads all rows of its ``inputs`` and makes all rows of ``out``. Rows of values are only renumbered
+    where every step that reads or makes the value can narrow itself.
+    """
 
     out: Value
     node: str
 
+    @property
+    def inputs(self) -> list[Value]:
+        """The values that are read."""
+        raise NotImplementedError
+
+    @property
+    def inner(self) -> Interval | None:
+        """Range of what is computed on the way to ``out``, where that may be wider."""
+        return None
+
+    @property
+    def makes_nothing(self) -> bool:
+        """Whether no row is left to make."""
+        return False
+
+    def reads(self, wanted: Mask | None = None) -> list[tuple[Value, Index | slice]]:
+        """The rows of each input that are read for the ``wanted`` rows of ``out`` (None: for all)."""
+        return [(value, slice(None)) for value in self.inputs]
+
+    def narrow(self, wanted: Mask) -> bool:
+        """Leave out what only makes rows that are not ``wanted``; False: every row is made anyhow."""
+        return False
+
+    def source_renumbered(self, value: Value, place: Index) -> None:
+        """Row r of ``value`` is now row ``place[r]``; all rows that are read are still there."""
+
+    def result_renumbered(self, rows: Index, place: Index) -> None:
+        """Of ``out`` only ``rows`` are left; row r is now row ``place[r]``."""
+
 
 @dataclass(eq=False)
-class Map(Step):
-    """``out[out_row[r]] = cast_r(max?(source[source_row[r]] * multiplier[r] + offset[r]))``."""
+class OneSource(Step):
+    """A step that reads one value."""
 
     source: Value
+
+    @property
+    def inputs(self) -> list[Value]:
+        return [self.source]
+
+
+@dataclass(eq=False)
+class Map(OneSource):
+    """``out[out_row[r]] = cast_r(max?(source[source_row[r]] * multiplier[r] + offset[r]))``."""
+
     source_row: Index
     out_row: Index
     multiplier: Exact
@@ -55,19 +100,40 @@ class Map(Step):
     before: Interval  # of x * multiplier + offset
 
     @property
-    def inputs(self) -> list[Value]:
-        return [self.source]
+    def inner(self) -> Interval:
+        return self.before
+
+    @property
+    def makes_nothing(self) -> bool:
+        return not self.casts
+
+    def reads(self, wanted: Mask | None = None) -> list[tuple[Value, Index | slice]]:
+        return [(self.source, self.source_row)]
+
+    def narrow(self, wanted: Mask) -> bool:
+        keep = np.flatnonzero(wanted[self.out_row])
+        self.source_row, self.out_row = self.source_row[keep], self.out_row[keep]
+        self.multiplier, self.offset = self.multiplier[keep], self.offset[keep]
+        self.casts = [self.casts[r] for r in keep]
+        self.before = self.before.take(keep)
+        return True
+
+    def source_renumbered(self, value: Value, place: Index) -> None:
+        if self.source is value:
+            self.source_row = place[self.source_row]
+
+    def result_renumbered(self, rows: Index, place: Index) -> None:
+        self.out_row = place[self.out_row]
 
 
 @dataclass(eq=False)
-class Dot(Step):
+class Dot(OneSource):
     """Exact in any order: ``out[j] = start[j] + sum over t with target[t] = j: source[row[t]] * weight[t]``.
 
     Terms are sorted by (target, order in the contract); zero weights are left out. ``partial`` holds every
     partial sum in any order.
     """
 
-    source: Value
     row: Index
     target: Index
     weight: Exact
@@ -76,8 +142,29 @@ class Dot(Step):
     size: int  # products including the zero weights
 
     @property
-    def inputs(self) -> list[Value]:
-        return [self.source]
+    def inner(self) -> Interval:
+        return self.partial
+
+    @property
+    def density(self) -> float | None:
+        """Share of the weights that are not zero; None of a sum without terms."""
+        return len(self.weight) / self.size if self.size else None
+
+    def reads(self, wanted: Mask | None = None) -> list[tuple[Value, Index | slice]]:
+        return [(self.source, self.row)]
+
+    def narrow(self, wanted: Mask) -> bool:
+        keep = np.flatnonzero(wanted[self.target]) if len(self.target) else np.zeros(0, np.int64)
+        self.row, self.target, self.weight = self.row[keep], self.target[keep], self.weight[keep]
+        return True
+
+    def source_renumbered(self, value: Value, place: Index) -> None:
+        if self.source is value:
+            self.row = place[self.row]
+
+    def result_renumbered(self, rows: Index, place: Index) -> None:
+        self.target, self.start = place[self.target], self.start[rows]
+        self.partial = Interval(self.partial.low[rows], self.partial.high[rows])
 
 
 @dataclass(eq=False)
@@ -90,10 +177,9 @@ class OrderedDot(Dot):
 
 
 @dataclass(eq=False)
-class Lookup(Step):
+class Lookup(OneSource):
     """``out[r] = table[clip(round(source[r] * multiplier / 2**shift) + offset)]``, entries already cast."""
 
-    source: Value
     table: Exact
     offset: int
     multiplier: int
@@ -102,8 +188,8 @@ class Lookup(Step):
     before: Interval
 
     @property
-    def inputs(self) -> list[Value]:
-        return [self.source]
+    def inner(self) -> Interval:
+        return self.before
 
 
 @dataclass(eq=False)
@@ -123,16 +209,30 @@ class Binary(Step):
     def inputs(self) -> list[Value]:
         return [self.a, self.b]
 
+    @property
+    def inner(self) -> Interval:
+        return self.aligned
+
+    def reads(self, wanted: Mask | None = None) -> list[tuple[Value, Index | slice]]:
+        rows: Mask | slice = slice(None) if wanted is None else wanted
+        return [(self.a, self.a_row[rows]), (self.b, self.b_row[rows])]
+
+    def narrow(self, wanted: Mask) -> bool:
+        return True  # one row of each operand per row of the result: they go when the result is renumbered
+
+    def source_renumbered(self, value: Value, place: Index) -> None:
+        if self.a is value:
+            self.a_row = place[self.a_row]
+        if self.b is value:
+            self.b_row = place[self.b_row]
+
+    def result_renumbered(self, rows: Index, place: Index) -> None:
+        self.a_row, self.b_row = self.a_row[rows], self.b_row[rows]
+
 
 @dataclass(eq=False)
-class ArgMax(Step):
+class ArgMax(OneSource):
     """The number of the largest row of ``source``, the first of equals."""
-
-    source: Value
-
-    @property
-    def inputs(self) -> list[Value]:
-        return [self.source]
 
 
 @dataclass(frozen=True)
@@ -152,17 +252,15 @@ class Tree:
 
 
 @dataclass(eq=False)
-class Trees(Step):
+class Trees(OneSource):
     """``out[c] = start[c] + the values of the leaves reached`` in the trees of c, in any order."""
 
-    source: Value
     trees: list[Tree]
     start: Exact
     partial: Interval
 
-    @property
-    def inputs(self) -> list[Value]:
-        return [self.source]
+    def reads(self, wanted: Mask | None = None) -> list[tuple[Value, Index | slice]]:
+        return [(self.source, tree.feature[tree.feature >= 0]) for tree in self.trees]
 
 
 @dataclass(eq=False)
