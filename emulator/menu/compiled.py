@@ -163,7 +163,7 @@ class Triple(_Strict):
         return self
 
 
-class Value(_Strict):
+class QuantityCut(_Strict):
     """A sum or count: ``value >= threshold`` (or ``==``), for vector sums within any phi window."""
 
     kind: Literal["value"] = "value"
@@ -174,7 +174,7 @@ class Value(_Strict):
     phi: tuple[Window, ...] = ()
 
     @model_validator(mode="after")
-    def _fits(self) -> Value:
+    def _fits(self) -> QuantityCut:
         check_value(self)
         return self
 
@@ -208,7 +208,8 @@ class Score(_Strict):
 
 
 Condition: TypeAlias = Annotated[
-    Combination | Correlation | Triple | Value | SignalBit | External | Score, Field(discriminator="kind")
+    Combination | Correlation | Triple | QuantityCut | SignalBit | External | Score,
+    Field(discriminator="kind"),
 ]
 
 Expression: TypeAlias = str | list[Any]

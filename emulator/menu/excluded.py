@@ -11,8 +11,8 @@ from l1forge.emulator.menu.compiled import (
     CompiledMenu,
     Condition,
     External,
+    QuantityCut,
     Score,
-    Value,
     condition_names,
 )
 from l1forge.emulator.menu.quantities import QUANTITIES
@@ -49,7 +49,7 @@ def _input(condition: Condition) -> str | None:
     """The column other than those of objects that a condition looks at."""
     if isinstance(condition, External):
         return "ext"
-    if isinstance(condition, Value) and QUANTITIES[condition.quantity].source.startswith("link:"):
+    if isinstance(condition, QuantityCut) and QUANTITIES[condition.quantity].source.startswith("link:"):
         return "link"
     return None
 

@@ -13,7 +13,7 @@ from l1forge.emulator.events.objects import COLLECTIONS, Field
 from l1forge.emulator.menu.quantities import OBJECTS, QUANTITIES
 
 if TYPE_CHECKING:
-    from l1forge.emulator.menu.compiled import Limit, Requirement, Value, Window
+    from l1forge.emulator.menu.compiled import Limit, QuantityCut, Requirement, Window
 
 WITHOUT_ETA = ("dphi", "mass_transverse", "pt2")
 """Measures that energy sums have, too."""
@@ -40,7 +40,7 @@ def check_requirement(requirement: Requirement) -> None:
                 raise ValueError(f"table {value} of {name}.{cut} is not in 0 .. {(1 << codes) - 1}")
 
 
-def check_value(value: Value) -> None:
+def check_value(value: QuantityCut) -> None:
     """ValueError if a threshold or phi window of a sum or count is beyond its field."""
     quantity = QUANTITIES[value.quantity]
     _check_threshold(value.threshold, value.quantity, quantity.maximum)

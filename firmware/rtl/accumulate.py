@@ -14,14 +14,14 @@ from l1forge.emulator.graph.fixed import FixedType, Overflow
 from l1forge.emulator.graph.graph import Node
 from l1forge.firmware.rtl.casts import cast
 from l1forge.firmware.rtl.constants import WEIGHT_BITS, Variable
-from l1forge.firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
+from l1forge.firmware.rtl.lowering import LogicTensor, Variables, array, constant, lowering, real
 
 EXTRA_DEPTH = 0
 """Adders in a row that sharing may add to the least possible: sharing saves LUTs, depth costs latency."""
 
 
 @lowering("dense")
-def _dense(node: Node, inputs: list[Tensor]) -> Variables:
+def _dense(node: Node, inputs: list[LogicTensor]) -> Variables:
     (x,) = inputs
     weight = real(node.constants["weight"], WEIGHT_BITS)
     bias = [cast(constant(b), node.accumulator()) for b in real(node.constants["bias"]).ravel()]
@@ -95,7 +95,7 @@ def total_of(start: float, terms: list[Variable], accum: FixedType) -> Variable:
 
 
 @lowering("sum")
-def _sum(node: Node, inputs: list[Tensor]) -> Variables:
+def _sum(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array(
         [cast(total_of(0.0, list(inputs[0].values.ravel()), node.accumulator()), node.type)], node.shape
     )

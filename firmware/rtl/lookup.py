@@ -14,7 +14,7 @@ from l1forge.emulator.graph.graph import Node
 from l1forge.emulator.graph.reference import table_index
 from l1forge.firmware.rtl.casts import cast, round_to
 from l1forge.firmware.rtl.constants import WEIGHT_BITS, Variable, exact
-from l1forge.firmware.rtl.lowering import Tensor, Variables, array, constant, lowering
+from l1forge.firmware.rtl.lowering import LogicTensor, Variables, array, constant, lowering
 
 FOLDED_BITS = 12  # inputs of up to this many bits address a table of the results directly
 TABLE_BITS = 16  # widest table that is written at all
@@ -23,13 +23,13 @@ SLICE_BITS = 20  # alkaid holds table values in single precision: wider results 
 
 
 @lowering("table")
-def _table(node: Node, inputs: list[Tensor]) -> Variables:
+def _table(node: Node, inputs: list[LogicTensor]) -> Variables:
     (x,) = inputs
     return array([_look_up(node, v, x.type) for v in x.values.ravel()], node.shape)
 
 
 @lowering("square")
-def _square(node: Node, inputs: list[Tensor]) -> Variables:
+def _square(node: Node, inputs: list[LogicTensor]) -> Variables:
     (x,) = inputs
     return array([_squared(node, v, x.type) for v in x.values.ravel()], node.shape)
 

@@ -23,14 +23,14 @@ Variables = NDArray[Any]  # object array of alkaid.trace.FVariable, of the node'
 
 
 @dataclass(frozen=True)
-class Tensor:
+class LogicTensor:
     """The variables of one node and their declared type (their intervals may be narrower)."""
 
     values: Variables
     type: FixedType
 
 
-Lowering = Callable[[Node, list[Tensor]], Variables]
+Lowering = Callable[[Node, list[LogicTensor]], Variables]
 LOWERINGS: dict[str, Lowering] = {}
 
 # One LUT bit per adder bit, carries counted bit by bit, no cut-off: with other settings alkaid 0.8.2 gives
@@ -61,7 +61,7 @@ def lower(graph: Graph, inputs: dict[str, Variables]) -> dict[str, Variables]:
     InputError
         If an operation, an overflow mode or the width of a constant cannot be expressed.
     """
-    tensors = {node.name: Tensor(inputs[node.name], node.type) for node in graph.inputs}
+    tensors = {node.name: LogicTensor(inputs[node.name], node.type) for node in graph.inputs}
     for node in graph.nodes:
         if node.op == "input":
             continue
@@ -86,7 +86,7 @@ def lower(graph: Graph, inputs: dict[str, Variables]) -> dict[str, Variables]:
                 value=error.value,
                 remedy=error.remedy,
             ) from error
-        tensors[node.name] = Tensor(values, node.type)
+        tensors[node.name] = LogicTensor(values, node.type)
     return {name: tensor.values for name, tensor in tensors.items()}
 
 
@@ -131,12 +131,12 @@ def _fresh(node: Node) -> Variables:
 
 
 @lowering("constant")
-def _constant(node: Node, inputs: list[Tensor]) -> Variables:
+def _constant(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array([constant(v) for v in real(node.constants["value"]).ravel()], node.shape)
 
 
 @lowering("cast")
-def _cast(node: Node, inputs: list[Tensor]) -> Variables:
+def _cast(node: Node, inputs: list[LogicTensor]) -> Variables:
     (x,) = inputs
     types = node.attributes.get("types")
     if types is None:
@@ -147,7 +147,7 @@ def _cast(node: Node, inputs: list[Tensor]) -> Variables:
 
 
 @lowering("scale_bias")
-def _scale_bias(node: Node, inputs: list[Tensor]) -> Variables:
+def _scale_bias(node: Node, inputs: list[LogicTensor]) -> Variables:
     (x,) = inputs
     scale = np.broadcast_to(real(node.constants["scale"], WEIGHT_BITS), node.shape).ravel()
     bias = np.broadcast_to(real(node.constants["bias"]), node.shape).ravel()
@@ -161,69 +161,69 @@ def _scale_bias(node: Node, inputs: list[Tensor]) -> Variables:
 
 
 @lowering("relu")
-def _relu(node: Node, inputs: list[Tensor]) -> Variables:
+def _relu(node: Node, inputs: list[LogicTensor]) -> Variables:
     kind = node.type
     # an unsigned type that saturates does it by itself: every rounding is monotone and keeps 0
     clips = not kind.signed and kind.overflow is Overflow.SAT
     return array([cast(v if clips else v.relu(), kind) for v in inputs[0].values.ravel()], node.shape)
 
 
-def _pairs(node: Node, inputs: list[Tensor]) -> list[tuple[Variable, Variable]]:
+def _pairs(node: Node, inputs: list[LogicTensor]) -> list[tuple[Variable, Variable]]:
     a, b = (np.broadcast_to(x.values, node.shape).ravel() for x in inputs)
     return list(zip(a, b, strict=True))
 
 
 @lowering("add")
-def _add(node: Node, inputs: list[Tensor]) -> Variables:
+def _add(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array([cast(a + b, node.type) for a, b in _pairs(node, inputs)], node.shape)
 
 
 @lowering("subtract")
-def _subtract(node: Node, inputs: list[Tensor]) -> Variables:
+def _subtract(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array([cast(a - b, node.type) for a, b in _pairs(node, inputs)], node.shape)
 
 
 @lowering("multiply")
-def _multiply(node: Node, inputs: list[Tensor]) -> Variables:
+def _multiply(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array([cast(a * b, node.type) for a, b in _pairs(node, inputs)], node.shape)
 
 
 @lowering("maximum")
-def _maximum(node: Node, inputs: list[Tensor]) -> Variables:
+def _maximum(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array([cast(a.max_of(b), node.type) for a, b in _pairs(node, inputs)], node.shape)
 
 
 @lowering("minimum")
-def _minimum(node: Node, inputs: list[Tensor]) -> Variables:
+def _minimum(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array([cast(a.min_of(b), node.type) for a, b in _pairs(node, inputs)], node.shape)
 
 
 @lowering("greater_equal")
-def _greater_equal(node: Node, inputs: list[Tensor]) -> Variables:
+def _greater_equal(node: Node, inputs: list[LogicTensor]) -> Variables:
     return array(
         [cast(invert((a - b).is_negative()), node.type) for a, b in _pairs(node, inputs)], node.shape
     )
 
 
 @lowering("concatenate")
-def _concatenate(node: Node, inputs: list[Tensor]) -> Variables:
+def _concatenate(node: Node, inputs: list[LogicTensor]) -> Variables:
     return cast_all(
         np.concatenate([x.values for x in inputs], axis=node.attributes["axis"]), node.type, node.shape
     )
 
 
 @lowering("reshape")
-def _reshape(node: Node, inputs: list[Tensor]) -> Variables:
+def _reshape(node: Node, inputs: list[LogicTensor]) -> Variables:
     return cast_all(inputs[0].values, node.type, node.shape)
 
 
 @lowering("take")
-def _take(node: Node, inputs: list[Tensor]) -> Variables:
+def _take(node: Node, inputs: list[LogicTensor]) -> Variables:
     return cast_all(inputs[0].values.ravel()[node.attributes["index"]], node.type, node.shape)
 
 
 @lowering("argmax")
-def _argmax(node: Node, inputs: list[Tensor]) -> Variables:
+def _argmax(node: Node, inputs: list[LogicTensor]) -> Variables:
     # a tournament in C order: the later element wins only if it is strictly larger
     entries = [(v, constant(float(i), v)) for i, v in enumerate(inputs[0].values.ravel())]
     while len(entries) > 1:

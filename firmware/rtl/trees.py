@@ -7,7 +7,7 @@ from l1forge.emulator.graph.trees import LEAF
 from l1forge.firmware.rtl.accumulate import total_of
 from l1forge.firmware.rtl.casts import cast, invert
 from l1forge.firmware.rtl.constants import Variable
-from l1forge.firmware.rtl.lowering import Tensor, Variables, array, constant, lowering, real
+from l1forge.firmware.rtl.lowering import LogicTensor, Variables, array, constant, lowering, real
 
 
 class _Trees:
@@ -47,7 +47,7 @@ class _Trees:
 
 
 @lowering("tree_ensemble")
-def _tree_ensemble(node: Node, inputs: list[Tensor]) -> Variables:
+def _tree_ensemble(node: Node, inputs: list[LogicTensor]) -> Variables:
     trees = _Trees(node, inputs[0].values.ravel())
     leaves = [trees.walk(tree, 0) for tree in range(len(trees.feature))]
     tree_class, bias = node.constants["tree_class"].data, real(node.constants["bias"]).ravel()

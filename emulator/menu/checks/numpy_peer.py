@@ -61,7 +61,7 @@ class NumpyMenu:
 
     def condition(self, condition: compiled.Condition) -> Bools:
         match condition:
-            case compiled.Value():
+            case compiled.QuantityCut():
                 return self.value(condition)
             case compiled.SignalBit():
                 atom, slots = signal_atom(condition.signal)
@@ -87,7 +87,7 @@ class NumpyMenu:
         nothing = np.zeros(values.shape, bool)
         return reduce(np.logical_or, ((values >= low) & (values <= high) for low, high in windows), nothing)
 
-    def value(self, condition: compiled.Value) -> Bools:
+    def value(self, condition: compiled.QuantityCut) -> Bools:
         source = QUANTITIES[condition.quantity].source
         windows = value_windows(condition, self.menu.judge)
         if source.startswith("link:"):

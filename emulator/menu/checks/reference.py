@@ -221,7 +221,7 @@ class Reference:
     def condition(self, condition: compiled.Condition, crossing: Crossing) -> bool:
         """One condition of one crossing."""
         match condition:
-            case compiled.Value():
+            case compiled.QuantityCut():
                 return self._value(condition, crossing)
             case compiled.SignalBit():
                 if condition.signal in SHOWERS:
@@ -243,7 +243,7 @@ class Reference:
         low, high = condition.lower, condition.upper
         return any((low is None or v >= low) and (high is None or v <= high) for v in values)
 
-    def _value(self, condition: compiled.Value, crossing: Crossing) -> bool:
+    def _value(self, condition: compiled.QuantityCut, crossing: Crossing) -> bool:
         name, bx = condition.quantity, condition.bx
         place = SUM_PLACES.get(name, name)
         if name in ("cicada", "zdcp", "zdcm"):

@@ -70,7 +70,7 @@ def lut_windows(lut: int, codes: int) -> tuple[Window, ...]:
     return tuple(result)
 
 
-def value_windows(value: compiled.Value, judge: Judge) -> tuple[Window, ...]:
+def value_windows(value: compiled.QuantityCut, judge: Judge) -> tuple[Window, ...]:
     """Codes of a sum or count that pass; the firmware never fires a tower count of threshold 0."""
     maximum = QUANTITIES[value.quantity].maximum
     if value.threshold > maximum:

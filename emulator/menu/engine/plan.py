@@ -88,7 +88,7 @@ class Sheet:
 
 
 @dataclass
-class Plan:
+class MenuPlan:
     """Tables under construction; dictionaries number their keys."""
 
     menu: CompiledMenu
@@ -173,9 +173,9 @@ def pair_columns(name: str) -> list[str | None]:
     return [f"{kind.collection}.{name}" if name in present else None for name in wanted]
 
 
-def make_plan(menu: CompiledMenu) -> Plan:
+def make_plan(menu: CompiledMenu) -> MenuPlan:
     """Flatten ``menu``. Conditions keep their order; gates follow them."""
-    plan = Plan(menu)
+    plan = MenuPlan(menu)
     index: dict[str, int] = {}
     for name, condition in menu.conditions.items():
         index[name] = len(plan.conditions)
@@ -185,7 +185,7 @@ def make_plan(menu: CompiledMenu) -> Plan:
     return plan
 
 
-def _gates(plan: Plan, expression: Expression, index: dict[str, int]) -> int:
+def _gates(plan: MenuPlan, expression: Expression, index: dict[str, int]) -> int:
     if isinstance(expression, str):
         return index[expression]
     operands = [_gates(plan, operand, index) for operand in expression[1:]]
@@ -198,7 +198,7 @@ def _gates(plan: Plan, expression: Expression, index: dict[str, int]) -> int:
     return value
 
 
-def _condition(plan: Plan, condition: compiled.Condition) -> list[int]:
+def _condition(plan: MenuPlan, condition: compiled.Condition) -> list[int]:
     row = [NONE] * len(CONDITION)
     row[NEEDS] = len(plan.chosen)
     row[BX0] = row[BX1] = row[ORM_BX] = row[CHARGE] = row[MATRICES] = row[ORM_COUNT] = 0
@@ -210,7 +210,7 @@ def _condition(plan: Plan, condition: compiled.Condition) -> list[int]:
             _correlation(plan, row, condition)
         case compiled.Triple():
             _triple(plan, row, condition)
-        case compiled.Value():
+        case compiled.QuantityCut():
             _value(plan, row, condition)
         case compiled.SignalBit():
             atom, slots = signal_atom(condition.signal)
@@ -225,13 +225,13 @@ def _condition(plan: Plan, condition: compiled.Condition) -> list[int]:
     return row
 
 
-def _wide(plan: Plan, row: list[int], name: str, bx: int, lower: int | None, upper: int | None) -> None:
+def _wide(plan: MenuPlan, row: list[int], name: str, bx: int, lower: int | None, upper: int | None) -> None:
     row[KIND], row[ROW], row[BX0] = WIDE, _number(plan.wide, name), bx
     row[LOWER] = LOWEST if lower is None else lower
     row[UPPER] = HIGHEST if upper is None else upper
 
 
-def _value(plan: Plan, row: list[int], condition: compiled.Value) -> None:
+def _value(plan: MenuPlan, row: list[int], condition: compiled.QuantityCut) -> None:
     quantity = QUANTITIES[condition.quantity]
     windows = value_windows(condition, plan.menu.judge)
     if quantity.source.startswith("link:"):
@@ -247,7 +247,9 @@ def _value(plan: Plan, row: list[int], condition: compiled.Value) -> None:
     row[LEG0] = plan.requirement(tuple(atoms), 1)
 
 
-def _legs(plan: Plan, row: list[int], kind: int, legs: tuple[Requirement, ...], charge: str | None) -> None:
+def _legs(
+    plan: MenuPlan, row: list[int], kind: int, legs: tuple[Requirement, ...], charge: str | None
+) -> None:
     row[KIND], row[LEGS] = kind, len(legs)
     for position, leg in enumerate(legs):
         row[LEG0 + position] = plan.leg(leg)
@@ -260,7 +262,7 @@ def _legs(plan: Plan, row: list[int], kind: int, legs: tuple[Requirement, ...], 
         row[NEGATIVES] = plan.requirement((charge_atom(NEGATIVE),), slots)
 
 
-def _combination(plan: Plan, row: list[int], condition: compiled.Combination) -> None:
+def _combination(plan: MenuPlan, row: list[int], condition: compiled.Combination) -> None:
     legs, overlap = condition.legs, condition.overlap
     kind = ANY if len(legs) == 1 else DISTINCT
     if overlap and overlap.object:
@@ -276,7 +278,7 @@ def _combination(plan: Plan, row: list[int], condition: compiled.Combination) ->
         row[ORM_A], row[ORM_COUNT] = plan.matrices_of(overlap.limits, reference, legs[0]), len(overlap.limits)
 
 
-def _correlation(plan: Plan, row: list[int], condition: compiled.Correlation) -> None:
+def _correlation(plan: MenuPlan, row: list[int], condition: compiled.Correlation) -> None:
     a, b = condition.legs
     _legs(plan, row, PAIR, condition.legs, condition.charge)
     row[MATRIX], row[MATRICES] = plan.matrices_of(condition.limits, a, b), len(condition.limits)
@@ -293,7 +295,7 @@ def _correlation(plan: Plan, row: list[int], condition: compiled.Correlation) ->
     row[ORM_B] = plan.matrices_of(overlap.limits, reference, b)
 
 
-def _triple(plan: Plan, row: list[int], condition: compiled.Triple) -> None:
+def _triple(plan: MenuPlan, row: list[int], condition: compiled.Triple) -> None:
     _legs(plan, row, TRIPLE, condition.legs, condition.charge)
     for leg in condition.legs:
         pairing = plan.pairing(leg)

@@ -20,7 +20,7 @@ from l1forge.emulator.menu.engine.plan import (
     SHEET_WIDTH,
     TRIPLE,
     Integers,
-    Plan,
+    MenuPlan,
     pair_columns,
     slots_of,
 )
@@ -80,7 +80,7 @@ def _flat(lists: list[list[int]]) -> tuple[list[tuple[int, int]], Integers]:
     return starts, np.array(flat, np.int64)
 
 
-def _pair_object(plan: Plan, key: tuple[str, int]) -> tuple[int, ...]:
+def _pair_object(plan: MenuPlan, key: tuple[str, int]) -> tuple[int, ...]:
     name, bx = key
     rows = [NONE if column is None else plan.row(column) for column in pair_columns(name)]
     return (int(OBJECTS[name].is_muon), bx, list(plan.unions).index(key), *rows)
@@ -93,7 +93,7 @@ def needs_search(row: list[int]) -> bool:
     return row[KIND] in (CHARGED, CLEAR, PAIR, TRIPLE)
 
 
-def plan_tables(plan: Plan, wide_rows: tuple[int, ...]) -> PlanTables:
+def plan_tables(plan: MenuPlan, wide_rows: tuple[int, ...]) -> PlanTables:
     """Arrays of ``plan``; ``wide_rows[i]`` is the number of rows (objects) of wide input i."""
     atoms: list[tuple[int, ...]] = []
     windows: list[tuple[int, ...]] = []

@@ -32,7 +32,7 @@ from l1forge.emulator.menu.engine.plan import (
     ROW,
     WIDE,
     Integers,
-    Plan,
+    MenuPlan,
     make_plan,
     slots_of,
 )
@@ -63,7 +63,7 @@ class Screen:
     needs: Integers
 
 
-def make_screen(plan: Plan) -> Screen | None:
+def make_screen(plan: MenuPlan) -> Screen | None:
     """None if some crossing without objects could fire, or neighbouring crossings matter."""
     if plan.halo:
         return None
@@ -82,19 +82,19 @@ def make_screen(plan: Plan) -> Screen | None:
     return _tables(plan, [(clause, needs | always) for clause, needs in clauses])
 
 
-def _needs(plan: Plan, algorithm: Algorithm) -> int:
+def _needs(plan: MenuPlan, algorithm: Algorithm) -> int:
     """Columns that ``algorithm`` reads, as bits."""
     conditions = {name: plan.menu.conditions[name] for name in condition_names(algorithm.expression)}
     alone = make_plan(plan.menu.model_copy(update={"conditions": conditions, "algorithms": (algorithm,)}))
     return _bits(plan, alone.columns)
 
 
-def _not_above_zero(plan: Plan, clause: Clause) -> int:
+def _not_above_zero(plan: MenuPlan, clause: Clause) -> int:
     """Columns with a limit that zeros may reach though the values do not."""
     return _bits(plan, [name for (kind, name), low in clause.items() if kind in (FIRST, SECOND) and low <= 0])
 
 
-def _bits(plan: Plan, names: Collection[str]) -> int:
+def _bits(plan: MenuPlan, names: Collection[str]) -> int:
     return sum(1 << number for number, column in enumerate(plan.columns) if column in names)
 
 
@@ -144,7 +144,7 @@ def _both(a: Clause, b: Clause) -> Clause:
     return {quantity: max(a.get(quantity, LOWEST), b.get(quantity, LOWEST)) for quantity in {**a, **b}}
 
 
-def _condition(plan: Plan, row: Sequence[int]) -> Clause | None:
+def _condition(plan: MenuPlan, row: Sequence[int]) -> Clause | None:
     """Limits that hold wherever a condition does; None if it never does."""
     if row[KIND] == EXTERNAL:
         return {(BIT, str(row[ROW])): 1}
@@ -168,7 +168,7 @@ def _condition(plan: Plan, row: Sequence[int]) -> Clause | None:
     return _both(clause, {(FIRST, column): low for column, low in reference.items()})
 
 
-def _requirement(plan: Plan, index: int) -> dict[str, int] | None:
+def _requirement(plan: MenuPlan, index: int) -> dict[str, int] | None:
     """Column -> least value of an object that passes; None if none does."""
     atoms = list(plan.atoms)
     members = [atoms[member] for member in list(plan.requirements)[index][0]]
@@ -183,7 +183,7 @@ def _requirement(plan: Plan, index: int) -> dict[str, int] | None:
     return limits
 
 
-def _tables(plan: Plan, clauses: list[tuple[Clause, int]]) -> Screen:
+def _tables(plan: MenuPlan, clauses: list[tuple[Clause, int]]) -> Screen:
     quantities = sorted({quantity for clause, _ in clauses for quantity in clause})
     columns = list(dict.fromkeys(name for kind, name in quantities if kind in (FIRST, SECOND)))
     flags = sorted({(q, low) for clause, _ in clauses for q, low in clause.items() if q[0] in (SCORE, BIT)})

@@ -205,7 +205,7 @@ class _SeedCompiler:
             if threshold > largest:
                 self.legs.unreachable("CICADA cannot hold the threshold", value=score.minimum)
                 threshold = largest + 1
-            return compiled.Value(quantity="cicada", bx=node.bx, threshold=threshold)
+            return compiled.QuantityCut(quantity="cicada", bx=node.bx, threshold=threshold)
         model = f"{node.name.lower()}_{cuts['MODEL'].data.strip()}" if "MODEL" in cuts else node.name.lower()
         if score.minimum != int(score.minimum):
             raise self.error("score thresholds of networks are integers", node.column, value=score.minimum)
@@ -221,7 +221,7 @@ class _SeedCompiler:
         threshold = self.legs.threshold(node, scale, quantity.maximum)
         if node.cuts and not phi:  # no phi window lies on the scale
             threshold = quantity.maximum + 1
-        return compiled.Value(
+        return compiled.QuantityCut(
             quantity=node.name.lower(),
             bx=node.bx,
             threshold=threshold,

@@ -76,14 +76,14 @@ NUMBER: /[+-]?[0-9]{{1,40}}(\.[0-9]{{0,40}})?([eE][+-]?[0-9]{{1,2}})?(?![0-9])/
 
 
 @dataclass(frozen=True)
-class Node:
+class SeedNode:
     """``column`` counts from 1 within the seed."""
 
     column: int
 
 
 @dataclass(frozen=True)
-class ObjectNode(Node):
+class ObjectNode(SeedNode):
     """``name`` is the type in upper case (or EXT_.., MUS0, AXO); ``threshold`` as text, '' if it has none."""
 
     text: str
@@ -95,14 +95,14 @@ class ObjectNode(Node):
 
 
 @dataclass(frozen=True)
-class FunctionNode(Node):
+class FunctionNode(SeedNode):
     name: str
     objects: tuple[ObjectNode, ...]
     cuts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class ScoreNode(Node):
+class ScoreNode(SeedNode):
     """``score`` is a model, or model.output; ``value`` the literal as written."""
 
     score: str
@@ -111,7 +111,7 @@ class ScoreNode(Node):
 
 
 @dataclass(frozen=True)
-class OperatorNode(Node):
+class OperatorNode(SeedNode):
     operator: str
     operands: tuple[Any, ...]
 

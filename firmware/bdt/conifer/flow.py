@@ -20,7 +20,7 @@ PROJECTS: tuple[Backend, ...] = ("xilinxhls", "vhdl", "cpp")
 
 
 @dataclass
-class Comparison:
+class ConiferComparison:
     """conifer's C++ against the emulator: integers, every score of every event."""
 
     backend: str
@@ -42,12 +42,12 @@ def write_projects(graph: Graph, folder: Path) -> dict[str, Path]:
     return {backend: folder / backend for backend in PROJECTS}
 
 
-def compare(graph: Graph, blocks: Iterable[NDArray[np.int64]], backend: Backend = "cpp") -> Comparison:
+def compare(graph: Graph, blocks: Iterable[NDArray[np.int64]], backend: Backend = "cpp") -> ConiferComparison:
     """Compile conifer's C++ and compare it on blocks of rows of the trees' input."""
     alone = trees_of(graph)
     kernel = compile_graph(alone)
     with CompiledConifer(graph, backend) as conifer:
-        result = Comparison(backend, compile_s=conifer.compile_s)
+        result = ConiferComparison(backend, compile_s=conifer.compile_s)
         for block in blocks:
             expected = kernel.run_rows({alone.inputs[0].name: block})[alone.outputs[0]]
             got = conifer(block)

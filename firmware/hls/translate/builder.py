@@ -16,7 +16,7 @@ from l1forge.firmware.hls.project.weights import read_exponents, read_weight
 
 
 @dataclass
-class Value:
+class ArrayValue:
     """What a C++ array holds: the node, and the array's declared type."""
 
     node: Node
@@ -29,13 +29,13 @@ class Builder:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.nodes: list[Node] = []
-        self.values: dict[str, Value] = {}
+        self.values: dict[str, ArrayValue] = {}
         self.layer = ""
         self.rows = 1
         """Time steps of the loop that is being read: its arrays hold one step, its nodes all of them."""
         self._names: set[str] = set()
 
-    def value(self, array: str) -> Value:
+    def value(self, array: str) -> ArrayValue:
         """The value of a C++ array (through aliases)."""
         array = array.strip()
         while array in self.source.aliases:
@@ -59,7 +59,7 @@ class Builder:
         size = self.source.arrays[array][1]
         if size and node.size != size * self.rows:  # a stream holds what is written to it
             raise self.refuse(f"computes {node.size} values for the array {array!r}", f"{size} elements")
-        self.values[array] = Value(node, kind)
+        self.values[array] = ArrayValue(node, kind)
 
     def add(
         self,

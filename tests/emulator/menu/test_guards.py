@@ -9,7 +9,7 @@ import numpy as np
 
 from l1forge.emulator.menu.compiled import Algorithm, CompiledMenu, Limit, Requirement
 from l1forge.emulator.menu.compiled import Correlation as Pair
-from l1forge.emulator.menu.compiled import Value as Sum
+from l1forge.emulator.menu.compiled import QuantityCut as Sum
 from l1forge.emulator.menu.engine.dependent_conditions import guards
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
 from tests.emulator.menu.test_random import random_events

@@ -198,11 +198,11 @@ def test_thresholds_of_values(name: str) -> None:
         return {quantity.source: code}
 
     for threshold in (1, 5, quantity.maximum):
-        condition = compiled.Value(quantity=name, threshold=threshold)
+        condition = compiled.QuantityCut(quantity=name, threshold=threshold)
         assert decide(condition, crossing(threshold))
         assert not decide(condition, crossing(threshold - 1))
     assert not decide(
-        compiled.Value(quantity=name, threshold=quantity.maximum + 1), crossing(quantity.maximum)
+        compiled.QuantityCut(quantity=name, threshold=quantity.maximum + 1), crossing(quantity.maximum)
     )
 
 

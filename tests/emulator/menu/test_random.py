@@ -120,7 +120,7 @@ def conditions(draw: Any) -> compiled.Condition:
     if kind == "value":
         name = draw(st.sampled_from(sorted(QUANTITIES)))
         phi = (draw(_window(0, 143)),) if QUANTITIES[name].has_phi and draw(st.booleans()) else ()
-        return compiled.Value(quantity=name, bx=bx, threshold=draw(st.integers(0, 15)), phi=phi)
+        return compiled.QuantityCut(quantity=name, bx=bx, threshold=draw(st.integers(0, 15)), phi=phi)
     if kind == "bit":
         if draw(st.booleans()):
             return compiled.External(index=draw(st.integers(0, 255)), bx=bx)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.project.source import Call, Config, CppType
-from l1forge.firmware.hls.translate.builder import Builder, Value, config_of
+from l1forge.firmware.hls.translate.builder import ArrayValue, Builder, config_of
 from l1forge.firmware.hls.translate.layers.dense import dense_nodes
 from l1forge.firmware.hls.translate.layers.distributed import windows_logic
 from l1forge.firmware.hls.translate.layers.registry import translator
@@ -16,7 +16,7 @@ from l1forge.firmware.hls.translate.layers.windows import OUTSIDE, axes, gather,
 
 def _convolve(
     builder: Builder,
-    x: Value,
+    x: ArrayValue,
     config: Config,
     rank: int,
     weight: str,
