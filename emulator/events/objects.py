@@ -34,10 +34,12 @@ class Field:
 
     @property
     def minimum(self) -> int:
+        """Smallest code."""
         return -(1 << (self.width - 1)) if self.signed else 0
 
     @property
     def maximum(self) -> int:
+        """Largest code."""
         return (1 << (self.width - 1)) - 1 if self.signed else (1 << self.width) - 1
 
 

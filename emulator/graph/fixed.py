@@ -79,6 +79,7 @@ class FixedType:
 
     @property
     def lsb(self) -> float:
+        """Value of one count: ``2**-fraction``."""
         return 2.0**-self.fraction
 
     def __str__(self) -> str:

@@ -60,6 +60,7 @@ class Graph:
 
     @property
     def inputs(self) -> list[Node]:
+        """The nodes that the values come from, in the graph's order."""
         return [node for node in self.nodes if node.op == "input"]
 
     def check(self) -> None:

@@ -38,6 +38,7 @@ class Node:
 
     @property
     def size(self) -> int:
+        """Elements of one event's result."""
         return math.prod(self.shape)
 
     def accumulator(self) -> FixedType:

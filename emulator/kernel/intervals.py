@@ -31,10 +31,12 @@ class Interval:
 
     @staticmethod
     def of_type(type_: FixedType, rows: int) -> Interval:
+        """All that ``type_`` can hold, for each of ``rows`` rows."""
         return Interval(exact(type_.minimum, (rows,)), exact(type_.maximum, (rows,)))
 
     @property
     def rows(self) -> int:
+        """Number of rows (elements)."""
         return len(self.low)
 
     def bits(self) -> int:
@@ -49,13 +51,16 @@ class Interval:
         return bool((self.low != 0).any() or (self.high != 0).any())
 
     def take(self, index: NDArray[np.int64]) -> Interval:
+        """The intervals of the rows ``index``."""
         return Interval(self.low[index], self.high[index])
 
     def affine(self, multiplier: Exact, offset: Exact) -> Interval:
+        """Of ``x * multiplier + offset``, row by row; exact, as both ends are reached."""
         a, b = self.low * multiplier, self.high * multiplier
         return Interval(np.minimum(a, b) + offset, np.maximum(a, b) + offset)
 
     def union(self, other: Interval) -> Interval:
+        """The narrowest that holds both, row by row."""
         return Interval(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
@@ -99,6 +104,7 @@ class Cast:
 
     @property
     def is_copy(self) -> bool:
+        """Whether the row stays as it is."""
         return self.shift == 0 and self.overflow is None and self.post == 0
 
 

@@ -31,6 +31,7 @@ class Value:
 
     @property
     def rows(self) -> int:
+        """Number of rows (elements)."""
         return self.interval.rows
 
 

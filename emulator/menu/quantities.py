@@ -27,10 +27,12 @@ class ObjectType:
 
     @property
     def slots(self) -> int:
+        """Objects in a crossing at most."""
         return COLLECTIONS[self.collection].slots
 
     @property
     def field(self) -> Field:
+        """The field that a threshold cuts on."""
         return COLLECTIONS[self.collection][self.transverse]
 
 

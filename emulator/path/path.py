@@ -29,10 +29,11 @@ STAGES = ("stream", "models", "menu", "decision")
 
 
 class ScoreStage(Protocol):
-    """Anything that computes scores from a block's columns; ``name`` and ``columns`` describe it."""
+    """Anything that computes scores from a block's columns: name of the score to integers of shape (n,)."""
 
     @property
-    def columns(self) -> Sequence[str]: ...
+    def columns(self) -> Sequence[str]:
+        """The columns that it reads."""
 
     def __call__(self, events: Events) -> dict[str, NDArray[Any]]: ...
 

@@ -33,6 +33,7 @@ class Fraction:
         return self.value * factor, self.low * factor, self.high * factor
 
     def as_dict(self) -> dict[str, Any]:
+        """The fields as plain numbers, for JSON."""
         return asdict(self)
 
 

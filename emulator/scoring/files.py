@@ -141,6 +141,7 @@ class Distribution:
 
     @property
     def n(self) -> int:
+        """Number of values counted."""
         return int(self.counts.sum())
 
     def quantile(self, probability: float) -> int:

@@ -49,6 +49,7 @@ class Block:
 
     @property
     def n(self) -> int:
+        """Number of crossings, without the halo."""
         return int(self.origin.size)
 
     @property
@@ -58,14 +59,17 @@ class Block:
 
     @property
     def bx(self) -> NDArray[np.int16]:
+        """Bunch-crossing number of each crossing, (n,) int16, 0 .. 3563."""
         return orbit_slice(np.arange(ORBIT, dtype=np.int16), self.first, self.n)
 
     @property
     def orbit(self) -> NDArray[np.int64]:
+        """Orbit of each crossing since the start of the stream, (n,) int64."""
         return self.crossing // ORBIT
 
     @property
     def luminosity_section(self) -> NDArray[np.int64]:
+        """Luminosity section of each crossing, (n,) int64, from 0."""
         return self.orbit // ORBITS_PER_LUMINOSITY_SECTION
 
 

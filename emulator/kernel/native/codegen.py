@@ -130,9 +130,11 @@ class Generator:
         return name
 
     def bounds(self, value: Value, row: int) -> tuple[int, int]:
+        """Smallest and largest integer of one row, as proven."""
         return int(value.interval.low[row]), int(value.interval.high[row])
 
     def row_address(self, value: Value, row: int) -> str:
+        """Where a stored row begins in the scratch memory of the tile."""
         width = self.storage[value.number][0]
         return self.writer.address("%scratch", self.place[value.number] + row * TILE * width // 8)
 
@@ -166,6 +168,7 @@ class Generator:
     def resize(
         self, value: Value, row: int, vectors: Row, width: int, target: int, signed: bool = True
     ) -> Row:
+        """The same integers in words of ``target`` bits, which must hold them."""
         if width < target:
             return self.writer.widen(vectors, width, target, self.bounds(value, row)[0] < 0)
         return self.writer.narrow(vectors, width, target, signed)

@@ -65,6 +65,7 @@ class Writer:
         self._number = 0
 
     def name(self) -> str:
+        """A name that no other instruction has."""
         self._number += 1
         return f"%v{self._number}"
 
@@ -79,6 +80,7 @@ class Writer:
         self.lines.append(f" {text}")
 
     def label(self, name: str) -> None:
+        """Begin a basic block."""
         self.lines.append(f"{name}:")
 
     def loop(self, count: int, width: int, starts: Row, turn: Callable[[str, Row], Row]) -> Row:
@@ -113,6 +115,7 @@ class Writer:
         return self.do(f"call {result} @{function}({', '.join(f'{k} {v}' for k, v in arguments)})")
 
     def binary(self, operation: str, width: int, a: str, b: str) -> str:
+        """An LLVM instruction on two vectors of ``width``-bit words, lane by lane."""
         return self.do(f"{operation} {vector(width)} {a}, {b}")
 
     def intrinsic(self, operation: str, width: int, a: str, b: str) -> str:
@@ -121,9 +124,11 @@ class Writer:
         return self.call(kind, f"llvm.{operation}.v{512 // width}i{width}", (kind, a), (kind, b))
 
     def bitcast(self, source: int, a: str, target: int) -> str:
+        """The same 512 bits as words of ``target`` bits."""
         return self.do(f"bitcast {vector(source)} {a} to {vector(target)}")
 
     def shuffle(self, width: int, a: str, b: str, mask: list[int]) -> str:
+        """Words chosen from ``a`` (0, 1, ..) and ``b`` (after those of ``a``)."""
         indices = ", ".join(f"i32 {i}" for i in mask)
         kind = vector(width)
         return self.do(f"shufflevector {kind} {a}, {kind} {b}, <{len(mask)} x i32> <{indices}>")
@@ -133,12 +138,15 @@ class Writer:
         return self.shuffle(width, a, b, _unpack_mask(width, high))
 
     def address(self, pointer: str, offset: int | str) -> str:
+        """``pointer`` moved by ``offset`` bytes."""
         return self.do(f"getelementptr i8, ptr {pointer}, i64 {offset}")
 
     def load(self, width: int, pointer: str, align: int = 1) -> str:
+        """One vector; ``align`` in bytes."""
         return self.do(f"load {vector(width)}, ptr {pointer}, align {align}")
 
     def store(self, width: int, value: str, pointer: str, align: int = 1) -> None:
+        """One vector; ``align`` in bytes."""
         self.effect(f"store {vector(width)} {value}, ptr {pointer}, align {align}")
 
     def widen(self, row: Row, width: int, target: int, signed: bool = True) -> Row:

@@ -54,6 +54,7 @@ class CheckResult:
     """What the file holds that the comparison does not see, or sees differently."""
 
     def count(self, status: str) -> int:
+        """Number of algorithms with this status."""
         return sum(result.status == status for result in self.algorithms)
 
     @property

@@ -52,6 +52,7 @@ class NumpyMenu:
         return self.shifted(self.events.column(name), bx)
 
     def shifted(self, values: NDArray[Any], bx: int) -> NDArray[Any]:
+        """``values`` (.., n) seen ``bx`` crossings later; zero beyond the block, unless it wraps."""
         if bx == 0:
             return values
         moved = np.roll(values, -bx, axis=-1)
@@ -60,6 +61,7 @@ class NumpyMenu:
         return moved
 
     def condition(self, condition: compiled.Condition) -> Bools:
+        """Decision on each crossing, (n,)."""
         match condition:
             case compiled.QuantityCut():
                 return self.value(condition)
@@ -83,11 +85,13 @@ class NumpyMenu:
         return self.triple(condition, legs)
 
     def inside(self, column: str, windows: Any, bx: int) -> Bools:
+        """Where a column lies in any of ``windows``, (slots, n)."""
         values = self.column(column, bx)
         nothing = np.zeros(values.shape, bool)
         return reduce(np.logical_or, ((values >= low) & (values <= high) for low, high in windows), nothing)
 
     def value(self, condition: compiled.QuantityCut) -> Bools:
+        """Decision of a sum or count on each crossing, (n,)."""
         source = QUANTITIES[condition.quantity].source
         windows = value_windows(condition, self.menu.judge)
         if source.startswith("link:"):
@@ -101,6 +105,7 @@ class NumpyMenu:
         return np.asarray(passed)
 
     def leg(self, requirement: Requirement) -> Bools:
+        """Which objects satisfy ``requirement``, (slots, n)."""
         atoms = requirement_atoms(requirement, self.menu.judge)
         good = reduce(np.logical_and, (self.inside(a.column, a.windows, requirement.bx) for a in atoms))
         if requirement.slots:
@@ -109,6 +114,7 @@ class NumpyMenu:
         return good
 
     def combination(self, condition: compiled.Combination, legs: list[Bools]) -> Bools:
+        """Decision on each crossing, (n,), from the objects that satisfy each leg."""
         if condition.overlap and condition.overlap.object:
             third = condition.overlap.object
             touching = self.overlapping(condition.overlap, condition.legs[0], third)
@@ -137,6 +143,7 @@ class NumpyMenu:
         return _any(options)
 
     def correlation(self, condition: compiled.Correlation, legs: list[Bools]) -> Bools:
+        """Decision on each crossing, (n,): some pair satisfies legs and limits."""
         a, b = condition.legs
         good = legs[0][:, None] & legs[1][None]
         if (a.type, a.bx) == (b.type, b.bx):
@@ -161,6 +168,7 @@ class NumpyMenu:
         return _pairs(_any(clear))
 
     def triple(self, condition: compiled.Triple, legs: list[Bools]) -> Bools:
+        """Decision on each crossing, (n,): some three satisfy legs and the limits on their summed masses."""
         mass = self.measure("mass", condition.legs[0], condition.legs[1])
         charge = self.column("mu.charge", condition.legs[0].bx)
         slots = range(len(legs[0]))
@@ -180,9 +188,11 @@ class NumpyMenu:
         return passed
 
     def overlapping(self, overlap: Overlap, a: Requirement, b: Requirement) -> Bools:
+        """Which pairs overlap, (slots of a, slots of b, n)."""
         return _any(self.within(limit, a, b) for limit in overlap.limits)
 
     def within(self, limit: Limit, a: Requirement, b: Requirement) -> Bools:
+        """Which pairs satisfy ``limit``, (slots of a, slots of b, n)."""
         if limit.measure != "mass_over_dr":
             return _between(self.measure(limit.measure, a, b), limit.lower, limit.upper)
         (eta_a, phi_a), (eta_b, phi_b), geometry, bins = self.places(a, b)
@@ -208,6 +218,7 @@ class NumpyMenu:
         return *result, (muon_geometry() if muons else calo_geometry()), (576 if muons else 144)  # type: ignore[return-value]
 
     def momenta(self, item: Requirement, unconstrained: bool) -> Numbers:
+        """Transverse momenta as the integers of the mass tables, (slots, n)."""
         kind = OBJECTS[item.type]
         name = "upt" if unconstrained else kind.transverse
         codes = self.column(f"{kind.collection}.{name}", item.bx).astype(np.int64)
@@ -217,6 +228,7 @@ class NumpyMenu:
         return np.array([function(code) for code in range(512)], np.int64)[codes]
 
     def measure(self, name: str, a: Requirement, b: Requirement) -> Numbers:
+        """``name`` of all pairs, (slots of a, slots of b, n), in the integers of docs/menu.md."""
         (eta_a, phi_a), (eta_b, phi_b), geometry, bins = self.places(a, b)
         dphi, deta = _folded(phi_a, phi_b, bins), np.abs(eta_a[:, None] - eta_b[None])
         unit = int(geometry.cosh[0])

@@ -48,12 +48,14 @@ class Crossing:
         self.events, self.scores, self.at, self.wrap = events, scores, at, wrap
 
     def position(self, bx: int) -> int | None:
+        """Where the crossing ``bx`` later lies in the block; None: beyond its ends."""
         position = self.at + bx
         if 0 <= position < self.events.n:
             return position
         return position % self.events.n if self.wrap else None
 
     def value(self, column: str, slot: int, bx: int) -> int:
+        """One field of one object; 0 beyond the ends of the block."""
         position = self.position(bx)
         return 0 if position is None else int(self.events.column(column)[slot, position])
 

@@ -112,18 +112,21 @@ class MenuPlan:
     halo: int = 0
 
     def row(self, column: str) -> int:
+        """First row of ``column``, which is read from now on."""
         if column not in self.columns:
             self.columns[column] = self.rows
             self.rows += slots_of(column)
         return self.columns[column]
 
     def requirement(self, atoms: tuple[Atom, ...], slots: int) -> int:
+        """Number of the requirement that all ``atoms`` hold in a slot of the mask ``slots``."""
         for atom in atoms:
             self.row(atom.column)
         members = tuple(sorted({_number(self.atoms, atom) for atom in atoms}))
         return _number(self.requirements, (members, slots))
 
     def leg(self, requirement: Requirement) -> int:
+        """Number of the requirement on one object."""
         first, last = requirement.slots or (0, OBJECTS[requirement.type].slots - 1)
         slots = (1 << (last + 1)) - (1 << first)
         return self.requirement(requirement_atoms(requirement, self.menu.judge), slots)
@@ -151,6 +154,7 @@ class MenuPlan:
         return start
 
     def gate(self, operator: int, first: int, second: int) -> int:
+        """Value of ``first (operator) second``; operands in any order are one gate."""
         if operator != NOT and first > second:
             first, second = second, first
         return len(self.conditions) + _number(self.gates, (operator, first, second))

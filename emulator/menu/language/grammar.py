@@ -96,6 +96,8 @@ class ObjectNode(SeedNode):
 
 @dataclass(frozen=True)
 class FunctionNode(SeedNode):
+    """A function of objects, such as ``mass_inv{JET30,JET30}[MASS_MIN_400]``."""
+
     name: str
     objects: tuple[ObjectNode, ...]
     cuts: tuple[str, ...]
@@ -112,6 +114,8 @@ class ScoreNode(SeedNode):
 
 @dataclass(frozen=True)
 class OperatorNode(SeedNode):
+    """``NOT``, ``AND``, ``OR`` or ``XOR`` of other nodes."""
+
     operator: str
     operands: tuple[Any, ...]
 

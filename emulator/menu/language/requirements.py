@@ -49,6 +49,7 @@ class LegCompiler:
         self.column = 1
 
     def error(self, problem: str, **details: Any) -> InputError:
+        """The error at the object that is being compiled."""
         return self.place.error(problem, self.column, **details)
 
     def window_problem(self, text: str) -> None:
@@ -65,6 +66,13 @@ class LegCompiler:
         self.note(f"{self.place.seed}: {problem}: never true")
 
     def find(self, name: str, object_name: str) -> Cut:
+        """The cut called ``name``: the menu's own, or a built-in one.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is of a type that nothing knows.
+        """
         if name in self.faults:
             raise self.faults[name]
         cut = self.cuts.get(name) or built_in(name, object_name)
