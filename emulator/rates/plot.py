@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 
-def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
-    """Rate against raw threshold with its interval, the targets marked, as a PNG."""
+@contextmanager
+def style() -> Iterator[None]:
+    """CMS style inside the block; the settings of the process are as before behind it."""
+    import matplotlib.style
     import mplhep
-    from matplotlib import rc_context, style
-    from matplotlib.figure import Figure
 
+    with matplotlib.rc_context(), matplotlib.style.context(mplhep.style.CMS):
+        matplotlib.rcParams["font.size"] = 15
+        yield
+
+
+def draw(report: Mapping[str, Any], title: str, figure: Any) -> None:
+    """Rate against raw threshold with its interval, the targets marked, on an empty matplotlib figure."""
     curve = report["curve"]
     x = np.array([point["threshold"] for point in curve])
     rate, low, high = (
         np.array([point[key] for point in curve]) for key in ("rate_khz", "rate_low_khz", "rate_high_khz")
     )
-    with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
-        figure = Figure(figsize=(8, 6))  # not pyplot's: the user's backend and figures stay as they are
+    with style():
         axis = figure.subplots()
         axis.step(x, np.where(rate > 0, rate, np.nan), where="post", label="zero bias")
         axis.fill_between(x, low, high, step="post", alpha=0.3, label="68 % interval")
@@ -42,4 +49,13 @@ def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
         axis.set_xlabel(f"threshold on the score [counts of {report['lsb']:g}]")
         axis.set_ylim(smallest / 3, report["full_rate_khz"] * 2)
         axis.legend(fontsize=12)
+
+
+def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
+    """What ``draw`` draws, as a PNG."""
+    from matplotlib.figure import Figure
+
+    with style():
+        figure = Figure(figsize=(8, 6))
+        draw(report, title, figure)
         figure.savefig(path, dpi=80, bbox_inches="tight")
