@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def binary(generator: Generator, step: Binary) -> None:
-    """Two operands row by row, in words that hold both on the finer LSB and the result."""
+    """Emit an operation of two tensors, element by element, after both are shifted to one binary point."""
     writer = generator.writer
     low, high = int(min(step.out.interval.low)), int(max(step.out.interval.high))
     ends = (int(min(step.aligned.low)), int(max(step.aligned.high)))
@@ -45,7 +45,7 @@ def _pair(generator: Generator, operator: str, width: int, a: str, b: str) -> st
 
 
 def argmax(generator: Generator, step: ArgMax) -> None:
-    """The number of the largest row of each event, the first of equals."""
+    """Emit the number of the row with the largest value."""
     writer, source = generator.writer, step.source
     low, high = int(min(source.interval.low)), int(max(source.interval.high))
     work = max(signed_width(low, high), signed_width(0, source.rows))

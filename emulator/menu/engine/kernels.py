@@ -83,14 +83,15 @@ def _several(union: Any) -> bool:
 
 @kernel
 def distinct_two(a: Any, b: Any, width: int, out: Any) -> None:
-    """Where two different slots satisfy legs ``a`` and ``b``: masks uint16 (width,) to flags."""
+    """Whether two different objects can be chosen, one from each mask of slots."""
     for e in range(width):
         out[e] = (a[e] != np.uint16(0)) & (b[e] != np.uint16(0)) & _several(np.uint16(a[e] | b[e]))
 
 
 @kernel
 def distinct_three(a: Any, b: Any, c: Any, width: int, out: Any) -> None:
-    """As ``distinct_two`` for three legs, by Hall's theorem: k legs together have k slots, for each k."""
+    """Whether three different objects can be chosen, one from each mask of slots."""
+    # Hall's theorem: they can if any k of the masks together have at least k slots
     for e in range(width):
         ab, ac, bc = np.uint16(a[e] | b[e]), np.uint16(a[e] | c[e]), np.uint16(b[e] | c[e])
         everything = np.uint16(ab | c[e])

@@ -96,7 +96,7 @@ class ObjectNode(SeedNode):
 
 @dataclass(frozen=True)
 class FunctionNode(SeedNode):
-    """A function of objects, such as ``mass_inv{JET30,JET30}[MASS_MIN_400]``."""
+    """A function of objects with its cuts."""
 
     name: str
     objects: tuple[ObjectNode, ...]
@@ -114,7 +114,7 @@ class ScoreNode(SeedNode):
 
 @dataclass(frozen=True)
 class OperatorNode(SeedNode):
-    """``NOT``, ``AND``, ``OR`` or ``XOR`` of other nodes."""
+    """AND, OR, XOR or NOT of its operands."""
 
     operator: str
     operands: tuple[Any, ...]
