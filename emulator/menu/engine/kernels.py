@@ -91,12 +91,12 @@ def distinct_two(a: Any, b: Any, width: int, out: Any) -> None:
 @kernel
 def distinct_three(a: Any, b: Any, c: Any, width: int, out: Any) -> None:
     """Whether three different objects can be chosen, one from each mask of slots."""
-    # Hall's theorem: they can if any k of the masks together have at least k slots
     for e in range(width):
         ab, ac, bc = np.uint16(a[e] | b[e]), np.uint16(a[e] | c[e]), np.uint16(b[e] | c[e])
         everything = np.uint16(ab | c[e])
         without_lowest = np.uint16(everything & np.uint16(everything - np.uint16(1)))
         nonzero = (a[e] != np.uint16(0)) & (b[e] != np.uint16(0)) & (c[e] != np.uint16(0))
+        # Hall's theorem: three can be chosen if any k of the masks together have at least k slots
         out[e] = nonzero & _several(ab) & _several(ac) & _several(bc) & _several(without_lowest)
 
 
