@@ -134,7 +134,7 @@ def _convert(node: Any, loader: Any, file: str, field: str, count: _Count) -> It
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):  # as a text it could be of any length
                 where = f"{file}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
-                raise InputError("a key is a plain text", file=where, field=field or None)
+                raise InputError("a list or mapping cannot be a key", file=where, field=field or None)
             key = str(loader.construct_object(key_node))
             if key in table:
                 where = f"{file}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
