@@ -13,6 +13,7 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.muon.folded import Folded, generate_folded
 from l1forge.firmware.muon.patterns import PatternTables, generate_patterns
 from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.verify import differences
 from l1forge.testbench.cosim import Implementation, cosimulate
 from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.harness import opened
@@ -39,10 +40,10 @@ def verify_patterns(
     with opened(verilate(project)) as bench:
         for block in blocks:
             got, expected = bench.stream(block), emulate(block)
-            different = (got.outputs != expected).any(axis=1)
-            wrong += int(different.sum()) + got.misplaced + abs(got.results - len(block))
-            if different.any() and first is None:
-                row = int(different.argmax())
+            rows = differences(expected, got.outputs).wrong_events
+            wrong += len(rows) + got.misplaced + abs(got.results - len(block))
+            if len(rows) and first is None:
+                row = int(rows[0])
                 found = got.outputs[row].tolist()
                 first = f"event {events + row}: emulator {expected[row].tolist()}, RTL {found}"
             events += len(block)
