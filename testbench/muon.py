@@ -19,7 +19,7 @@ from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.harness import opened
 from l1forge.testbench.drivers.interval_driver import opened_spaced
 from l1forge.testbench.outcome import Report
-from l1forge.testbench.stimuli import Block, corners, random_bits
+from l1forge.testbench.stimuli import Block, Plan
 
 Rows = NDArray[np.int64]
 PatternEmulator = Callable[[Rows], Rows]
@@ -66,13 +66,9 @@ def verify_folded(
     the design's own interval. Each of ``extra`` sees ``extra_limit`` events at most.
     """
     folded = generate_folded(graph, folder, inputs_per_clock)
-    generator = np.random.default_rng(seed)
     few = max(len(muons) // 10, 100)
-    stimuli: dict[str, Iterator[Block]] = {
-        "muons": iter(_blocks(muons)),
-        "corner": iter([corners(graph, few, generator)]),
-        "random": iter([random_bits(graph, few, generator)]),
-    }
+    edges = Plan(2 * few, real=0.0, corner=0.5).stimuli(graph, [], seed)
+    stimuli: dict[str, Iterator[Block]] = {"muons": iter(_blocks(muons)), **edges}
     with opened_spaced(verilate(folded.project), folded.interval, seed) as bench:
         return folded, cosimulate(
             folded.project, graph, stimuli, extra=extra, extra_limit=extra_limit, driver=bench
