@@ -86,3 +86,18 @@ def test_options_of_a_training_are_checked(capsys: pytest.CaptureFixture[str]) -
         main(["train", "tau_id", "--trees", "0"])
     assert end.value.code == 2
     assert "--trees" in capsys.readouterr().err
+
+
+def test_nobody_else_spells_the_modules_of_models() -> None:
+    """Names of modules put together at run time escape every check of imports."""
+    root = Path(l1forge.models.__file__).parents[1]
+    sources = [
+        file
+        for room in ("testbench", "firmware", "models", "studies", "commands", "screen", "benchmarks")
+        for file in (root / room).rglob("*.py")
+    ]
+    assert len(sources) > 200
+    spelt = [file.name for file in sources if 'f"l1forge.models.' in file.read_text(encoding="utf-8")]
+    assert spelt == ["registry.py"]
+    testbench = [file for file in sources if file.is_relative_to(root / "testbench")]
+    assert not [file for file in testbench if "l1forge.models" in file.read_text(encoding="utf-8")]
