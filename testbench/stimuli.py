@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from l1forge.testbench.directed import Directed
 
 Block = NDArray[np.int64]
+SAMPLE = Path(__file__).resolve().parents[1] / "simulation" / "sample"
 BLOCK = 50_000  # crossings in a block of a plan
 DIRECTED = "directed"  # the kind of rows that testbench.directed found
 ELEMENTWISE = frozenset({"cast", "scale_bias", "relu", "table", "square", "reshape"})
@@ -158,11 +159,9 @@ def real_events(graph: Graph, files: list[Path], n: int, block: int = 1 << 16) -
             left -= len(rows)
 
 
-def sample_files(folder: Path | None = None) -> list[Path]:
-    """The event samples in ``folder`` (default: the committed ones), if they are there."""
-    from l1forge.simulation import SAMPLE
-
-    return sorted((folder or SAMPLE).glob("*.parquet"))
+def sample_files(folder: Path = SAMPLE) -> list[Path]:
+    """The committed event samples, if they are there."""
+    return sorted(folder.glob("*.parquet"))
 
 
 @dataclass(frozen=True)
