@@ -1,9 +1,10 @@
-"""Exact comparison of integers, for tests and ``l1forge firmware``: all events, all outputs, no tolerance."""
+"""The exactness comparer: integers, all events, all outputs, no tolerance. Every check of ours uses it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,59 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.graph.reference import evaluate
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Where two integer arrays of one shape (events, elements) differ; ``events`` and ``elements`` by value.
+
+    ``missing``: events that ``found`` has too few or too many (all, if only the elements do not fit); nothing
+    else is compared then.
+    """
+
+    expected: NDArray[Any]
+    found: NDArray[Any]
+    events: NDArray[np.int64]
+    elements: NDArray[np.int64]
+    missing: int = 0
+
+    @property
+    def values(self) -> int:
+        """Number of values that differ."""
+        return len(self.events)
+
+    @property
+    def wrong_events(self) -> NDArray[np.int64]:
+        """Events in which a value differs, ascending."""
+        return np.unique(self.events)
+
+    @property
+    def exact(self) -> bool:
+        return not (self.values or self.missing)
+
+    def listed(self, most: int) -> Iterator[tuple[int, int, int, int]]:
+        """Event, element, expected and found integer of the first ``most`` values that differ."""
+        for event, element in zip(self.events[:most].tolist(), self.elements[:most].tolist(), strict=True):
+            yield event, element, int(self.expected[event, element]), int(self.found[event, element])
+
+
+def differences(expected: NDArray[Any], found: NDArray[Any]) -> Differences:
+    """Compare integer arrays of shape (n, ...) value by value, their elements flattened.
+
+    Raises
+    ------
+    TypeError
+        If one of them does not hold integers: floating point has no exact equality here.
+    """
+    a, b = (x.reshape(len(x), prod(x.shape[1:])) for x in map(np.asarray, (expected, found)))
+    for array in (a, b):
+        if array.dtype.kind not in "biu":
+            raise TypeError(f"integers are compared, not {array.dtype}")
+    if a.shape != b.shape:
+        nothing = np.empty(0, np.int64)
+        return Differences(a, b, nothing, nothing, abs(len(b) - len(a)) or max(len(a), 1))
+    events, elements = np.nonzero(a != b)
+    return Differences(a, b, events, elements)
 
 
 @dataclass(frozen=True)
@@ -33,16 +87,14 @@ class Comparison:
 
 def compare(output: str, expected: NDArray[Any], found: NDArray[Any]) -> Comparison:
     """Compare integer arrays of shape (n, ...) element by element."""
-    a = np.asarray(expected).reshape(len(expected), -1)
-    b = np.asarray(found).reshape(len(found), -1)
-    if a.shape != b.shape:
+    different = differences(expected, found)
+    a, b = different.expected, different.found
+    if different.missing:
         return Comparison(output, len(a), max(a.size, b.size), f"shapes {a.shape} and {b.shape}")
-    different = np.argwhere(a != b)
-    if not len(different):
-        return Comparison(output, len(a), 0, None)
-    event, element = (int(i) for i in different[0])
-    first = f"event {event}, element {element}: expected {a[event, element]}, found {b[event, element]}"
-    return Comparison(output, len(a), len(different), first)
+    first = None
+    for event, element, wanted, got in different.listed(1):
+        first = f"event {event}, element {element}: expected {wanted}, found {got}"
+    return Comparison(output, len(a), different.values, first)
 
 
 def compare_with_graph(

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
 from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.verify import differences
 from l1forge.testbench.directed import Directed
 from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.harness import Stream, Toggles, opened
@@ -154,19 +155,8 @@ def _count(
 def _compare(report: Report, name: str, expected: NDArray[np.int64], got: NDArray[np.int64]) -> None:
     report.compared += expected.size
     report.checked[name] = report.checked.get(name, 0) + len(expected)
-    if got.shape != expected.shape:
-        report.missing += abs(len(got) - len(expected)) or len(expected)
-        return
-    rows, columns = np.nonzero(got != expected)
-    report.mismatches += len(rows)
-    for row, column in zip(rows[:SHOWN], columns[:SHOWN], strict=True):
-        if len(report.examples) < SHOWN:
-            report.examples.append(
-                Mismatch(
-                    name,
-                    report.crossings + int(row),
-                    str(column),
-                    int(expected[row, column]),
-                    int(got[row, column]),
-                )
-            )
+    different = differences(expected, got)
+    report.missing += different.missing
+    report.mismatches += different.values
+    for row, column, wanted, found in different.listed(SHOWN - len(report.examples)):
+        report.examples.append(Mismatch(name, report.crossings + row, str(column), wanted, found))

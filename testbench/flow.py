@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib
-import importlib.util
-import io
-import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
@@ -20,112 +13,18 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.rtl import RtlProject, generate
 from l1forge.firmware.tools.folders import build_folder
-from l1forge.testbench import stimuli
 from l1forge.testbench.cosim import Driver, Implementation, Progress, cosimulate
 from l1forge.testbench.directed import Directed, directed
-from l1forge.testbench.drivers.build import DONE, locked, verilate
+from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.cocotb_driver import CocotbDriver
 from l1forge.testbench.drivers.pyverilator_driver import PyVerilatorDriver
 from l1forge.testbench.outcome import Report
-from l1forge.testbench.stimuli import Block
+from l1forge.testbench.stimuli import Block, Plan, as_inputs, sample_files
 
-SAMPLE = Path(__file__).resolve().parents[1] / "simulation" / "sample"
-BLOCK = 50_000
 COCOTB, PYVERILATOR = 20_000, 2_000  # crossings through the two slow drivers, at most
 WAVES = 500  # crossings in a waveform
 CSIM = 200_000  # crossings through the compiled HLS C++, at most: 10k to 20k a second
 DEEP_SEED_STEP = 1_000_003
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many crossings of which kind; the rest of ``n`` is random bits."""
-
-    n: int
-    real: float = 0.5
-    corner: float = 0.1
-
-    def stimuli(
-        self, graph: Graph, files: list[Path], seed: int, found: Directed | None = None
-    ) -> dict[str, Iterator[Block]]:
-        """The blocks of each kind, reproducible from ``seed``; real events repeat if there are too few.
-
-        ``found``: directed rows, driven first; they take half of what would be random bits at most.
-        """
-        generator = np.random.default_rng(seed)
-        has_sources = all("source" in node.attributes for node in graph.inputs)
-        real = int(self.n * self.real) if files and has_sources else 0
-        corner = int(self.n * self.corner)
-        rest = self.n - real - corner
-        rows = found.rows[: rest // 2] if found is not None else None
-        directed_kind = {} if rows is None else {stimuli.DIRECTED: _blocks(rows)}
-        rest -= 0 if rows is None else len(rows)
-        return {
-            **directed_kind,
-            "real": _repeated(graph, files, real),
-            "corner": _corners(graph, corner, generator),
-            "random": _random(graph, rest, generator),
-        }
-
-
-def _blocks(rows: Block) -> Iterator[Block]:
-    for first in range(0, len(rows), BLOCK):
-        yield rows[first : first + BLOCK]
-
-
-def _repeated(graph: Graph, files: list[Path], n: int) -> Iterator[Block]:
-    while n > 0:
-        before = n
-        for block in stimuli.real_events(graph, files, n, BLOCK):
-            yield block[:n]
-            n -= len(block)
-        if n == before:
-            raise InputError("holds no events", file=files[0])
-
-
-def _corners(graph: Graph, n: int, generator: np.random.Generator) -> Iterator[Block]:
-    values = stimuli.corner_values(graph) if n else []
-    for first in range(0, n, BLOCK):
-        yield stimuli.corners(graph, min(BLOCK, n - first), generator, values)
-
-
-def _random(graph: Graph, n: int, generator: np.random.Generator) -> Iterator[Block]:
-    for first in range(0, n, BLOCK):
-        yield stimuli.random_bits(graph, min(BLOCK, n - first), generator)
-
-
-def sample_files(folder: Path = SAMPLE) -> list[Path]:
-    """The committed event samples, if they are there."""
-    return sorted(folder.glob("*.parquet"))
-
-
-def has_hls(model: str) -> bool:
-    """True if ``model`` names a model that can be written as an hls4ml project."""
-    return (
-        model.isidentifier()
-        and importlib.util.find_spec(f"l1forge.models.{model}") is not None
-        and (importlib.util.find_spec(f"l1forge.models.{model}.hls") is not None)
-    )
-
-
-def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
-    """The hls4ml project of a model, written on the first call; None if the model has none.
-
-    The folder's name carries the graph's digest, so that a retrained model gets a new project.
-    """
-    if not has_hls(model):
-        return None
-    from l1forge.firmware.hls.translate.graph import write_project
-
-    folder = parent / f"{model}-{hashlib.sha256(graph.to_json().encode()).hexdigest()[:12]}"
-    with locked(folder):
-        if not (folder / DONE).exists():
-            # hls4ml reports every layer; TensorFlow, QKeras and hls4ml warn about each other
-            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                write_project(importlib.import_module(f"l1forge.models.{model}.hls").hls_model(folder))
-            (folder / DONE).touch()
-    return folder
 
 
 def hls_implementation(folder: Path, graph: Graph) -> Implementation:
@@ -135,7 +34,7 @@ def hls_implementation(folder: Path, graph: Graph) -> Implementation:
     compiled = CompiledProject(folder)
 
     def run(block: Block) -> NDArray[np.int64]:
-        results = compiled(list(stimuli.as_inputs(graph, block).values()))
+        results = compiled(list(as_inputs(graph, block).values()))
         return np.concatenate([r.reshape(len(block), -1) for r in results], axis=1)
 
     return run

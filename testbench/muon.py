@@ -13,12 +13,13 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.muon.folded import Folded, generate_folded
 from l1forge.firmware.muon.patterns import PatternTables, generate_patterns
 from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.verify import differences
 from l1forge.testbench.cosim import Implementation, cosimulate
 from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.harness import opened
 from l1forge.testbench.drivers.interval_driver import opened_spaced
 from l1forge.testbench.outcome import Report
-from l1forge.testbench.stimuli import Block, corners, random_bits
+from l1forge.testbench.stimuli import Block, Plan
 
 Rows = NDArray[np.int64]
 PatternEmulator = Callable[[Rows], Rows]
@@ -39,10 +40,10 @@ def verify_patterns(
     with opened(verilate(project)) as bench:
         for block in blocks:
             got, expected = bench.stream(block), emulate(block)
-            different = (got.outputs != expected).any(axis=1)
-            wrong += int(different.sum()) + got.misplaced + abs(got.results - len(block))
-            if different.any() and first is None:
-                row = int(different.argmax())
+            rows = differences(expected, got.outputs).wrong_events
+            wrong += len(rows) + got.misplaced + abs(got.results - len(block))
+            if len(rows) and first is None:
+                row = int(rows[0])
                 found = got.outputs[row].tolist()
                 first = f"event {events + row}: emulator {expected[row].tolist()}, RTL {found}"
             events += len(block)
@@ -65,13 +66,9 @@ def verify_folded(
     the design's own interval. Each of ``extra`` sees ``extra_limit`` events at most.
     """
     folded = generate_folded(graph, folder, inputs_per_clock)
-    generator = np.random.default_rng(seed)
     few = max(len(muons) // 10, 100)
-    stimuli: dict[str, Iterator[Block]] = {
-        "muons": iter(_blocks(muons)),
-        "corner": iter([corners(graph, few, generator)]),
-        "random": iter([random_bits(graph, few, generator)]),
-    }
+    edges = Plan(2 * few, real=0.0, corner=0.5).stimuli(graph, [], seed)
+    stimuli: dict[str, Iterator[Block]] = {"muons": iter(_blocks(muons)), **edges}
     with opened_spaced(verilate(folded.project), folded.interval, seed) as bench:
         return folded, cosimulate(
             folded.project, graph, stimuli, extra=extra, extra_limit=extra_limit, driver=bench

@@ -8,7 +8,9 @@ Columns are the elements of all input nodes in graph order, as the ports of the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,12 @@ from l1forge.emulator.events.source import open_events
 from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.emulator.graph.reference import evaluate
 
+if TYPE_CHECKING:
+    from l1forge.testbench.directed import Directed
+
 Block = NDArray[np.int64]
+SAMPLE = Path(__file__).resolve().parents[1] / "simulation" / "sample"
+BLOCK = 50_000  # crossings in a block of a plan
 DIRECTED = "directed"  # the kind of rows that testbench.directed found
 ELEMENTWISE = frozenset({"cast", "scale_bias", "relu", "table", "square", "reshape"})
 SCAN = 1 << 12  # values tried per input when looking for the points where a result changes
@@ -150,3 +157,65 @@ def real_events(graph: Graph, files: list[Path], n: int, block: int = 1 << 16) -
                 raise InputError("an event does not fit the graph's input type", file=path)
             yield rows[:left]
             left -= len(rows)
+
+
+def sample_files(folder: Path = SAMPLE) -> list[Path]:
+    """The committed event samples, if they are there."""
+    return sorted(folder.glob("*.parquet"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many crossings of which kind; the rest of ``n`` is random bits."""
+
+    n: int
+    real: float = 0.5
+    corner: float = 0.1
+
+    def stimuli(
+        self, graph: Graph, files: list[Path], seed: int, found: Directed | None = None
+    ) -> dict[str, Iterator[Block]]:
+        """The blocks of each kind, reproducible from ``seed``; real events repeat if there are too few.
+
+        ``found``: directed rows, driven first; they take half of what would be random bits at most.
+        """
+        generator = np.random.default_rng(seed)
+        has_sources = all("source" in node.attributes for node in graph.inputs)
+        real = int(self.n * self.real) if files and has_sources else 0
+        corner = int(self.n * self.corner)
+        rest = self.n - real - corner
+        rows = found.rows[: rest // 2] if found is not None else None
+        directed_kind = {} if rows is None else {DIRECTED: _blocks(rows)}
+        rest -= 0 if rows is None else len(rows)
+        return {
+            **directed_kind,
+            "real": _repeated(graph, files, real),
+            "corner": _corners(graph, corner, generator),
+            "random": _random(graph, rest, generator),
+        }
+
+
+def _blocks(rows: Block) -> Iterator[Block]:
+    for first in range(0, len(rows), BLOCK):
+        yield rows[first : first + BLOCK]
+
+
+def _repeated(graph: Graph, files: list[Path], n: int) -> Iterator[Block]:
+    while n > 0:
+        before = n
+        for block in real_events(graph, files, n, BLOCK):
+            yield block[:n]
+            n -= len(block)
+        if n == before:
+            raise InputError("holds no events", file=files[0])
+
+
+def _corners(graph: Graph, n: int, generator: np.random.Generator) -> Iterator[Block]:
+    values = corner_values(graph) if n else []
+    for first in range(0, n, BLOCK):
+        yield corners(graph, min(BLOCK, n - first), generator, values)
+
+
+def _random(graph: Graph, n: int, generator: np.random.Generator) -> Iterator[Block]:
+    for first in range(0, n, BLOCK):
+        yield random_bits(graph, min(BLOCK, n - first), generator)

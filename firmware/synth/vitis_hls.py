@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
+from l1forge.firmware.synth.backend import Design, Request
 from l1forge.firmware.synth.result import RESULT, Synthesis
 from l1forge.firmware.tools import children
 
@@ -95,3 +96,26 @@ class _Report:
             return float(self.text(path))
         except ValueError as error:
             raise InputError("report holds no number", file=self.file, value=path) from error
+
+
+class VitisHls:
+    """C synthesis of the HLS project as a back end."""
+
+    name, rank, takes = "vitis", 1, "HLS"
+
+    def available(self) -> bool:
+        return available() is not None
+
+    def suits(self, design: Design) -> bool:
+        return design.model_has_hls
+
+    def check_part(self, part: str) -> None:
+        remedy = "the HLS project says its part: change it in project.tcl"
+        raise InputError("is not taken by Vitis HLS", field="--part", value=part, remedy=remedy)
+
+    def synthesise(self, design: Design, request: Request) -> Synthesis:
+        request.progress("Vitis HLS")
+        return synthesise(design.hls(), request.folder, name=design.name, design=design.rtl.circuit)
+
+
+BACKEND = VitisHls()

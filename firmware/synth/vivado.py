@@ -10,10 +10,12 @@ from pathlib import Path
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.synth.backend import Design, Request
 from l1forge.firmware.synth.result import RESULT, Synthesis
 from l1forge.firmware.tools import children
 
 PART = "xcvu13p-flga2577-2-e"  # the CMS global-trigger and many phase-2 boards
+PART_NAME = re.compile(r"x[a-z0-9]+(-[a-z0-9]+)+")  # device, package, speed grade; lower case
 SCRIPT = "synth.tcl"
 USED = {  # rows of report_utilization (UG906)
     "lut": r"CLB LUTs\*?",
@@ -105,3 +107,27 @@ def _read(report: Path) -> str:
         return report.read_text()
     except OSError as error:
         raise InputError(f"cannot read report: {error.strerror}", file=report) from error
+
+
+class Vivado:
+    """Vivado out of context, up to routing, as a back end."""
+
+    name, rank, takes = "vivado", 0, "Verilog"
+
+    def available(self) -> bool:
+        return available() is not None
+
+    def suits(self, design: Design) -> bool:
+        return True
+
+    def check_part(self, part: str) -> None:
+        if not PART_NAME.fullmatch(part):
+            remedy = f"device, package and speed grade as Vivado names them, such as {PART}"
+            raise InputError("is not a part", field="--part", value=part, remedy=remedy)
+
+    def synthesise(self, design: Design, request: Request) -> Synthesis:
+        request.progress("Vivado: synthesis, placement, routing")
+        return synthesise(design.rtl, request.folder, part=request.part or PART)
+
+
+BACKEND = Vivado()

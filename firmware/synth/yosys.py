@@ -20,10 +20,12 @@ from l1forge.emulator.atomic import atomic_files
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.rtl import RtlProject
 from l1forge.firmware.synth import lut_pins as pins
+from l1forge.firmware.synth.backend import Design, Request
 from l1forge.firmware.synth.result import RESULT, Synthesis
 from l1forge.firmware.tools.children import Child
 
-FAMILY = "xcup"  # UltraScale+
+FAMILY = "xcup"
+FAMILIES = {"xcup": "UltraScale+", "xcu": "UltraScale", "xc7": "7 series"}
 NETLIST, FUNCTIONAL, PINS = "netlist.v", "functional.v", "netlist.json"
 PARTIAL = "functional.part.v"
 TIMING = f"""\
@@ -220,3 +222,34 @@ def netlist_project(project: RtlProject, folder: Path, progress: Progress | None
     return replace(
         project, folder=folder, files=(FUNCTIONAL,), digest=f"netlist {result.digest}", registers=(), core=""
     )
+
+
+class Yosys:
+    """Yosys as a back end: no routing, no vendor tool."""
+
+    name, rank, takes = "yosys", 2, "Verilog"
+
+    def available(self) -> bool:
+        return importlib.util.find_spec("pyosys") is not None
+
+    def suits(self, design: Design) -> bool:
+        return True
+
+    def check_part(self, part: str) -> None:
+        if part not in FAMILIES:
+            remedy = f"one of {', '.join(f'{name} ({what})' for name, what in FAMILIES.items())}"
+            raise InputError("is not a family that Yosys maps to", field="--part", value=part, remedy=remedy)
+
+    def synthesise(self, design: Design, request: Request) -> Synthesis:
+        label = f"Yosys, {design.rtl.stages} stages"
+        request.progress(label)
+        return synthesise(
+            design.rtl,
+            request.folder,
+            family=request.part or FAMILY,
+            dsp=request.dsp,
+            progress=lambda name: request.progress(f"{label}: {name.lower()}"),
+        )
+
+
+BACKEND = Yosys()

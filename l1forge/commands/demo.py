@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +15,6 @@ from l1forge.screen.console import Console
 app = typer.Typer(rich_markup_mode="markdown")
 
 MODEL, SCORE = "vae", "mu2_score"
-RATES_KHZ = (1.0, 10.0, 30.0)
-REPEATS = 7
 
 
 @app.command()
@@ -39,12 +35,13 @@ def demo(
     from l1forge.emulator.graph.graph import Graph
     from l1forge.models import graph_path
     from l1forge.screen.outputs import check_folders
+    from l1forge.studies.demo import score_samples
 
     console = Console()
     check_folders(output)
     graph = Graph.load(graph_path(MODEL))
     console.rule("1  events through the emulator")
-    speed, report = _scores(console, graph)
+    speed, report = score_samples(graph, SCORE, console.print)
     console.rule("2  firmware: HLS project, compiled and compared")
     firmware(MODEL, n=5000, seed=seed)
     console.rule("3  firmware: Verilog, simulated clock by clock")
@@ -67,43 +64,10 @@ def demo(
         raise typer.Exit(1)
 
 
-def _scores(console: Console, graph: Any) -> tuple[float, dict[str, Any]]:
-    """Events per second with the sample in memory, and the rate study of the score."""
-    from l1forge.emulator.events.formats.parquet import read_events
-    from l1forge.emulator.events.objects import Events
-    from l1forge.emulator.kernel import compile_graph
-    from l1forge.emulator.rates.study import study
-    from l1forge.simulation import SAMPLE
-    from l1forge.simulation.sample import N_TRAIN
-
-    kernel = compile_graph(graph, [SCORE])
-    scores: dict[str, Any] = {}
-    speed = 0.0
-    for path in sorted(SAMPLE.glob("*.parquet")):
-        events = Events.concatenate(list(read_events(path, columns=kernel.columns)))
-        scores[path.stem] = kernel.run(events)[SCORE]
-        if path.stem == "zerobias":
-            times = []
-            for _ in range(REPEATS):
-                start = time.perf_counter()
-                kernel.run(events)
-                times.append(time.perf_counter() - start)
-            speed = events.n / statistics.median(times)
-        console.print(f"{path.stem:>10}: {events.n:,} crossings scored")
-    background = scores.pop("zerobias")[N_TRAIN:]
-    return speed, study(background, scores, RATES_KHZ, graph[SCORE].type.lsb)
-
-
 def _cosim(console: Console, graph: Any, n: int, seed: int) -> tuple[Any, Any]:
-    from l1forge.testbench.flow import hls_implementation, verify
+    from l1forge.studies.demo import prove
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("building, then crossings", total=n)
-        return verify(
-            graph,
-            n,
-            extra={"hls": hls_implementation(Path("hls_projects") / MODEL, graph)},
-            seed=seed,
-            progress=lambda done: bar.advance(task, done),
-        )
+        return prove(graph, Path("hls_projects") / MODEL, n, seed, lambda done: bar.advance(task, done))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from l1forge.emulator.atomic import write_text
+from l1forge.models.registry import Model, models
 from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
@@ -21,32 +24,36 @@ def evaluate() -> None:
     """
 
 
+Muons = Annotated[int, typer.Option("--muons", "-n", min=20_000)]
+Seed = Annotated[int, typer.Option(help="Of the evaluation sample; differs from every training seed.", min=0)]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for muon_pt.json and the figures.")]
+Docs = Annotated[Path | None, typer.Option(help="Also refresh the tables of this page (docs/muon.md).")]
+Stubs = Annotated[
+    Path | None,
+    typer.Option(
+        help="Stubs of another simulation (npz, parquet; docs/muon.md): pT of each, and with truth"
+        " turn-on, rates, charge and resolution."
+    ),
+]
+PatternsOnly = Annotated[
+    bool, typer.Option("--patterns-only", help="--stubs without the networks, which need eta.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse --stubs unlike those that the networks were trained on.")
+]
+Table = Annotated[Path | None, typer.Option("--json", help="The table as JSON.")]
+
+
 @app.command("muon_pt")
 def muon_pt(
-    muons: Annotated[int, typer.Option("--muons", "-n", min=20_000)] = 1_500_000,
-    seed: Annotated[
-        int, typer.Option(help="Of the evaluation sample; differs from every training seed.", min=0)
-    ] = 777,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for muon_pt.json and the figures.")
-    ] = Path("build/muon_pt"),
-    docs: Annotated[
-        Path | None, typer.Option(help="Also refresh the tables of this page (docs/muon.md).")
-    ] = None,
-    stubs: Annotated[
-        Path | None,
-        typer.Option(
-            help="Stubs of another simulation (npz, parquet; docs/muon.md): pT of each, and with truth"
-            " turn-on, rates, charge and resolution."
-        ),
-    ] = None,
-    patterns_only: Annotated[
-        bool, typer.Option("--patterns-only", help="--stubs without the networks, which need eta.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse --stubs unlike those that the networks were trained on.")
-    ] = False,
-    json_output: Annotated[Path | None, typer.Option("--json", help="The table as JSON.")] = None,
+    muons: Muons = 1_500_000,
+    seed: Seed = 777,
+    output: Output = Path("build/muon_pt"),
+    docs: Docs = None,
+    stubs: Stubs = None,
+    patterns_only: PatternsOnly = False,
+    strict: Strict = False,
+    json_output: Table = None,
 ) -> None:
     """Muon pT: golden patterns, float, quantised and small network, perfect pT at equal efficiency.
 
@@ -69,7 +76,7 @@ def muon_pt(
             from l1forge.emulator.errors import InputError
 
             raise InputError("needs --stubs", field=option)
-    from l1forge.emulator.atomic import atomic_files, write_text
+    from l1forge.emulator.atomic import atomic_files
     from l1forge.models.muon_pt import plots
     from l1forge.models.muon_pt import result_table as report
     from l1forge.models.muon_pt.evaluation import evaluate as compare
@@ -94,7 +101,6 @@ def muon_pt(
 def _stubs(
     path: Path, output: Path, json_output: Path | None, console: Console, networks: bool, strict: bool
 ) -> None:
-    from l1forge.emulator.atomic import write_text
     from l1forge.models.muon_pt import foreign
     from l1forge.models.muon_pt.stub_tables import remarks, tables
     from l1forge.screen.trained import report as report_inputs
@@ -129,46 +135,25 @@ TreeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder;
 JsonOutput = Annotated[Path | None, typer.Option("--json", help="The report as JSON.")]
 
 
-def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
-    import importlib
+def _command(model: Model) -> Callable[..., None]:
+    """The model's own evaluation as a command."""
 
-    from l1forge.emulator.atomic import atomic_files, write_text
-    from l1forge.firmware.tools.folders import build_folder
-    from l1forge.screen.outputs import check_folders, check_outputs
+    def command(output: TreeOutput = None, json_output: JsonOutput = None) -> None:
+        from l1forge.screen.outputs import check_folders, check_outputs
+        from l1forge.studies.evaluation import evaluate as study
 
-    check_folders(output)
-    check_outputs(json_output)
-    training = importlib.import_module(f"l1forge.models.{model}.train")
-    target = output or build_folder() / model
-    with atomic_files(target) as folder:
-        report = training.evaluate(folder)
-    typer.echo(f"wrote {target}/roc.png, loss_vs_bits.png, training.json and graph.json")
-    if json_output is not None:
-        write_text(json_output, json.dumps(report, indent=1) + "\n")
+        check_folders(output)
+        check_outputs(json_output)
+        evaluation = study(model.name, output, Console().print)
+        *first, last = evaluation.files
+        typer.echo(f"wrote {evaluation.folder}/{', '.join(first)} and {last}")
+        if json_output is not None:
+            write_text(json_output, json.dumps(evaluation.report, indent=1) + "\n")
 
-
-@app.command("tau_id")
-def tau_id(output: TreeOutput = None, json_output: JsonOutput = None) -> None:
-    """Tau identification: ROC, background at the isolation bit's efficiency, loss against bits.
-
-    Example: `l1forge evaluate tau_id -o build/tau_id`
-    """
-    _trees("tau_id", output, json_output)
+    command.__doc__ = model.evaluate.__doc__
+    return command
 
 
-@app.command("eg_iso")
-def eg_iso(output: TreeOutput = None, json_output: JsonOutput = None) -> None:
-    """e/gamma isolation: ROC, background at the isolation bit's efficiency, loss against bits.
-
-    Example: `l1forge evaluate eg_iso --json build/eg_iso.json`
-    """
-    _trees("eg_iso", output, json_output)
-
-
-@app.command("event_bdt")
-def event_bdt(output: TreeOutput = None, json_output: JsonOutput = None) -> None:
-    """VBF H->tautau classifier: efficiency at equal rate against cut-based seeds, loss against bits.
-
-    Example: `l1forge evaluate event_bdt -o build/event_bdt`
-    """
-    _trees("event_bdt", output, json_output)
+for _model in models().values():
+    if _model.evaluate is not None:
+        app.command(_model.name)(_command(_model))

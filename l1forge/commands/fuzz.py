@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,26 +12,32 @@ from rich.table import Table
 
 from l1forge.screen.console import Console
 
+if TYPE_CHECKING:
+    from l1forge.studies.fuzz import Fuzzed
+
 app = typer.Typer(rich_markup_mode="markdown")
+
+
+Networks = Annotated[int, typer.Option("-n", help="Networks.", min=1)]
+Seed = Annotated[int, typer.Option(help="Network k is drawn from (seed, k).", min=0)]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for shrunk reproducers of failures.")]
+Batch = Annotated[int, typer.Option(help="Networks in one translation unit.", min=1)]
+Replay = Annotated[Path | None, typer.Option(help="Check one saved reproducer instead of drawing networks.")]
+JsonOutput = Annotated[
+    Path | None, typer.Option("--json", help="Summary as JSON, written after every batch.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run that wrote --json stopped.")]
 
 
 @app.command()
 def fuzz(
-    n: Annotated[int, typer.Option("-n", help="Networks.", min=1)] = 100,
-    seed: Annotated[int, typer.Option(help="Network k is drawn from (seed, k).", min=0)] = 1,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for shrunk reproducers of failures.")
-    ] = Path("build/fuzz"),
-    batch: Annotated[int, typer.Option(help="Networks in one translation unit.", min=1)] = 25,
-    replay: Annotated[
-        Path | None, typer.Option(help="Check one saved reproducer instead of drawing networks.")
-    ] = None,
-    json_output: Annotated[
-        Path | None, typer.Option("--json", help="Summary as JSON, written after every batch.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the run that wrote --json stopped.")
-    ] = False,
+    n: Networks = 100,
+    seed: Seed = 1,
+    output: Output = Path("build/fuzz"),
+    batch: Batch = 25,
+    replay: Replay = None,
+    json_output: JsonOutput = None,
+    resume: Resume = False,
 ) -> None:
     """Compare random networks with hls4ml's C++: random layers, types and weights, corner and random inputs.
 
@@ -50,16 +55,15 @@ def fuzz(
     """
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
-    from l1forge.firmware.hls.fuzz.campaign import Summary, campaign, check_one
-    from l1forge.firmware.hls.fuzz.network import Network
+    from l1forge.firmware.hls.fuzz.campaign import Summary
     from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies import fuzz as studies
 
     check_folders(output)
     check_outputs(json_output)
     console = Console()
-    warnings.simplefilter("ignore")
     if replay is not None:
-        problem = check_one(Network.load(replay))
+        problem = studies.replay(replay)
         console.print(f"[red]{problem}[/red]" if problem else "[green]no difference[/green]")
         raise typer.Exit(1 if problem else 0)
     if resume and json_output is None:
@@ -74,8 +78,15 @@ def fuzz(
             if json_output is not None:
                 write_text(json_output, json.dumps(summary.document(seed), indent=1) + "\n")
 
-        summary = campaign(n, seed, output, report, batch, resumed=resumed)
-    table = Table(title=f"fuzz: seed {seed}")
+        found = studies.fuzz(n, seed=seed, output=output, batch=batch, resumed=resumed, on_batch=report)
+    _print(found, console)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def _print(found: Fuzzed, console: Console) -> None:
+    summary = found.summary
+    table = Table(title=f"fuzz: seed {found.seed}")
     table.add_column("layer")
     table.add_column("compared", justify="right")
     for layer, count in summary.layers.most_common():
@@ -85,12 +96,6 @@ def fuzz(
         console.print(f"refused {count}: {reason}")
     for failure in summary.failures:
         console.print(f"[red]network {failure.number}: {failure.network.label}: {failure.problem}[/red]")
-    console.print(
-        f"{len(summary.failures)} networks differ of {summary.networks} compared"
-        f" ({summary.values:,} output values, outputs vary in {summary.varied} networks,"
-        f" {sum(summary.refused.values())} refused)"
-    )
+    console.print(found.verdict)
     if not summary.networks:
         console.print("[red]nothing was compared, so nothing is proven[/red]")
-    if summary.failures or not summary.networks:
-        raise typer.Exit(1)

@@ -12,36 +12,43 @@ from l1forge.screen.console import Console
 app = typer.Typer(rich_markup_mode="markdown")
 
 
+Model = Annotated[
+    Path, typer.Argument(help="TMVA .weights.xml, XGBoost .json/.ubj, LightGBM .txt or dump_model .json.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature",
+        "-f",
+        help="Type of every feature, once for all or one each; with --source also what a count is.",
+    ),
+]
+Source = Annotated[
+    list[str] | None,
+    typer.Option("--source", "-s", help="Event column of each feature in order, e.g. jet.et[0]."),
+]
+Score = Annotated[str, typer.Option(help="Type of leaves and start values.")]
+Threshold = Annotated[str | None, typer.Option(help="Type of thresholds; default: the features' own grid.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Parquet with one column per feature: choose the narrowest types from it."),
+]
+Cut = Annotated[float, typer.Option(help="With --data: cut on the raw score whose decisions count.")]
+Loss = Annotated[float, typer.Option(help="With --data: share of decisions that may change.")]
+
+
 @app.command()
 def import_bdt(
-    model: Annotated[
-        Path, typer.Argument(help="TMVA .weights.xml, XGBoost .json/.ubj, LightGBM .txt or dump_model .json.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
-    features: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--feature",
-            "-f",
-            help="Type of every feature, once for all or one each; with --source also what a count is.",
-        ),
-    ] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option("--source", "-s", help="Event column of each feature in order, e.g. jet.et[0]."),
-    ] = None,
-    score: Annotated[str, typer.Option(help="Type of leaves and start values.")] = "fixed<16,6>",
-    threshold: Annotated[
-        str | None, typer.Option(help="Type of thresholds; default: the features' own grid.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Parquet with one column per feature: choose the narrowest types from it."),
-    ] = None,
-    cut: Annotated[
-        float, typer.Option(help="With --data: cut on the raw score whose decisions count.")
-    ] = 0.0,
-    loss: Annotated[float, typer.Option(help="With --data: share of decisions that may change.")] = 0.001,
+    model: Model,
+    output: Output,
+    features: Features = None,
+    source: Source = None,
+    score: Score = "fixed<16,6>",
+    threshold: Threshold = None,
+    data: Data = None,
+    cut: Cut = 0.0,
+    loss: Loss = 0.001,
 ) -> None:
     """Read a BDT of another program and write the graph that emulator, Verilog and conifer share.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -31,31 +32,22 @@ def report(
 
     `l1forge report vae -o vae.html --json vae.json`
     """
-    import json
-    from dataclasses import asdict
-
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
-    from l1forge.emulator.graph.graph import Graph
-    from l1forge.firmware.report import collect, to_html, to_markdown
-    from l1forge.firmware.tools.folders import build_folder
-    from l1forge.models import graph_path
     from l1forge.screen.outputs import check_outputs
+    from l1forge.studies.report import report as study
 
     check_outputs(output, json_output)
     if output is not None and output.suffix not in (".md", ".html"):
         raise InputError(
             "cannot tell what to write", file=output, value=output.suffix, remedy="name it .md or .html"
         )
-    graph = Graph.load(graph_path(model))
-    build = build_folder()
-    sections = collect(model, build / "rtl" / graph.name, build / "reports" / graph.name, graph)
+    found = study(model)
     if output is None:
         console = Console()
         console.width = max(console.width, PAGE_WIDTH)  # a narrower one cuts words
-        console.print(Markdown(to_markdown(graph.name, sections)))
+        console.print(Markdown(found.markdown()))
     else:
-        page = to_html if output.suffix == ".html" else to_markdown
-        write_text(output, page(graph.name, sections))
+        write_text(output, found.html() if output.suffix == ".html" else found.markdown())
     if json_output is not None:
-        write_text(json_output, json.dumps([asdict(section) for section in sections], indent=1) + "\n")
+        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from l1forge.models.registry import Model, Training, models
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -17,6 +20,7 @@ Seed = Annotated[
     int, typer.Option(help="Seed of everything random; printed and stored.", min=0, max=LARGEST_SEED)
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default: the model's own.")]
+OutputFile = Annotated[Path | None, typer.Option("--output", "-o", help="npz file to write.")]
 
 
 @app.callback()
@@ -37,119 +41,38 @@ def _filled(folder: Path) -> Iterator[Path]:
     typer.echo(f"wrote {', '.join(names)} in {folder}")
 
 
-@app.command()
-def vae(
-    seed: Seed = 1,
-    output: Output = None,
-    sample: Annotated[
-        Path | None, typer.Option(help="Folder of event files; default: the committed sample.")
-    ] = None,
-    quick: Annotated[bool, typer.Option(help="One epoch on few events: a check, not a result.")] = False,
-) -> None:
-    """Train the anomaly VAE on zero bias: float, quantised, pruned; efficiencies, plots and graph.
+def _command(model: Model, training: Training) -> Callable[..., None]:
+    """``training`` as a command: its own options after --seed and --output."""
 
-    Example: `l1forge train vae --seed 7 -o build/vae7`
-    """
-    import l1forge.models.vae.train as training
-    from l1forge.models.vae.hls import export_graph
-    from l1forge.screen.quiet import import_tensorflow, quiet_stderr
-    from l1forge.simulation import SAMPLE
+    def command(seed: int, output: Path | None, **options: Any) -> None:
+        from l1forge.screen.console import Console
+        from l1forge.screen.outputs import check_folders, check_outputs
+        from l1forge.screen.quiet import quiet_stderr
 
-    options = training.Options()
-    with _filled(output or Path(training.__file__).parent) as new:
-        import_tensorflow()
-        training.main(seed, new, sample or SAMPLE, options.shortened() if quick else options)
-        with quiet_stderr():
-            export_graph(new / "weights.npz", new / "graph.json")
+        (check_outputs if training.writes == "file" else check_folders)(output)
+        with ExitStack() as stack:
+            if training.writes == "folder":
+                output = stack.enter_context(_filled(output or model.folder))
+            if training.talks:
+                stack.enter_context(quiet_stderr())
+            training.run(seed, output, Console().print, **options)
 
-
-@app.command("muon_pt")
-def muon_pt(
-    seed: Seed = 31,
-    output: Output = None,
-    quick: Annotated[bool, typer.Option(help="One epoch on few muons: a check, not a result.")] = False,
-) -> None:
-    """Train the muon pT networks (10 x 128 and the small one): float, quantised, calibrated, graphs.
-
-    Example: `l1forge train muon_pt --quick -o build/muon`
-    """
-    from l1forge.screen.outputs import check_folders
-    from l1forge.screen.quiet import quiet_stderr
-
-    check_folders(output)
-    with quiet_stderr():  # torch and its exporter talk
-        import l1forge.models.muon_pt.train as training
-
-        training.main(seed, output, quick=quick, report=typer.echo)
+    own = list(inspect.signature(training.run, eval_str=True).parameters.values())[3:]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    output = OutputFile if training.writes == "file" else Output
+    shared = [
+        inspect.Parameter("seed", kind, default=training.seed, annotation=Seed),
+        inspect.Parameter("output", kind, default=None, annotation=output),
+    ]
+    command.__doc__ = training.run.__doc__
+    command.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in [*shared, *own]}
+    return command
 
 
-@app.command("muon_patterns")
-def muon_patterns(
-    seed: Seed = 2024,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="npz file to write.")] = None,
-    muons: Annotated[int, typer.Option("--muons", "-n", min=1000)] = 2_000_000,
-) -> None:
-    """Fill the golden-pattern tables from simulated muons (about a minute).
-
-    Example: `l1forge train muon_patterns -o build/patterns.npz`
-    """
-    import l1forge.models.muon_patterns.train as training
-    from l1forge.screen.outputs import check_outputs
-
-    check_outputs(output)
-    training.main(seed, output or training.TRAINED, muons)
-
-
-Trees = Annotated[int, typer.Option("--trees", min=1, help="Boosting rounds.")]
-Candidates = Annotated[
-    Path | None, typer.Option("--data", help="Candidate file; default: the committed one.")
-]
-
-
-@app.command("tau_id")
-def tau_id(seed: Seed = 1, output: Output = None, data: Candidates = None, trees: Trees = 60) -> None:
-    """Train the hadronic-tau identification (XGBoost), choose its types, evaluate, write graph and plots.
-
-    Example: `l1forge train tau_id --trees 100 -o build/tau_id`
-    """
-    import l1forge.models.tau_id.train as training
-
-    with _filled(output or training.FOLDER) as folder:
-        training.main(seed, folder, data or training.DATA, trees)
-
-
-@app.command("eg_iso")
-def eg_iso(seed: Seed = 1, output: Output = None, data: Candidates = None, trees: Trees = 50) -> None:
-    """Train the e/gamma isolation (scikit-learn), choose its types, evaluate, write graph and plots.
-
-    Example: `l1forge train eg_iso --seed 3 -o build/eg_iso`
-    """
-    import l1forge.models.eg_iso.train as training
-
-    with _filled(output or training.FOLDER) as folder:
-        training.main(seed, folder, data or training.DATA, trees)
-
-
-@app.command("event_bdt")
-def event_bdt(
-    seed: Seed = 1,
-    output: Output = None,
-    zero_bias: Annotated[
-        Path | None, typer.Option(help="Zero-bias events; default: the committed sample.")
-    ] = None,
-    signal: Annotated[Path | None, typer.Option(help="Signal events; default: the committed VBF.")] = None,
-    trees: Trees = 60,
-) -> None:
-    """Train the VBF H->tautau classifier, write it as a TMVA file, read that back, quantise and evaluate.
-
-    Example: `l1forge train event_bdt -o build/event_bdt`
-    """
-    import l1forge.models.event_bdt.train as training
-    from l1forge.screen.outputs import check_event_files
-
-    check_event_files(file for file in (zero_bias, signal) if file is not None)
-    with _filled(output or training.FOLDER) as folder:
-        training.main(seed, folder, zero_bias, signal or training.SIGNAL, trees)
+for _model in models().values():
+    if _model.training is not None:
+        app.command(_model.name)(_command(_model, _model.training))
 
 
 @app.command("inputs")
@@ -169,21 +92,21 @@ def inputs(
     Example: `l1forge train inputs`
     """
     from l1forge.emulator.errors import InputError
-    from l1forge.models.training_inputs import RECORDS, committed
     from l1forge.screen.outputs import check_folders
 
     check_folders(output)
-    for name in model or RECORDS:
-        if name not in RECORDS:
+    records = {name: found.inputs for name, found in models().items() if found.inputs is not None}
+    for name in model or records:
+        if name not in records:
             raise InputError(
                 "has no committed training sample",
                 field="MODEL",
                 value=name,
-                remedy=f"one of {', '.join(RECORDS)}",
+                remedy=f"one of {', '.join(records)}",
             )
-    for name in model or RECORDS:
-        target = output / f"{name}.inputs.json" if output else committed(name)
+    for name in model or records:
+        target = output / f"{name}.inputs.json" if output else models()[name].record
         target.parent.mkdir(parents=True, exist_ok=True)
-        record = RECORDS[name]()
+        record = records[name]()
         record.save(target)
         typer.echo(f"{name}: {record.events:,} events of {record.sample} -> {target}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.check_files import check_event_files as check_event_files
 
 
 def check_outputs(*targets: Path | None, inputs: Iterable[Path] = ()) -> None:
@@ -56,18 +57,3 @@ def check_folders(*targets: Path | None) -> None:
             raise InputError("is a file", file=name, remedy="name a folder for the output")
         if not os.access(there, os.W_OK):
             raise InputError("the folder is read-only", file=there, remedy="choose another one")
-
-
-def check_event_files(files: Iterable[Path] | None) -> None:
-    """Demand that each of ``files`` is an event file that holds at least one crossing.
-
-    Raises
-    ------
-    InputError
-        A file is missing, of no known format or empty. What only reading tells is left to the reader.
-    """
-    from l1forge.emulator.events.source import open_events
-
-    for file in files or ():
-        if open_events(file).n == 0:
-            raise InputError("holds no events", file=file, remedy="give a file with at least one crossing")

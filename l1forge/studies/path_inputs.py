@@ -87,25 +87,21 @@ def trained_part(source: EventSource, sample: Path) -> EventSource:
 
 
 def score_stages(scores: tuple[str, ...], graphs: dict[str, Path], declared: dict[str, str]) -> list[Any]:
-    """What computes the menu's scores: the muon network runs on stubs, all other models on event columns."""
+    """What computes the menu's scores: models' own stages; other models' graphs on event columns."""
     from l1forge.emulator.path.scorers import load_scorers
-    from l1forge.models import GRAPH
+    from l1forge.models.registry import models
 
-    muon = tuple(score for score in scores if score.startswith("muon_pt."))
-    stages: list[Any] = list(load_scorers((s for s in scores if s not in muon), graphs, declared))
-    if muon:
-        from l1forge.models.muon_pt.path import MuonNetwork
-        from l1forge.models.muon_pt.stage import MuonStage
-
-        graph = graphs["muon_pt"]
-        if graph.name != GRAPH:
-            raise InputError(
-                "the muon network needs its calibration",
-                field="--model",
-                value=str(graph),
-                remedy=f"call it {GRAPH}, beside its calibration.json",
-            )
-        stages.append(MuonStage(MuonNetwork(graph.parent), muon))
+    own = {
+        name: tuple(score for score in scores if score.startswith(f"{name}."))
+        for name, model in models().items()
+        if model.stage is not None
+    }
+    staged = {score for names in own.values() for score in names}
+    stages: list[Any] = list(load_scorers((s for s in scores if s not in staged), graphs, declared))
+    for name, names in own.items():
+        make = models()[name].stage
+        if names and make is not None:
+            stages.append(make(graphs[name], names))
     return stages
 
 

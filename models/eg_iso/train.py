@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import print as show
 
 from l1forge.models.eg_iso.features import NAMES, features
+from l1forge.models.registry import Report
 from l1forge.models.trees import samples as candidates
 from l1forge.models.trees.classifiers import Sample
 
@@ -16,7 +18,9 @@ DATA = FOLDER / "data" / "candidates.parquet"
 TREES, DEPTH, RATE = 50, 4, 0.2
 
 
-def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict[str, Any]:
+def main(
+    seed: int, output: Path, data: Path = DATA, trees: int = TREES, say: Report = show
+) -> dict[str, Any]:
     """Train from ``seed``, quantise, evaluate against the isolation bit; returns the report.
 
     Raises InputError if the data is missing.
@@ -38,9 +42,10 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
         return ensemble
 
     head = {"seed": seed, "trees": trees, "depth": DEPTH}
-    return candidates.train("eg_iso", NAMES, candidates.load(data, features), fit, head, output)
+    return candidates.train("eg_iso", NAMES, candidates.load(data, features), fit, head, output, say)
 
 
-def evaluate(output: Path, data: Path = DATA) -> dict[str, Any]:
+def evaluate(output: Path, data: Path = DATA, say: Report = show) -> dict[str, Any]:
     """Evaluate the committed model on the collisions it was not trained on; returns the report."""
-    return candidates.evaluate_committed(FOLDER, candidates.load(data, features).part(False), output)
+    test = candidates.load(data, features).part(False)
+    return candidates.evaluate_committed(FOLDER, test, output, say)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import print as show
 from rich.table import Table
 
 from l1forge.emulator.errors import InputError
@@ -22,9 +23,9 @@ from l1forge.emulator.scoring.trained_inputs import TrainedInputs, record_beside
 from l1forge.models import GRAPH
 from l1forge.models.event_bdt.features import EVENT_COLUMNS, NAMES, RAW, SOURCES, features
 from l1forge.models.event_bdt.seeds import SEEDS
+from l1forge.models.registry import Report
 from l1forge.models.trees import study as tree_study
 from l1forge.models.trees.classifiers import Sample, graph_scores, require
-from l1forge.screen.console import Console
 
 FOLDER = Path(__file__).parent
 SIGNAL = FOLDER / "data" / "vbf_htautau.parquet"
@@ -49,7 +50,12 @@ def load(path: Path, first: int = 0, last: int | None = None) -> Events:
 
 
 def main(
-    seed: int, output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL, trees: int = TREES
+    seed: int,
+    output: Path,
+    zero_bias: Path | None = None,
+    signal: Path = SIGNAL,
+    trees: int = TREES,
+    say: Report = show,
 ) -> dict[str, Any]:
     """Train from ``seed``, write the TMVA file, quantise what is read back, evaluate; returns the report.
 
@@ -62,7 +68,7 @@ def main(
     from l1forge.simulation.sample import FOLDER as SAMPLE
     from l1forge.simulation.sample import N_TRAIN
 
-    Console().print(f"seed {seed}")
+    say(f"seed {seed}")
     path = zero_bias or SAMPLE / "zerobias.parquet"
     vbf = load(signal)
     train = training_part(vbf, path)
@@ -90,7 +96,7 @@ def main(
     )
     trained_inputs(train).save(record_beside(output / GRAPH))
     head = {"seed": seed, "trees": trees, "depth": DEPTH}
-    return _report(ensemble, graph, test, measured, output, head)
+    return _report(ensemble, graph, test, measured, output, head, say)
 
 
 def training_part(vbf: Events, zero_bias: Path) -> Sample:
@@ -105,7 +111,9 @@ def trained_inputs(train: Sample) -> TrainedInputs:
     return TrainedInputs.of("event_bdt", "VBF H->tautau and zero bias", SOURCES, train.features)
 
 
-def evaluate(output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL) -> dict[str, Any]:
+def evaluate(
+    output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL, say: Report = show
+) -> dict[str, Any]:
     """Evaluate the committed model on the crossings it was not trained on; returns the report."""
     from l1forge.firmware.bdt.converters import convert
     from l1forge.simulation.sample import FOLDER as SAMPLE
@@ -113,7 +121,7 @@ def evaluate(output: Path, zero_bias: Path | None = None, signal: Path = SIGNAL)
 
     measured = load(signal).select(slice(1, None, 2)), load(zero_bias or SAMPLE / "zerobias.parquet", N_TRAIN)
     graph = Graph.load(FOLDER / GRAPH)
-    return _report(convert(FOLDER / WEIGHTS), graph, _sample(*measured), measured, output, {})
+    return _report(convert(FOLDER / WEIGHTS), graph, _sample(*measured), measured, output, {}, say)
 
 
 def _report(
@@ -123,12 +131,13 @@ def _report(
     measured: tuple[Events, Events],
     output: Path,
     head: dict[str, Any],
+    say: Report,
 ) -> dict[str, Any]:
     efficiency = float(test.cut_based[test.truth].mean())
     report, scores = tree_study.study(ensemble, graph, test, efficiency, CUT)
     report = {**head, **report, "rates": rates(ensemble, graph, *measured)}
-    tree_study.write(ensemble, graph, report, scores, test, CUT, output)
-    Console().print(_table(report["rates"]))
+    tree_study.write(ensemble, graph, report, scores, test, CUT, output, say)
+    say(_table(report["rates"]))
     return report
 
 

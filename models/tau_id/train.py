@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import print as show
 
 from l1forge.emulator.atomic import atomic_path
+from l1forge.models.registry import Report
 from l1forge.models.tau_id.features import NAMES, features
 from l1forge.models.trees import samples as candidates
 from l1forge.models.trees.classifiers import Sample
@@ -17,7 +19,9 @@ DATA = FOLDER / "data" / "candidates.parquet"
 TREES, DEPTH, RATE = 60, 4, 0.2
 
 
-def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict[str, Any]:
+def main(
+    seed: int, output: Path, data: Path = DATA, trees: int = TREES, say: Report = show
+) -> dict[str, Any]:
     """Train from ``seed``, quantise, evaluate against the isolation bit; returns the report.
 
     Raises InputError if the data is missing.
@@ -42,9 +46,10 @@ def main(seed: int, output: Path, data: Path = DATA, trees: int = TREES) -> dict
         return convert(output / "model.json")
 
     head = {"seed": seed, "trees": trees, "depth": DEPTH}
-    return candidates.train("tau_id", NAMES, candidates.load(data, features), fit, head, output)
+    return candidates.train("tau_id", NAMES, candidates.load(data, features), fit, head, output, say)
 
 
-def evaluate(output: Path, data: Path = DATA) -> dict[str, Any]:
+def evaluate(output: Path, data: Path = DATA, say: Report = show) -> dict[str, Any]:
     """Evaluate the committed model on the collisions it was not trained on; returns the report."""
-    return candidates.evaluate_committed(FOLDER, candidates.load(data, features).part(False), output)
+    test = candidates.load(data, features).part(False)
+    return candidates.evaluate_committed(FOLDER, test, output, say)

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich import print as show
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.scoring.trained_inputs import TrainedInputs, record_beside
 from l1forge.models import GRAPH
+from l1forge.models.registry import Report
 from l1forge.models.trees import study as tree_study
 from l1forge.models.trees.classifiers import Sample, require
-from l1forge.screen.console import Console
 
 SCALARS = ("et", "cluster", "em", "had", "ring", "towers", "ntt")
 COLUMNS = (*SCALARS, "eta", "iso", "truth", "event", "em_towers", "had_towers")
@@ -74,6 +75,7 @@ def train(
     fit: Callable[[Sample, np.ndarray[Any, Any]], Any],
     head: dict[str, Any],
     output: Path,
+    say: Report = show,
 ) -> dict[str, Any]:
     """Fit, quantise and evaluate one classifier; returns the report.
 
@@ -82,32 +84,36 @@ def train(
     fit
         From the training part and a weight for each candidate to the ensemble; writes ``model.json``.
     head
-        The settings, for the report; the seed is printed.
+        The settings, for the report.
+    say
+        Gets the seed and the tables.
     """
-    Console().print(f"seed {head['seed']}")
+    say(f"seed {head['seed']}")
     given, test = sample.part(True), sample.part(False)
     output.mkdir(parents=True, exist_ok=True)
     ensemble = fit(given, tree_study.spectrum_weights(given.features[:, 0], given.truth))
     graph = tree_study.quantised(ensemble, name, given, _efficiency(test), LOSS, raw=RAW)
     trained_inputs(name, names, sample).save(record_beside(output / GRAPH))
-    return evaluate(ensemble, graph, test, output, head)
+    return evaluate(ensemble, graph, test, output, head, say)
 
 
-def evaluate(ensemble: Any, graph: Graph, test: Sample, output: Path, head: dict[str, Any]) -> dict[str, Any]:
+def evaluate(
+    ensemble: Any, graph: Graph, test: Sample, output: Path, head: dict[str, Any], say: Report = show
+) -> dict[str, Any]:
     """Report at the isolation bit's efficiency, of all candidates and above 30 GeV; writes it with plots."""
     report, scores = tree_study.study(ensemble, graph, test, _efficiency(test), CUT)
     hard = test.where(test.features[:, 0] >= HARD)
     report["et >= 30 GeV"], _ = tree_study.study(ensemble, graph, hard, _efficiency(hard), CUT)
     report = {**head, **report}
-    tree_study.write(ensemble, graph, report, scores, test, CUT, output)
+    tree_study.write(ensemble, graph, report, scores, test, CUT, output, say)
     return report
 
 
-def evaluate_committed(folder: Path, test: Sample, output: Path) -> dict[str, Any]:
+def evaluate_committed(folder: Path, test: Sample, output: Path, say: Report = show) -> dict[str, Any]:
     """``evaluate`` of the artefact and graph in a model's folder."""
     from l1forge.firmware.bdt.converters import convert
 
-    return evaluate(convert(folder / "model.json"), Graph.load(folder / GRAPH), test, output, {})
+    return evaluate(convert(folder / "model.json"), Graph.load(folder / GRAPH), test, output, {}, say)
 
 
 def _efficiency(sample: Sample) -> float:

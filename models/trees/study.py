@@ -13,6 +13,7 @@ from l1forge.emulator.atomic import atomic_path, write_text
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph
 from l1forge.models import GRAPH
+from l1forge.models.registry import Report
 from l1forge.models.trees.classifiers import (
     Sample,
     area,
@@ -24,7 +25,6 @@ from l1forge.models.trees.classifiers import (
     threshold_at,
     working_point,
 )
-from l1forge.screen.console import Console
 
 CHOICE_EVENTS = 12_000
 """Events on which types are chosen, half of them signal; the report has the loss on all evaluation events."""
@@ -97,8 +97,9 @@ def write(
     test: Sample,
     cut_name: str,
     output: Path,
+    say: Report,
 ) -> None:
-    """Write graph.json, training.json, roc.png and loss_vs_bits.png into ``output``; print the table."""
+    """Write graph.json, training.json, roc.png and loss_vs_bits.png into ``output``; say the table."""
     output.mkdir(parents=True, exist_ok=True)
     graph.save(output / GRAPH)
     report["precision"] = loss_table(ensemble, test, PLOT_EFFICIENCY)
@@ -114,9 +115,8 @@ def write(
     for name in (cut_name, "float", "graph"):
         row = report[name]
         table.add_row(name, f"{row['signal'][0]:.4f}", f"{row['background'][0]:.5f}")
-    console = Console()
-    console.print(table)
-    console.print(
+    say(table)
+    say(
         f"AUC float {report['auc']['float']:.4f}, fixed point {report['auc']['graph']:.4f};"
         f" {100 * report['changed']:.2f} % of decisions changed"
     )

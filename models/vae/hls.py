@@ -6,16 +6,41 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from l1forge.firmware.hls.converters.keras import convert_keras
+from l1forge.firmware.hls.converters.score import ACCUMULATOR, attach_scores
+
 WEIGHTS = Path(__file__).parent / "weights.npz"
+
+
+def build(
+    encoder: Any,
+    output_dir: str | Path,
+    name: str = "vae",
+    input_type: str = "fixed<13,13>",
+    accum: str = ACCUMULATOR,
+    table: str = ACCUMULATOR,
+) -> tuple[Any, Any]:
+    """The Keras model with scores and its hls4ml ``ModelGraph``.
+
+    ``encoder`` is a Keras 2 model whose last layers are ``QActivation(quantized_bits(...))`` named
+    ``z_mean`` and ``z_log_var``; its input are hardware integers of ``input_type``. For the graph call
+    ``export_graph(hls_model, sources)``.
+
+    Raises
+    ------
+    InputError
+        As ``attach_scores`` and ``convert_keras``.
+    """
+    model = attach_scores(encoder, accum=accum, table=table)
+    return model, convert_keras(model, name, output_dir, input_type)
 
 
 def hls_model(folder: Path, weights: Path = WEIGHTS) -> Any:
     """The hls4ml ``ModelGraph`` of trained weights with project folder ``folder``."""
-    from l1forge.firmware.hls import vae
     from l1forge.models.vae.features import INPUT_TYPE
     from l1forge.models.vae.train import load_encoder
 
-    return vae.build(load_encoder(weights), folder, input_type=INPUT_TYPE)[1]
+    return build(load_encoder(weights), folder, input_type=INPUT_TYPE)[1]
 
 
 def export_graph(weights: Path, graph_file: Path) -> None:

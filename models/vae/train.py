@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import print as show
 from rich.progress import Progress
 from rich.table import Table
 
@@ -21,10 +22,10 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.formats.parquet import read_events
 from l1forge.emulator.events.objects import Events
 from l1forge.emulator.scoring.trained_inputs import TrainedInputs
+from l1forge.models.registry import Report
 from l1forge.models.vae import evaluation, network
 from l1forge.models.vae.features import COLUMNS, SOURCES, hardware_features, object_mask
 from l1forge.models.vae.training import Batches, Schedule, fit
-from l1forge.screen.console import Console
 from l1forge.simulation.sample import N_TRAIN
 
 SIGNALS = ("ttbar", "zmumu", "htautau", "A4l", "LQ_btau", "h_tautau", "Hp_taunu")
@@ -105,13 +106,13 @@ def _copy(source: Any, target: Any) -> None:
         target.get_layer(name).set_weights(source.get_layer(name).get_weights())
 
 
-def main(seed: int, output: Path, sample: Path, options: Options) -> dict[str, Any]:
+def main(seed: int, output: Path, sample: Path, options: Options, report: Report = show) -> dict[str, Any]:
     """Train from ``seed`` and write ``weights.npz``, ``training.json`` and two plots into ``output``.
 
-    Returns the report that is also in training.json. Raises InputError if a sample file is missing.
+    Returns the report that is also in training.json; ``report`` gets the seed and the table of efficiencies.
+    Raises InputError if a sample file is missing.
     """
-    console = Console()
-    console.print(f"seed {seed}")
+    report(f"seed {seed}")
     network.keras().utils.set_random_seed(seed)
     features = load(sample / "zerobias.parquet", options.events)
     signals = {name: load(sample / f"{name}.parquet", options.events) for name in SIGNALS}
@@ -132,19 +133,21 @@ def main(seed: int, output: Path, sample: Path, options: Options) -> dict[str, A
     curves: dict[str, dict[str, list[float]]] = {}
     versions: dict[str, Any] = {}
     previous = None
-    with Progress(console=console) as progress:
+    with Progress() as progress:
         for stage, schedule in stages.items():
             encoder = encoders[stage]
             if previous is not None:
                 _copy(previous, encoder)
             task = progress.add_task(f"training, {stage}", total=schedule.epochs)
 
-            def report(epoch: int, loss: float, check: float, task: Any = task, name: str = stage) -> None:
+            def epoch_done(
+                epoch: int, loss: float, check: float, task: Any = task, name: str = stage
+            ) -> None:
                 progress.update(
                     task, advance=1, description=f"training, {name}: loss {loss:.2f}, validation {check:.2f}"
                 )
 
-            curves[stage] = fit(encoder, decoder, batches, validation, schedule, seed, report)
+            curves[stage] = fit(encoder, decoder, batches, validation, schedule, seed, epoch_done)
             versions[stage] = _evaluate(encoder, decoder, norm, train, test, signals)
             previous = encoder
     encoder = encoders["pruned"]
@@ -158,7 +161,7 @@ def main(seed: int, output: Path, sample: Path, options: Options) -> dict[str, A
     }
     _write(output, encoder, decoder, norm, result, versions["pruned"])
     trained_inputs(train).save(output / "inputs.json")
-    console.print(table(result))
+    report(table(result))
     return result
 
 

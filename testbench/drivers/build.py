@@ -7,15 +7,13 @@ nobody else can write to its folder (``emulator.trust``) and it still is what wa
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from l1forge.emulator.trust import trusted_folder
 from l1forge.firmware.rtl import RtlProject
 from l1forge.firmware.tools import children
 from l1forge.firmware.tools.folders import build_folder
+from l1forge.firmware.tools.locks import DONE, locked
 from l1forge.firmware.tools.verilator_root import verilator_environment, verilator_root
 from l1forge.testbench.drivers.packed_top import SHELL, control_file, shell_verilog
 
@@ -33,7 +32,6 @@ VERILATOR_OPTIONS = (
     *("--output-split", "4000", "--output-split-cfuncs", "200"),
     *("-Wno-fatal", "-CFLAGS", "-fPIC -O1 -fno-gnu-unique", "--x-assign", "fast"),
 )
-DONE = ".complete"
 
 
 @dataclass(frozen=True)
@@ -106,15 +104,6 @@ def _content(target: Path, key: str) -> str:
         with open(file, "rb") as stream:
             state.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
     return state.hexdigest()
-
-
-@contextmanager
-def locked(target: Path) -> Iterator[None]:
-    """Hold the lock of a build folder, so that parallel tests share one build."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / f".{target.name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _build(project: RtlProject, target: Path, waves: bool) -> None:

@@ -11,6 +11,7 @@ from l1forge.firmware.muon.folded import generate_folded
 from l1forge.firmware.muon.patterns import PatternTables, generate_patterns
 from l1forge.firmware.rtl import generate as unroll
 from l1forge.models import graph_path
+from l1forge.models.hls_projects import hls_project
 from l1forge.models.muon_patterns import Patterns, find_patterns, load_patterns
 from l1forge.models.muon_pt.features import muon_features
 from l1forge.simulation.muons import NO_STUB, REFERENCE_LAYERS, MuonSettings, generate
@@ -18,7 +19,7 @@ from l1forge.simulation.muons.layers import BENDING
 from l1forge.testbench.cosim import cosimulate
 from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.interval_driver import opened_spaced
-from l1forge.testbench.flow import hls_implementation, hls_project
+from l1forge.testbench.flow import hls_implementation
 from l1forge.testbench.muon import verify_folded, verify_patterns
 
 PATTERNS = 10  # of 80: the Verilog of all takes a minute to compile; `l1forge cosim-muons` runs it

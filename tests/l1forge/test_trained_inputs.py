@@ -14,7 +14,7 @@ from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.events.objects import Events
 from l1forge.emulator.scoring.trained_inputs import TrainedInputs, record_beside
 from l1forge.models import available, graph_path
-from l1forge.models.training_inputs import RECORDS, committed
+from l1forge.models.registry import models
 from l1forge.simulation import SAMPLE
 
 ZERO_BIAS = SAMPLE / "zerobias.parquet"
@@ -28,17 +28,18 @@ def run(*arguments: object) -> int:
 
 
 def test_every_committed_model_has_a_record_of_its_inputs() -> None:
-    assert set(RECORDS) == set(available())
-    for model in RECORDS:
-        assert committed(model) == record_beside(graph_path(model))
-        assert TrainedInputs.load(committed(model)).model == model
+    recorded = {name for name, model in models().items() if model.inputs is not None}
+    assert recorded == set(available())
+    for name in recorded:
+        assert models()[name].record == record_beside(graph_path(name))
+        assert TrainedInputs.load(models()[name].record).model == name
 
 
 def test_records_are_derived_again_from_the_training_samples(tmp_path: Path) -> None:
-    models = ("vae", "tau_id", "eg_iso")
-    assert run("train", "inputs", *models, "-o", tmp_path) == 0
-    for model in models:
-        assert (tmp_path / f"{model}.inputs.json").read_text() == committed(model).read_text()
+    names = ("vae", "tau_id", "eg_iso")
+    assert run("train", "inputs", *names, "-o", tmp_path) == 0
+    for name in names:
+        assert (tmp_path / f"{name}.inputs.json").read_text() == models()[name].record.read_text()
     assert run("train", "inputs", "nothing") == 2
 
 

@@ -10,7 +10,7 @@ from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
 from l1forge.testbench import stimuli
 from l1forge.testbench.directed import directed
-from l1forge.testbench.flow import Plan, sample_files
+from l1forge.testbench.stimuli import Plan, sample_files
 
 
 def test_corners_hold_ends_and_every_edge(design: Graph) -> None:

@@ -15,6 +15,7 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
 from l1forge.firmware.bdt.conifer.model import trees_of
 from l1forge.firmware.bdt.conifer.project import Backend, CompiledConifer, write_project
+from l1forge.firmware.verify import differences
 
 PROJECTS: tuple[Backend, ...] = ("xilinxhls", "vhdl", "cpp")
 
@@ -51,13 +52,16 @@ def compare(graph: Graph, blocks: Iterable[NDArray[np.int64]], backend: Backend 
         for block in blocks:
             expected = kernel.run_rows({alone.inputs[0].name: block})[alone.outputs[0]]
             got = conifer(block)
-            wrong = np.flatnonzero((got != expected).any(axis=1))
+            different = differences(expected, got)
+            wrong = different.wrong_events
             if len(wrong) and result.first is None:
                 result.first = (
                     f"event {result.events + int(wrong[0])}: {got[wrong[0]].tolist()},"
                     f" not {expected[wrong[0]].tolist()}"
                 )
-            result.mismatches += len(wrong)
+            if different.missing and result.first is None:
+                result.first = f"event {result.events}: shape {got.shape}, not {expected.shape}"
+            result.mismatches += len(wrong) + different.missing
             result.events += len(block)
         result.conifer_s = conifer.seconds
     return result

@@ -26,6 +26,7 @@ from l1forge.firmware.hls.fuzz.isolated_process import Died, run_apart
 from l1forge.firmware.hls.fuzz.network import Network, model_graph, write_slim
 from l1forge.firmware.hls.fuzz.shrink import shrink
 from l1forge.firmware.hls.translate.graph import import_project
+from l1forge.firmware.verify import differences
 
 BATCH = 25
 EVENTS = 120
@@ -134,16 +135,10 @@ def difference(
     fast = {name: np.moveaxis(y, -1, 0) for name, y in compile_graph(graph).run_array(columns).items()}
     for label, results in (("graph", evaluate(graph, fed)), ("kernel", fast)):
         for name, result in zip(graph.outputs, found, strict=True):
-            ours: NDArray[Any] = results[name].reshape(result.shape)
-            wrong = np.argwhere(ours != result)
-            if len(wrong):
-                event, element = (int(i) for i in wrong[0])
-                return (
-                    f"{name}[{element}] of event {event}: {label} {ours[event, element]}, "
-                    f"C++ {result[event, element]} ({len(wrong)} of {result.size} values differ)",
-                    values,
-                    varied,
-                )
+            wrong = differences(results[name].reshape(result.shape), result)
+            for event, element, ours, theirs in wrong.listed(1):
+                told = f"{name}[{element}] of event {event}: {label} {ours}, C++ {theirs}"
+                return f"{told} ({wrong.values} of {result.size} values differ)", values, varied
     return None, values, varied
 
 

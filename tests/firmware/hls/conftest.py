@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from l1forge.emulator.graph.graph import Graph
-from l1forge.firmware.hls import vae
 from l1forge.firmware.hls.environment import use_legacy_keras
 from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
 from l1forge.firmware.hls.translate.graph import export_graph
+from l1forge.models.vae.hls import build
 
 N_INPUTS = 8
 
@@ -68,7 +68,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     folder = tmp_path_factory.mktemp("encoder")
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # TensorFlow, QKeras and hls4ml warn about each other
-        model, hls = vae.build(small_encoder(), folder, "encoder", "fixed<11,11>")
+        model, hls = build(small_encoder(), folder, "encoder", "fixed<11,11>")
         hls.write()
         graph = export_graph(hls, [f"jet.et[{i}]" for i in range(N_INPUTS)])
     return Encoder(model, hls, folder, CompiledProject(folder, QUICK), graph)

@@ -1,0 +1,241 @@
+"""Co-verification as a study: a model's Verilog against emulator, HLS C++ and conifer's circuits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from l1forge.emulator.errors import InputError
+from l1forge.studies.bars import bars
+from l1forge.studies.html import html_lines, html_table
+from l1forge.studies.limits import check_pipelined
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.rtl import RtlProject
+    from l1forge.testbench.cosim import Implementation
+    from l1forge.testbench.outcome import Report
+
+DEFAULT, DEEP = 1_000_000, 50_000_000
+"""Crossings of a usual and of a deep run."""
+Say = Callable[[str], None]
+HEADINGS = ("implementation", "crossings compared", "crossings/s")
+
+
+def _silent(_: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A co-verification: the design, what was compared, and where its records are.
+
+    ``kept``: why an older, stronger record stays, if it does. ``waveform``: its file, if one was asked for.
+    """
+
+    model: str
+    project: RtlProject
+    report: Report
+    seed: int
+    seconds: float
+    kept: str | None = None
+    waveform: Path | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was compared and nothing at all is wrong."""
+        return self.report.passed
+
+    @property
+    def verdict(self) -> str:
+        """The one line that matters."""
+        return self.report.verdict
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """The cells of ``HEADINGS`` for the emulator and every implementation."""
+        rows = []
+        for name, checked in {"emulator": self.report.crossings, **self.report.checked}.items():
+            spent = self.report.seconds.get(name, 0.0)
+            rows.append((name, f"{checked:,}", f"{checked / spent:,.0f}" if spent else "-"))
+        return rows
+
+    def lines(self) -> list[str]:
+        """What is said below the table: stimuli, latency, coverage."""
+        report, project = self.report, self.project
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.stimuli.items())
+        said = [
+            f"stimuli: {kinds}; {report.clocks:,} clocks, seed {self.seed}, {self.seconds:.0f} s",
+            f"latency {project.latency} clocks ({project.latency_ns:.1f} ns at"
+            f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock; initiation interval 1",
+        ]
+        if project.slow:
+            said.append(f"[yellow]{project.slow}[/yellow]")
+        if report.coverage is not None:
+            said.append(f"toggle coverage of ports and pipeline registers: {100 * report.coverage:.2f} %")
+        if report.directed is not None:
+            said += report.directed.report()
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON: the report."""
+        return self.report.to_dict()
+
+    def plot(self) -> Figure:
+        """Crossings compared by kind of stimuli, as bars."""
+        return bars(self.report.stimuli, "crossings", f"{self.model}: {self.verdict}")
+
+    def _repr_html_(self) -> str:
+        table = html_table(f"{self.model}: co-verification ({self.report.driver})", HEADINGS, self.rows())
+        return table + html_lines([*map(str, self.report.examples), self.verdict])
+
+
+def verify(
+    model: str,
+    n: int | None = None,
+    *,
+    deep: bool = False,
+    events: Sequence[Path] | None = None,
+    hls: str | Path | None = None,
+    stages: int | None = None,
+    period: float | None = None,
+    seed: int = 1,
+    threads: int = 1,
+    output: str | Path | None = None,
+    record: bool = True,
+    waves: bool = False,
+    progress: Say = _silent,
+    on_start: Callable[[int], None] = _silent,
+    on_crossings: Callable[[int], None] = _silent,
+) -> Verification:
+    """Prove the Verilog of ``model`` equal to its emulator and all other implementations, by simulation.
+
+    Parameters
+    ----------
+    model
+        Name of a model of this repository, or a graph file.
+    n, deep
+        Crossings (default 1 M; 50 M if ``deep``); whether the compiled harness alone drives the design.
+    events
+        Event files instead of the committed sample.
+    hls
+        hls4ml project to compare with; by default the model's own, written once.
+    stages, period
+        Pipeline stages (default: as many as the clock needs); clock period in ns (default 240 MHz).
+    seed, threads
+        Seed of random bits, corners and gaps; simulated instances side by side.
+    output, record, waves
+        Folder of records and waveform (default: build/reports/DESIGN); whether to keep the record there;
+        whether to leave a waveform.
+    progress, on_start, on_crossings
+        Called with each step's name; with the number of crossings when they start; with those done since.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing, the design is too large, or ``hls`` is the project of another network.
+    """
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
+    from l1forge.firmware.tools.folders import build_folder, variant
+    from l1forge.models import graph_path
+    from l1forge.screen.outputs import check_folders
+    from l1forge.testbench.directed import directed
+    from l1forge.testbench.flow import verify as run
+    from l1forge.testbench.flow import waveform
+    from l1forge.testbench.records import keep
+
+    if period is not None and not isfinite(period):
+        raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
+    graph = Graph.load(graph_path(model))
+    # a design that is cut otherwise leaves the record of the default one alone
+    name = variant(graph.name, stages, period)
+    folder = Path(output) if output is not None else build_folder() / "reports" / name
+    check_folders(folder)
+    files = list(events) if events else None
+    check_pipelined(graph)
+    if hls is not None:
+        check_project(Path(hls), graph)
+    progress("writing Verilog")
+    project = generate(
+        graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
+    )
+    with ExitStack() as stack:
+        extra = _implementations(model, graph, Path(hls) if hls is not None else None, stack, progress)
+        progress("directed stimuli")
+        found = directed(graph, progress=progress)  # once; then from the cache
+        count = n if n is not None else DEEP if deep else DEFAULT
+        on_start(count)
+        started = time.perf_counter()
+        _, report = run(
+            graph,
+            count,
+            project=project,
+            extra=extra,
+            files=files,
+            seed=seed,
+            deep=deep,
+            threads=threads,
+            progress=on_crossings,
+            found=found,
+        )
+    seconds = time.perf_counter() - started
+    kept = keep(report, folder) if record else None
+    place = None
+    if waves:
+        place = waveform(graph, folder / "waves.vcd", files=files, seed=seed, project=project)
+    return Verification(graph.name, project, report, seed, seconds, kept, place)
+
+
+def _implementations(
+    model: str, graph: Graph, hls: Path | None, stack: ExitStack, progress: Say
+) -> dict[str, Implementation]:
+    """The compiled HLS C++ of a network; conifer's C++ and RTL of trees, simulated until ``stack`` ends."""
+    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.models.hls_projects import hls_project
+    from l1forge.screen.quiet import quiet_stderr
+    from l1forge.testbench.conifer import conifer_implementations, has_trees
+    from l1forge.testbench.flow import hls_implementation
+
+    extra: dict[str, Implementation] = {}
+    progress("HLS project: writing and compiling, once")
+    with quiet_stderr():  # TensorFlow and torch talk while they are imported
+        folder = hls or hls_project(model, graph, build_folder() / "hls")
+    if folder is not None:
+        extra["hls"] = hls_implementation(folder, graph)
+    if has_trees(graph):
+        progress("compiling conifer's C++, simulating its VHDL")
+        conifer = conifer_implementations(graph, build_folder() / "rtl" / f"{graph.name}_conifer")
+        extra |= stack.enter_context(conifer)
+    return extra
+
+
+def check_project(project: Path, graph: Graph) -> None:
+    """Demand that an hls4ml project has the inputs and outputs of ``graph``.
+
+    Raises
+    ------
+    InputError
+        If it has others, or cannot be read.
+    """
+    from l1forge.firmware.hls.translate.graph import import_project
+
+    def sizes(found: Graph) -> str:
+        ends = [node.size for node in found.inputs], [found[name].size for name in found.outputs]
+        return f"{ends[0]} inputs, {ends[1]} outputs"
+
+    found = sizes(import_project(project))
+    if found != sizes(graph):
+        raise InputError(
+            "is the project of another network",
+            file=project,
+            field="--hls",
+            value=found,
+            remedy=f"{graph.name} has {sizes(graph)}",
+        )

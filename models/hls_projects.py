@@ -1,0 +1,34 @@
+"""The hls4ml projects of the models, written once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.tools.locks import DONE, locked
+from l1forge.models.registry import hls_of
+
+
+def hls_project(model: str, graph: Graph, parent: Path) -> Path | None:
+    """The hls4ml project of a model, written on the first call; None if the model has none.
+
+    The folder's name carries the graph's digest, so that a retrained model gets a new project.
+    """
+    make = hls_of(model)
+    if make is None:
+        return None
+    from l1forge.firmware.hls.translate.graph import write_project
+
+    folder = parent / f"{model}-{hashlib.sha256(graph.to_json().encode()).hexdigest()[:12]}"
+    with locked(folder):
+        if not (folder / DONE).exists():
+            # hls4ml reports every layer; TensorFlow, QKeras and hls4ml warn about each other
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                write_project(make(folder))
+            (folder / DONE).touch()
+    return folder

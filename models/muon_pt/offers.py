@@ -1,0 +1,67 @@
+"""What the large muon network offers; its training trains the small one, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from l1forge.emulator.errors import InputError
+from l1forge.models import GRAPH
+from l1forge.models.registry import Model, Report, Training
+
+if TYPE_CHECKING:
+    from l1forge.emulator.scoring.trained_inputs import TrainedInputs
+
+MUONS = 250_000
+"""Simulated for the record of inputs: a tenth of the training sample, from its first random stream."""
+
+
+def train(
+    seed: int,
+    output: Path | None,
+    report: Report,
+    quick: Annotated[bool, typer.Option(help="One epoch on few muons: a check, not a result.")] = False,
+) -> None:
+    """Train the muon pT networks (10 x 128 and the small one): float, quantised, calibrated, graphs.
+
+    Example: `l1forge train muon_pt --quick -o build/muon`
+    """
+    import l1forge.models.muon_pt.train as training
+
+    training.main(seed, output, quick=quick, report=report)
+
+
+def hls_model(folder: Path) -> Any:
+    """hls4ml's model of the ten-layer network."""
+    from l1forge.models.muon_pt.hls import hls_model
+
+    return hls_model(folder)
+
+
+def stage(graph: Path, scores: tuple[str, ...]) -> Any:
+    """The network in the trigger path: it runs on stubs, not on event columns."""
+    from l1forge.models.muon_pt.path import MuonNetwork
+    from l1forge.models.muon_pt.stage import MuonStage
+
+    if graph.name != GRAPH:
+        raise InputError(
+            "the muon network needs its calibration",
+            field="--model",
+            value=str(graph),
+            remedy=f"call it {GRAPH}, beside its calibration.json",
+        )
+    return MuonStage(MuonNetwork(graph.parent), scores)
+
+
+def inputs(name: str = "muon_pt") -> TrainedInputs:
+    """The record of muons simulated with the seed of the training, for the network ``name``."""
+    from l1forge.models.muon_pt.train import SEED, trained_inputs, training_set
+
+    return trained_inputs(name, training_set(MUONS, SEED, 1.0).features.numpy())
+
+
+MODEL = Model(
+    "muon_pt", Training(train, 31, "folders", talks=True), hls=hls_model, stage=stage, inputs=inputs
+)
