@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from l1forge.emulator.graph.graph import Graph
-    from l1forge.firmware.bdt.conifer.flow import Comparison
+    from l1forge.firmware.bdt.conifer.flow import ConiferComparison
     from l1forge.firmware.rtl import RtlProject
     from l1forge.testbench.directed.coverage import Coverage
 
@@ -93,7 +93,7 @@ class TreeFirmware:
 
     model: str
     projects: dict[str, Path]
-    compared: Comparison | None
+    compared: ConiferComparison | None
 
     @property
     def exact(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
-from l1forge.firmware.bdt.conifer.flow import Comparison
+from l1forge.firmware.bdt.conifer.flow import ConiferComparison
 from l1forge.firmware.hls.fuzz.campaign import Summary
 from l1forge.firmware.rtl import RtlProject
 from l1forge.studies.cosim import Verification, verify
@@ -88,7 +88,7 @@ def test_one_flipped_bit_of_the_cpp_is_found(flip: bool, monkeypatch: pytest.Mon
 
 
 def test_trees_tell_their_projects_and_mismatches() -> None:
-    bad = TreeFirmware("trees", {"cpp": Path("a/cpp")}, Comparison("cpp", 10, 2, "event 3"))
+    bad = TreeFirmware("trees", {"cpp": Path("a/cpp")}, ConiferComparison("cpp", 10, 2, "event 3"))
     assert not bad.exact
     assert bad.to_dict()["compared"]["mismatches"] == 2
     assert "2 mismatches in 10 events" in bad._repr_html_()
