@@ -132,7 +132,7 @@ def import_hls(
     progress: Say = _silent,
     on_graph: Callable[[Graph], None] = _silent,
 ) -> Imported:
-    """Read the C++ that hls4ml wrote (parameters.h, defines.h, weights), or an emulator package, into a graph.
+    """Read the C++ that hls4ml wrote, or an emulator package, into a graph.
 
     Parameters
     ----------

@@ -29,8 +29,8 @@ UNBOUND = "the inputs are in the package's own units: --inputs binds them to har
 class PackageOptions:
     """What only packages have.
 
-    ``inputs``: a preset or a file of columns (``firmware.hls.package.columns``). ``network_only``: leave input
-    scaling and score out. ``events``: event files for the comparison; if there are none, the committed sample.
+    ``inputs``: a preset or a file of columns (``firmware.hls.package.columns``). ``network_only``: leave
+    input scaling and score out. ``events``: event files for the comparison, in place of the committed sample.
     """
 
     inputs: str | None = None

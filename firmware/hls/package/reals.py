@@ -134,11 +134,14 @@ def fitted(builder: Builder, value: Real, target: FixedType, lanes: int) -> Node
     x = builder.take(value.base.node, list(value.base.index), (size,))
     scales: list[Fraction] = []
     offsets: list[Fraction] = []
+    searched: dict[Affine, tuple[Fraction, Fraction]] = {}
     for formula in value.formulas:
         assert isinstance(formula, Affine)
-        scale, offset = (
-            (formula.scale, formula.offset) if formula.exact else _search(builder, formula, x.type, target)
-        )
+        scale, offset = formula.scale, formula.offset
+        if not formula.exact:
+            if formula not in searched:
+                searched[formula] = _search(builder, formula, x.type, target)
+            scale, offset = searched[formula]
         scales.append(scale)
         offsets.append(offset)
     if all(scale == 1 for scale in scales) and not any(offsets):
@@ -165,21 +168,28 @@ def _search(
         )
     raw = np.arange(kind.minimum, kind.maximum + 1, dtype=np.int64)
     wanted = _stored(formula(np.ldexp(raw.astype(np.float64), -kind.fraction)), target)
+    few = slice(0, None, max(len(raw) // 2048, 1))
     for bits in range(4, MOST_FACTOR_BITS):
         unit = Fraction(1, 1 << bits)
-        low = (formula.scale / unit).__floor__()
-        near = (formula.offset / unit).__floor__()
+        low, near = (formula.scale / unit).__floor__(), (formula.offset / unit).__floor__()
         for scale in (low, low + 1):
             for offset in (near, near + 1, near + (1 << max(bits - target.fraction - 3, 0))):
-                total = (raw.astype(object) * scale << max(-kind.fraction, 0)) + (
-                    offset << max(kind.fraction, 0)
-                )
-                fraction = bits + max(kind.fraction, 0)
-                if bits + kind.width < 60:
-                    total = total.astype(np.int64)
-                if np.array_equal(cast(total, fraction, target).astype(object), wanted.astype(object)):
+                if all(
+                    np.array_equal(_circuit(raw[part], scale, offset, bits, kind, target), wanted[part])
+                    for part in (few, slice(None))
+                ):
                     return scale * unit, offset * unit
     raise builder.refuse("floating-point scaling has no exact multiplication", str(formula.steps))
+
+
+def _circuit(
+    raw: NDArray[np.int64], scale: int, offset: int, bits: int, kind: FixedType, target: FixedType
+) -> NDArray[Any]:
+    """``raw · scale + offset``, with ``bits`` fractional bits in both, cast to ``target``."""
+    shift, back = max(kind.fraction, 0), max(-kind.fraction, 0)
+    size = kind.width + scale.bit_length() + back, offset.bit_length() + shift
+    values: NDArray[Any] = raw if max(size) < 61 else raw.astype(object)
+    return cast((values * scale << back) + (offset << shift), bits + shift, target)
 
 
 def _stored(values: NDArray[np.float64], target: FixedType) -> NDArray[np.int64]:

@@ -20,7 +20,6 @@ from l1forge.emulator.graph.fixed import FixedType
 from l1forge.firmware.hls.package.graph import Imported, Port
 from l1forge.firmware.hls.project.bridge import ap_types
 from l1forge.firmware.tools import children
-from l1forge.firmware.verify import Comparison, compare_with_graph
 
 INTERFACE = """#ifndef HLS4ML_EMULATOR_H_
 #define HLS4ML_EMULATOR_H_
@@ -64,7 +63,7 @@ int main(int count, char **given) {
 
 
 class Reference:
-    """A package's compiled C++, called on the integers of the graph's inputs.
+    """A package's compiled C++, called on the integers of the graph's inputs, within a ``with`` block.
 
     Raises
     ------
@@ -76,7 +75,17 @@ class Reference:
         self.imported = imported
         self._folder = tempfile.TemporaryDirectory(prefix="l1forge_package_")
         self._place = Path(self._folder.name)
-        self._build(optimisation)
+        try:
+            self._build(optimisation)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+
+    def __enter__(self) -> Reference:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
 
     def _build(self, optimisation: str) -> None:
         imported, place = self.imported, self._place
@@ -172,13 +181,6 @@ class Reference:
             found.append(raw.astype(np.int64))
             start += port.size
         return found
-
-
-def verify_package(
-    imported: Imported, inputs: Sequence[NDArray[Any]], optimisation: str = "-O1"
-) -> list[Comparison]:
-    """Compare the graph with the package's own C++ on ``inputs``, every output, tolerance zero."""
-    return compare_with_graph(imported.graph, list(inputs), Reference(imported, optimisation)(list(inputs)))
 
 
 def harness(imported: Imported) -> str:

@@ -1,8 +1,9 @@
 """The small part of C++ that the wrapper classes of emulator packages are written in, as trees.
 
-Expressions are nested tuples: ``("number", text)``, ``("name", text)``,
-``("index", tree, tree)``, ``("member", tree, name)``, ``("call", name, template arguments, trees)``, ``("cast", type, tree)``,
-``("list", trees)``, ``("choose", condition, tree, tree)``, ``(operator, tree)`` and ``(operator, tree, tree)``.
+Expressions are nested tuples: ``("number", text)``, ``("name", text)``, ``("index", tree, tree)``,
+``("member", tree, name)``, ``("call", name, template arguments, trees)``, ``("cast", type, tree)``,
+``("list", trees)``, ``("choose", condition, tree, tree)``, ``(operator, tree)`` and
+``(operator, tree, tree)``.
 """
 
 from __future__ import annotations
@@ -308,16 +309,11 @@ class Parser:
     def assignment(self, end: str) -> Statement:
         """``target = value`` or a lone expression, up to ``end``."""
         target = self.expression()
-        if self.peek() in ("=", "+=", "-=", "*=", "/=", "<<="):
+        if self.peek() in ("=", "+=", "-=", "*=", "/=", "<<=", ">>="):
             operator = self.take()
             value = self.expression()
             self.take(end)
             return Assignment(target, operator, value)
-        if self.peek() == ">" and self.peek(1) == ">=":
-            self.place += 2
-            value = self.expression()
-            self.take(end)
-            return Assignment(target, ">>=", value)
         if self.peek() in ("++", "--"):
             operator = self.take()[0] + "="
             self.take(end)

@@ -129,6 +129,73 @@ extern "C" void destroy_model(hls4mlEmulator::Model* m) {{ delete m; }}
 """
 
 
+LOOPS = {
+    "sum of squares": """
+    resultsq_t sum = 0;
+    for (int i = 0; i < N_LAYER_4; i++) sum += result_p[i] * result_p[i];
+    return sum;""",
+    "difference": """
+    resultsq_t sum = 0;
+    const int half = N_LAYER_4 / 2;
+    for (int i = 0; i < half; ++i) {
+      ap_fixed<20,10> d = result_p[i] - result_p[half + i];
+      sum = sum + d * d;
+    }
+    return sum;""",
+    "maximum": """
+    nnet::Op_max<result_t> op;
+    result_t largest = nnet::reduce<result_t, N_LAYER_4, nnet::Op_max<result_t>>(result_p, op);
+    resultsq_t loss;
+    loss = largest;
+    return loss;""",
+}
+"""Scores that are written out."""
+
+
+def simple_wrapper(namespace: str, place: str = "", base: str = "hls4mlEmulator::Model") -> str:
+    """A class that passes inputs and results on."""
+    using = f"using namespace {namespace};\n" if namespace else ""
+    return f"""#include "{place}Net_v1.h" //include of the top level of HLS model
+#include "emulator.h" //include of emulator modeling
+#include <any>
+#include "ap_fixed.h"
+{using}
+class Net_emulator_v1 : public {base}{{
+    private:
+        input_t _input[N_INPUT_1_1];
+        result_t _result[N_LAYER_4];
+    public:
+        virtual void prepare_input(std::any input)
+        {{
+            input_t* input_p = std::any_cast<input_t*>(input);
+            for(int i = 0; i < N_INPUT_1_1; ++i)
+                _input[i] = std::any_cast<input_t>(input_p[i]);
+        }}
+
+        virtual void predict()
+        {{
+            Net_v1(_input, _result);
+        }}
+
+        virtual void read_result(std::any result)
+        {{
+            result_t *result_p = std::any_cast<result_t*>(result);
+            for (int i = 0; i < N_LAYER_4; ++i)
+                result_p[i] = _result[i];
+        }}
+}};
+
+extern "C" {base}* create_model()
+{{
+    return new Net_emulator_v1;
+}}
+
+extern "C" void destroy_model({base}* m)
+{{
+    delete m;
+}}"""
+
+
 def write_package(folder: Path, layout: Layout) -> Path:
     """Write a package of two dense layers; returns its folder."""
     network = folder / layout.folder if layout.folder else folder
