@@ -97,6 +97,8 @@ def binary(builder: Builder, operator: str, a: Value, b: Value, lanes: int) -> V
         return _shifted(builder, a, b, -1 if operator == ">>" else 1, lanes)
     if isinstance(a, Known) and isinstance(b, Known):
         return _constants(builder, operator, a, b)
+    if operator in ("==", "!=", "<", ">", "<=", ">=", "&&", "||"):
+        raise builder.refuse("branch on an input or a result is not supported", operator)
     if a.type.real or b.type.real or operator == "/":
         if operator == "/" and not (a.type.real or b.type.real):
             raise builder.refuse("division of integers or fixed-point values is not supported", operator)

@@ -15,7 +15,8 @@ from l1forge.firmware.hls.package.interpret import Interpreter, Output, Reached
 from l1forge.firmware.hls.package.network import read_network
 from l1forge.firmware.hls.package.tables import Tables
 from l1forge.firmware.hls.package.values import Array, Data, Known
-from l1forge.firmware.hls.package.wrapper import Wrapper, read_wrapper
+from l1forge.firmware.hls.package.wrapper import Wrapper, outside_class, read_wrapper
+from l1forge.firmware.hls.project.parse import read_defines
 from l1forge.firmware.hls.project.preprocess import Macros
 from l1forge.firmware.hls.project.source import Source
 from l1forge.firmware.hls.translate.builder import Builder
@@ -83,7 +84,8 @@ def import_package(
     if package.wrapper is None or network_only:
         return _network(package, source, columns, defines or {})
     text = next(t.text for t in package.texts if t.path == package.wrapper)
-    types = {*source.typedefs, "unscaled_t"}
+    read_defines(source, outside_class(text))
+    types = set(source.typedefs)
     wrapper = read_wrapper(text, package.wrapper, types)
     first = Inputs(wrapper, columns)
     try:

@@ -18,7 +18,7 @@ from l1forge.firmware.hls.package.values import INT, CType, Data, Known, Real, V
 from l1forge.firmware.hls.package.wrapper import Wrapper
 from l1forge.firmware.hls.translate.builder import Builder, holding
 
-_ANY = FixedType(32, 16)
+_ANY = FixedType(16, 8)
 """Stands for a floating-point input in the first run, which finds its type."""
 
 
@@ -91,7 +91,7 @@ class Inputs:
         if (struct := text.rstrip("*").strip()) in self.wrapper.structs:
             return Struct(struct)
         if text.endswith("*"):
-            return Pointer("inputs", text[:-1])
+            return Pointer("inputs", text[:-1].removeprefix("const ").strip())
         raise InputError("input is not a pointer", file=self.wrapper.file, field="prepare_input", value=text)
 
     def member(self, base: Any, name: str, inner: int) -> Any:

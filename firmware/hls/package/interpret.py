@@ -388,7 +388,7 @@ class Interpreter:
                 base = self._place(inner)[0]
                 if isinstance(base, Result):
                     return Result(base.text, f"{base.path}.{name}".strip(".")), []
-                return base, []
+                return self.inputs.member(base, name, self.inner), []
         return self.value(tree), []
 
     def _lookup(self, name: str) -> Any:
@@ -694,7 +694,7 @@ class Interpreter:
             file=self.wrapper.file,
             field=f"{self.wrapper.name}::{self.function}" if self.function else self.wrapper.name,
             value=value,
-            remedy="import the network alone (--network-only) and write scaling and score as graph nodes",
+            remedy="import the network alone with --network-only",
         )
 
 

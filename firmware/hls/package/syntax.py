@@ -124,7 +124,7 @@ class Parser:
             f"this C++ of the wrapper {problem}",
             file=str(self.file),
             value=near,
-            remedy="give the folder of the network alone to import it without scaling and score",
+            remedy="import the network alone with --network-only",
         )
 
     def peek(self, ahead: int = 0) -> str:

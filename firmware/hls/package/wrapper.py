@@ -40,6 +40,12 @@ def is_wrapper(text: str) -> bool:
     return bool(_CLASS.search(text)) and "prepare_input" in text and "read_result" in text
 
 
+def outside_class(text: str) -> str:
+    """What stands before the class: types and constants of the file."""
+    found = _CLASS.search(text)
+    return text[: found.start()] if found else text
+
+
 def read_wrapper(text: str, file: Path, types: Iterable[str]) -> Wrapper:
     """The class of the emulator interface in compiled C++ (``types``: names that are types).
 

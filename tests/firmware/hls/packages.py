@@ -366,3 +366,69 @@ def _configs(n: Sequence[int]) -> str:
 }};
 """
     )
+
+
+def changed(text: str, *pairs: tuple[str, str]) -> str:
+    """``text`` with each first string of a pair replaced by the second; each must be there."""
+    for old, new in pairs:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+CODE = """#ifndef NNET_INSTR_GEN_H_
+#define NNET_INSTR_GEN_H_
+#include "nnet_common.h"
+#include "nnet_function_stubs.h"
+#include "nnet_mult.h"
+namespace Net_v1_code {
+using nnet::bit_shift;
+// hls4ml insert code
+template <typename inp_t, typename out_t>
+void dense_da_2(inp_t inp[9], out_t out[6]) {
+    #pragma HLS INLINE
+    // ========================== Latency: 1 ==========================
+    ap_fixed<16, 8> v0 = bit_shift<-1>(inp[0]) + bit_shift<-2>(inp[4]);
+    ap_fixed<16, 8> v1 = inp[2] - inp[3];
+    ap_fixed<17, 9> v2 = v0 - bit_shift<1>(v1);
+    out[0] = v2;
+    out[1] = v1;
+    out[2] = -v0;
+    out[3] = inp[8] + 1.5;
+    out[4] = inp[5] + inp[6];
+    out[5] = inp[7] - v0;
+}
+// hls4ml insert code end
+}
+#endif
+"""
+"""Distributed arithmetic as in packages: another namespace, arguments ``inp`` and ``out``."""
+
+
+def written_wrapper(taken: str, copied: str, result: str, given: str = "", members: str = "") -> str:
+    """A class with other ways of taking inputs and giving results."""
+    return f"""#include "NN/Net_v1.h"
+#include "emulator.h"
+#include <any>
+#include <array>
+#include <utility>
+using namespace hls4ml_net_v1;
+{given}
+class Net_emulator_v1 : public hls4mlEmulator::Model {{
+  private:
+    input_t _input[N_INPUT_1_1];
+    result_t _result[N_LAYER_4];
+{members}
+  public:
+    virtual void prepare_input(std::any input) override {{
+        {taken}
+        {copied}
+    }}
+    virtual void predict() override {{ Net_v1(_input, _result); }}
+    virtual void read_result(std::any result) override {{
+        {result}
+    }}
+}};
+extern "C" hls4mlEmulator::Model* create_model() {{ return new Net_emulator_v1; }}
+extern "C" void destroy_model(hls4mlEmulator::Model* m) {{ delete m; }}
+"""
