@@ -1,8 +1,8 @@
 """Finds the parts of an emulator package: the network, its top function, headers, weights and the wrapper.
 
 Layouts that occur: ``NN/`` with the network and the wrapper beside it, everything in one folder,
-``weights.h`` or ``weights/``, weights in a ``.cpp``, several versions side by side. What is compiled is found as a
-compiler finds it: from the wrapper (or the top function) through the includes.
+``weights.h`` or ``weights/``, weights in a ``.cpp``, several versions side by side. What is compiled is found
+as a compiler finds it: from the wrapper (or the top function) through the includes.
 """
 
 from __future__ import annotations

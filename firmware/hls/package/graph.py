@@ -11,10 +11,12 @@ from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.firmware.hls.package.columns import Column
 from l1forge.firmware.hls.package.files import Package, find_package
 from l1forge.firmware.hls.package.inputs import Inputs
-from l1forge.firmware.hls.package.interpret import Interpreter, Output, Reached
+from l1forge.firmware.hls.package.interpret import Interpreter
 from l1forge.firmware.hls.package.network import read_network
+from l1forge.firmware.hls.package.reals import Affine
+from l1forge.firmware.hls.package.state import Output, Reached
 from l1forge.firmware.hls.package.tables import Tables
-from l1forge.firmware.hls.package.values import Array, Data, Known
+from l1forge.firmware.hls.package.values import Array, Data, Known, Real
 from l1forge.firmware.hls.package.wrapper import Wrapper, outside_class, read_wrapper
 from l1forge.firmware.hls.project.parse import read_defines
 from l1forge.firmware.hls.project.preprocess import Macros
@@ -170,6 +172,8 @@ def _outputs(builder: Builder, found: list[Output]) -> tuple[list[str], list[Por
 def _gathered(builder: Builder, cells: Sequence[object], name: str) -> Node:
     places = []
     for cell in cells:
+        if isinstance(cell, Real) and _unchanged(cell.formulas[0]):
+            cell = cell.base  # a result is given as float or double, which holds it
         if not isinstance(cell, Data):
             raise builder.refuse("floating-point results are not supported", name)
         places.append((cell.node, cell.index[0]))
@@ -184,6 +188,10 @@ def _gathered(builder: Builder, cells: Sequence[object], name: str) -> Node:
     if any(part.type != kind for part in parts):
         raise builder.refuse("result has elements of several types", name)
     return builder.add("concatenate", parts, (len(parts),), kind, name, axis=0)
+
+
+def _unchanged(formula: object) -> bool:
+    return isinstance(formula, Affine) and formula.exact and formula.scale == 1 and formula.offset == 0
 
 
 def _network(

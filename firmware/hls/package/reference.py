@@ -111,7 +111,8 @@ class Reference:
         flags += [f"-I{folder.resolve()}" for folder in (*folders, stub, *(own or [types]))]
         flags += [f'-DWEIGHTS_DIR="{(package.network / "weights").resolve()}"']
         flags += [f"-D{name}={value}" for name, value in sorted(imported.defines.items())]
-        used = set(source.weight_headers.values())
+        named = {name for call in source.calls for name in call.arguments}
+        used = {file for name, file in source.weight_headers.items() if name in named}
         others = [str(path.resolve()) for path in package.others if path in used]
         if imported.wrapper is not None and package.top_file != package.wrapper:
             others.append(str(package.top_file.resolve()))

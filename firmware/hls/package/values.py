@@ -133,3 +133,29 @@ def fits(value: FixedType, target: FixedType) -> bool:
     """Whether every value of a type is one of the other."""
     step = target.fraction - value.fraction
     return step >= 0 and (target.minimum <= value.minimum << step and value.maximum << step <= target.maximum)
+
+
+def split(value: Value) -> list[Value]:
+    """One value for each lane."""
+    if isinstance(value, Known):
+        return [Known((v,), value.type) for v in value.values]
+    if isinstance(value, Data):
+        return [Data(value.node, (i,), value.type) for i in value.index]
+    base = value.base
+    return [
+        Real(Data(base.node, (i,), base.type), (f,), value.type)
+        for i, f in zip(spread(base.index, value.lanes), value.formulas, strict=True)
+    ]
+
+
+def repeated(value: Value, times: int) -> Value:
+    """Each lane ``times`` times in a row."""
+    if isinstance(value, Known):
+        return Known(tuple(v for v in value.values for _ in range(times)), value.type)
+    if isinstance(value, Data):
+        return Data(value.node, tuple(i for i in value.index for _ in range(times)), value.type)
+    base = value.base
+    index = tuple(i for i in spread(base.index, value.lanes) for _ in range(times))
+    return Real(
+        Data(base.node, index, base.type), tuple(f for f in value.formulas for _ in range(times)), value.type
+    )

@@ -394,7 +394,7 @@ void dense_da_2(inp_t inp[9], out_t out[6]) {
     out[0] = v2;
     out[1] = v1;
     out[2] = -v0;
-    out[3] = inp[8] + 1.5;
+    out[3] = bit_shift<1>(inp[8]);
     out[4] = inp[5] + inp[6];
     out[5] = inp[7] - v0;
 }

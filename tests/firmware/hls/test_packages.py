@@ -257,7 +257,8 @@ def test_distributed_arithmetic_of_a_package(tmp_path: Path) -> None:
 def test_columns_bind_inputs(tmp_path: Path) -> None:
     """Energies enter in GeV, the rest as codes; the graph runs on hardware columns."""
     (tmp_path / "columns.txt").write_text(
-        "etm.et[0]*0.5 # GeV\n0\netm.phi[0]\njet.et[0] * 0.5\njet.eta[0]\njet.phi[0]\nmu.pt[0]*0.5\nmu.eta[0]\nmu.phi[0]\n"
+        "etm.et[0]*0.5 # GeV\n0\netm.phi[0]\njet.et[0] * 0.5\njet.eta[0]\njet.phi[0]\n"
+        "mu.pt[0]*0.5\nmu.eta[0]\nmu.phi[0]\n"
     )
     folder = write_package(tmp_path / "Net_v1", Layout(wrapper=wrapper(), scales=SCALES))
     imported = import_package(folder, read_columns(str(tmp_path / "columns.txt")))
