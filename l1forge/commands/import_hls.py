@@ -15,7 +15,11 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command(name="import-hls")
 def import_hls(
     project: Annotated[
-        Path, typer.Argument(metavar="PROJECT_DIR", help="Folder that holds firmware/, or its .tar.gz.")
+        Path,
+        typer.Argument(
+            metavar="PROJECT",
+            help="Folder with firmware/, or its .tar.gz; or an emulator package, or its wrapper's .cpp.",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
     verify: Annotated[
@@ -31,10 +35,29 @@ def import_hls(
         list[str] | None,
         typer.Option("--define", "-D", metavar="NAME[=VALUE]", help="Macro that the build sets; repeatable."),
     ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRESET|FILE",
+            help="Columns of a package's inputs: met-eg-mu-jet, methf-eg-mu-jet, or a file of COLUMN*FACTOR.",
+        ),
+    ] = None,
+    network_only: Annotated[
+        bool, typer.Option("--network-only", help="Of a package, leave out input scaling and score.")
+    ] = False,
+    events: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--events", help="Event files for --verify of a package; default: the committed sample."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random events.", min=0)] = 1,
     json_output: Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")] = None,
 ) -> None:
     """Read the C++ that hls4ml wrote (parameters.h, defines.h, weights) into a graph: no Keras file needed.
+
+    A folder as experiments publish it (NN/ with the network, a wrapper class with input scaling and score)
+    becomes one graph from the hardware columns (--inputs) to the score.
 
     A layer that cannot be reproduced exactly is refused by name, and so is a function of nnet_utils that no
     known release of hls4ml wrote. Comments, and blocks that are not compiled, do not count.
@@ -48,19 +71,24 @@ def import_hls(
     `l1forge import-hls my-hls-test.tar.gz -o model.json`
 
     `l1forge import-hls my-hls-test -o model.json --define SMALL_MODEL --define N_JETS=4`
+
+    `l1forge import-hls MyTrigger_v5 -o trigger.json --inputs met-eg-mu-jet --verify 20000`
     """
     from l1forge.firmware.hls.project.preprocess import parse_defines
     from l1forge.screen.imported import print_comparisons, save_import
-    from l1forge.screen.outputs import check_outputs
+    from l1forge.screen.outputs import check_event_files, check_outputs
     from l1forge.studies.imports import import_hls as study
+    from l1forge.studies.packages import PackageOptions
 
     console = Console()
     check_outputs(output, json_output)
+    check_event_files(events)
     with console.status("reading") as status:
         imported = study(
             project,
             sources=_columns(sources) if sources is not None else None,
             defines=parse_defines(define or []),
+            package=PackageOptions(inputs, network_only, tuple(events or ())),
             verify=verify,
             seed=seed,
             progress=status.update,

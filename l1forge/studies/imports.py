@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from l1forge.emulator.graph.fixed import FixedType
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.verify import Comparison
+    from l1forge.studies.packages import PackageOptions
 
 Say = Callable[[str], None]
 
@@ -125,17 +126,20 @@ def import_hls(
     *,
     sources: Sequence[str] | None = None,
     defines: Mapping[str, str] | None = None,
+    package: PackageOptions | None = None,
     verify: int = 0,
     seed: int = 1,
     progress: Say = _silent,
     on_graph: Callable[[Graph], None] = _silent,
 ) -> Imported:
-    """Read the C++ that hls4ml wrote (parameters.h, defines.h, weights) into a graph.
+    """Read the C++ that hls4ml wrote, or an emulator package, into a graph.
 
     Parameters
     ----------
     project
-        Folder that holds ``firmware/``, or its ``.tar.gz``.
+        Folder that holds ``firmware/``, or its ``.tar.gz``; or a package as experiments publish it.
+    package
+        What is asked of a package (``studies.packages``).
     sources
         One event column for each input element, such as ``"mu.pt[0]"``, or ``"0"`` for none.
     defines
@@ -148,12 +152,27 @@ def import_hls(
     InputError
         If a layer cannot be reproduced exactly, or the C++ does not compile.
     """
+    from l1forge.firmware.hls.package.files import is_package
     from l1forge.firmware.hls.project.archive import unpacked
     from l1forge.firmware.hls.translate.graph import import_project
+    from l1forge.studies.packages import PackageOptions, import_emulator_package
 
     if sources is not None:
         check_columns(sources, "sources")
+    options = package or PackageOptions()
     with unpacked(project) as folder:
+        if is_package(folder):
+            return import_emulator_package(
+                folder,
+                options,
+                sources=sources,
+                defines=defines,
+                verify=verify,
+                seed=seed,
+                progress=progress,
+                on_graph=on_graph,
+            )
+        options.refuse()
         notes: list[str] = []
         graph = import_project(folder, sources, defines, notes.append)
         if notes:

@@ -21,7 +21,7 @@ def unpacked(project: str | Path) -> Iterator[Path]:
         If a file is no such archive, or holds no project or several.
     """
     project = Path(project)
-    if not project.is_file():
+    if not project.is_file() or project.suffix in (".cpp", ".cc", ".cxx"):
         yield project
         return
     with tempfile.TemporaryDirectory(prefix="l1forge_hls_") as folder:
@@ -35,6 +35,11 @@ def unpacked(project: str | Path) -> Iterator[Path]:
                 remedy="give the project's directory",
             ) from error
         found = sorted(path.parent.parent for path in Path(folder).rglob("firmware/parameters.h"))
+        packed = sorted(Path(folder).rglob("parameters.h"))
+        if not found and packed:  # an emulator package
+            inside = list(Path(folder).iterdir())
+            yield inside[0] if len(inside) == 1 and inside[0].is_dir() else Path(folder)
+            return
         if len(found) != 1:
             raise InputError(
                 "holds no project" if not found else "holds several projects",

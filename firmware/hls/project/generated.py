@@ -13,7 +13,8 @@ from l1forge.firmware.hls.project.source import EinsumKernel, Logic, Source
 _QUANTISER = re.compile(r"void\s+(\w+)\s*\(input_t \*inp, output_t \*out\)\s*\{(.*?)\n\}", flags=re.S)
 _ELEMENT = re.compile(r"out\[(\d+)\] = (?:(ap_u?fixed<[^>]*>)\(inp\[(\d+)\]\)|0);")
 _LOGIC = re.compile(
-    r"void\s+(\w+)\s*\(inp_t model_inp\[(\d+)\], out_t model_out\[(\d+)\]\)\s*\{[^\n]*\n(.*?)\n\s*\}",
+    r"void\s+(\w+)\s*\(\s*(?:const\s+)?\w+\s+(\w+)\s*\[(\d+)\],\s*\w+\s+(\w+)\s*\[(\d+)\]\s*\)"
+    r"\s*\{[^\n]*\n(.*?)\n\s*\}",
     flags=re.S,
 )
 _KERNEL = re.compile(r"void\s+(\w+)\s*\(\s*inp_t inp_tpose\[[^{]*\{(.*?)\n\}", flags=re.S)
@@ -28,7 +29,11 @@ _CELL = re.compile(r"buffer\[(\d+)\]\[(\d+)\] =\s*(?:data\[(\d+)\]|0);")
 def read_generated(source: Source, text: str) -> None:
     """Put every generated function that is understood into ``source``; a call of another is refused later."""
     _read_quantisers(source, text)
-    for name, n_in, n_out, body in _LOGIC.findall(text):
+    for name, given, n_in, taken, n_out, body in _LOGIC.findall(text):
+        if taken != "model_out":  # packages and other versions of da4ml name the arguments otherwise
+            body = re.sub(rf"\b{taken}\b(?=\s*\[)", "model_out", body)
+        if given != "model_inp":
+            body = re.sub(rf"\b{given}\b(?=\s*\[)", "model_inp", body)
         source.logic[name] = Logic(name, int(n_in), int(n_out), body)
     for name, body in _KERNEL.findall(text):
         parts = _KERNEL_CALL.findall(body)

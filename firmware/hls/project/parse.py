@@ -53,10 +53,10 @@ def read_source(folder: str | Path, defines: Mapping[str, str] | None = None) ->
     if "ac_fixed" in heads[0] or "ac_int" in heads[0]:
         raise _backend_error(folder, "Quartus, oneAPI or Catapult")
     source = Source(folder, tops[0].stem, tops[0], defines=dict(macros.values))
-    _read_defines(source, heads[0])
-    _read_parameters(source, heads[2])
+    read_defines(source, heads[0])
+    read_parameters(source, heads[2])
     top = preprocess(_read(tops[0]), tops[0], macros, keep_line_comments=True)
-    _read_top(source, top)
+    read_top(source, top)
     generated = firmware / "nnet_utils" / GENERATED
     if generated.is_file():
         read_generated(source, preprocess(_read(generated), generated, macros))
@@ -80,7 +80,8 @@ def _read(path: Path) -> str:
         raise InputError(f"cannot read: {error}", file=path) from error
 
 
-def _read_defines(source: Source, text: str) -> None:
+def read_defines(source: Source, text: str) -> None:
+    """Put the macros, constants and types of ``defines.h`` into ``source``."""
     source.numbers |= {name: value for name, value in source.defines.items() if value}
     for name, value in re.findall(r"^\s*#define\s+(\w+)\s+(\S.*)$", text, flags=re.M):
         source.numbers[name] = value
@@ -88,12 +89,26 @@ def _read_defines(source: Source, text: str) -> None:
         r"typedef\s+(struct\s+\w+\s*\{.*?\}|[^;{}]+?)\s*\b(\w+)\s*;", text, flags=re.S
     ):
         source.typedefs[name] = " ".join(body.split())
+    outside = re.sub(r"\bstruct\s+\w+[^{};]*\{[^{}]*\}", "", text)
+    for name, body in _USING.findall(outside):
+        source.typedefs[name] = " ".join(body.split())
+    for name, value, braced in _CONSTANT.findall(outside):
+        source.numbers[name] = " ".join((value or braced).split())
+
+
+_USING = re.compile(r"\busing\s+(\w+)\s*=\s*([^;{}]+);")
+_CONSTANT = re.compile(
+    r"\b(?:(?:static|inline|constexpr|const)\s+)+(?:std::)?(?:unsigned\s+|signed\s+|long\s+|short\s+)*"
+    r"(?:int|size_t|unsigned|long|short|u?int\d+_t|auto)\s+(?:const\s+)?(\w+)\s*(?:=\s*([^;{}]+)|\{([^;{}]+)\})\s*;"
+)
+"""Constants that published packages write in a namespace in place of macros."""
 
 
 _STRUCT = re.compile(r"struct\s+(\w+)\s*(?::\s*(?:public\s+)?([\w:]+))?\s*\{(.*?)\n\s*\}\s*;", flags=re.S)
 
 
-def _read_parameters(source: Source, text: str) -> None:
+def read_parameters(source: Source, text: str) -> None:
+    """Put the config structs of ``parameters.h`` into ``source``."""
     for name, base, body in _STRUCT.findall(text):
         config = Config(name, base)
         body = re.sub(
@@ -121,7 +136,7 @@ def _read_parameters(source: Source, text: str) -> None:
         source.lists[name] = [int(word) for word in body.replace(",", " ").split()]
 
 
-_CALL = re.compile(r"(?:\w+::)?(\w+)\s*<(.*)>\s*\((.*)\)", flags=re.S)
+_CALL = re.compile(r"(?:\w+::)*(\w+)\s*<(.*)>\s*\((.*)\)", flags=re.S)
 _STREAM = re.compile(r"hls::stream<\s*(\w+)\s*>\s*&\s*(\w+)")
 _STREAM_HERE = re.compile(r"hls::stream<\s*(\w+)\s*>\s*(\w+)\s*(?:\(\"\w+\"\))?")
 _ARRAY = re.compile(r"(.+?)\s+(\w+)\s*\[(.*)\]", flags=re.S)
@@ -148,14 +163,16 @@ def _array_size(source: Source, text: str) -> int:
 
 
 def _number(source: Source, name: str) -> Scalar:
+    name = name.split("::")[-1]
     if name not in source.numbers:
         raise source.error("unknown constant", "top function", name)
     return evaluate(source.numbers[name], lambda other: _number(source, other), name)
 
 
-def _read_top(source: Source, text: str) -> None:
+def read_top(source: Source, text: str) -> None:
+    """Put the arguments, arrays and calls of the top function into ``source``."""
     layers = re.sub(r"^\s*#.*$", "", text, flags=re.M)
-    match = re.search(rf"void\s+{re.escape(source.name)}\s*\((.*?)\)\s*\{{(.*)\}}", layers, flags=re.S)
+    match = re.search(rf"void\s+{re.escape(source.name)}\s*\(([^;{{}}]*?)\)\s*\{{(.*)\}}", layers, flags=re.S)
     if match is None:
         raise source.error("top function not found", "top function", source.name)
     for argument in split_arguments(without_comments(match.group(1))):
@@ -167,11 +184,22 @@ def _read_top(source: Source, text: str) -> None:
         array = _ARRAY.fullmatch(argument)
         if array is None:
             raise source.error("argument is not an array", "top function", argument)
-        if (source.folder / "firmware" / "weights" / f"{array.group(2)}.h").is_file():
+        if (source.firmware / "weights" / f"{array.group(2)}.h").is_file():
             continue  # weights in memories outside (BramFactor)
-        source.arrays[array.group(2)] = (array.group(1), _array_size(source, array.group(3)))
+        kind = array.group(1).removeprefix("const ").strip()
+        source.arrays[array.group(2)] = (kind, _array_size(source, array.group(3)))
         source.arguments.append(array.group(2))
-    _read_body(source, match.group(2))
+    _read_body(source, _function_body(match.group(2)))
+
+
+def _function_body(text: str) -> str:
+    """``text`` up to the brace that closes the function that it begins in (comments do not count)."""
+    depth = 1
+    for match in re.finditer(r"//[^\n]*|[{}]", text):
+        depth += (match.group() == "{") - (match.group() == "}")
+        if depth == 0:
+            return text[: match.start()]
+    return text
 
 
 def _argument_size(source: Source, name: str) -> int:
@@ -224,7 +252,8 @@ def _read_body(source: Source, body: str) -> None:
             )
         elif match := _CALL.fullmatch(words):
             function, template, arguments = match.groups()
-            source.calls.append(Call(function, split_arguments(template), split_arguments(arguments), layer))
+            names = tuple(name.split("::")[-1] for name in split_arguments(arguments))
+            source.calls.append(Call(function, split_arguments(template), names, layer))
         elif match := _STREAM_HERE.fullmatch(words):
             source.arrays[match.group(2)] = (match.group(1), 0)
         elif match := _ARRAY.fullmatch(words):

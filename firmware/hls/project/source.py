@@ -12,6 +12,17 @@ from l1forge.firmware.hls.project.expressions import evaluate
 
 Scalar = int | float | str
 
+_OVERFLOWS = ("AP_SAT", "AP_SAT_ZERO", "AP_SAT_SYM", "AP_WRAP", "AP_WRAP_SM")
+_FIFTH = re.compile(r"(?<=,)(AP_SAT|AP_SAT_ZERO|AP_SAT_SYM|AP_WRAP|AP_WRAP_SM)(?=>$)")
+
+
+def _numbered(text: str) -> str:
+    """A type whose number of saturation bits is an overflow mode, as hls4ml once wrote: it counts as that
+    enumerator's number, 0 for ``AP_SAT``."""
+    if text.count(",") != 4:
+        return text
+    return _FIFTH.sub(lambda match: str(_OVERFLOWS.index(match.group())), text)
+
 
 @dataclass(frozen=True)
 class CppType:
@@ -75,7 +86,9 @@ class Source:
     (``streamed``) the arrays are streams; the size 0 stands for as many elements as the writer writes.
     ``meanings`` holds, for each definition of ``nnet_utils`` that the calls reach, what it means
     (``headers/known.json``); ``notes`` are what a user should be told; ``defines`` are the macros
-    of the build and of the project's headers.
+    of the build and of the project's headers. ``code`` and ``headers`` are the folders of the C++ and of
+    hls4ml's headers where they are not ``firmware/`` and its ``nnet_utils/``; ``weight_headers`` are the
+    files of weights that have none of their own (published packages).
     """
 
     folder: Path
@@ -98,6 +111,19 @@ class Source:
     meanings: dict[str, set[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     defines: dict[str, str] = field(default_factory=dict)
+    code: Path | None = None
+    headers: Path | None = None
+    weight_headers: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def firmware(self) -> Path:
+        """Folder of the network's C++."""
+        return self.code or self.folder / "firmware"
+
+    @property
+    def nnet_utils(self) -> Path:
+        """Folder of hls4ml's headers; it need not be there."""
+        return self.headers or self.firmware / "nnet_utils"
 
     def means(self, name: str, meaning: str) -> bool:
         """Whether the project's own definition of ``name`` is the one that is called ``meaning``."""
@@ -136,13 +162,15 @@ class Source:
                 text = config.types[text]
             elif text in self.typedefs:
                 text = self.typedefs[text]
+            elif "<" not in text and "::" in text:
+                text = text.split("::")[-1]  # the namespace of a package
             else:
                 break
             seen += 1
             if seen > 20:
                 break
         where = f"type of {config.name}" if config else "type"
-        text = text.replace(" ", "")
+        text = _numbered(text.replace(" ", ""))
         if text in ("float", "double") or "float" in text:
             raise self.error(
                 "floating point is not a fixed-point type", where, text, "give the layer a precision"

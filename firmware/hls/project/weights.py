@@ -67,13 +67,15 @@ def read_exponents(source: Source, name: str, size: int) -> Constant:
 
 
 def _read(source: Source, name: str) -> tuple[str, Path]:
-    folder = source.folder / "firmware" / "weights"
+    folder = source.firmware / "weights"
     file = folder / source.weight_files.get(name, f"{name}.h")
+    if name not in source.weight_files:
+        file = source.weight_headers.get(name, file)
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise source.error(f"cannot read weights: {error.strerror}", f"weight {name}", str(file)) from error
-    if file.suffix == ".h":
+    if file.suffix != ".txt":
         macros = Macros(dict(source.defines))
         match = _initial(text, name, file, macros)
         source.notes += macros.notes()
@@ -92,13 +94,13 @@ def _read(source: Source, name: str) -> tuple[str, Path]:
 def _initial(text: str, name: str, file: Path, macros: Macros) -> re.Match[str] | None:
     """The initial values of an array, where they are compiled."""
     compiled = preprocess(text, file, macros)
-    return re.search(rf"\b{re.escape(name)}\s*\[[^\]]*\]\s*=\s*\{{(.*?)\}}\s*;", compiled, flags=re.S)
+    return re.search(rf"\b{re.escape(name)}\s*\[[^\]]*\]\s*=?\s*\{{(.*?)\}}\s*;", compiled, flags=re.S)
 
 
 def _numbers(source: Source, name: str, file: Path, words: list[str], size: int) -> list[float]:
     if len(words) != size:
         raise source.error(f"expected {size} numbers in {file.name}", f"weight {name}", len(words))
     try:
-        return [float(word) for word in words]
+        return [float(word.strip().rstrip("fF")) for word in words]
     except ValueError as error:
         raise source.error(f"not a number in {file.name}", f"weight {name}", str(error)) from error

@@ -109,6 +109,15 @@ class Builder:
                     f"write ap_fixed<{target.width},{target.width}> instead of ap_int<{target.width}>",
                 )
 
+    def mark(self) -> tuple[int, frozenset[str]]:
+        """A place to ``rewind`` to."""
+        return len(self.nodes), frozenset(self._names)
+
+    def rewind(self, mark: tuple[int, frozenset[str]]) -> None:
+        """Drop the nodes that were added since ``mark``."""
+        del self.nodes[mark[0] :]
+        self._names = set(mark[1])
+
     def _unique(self, name: str) -> str:
         candidate, count = name, 1
         while candidate in self._names:

@@ -94,6 +94,16 @@ def write_project(hls_model: Any, folder: str | Path | None = None) -> None:
 
 def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[str] | None) -> Graph:
     builder = Builder(source)
+    network_inputs(builder, sources)
+    translate_calls(builder)
+    return assemble(source, builder, [builder.value(name).node.name for name in source.outputs])
+
+
+def network_inputs(
+    builder: Builder, sources: Mapping[str, Sequence[str]] | Sequence[str] | None = None
+) -> None:
+    """Add the input nodes of the top function's arguments that are read."""
+    source = builder.source
     read = {argument for call in source.calls for argument in call.arguments}
     inputs = source.inputs
     fed = _columns(builder, inputs, sources)
@@ -105,6 +115,17 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
         if name in read or name in source.aliases.values():
             node = builder.add("input", [], (input_size(builder, name),), cpp.fixed, name, **attributes)
             builder.store(name, node)
+
+
+def translate_calls(builder: Builder) -> None:
+    """Add the nodes of every call of the top function, in order.
+
+    Raises
+    ------
+    InputError
+        If a function cannot be reproduced, or nothing is written to an output.
+    """
+    source = builder.source
     for call in source.calls:
         builder.layer = call.layer or call.function
         translate = _translator(source, call.function)
@@ -126,7 +147,10 @@ def _translate(source: Source, sources: Mapping[str, Sequence[str]] | Sequence[s
             "top function",
             remedy="the network has no layer that hls4ml writes a call for, such as a recurrent one",
         )
-    outputs = [builder.value(name).node.name for name in source.outputs]
+
+
+def assemble(source: Source, builder: Builder, outputs: list[str]) -> Graph:
+    """The graph of the builder's nodes."""
     meta = {"hls_project": source.name, "origin": "hls4ml"}
     return Graph(source.name, builder.nodes, outputs, meta)
 

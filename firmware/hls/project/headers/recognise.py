@@ -49,7 +49,7 @@ def recognise(source: Source, texts: Sequence[str], macros: Macros) -> None:
     InputError
         If a call reaches a definition that is not known, or that its headers do not hold.
     """
-    folder = source.folder / "firmware" / "nnet_utils"
+    folder = source.nnet_utils
     if not any(path.name != GENERATED for path in folder.glob("*.h")):
         source.notes.append(
             f"{folder} holds no headers: the calls are read as those of hls4ml 1.3 "
@@ -98,7 +98,7 @@ def _check(source: Source, call: Call, found: dict[str, list[Definition]]) -> No
             raise _error(
                 call,
                 "is in none of the project's headers",
-                source.folder / "firmware" / "nnet_utils",
+                source.nnet_utils,
                 "copy all of the headers that the project is compiled with",
             )
         return  # no translator either: refused by name where it is translated

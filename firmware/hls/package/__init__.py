@@ -1,0 +1,1 @@
+"""Emulator packages as the experiments publish them: network, input scaling and score in one folder."""

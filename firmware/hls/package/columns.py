@@ -1,0 +1,106 @@
+"""Hardware columns as inputs of a package: presets, and files with one column per line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.objects import COLUMNS, Field
+from l1forge.emulator.graph.fixed import FixedType
+
+
+@dataclass(frozen=True)
+class Column:
+    """``source`` (``jet.et[0]``, or ``0`` for nothing) times ``factor`` is what the package takes."""
+
+    source: str
+    factor: Fraction = Fraction(1)
+
+
+def _objects(name: str, slots: int, energy: str = "et") -> list[Column]:
+    fields = (energy, "eta", "phi")
+    return [_in_gev(f"{name}.{field}[{slot}]") for slot in range(slots) for field in fields]
+
+
+def _in_gev(source: str) -> Column:
+    """Energies in GeV (code × LSB), as the firmware's ``ap_ufixed<11,10>`` reads them; the rest as codes."""
+    field = COLUMNS[source.partition("[")[0]][1]
+    return Column(source, Fraction(field.lsb) if field.unit == "GeV" else Fraction(1))
+
+
+def _anomaly(met: str) -> list[Column]:
+    return [
+        _in_gev(f"{met}.et[0]"),
+        Column("0"),
+        _in_gev(f"{met}.phi[0]"),
+        *_objects("eg", 4),
+        *_objects("mu", 4, "pt"),
+        *_objects("jet", 10),
+    ]
+
+
+PRESETS = {"met-eg-mu-jet": _anomaly("etm"), "methf-eg-mu-jet": _anomaly("etmhf")}
+"""57 inputs: missing energy (et, 0, phi), 4 e/γ, 4 muons, 10 jets, each (pt, eta, phi)."""
+
+
+def read_columns(text: str) -> list[Column]:
+    """A preset by name, or a file: one ``COLUMN`` or ``COLUMN*FACTOR`` per line, ``0`` for an unused input.
+
+    Raises
+    ------
+    InputError
+        If a line is no column, or a factor is no multiple of a power of two.
+    """
+    if text in PRESETS:
+        return list(PRESETS[text])
+    path = Path(text)
+    if not path.is_file():
+        raise InputError(
+            "is neither a preset nor a file",
+            field="--inputs",
+            value=text,
+            remedy=f"presets: {', '.join(PRESETS)}",
+        )
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError("is not a text file", file=path, remedy="write one column per line") from error
+    words = [line.partition("#")[0].strip() for line in lines]
+    return [_column(word, path, number) for number, word in enumerate(words, 1) if word]
+
+
+def _column(text: str, path: Path, line: int) -> Column:
+    source, _, factor = (part.strip() for part in text.partition("*"))
+    name, _, slot = source.removesuffix("]").partition("[")
+    slots = COLUMNS[name][0] if name in COLUMNS else 0
+    if source != "0" and not (slot.isdecimal() and int(slot) < slots and source == f"{name}[{int(slot)}]"):
+        remedy = f"{name}[0] … {name}[{slots - 1}]" if slots else "jet.et[0]*0.5, mu.pt[1], … or 0"
+        raise InputError("is no event column", file=path, field=f"line {line}", value=source, remedy=remedy)
+    try:
+        value = Fraction(factor) if factor else Fraction(1)
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError("is no number", file=path, field=f"line {line}", value=factor) from error
+    if value.denominator & (value.denominator - 1):
+        raise InputError(
+            "is no multiple of a power of two",
+            file=path,
+            field=f"line {line}",
+            value=factor,
+            remedy="such as 0.5",
+        )
+    return Column(source, value)
+
+
+def field_of(column: Column) -> Field | None:
+    """The field of the object word, None for an unused input."""
+    return None if column.source == "0" else COLUMNS[column.source.partition("[")[0]][1]
+
+
+def column_type(columns: Sequence[Column]) -> FixedType:
+    """The narrowest integer type that holds every column's codes."""
+    fields = [field for column in columns if (field := field_of(column)) is not None]
+    low = min((field.minimum for field in fields), default=0)
+    return FixedType.integers(low, max((field.maximum for field in fields), default=1))

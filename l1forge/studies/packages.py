@@ -1,0 +1,117 @@
+"""An emulator package as published becomes a graph, and is compared with its own compiled C++."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.package.columns import Column, read_columns
+from l1forge.firmware.hls.package.graph import Imported as Package
+from l1forge.firmware.hls.package.graph import import_package
+from l1forge.firmware.hls.package.reference import Reference
+from l1forge.firmware.verify import Comparison, compare_with_graph
+from l1forge.studies.imported import Imported
+from l1forge.testbench import stimuli
+from l1forge.testbench.flow import sample_files
+
+if TYPE_CHECKING:
+    from l1forge.emulator.graph.graph import Graph
+
+UNBOUND = "the inputs are in the package's own units: --inputs binds them to hardware columns"
+
+
+@dataclass(frozen=True)
+class PackageOptions:
+    """What only packages have.
+
+    ``inputs``: a preset or a file of columns (``firmware.hls.package.columns``). ``network_only``: leave
+    input scaling and score out. ``events``: event files for the comparison, in place of the committed sample.
+    """
+
+    inputs: str | None = None
+    network_only: bool = False
+    events: tuple[Path, ...] = ()
+
+    def refuse(self) -> None:
+        """InputError if one is set: what is read is an hls4ml project."""
+        given = [("--inputs", self.inputs), ("--network-only", self.network_only), ("--events", self.events)]
+        for name, value in given:
+            if value:
+                raise InputError(
+                    "is for emulator packages, and this is an hls4ml project",
+                    field=name,
+                    remedy="bind the columns of a project with --sources",
+                )
+
+
+def import_emulator_package(
+    path: Path,
+    options: PackageOptions,
+    *,
+    sources: Sequence[str] | None = None,
+    defines: Mapping[str, str] | None = None,
+    verify: int = 0,
+    seed: int = 1,
+    progress: Callable[[str], None],
+    on_graph: Callable[[Graph], None],
+) -> Imported:
+    """Read a package: network, input scaling and score in one graph; arguments as ``imports.import_hls``.
+
+    Raises
+    ------
+    InputError
+        If something in it cannot be reproduced exactly, or its own C++ does not compile.
+    """
+    columns = read_columns(options.inputs) if options.inputs else None
+    if columns is None and sources is not None:
+        columns = [Column(source) for source in sources]
+    package = import_package(path, columns, defines, options.network_only)
+    notes = [*package.notes, *([] if columns else [UNBOUND])]
+    package.graph.meta["notes"] = notes
+    on_graph(package.graph)
+    compared: list[Comparison] = []
+    if verify:
+        progress("compiling the package's own C++ with g++")
+        compared = check_package(package, verify, seed, options.events)
+    return Imported(package.graph, tuple(notes), (), tuple(compared))
+
+
+def check_package(
+    package: Package, count: int, seed: int = 1, events: Sequence[Path] = (), optimisation: str = "-O1"
+) -> list[Comparison]:
+    """Compare a package's graph with its own C++ on corner and random inputs, and on real crossings.
+
+    ``count`` inputs of the first two kinds together, and as many crossings of ``events`` (if empty, of the
+    committed sample) where the inputs are bound to columns.
+
+    Raises
+    ------
+    InputError
+        If the C++ does not compile or dies, or ``events`` are given and the inputs are not bound.
+    """
+    graph = package.graph
+    bound = all("source" in node.attributes for node in graph.inputs)
+    if events and not bound:
+        raise InputError(
+            "the inputs of the package are not bound to columns",
+            field="--events",
+            remedy="bind them with --inputs",
+        )
+    rng = np.random.default_rng(seed)
+    blocks = {"corner": stimuli.corners(graph, max(count // 4, 1), rng)}
+    blocks["random"] = stimuli.random_bits(graph, max(count - len(blocks["corner"]), 1), rng)
+    files = list(events) or (sample_files() if bound else [])
+    if files:
+        blocks["real"] = np.concatenate(list(stimuli.real_events(graph, files, count)))
+    found: list[Comparison] = []
+    with Reference(package, optimisation) as reference:
+        for kind, block in blocks.items():
+            given = list(stimuli.as_inputs(graph, block).values())
+            outcomes = compare_with_graph(graph, given, reference(given))
+            found += [replace(outcome, output=f"{outcome.output}, {kind}") for outcome in outcomes]
+    return found

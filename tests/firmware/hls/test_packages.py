@@ -1,0 +1,350 @@
+"""Emulator packages in the ways in which they are published, each exact against its own compiled C++."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.package.columns import read_columns
+from l1forge.firmware.hls.package.graph import Imported, import_package
+from l1forge.firmware.hls.package.reference import Reference
+from l1forge.firmware.verify import compare_with_graph
+from l1forge.testbench import stimuli
+
+from .packages import (
+    CODE,
+    LOOPS,
+    SCALING,
+    Layout,
+    changed,
+    scales,
+    simple_wrapper,
+    wrapper,
+    write_package,
+    written_wrapper,
+)
+
+NAMESPACE = "hls4ml_net_v1"
+SCALES = scales(9, NAMESPACE)
+EVENTS = 1500
+
+
+def check(imported: Imported, count: int = EVENTS) -> dict[str, int]:
+    """Mismatches by output, over corners and random inputs."""
+    rng = np.random.default_rng(11)
+    graph = imported.graph
+    block = np.concatenate([stimuli.corners(graph, count // 3, rng), stimuli.random_bits(graph, count, rng)])
+    given = list(stimuli.as_inputs(graph, block).values())
+    with Reference(imported, "-O0") as reference:
+        found = compare_with_graph(graph, given, reference(given))
+    return {comparison.output: comparison.mismatches for comparison in found}
+
+
+def exact(imported: Imported) -> bool:
+    return not any(check(imported).values())
+
+
+DEFINES_LOAD = """
+#ifdef LOAD_WEIGHTS_FROM_TXT
+    static bool loaded_weights = false;
+    if (!loaded_weights) {
+        nnet::load_weights_from_txt<weight2_t, 54>(w2, "w2.txt");
+        loaded_weights = true;
+    }
+#endif
+"""
+COMMENTED_LOAD = """
+// #ifdef LOAD_WEIGHTS_FROM_TXT
+//     static bool loaded_weights = false;
+//     if (!loaded_weights) {
+//         nnet::load_weights_from_txt<weight2_t, 54>(w2, "w2.txt");
+//         loaded_weights = true;
+//     }
+// #endif
+"""
+
+LAYOUTS = {
+    "one weights.h, static constants, score": Layout(wrapper=wrapper(), scales=SCALES),
+    "flat, macros, no namespace, load block": Layout(
+        folder="",
+        constants="define",
+        weights="folder",
+        namespace="",
+        guard=DEFINES_LOAD,
+        wrapper=simple_wrapper(""),
+    ),
+    "constexpr, weights.cpp, top in another file": Layout(
+        constants="constexpr",
+        weights="cpp",
+        guard=COMMENTED_LOAD,
+        file="network.cpp",
+        wrapper=simple_wrapper(NAMESPACE, "NN/"),
+        extra={"NN/other.cpp": '#include "defines.h"\nint helper(int x) { return x; }\n'},
+    ),
+    "nn_utils, fifth argument AP_SAT, braces": Layout(
+        constants="braces",
+        header_folder="nn_utils",
+        relu="ap_ufixed<10,6,AP_RND_CONV,AP_SAT,AP_SAT>",
+        result="ap_fixed<18,8,AP_RND,AP_WRAP,AP_SAT>",
+        wrapper=simple_wrapper(NAMESPACE, "NN/", "HLS4MLModel"),
+    ),
+    "no headers of hls4ml": Layout(headers=False, wrapper=simple_wrapper(NAMESPACE, "NN/")),
+    "network alone": Layout(weights="folder"),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layout(name: str, tmp_path: Path) -> None:
+    imported = import_package(write_package(tmp_path / "Net_v1", LAYOUTS[name]))
+    assert exact(imported)
+    if "score" in name:
+        assert imported.graph.outputs == ["mu", "score.sum"]
+        assert [n.op for n in imported.graph.inputs] == ["input"]
+        assert str(imported.graph.inputs[0].type) == "fixed<18,13>"
+
+
+SCALINGS: dict[str, tuple[str, str]] = {
+    "double, powers of two, tables in the class": (
+        """
+    int norm[N_INPUT_1_1] = {256, 1, 64, 128, 256, 16, 32, 2, 4};
+    int bias[N_INPUT_1_1] = {51, 0, 7, 0, -54, 1, 0, 11, 59};
+    for (int i = 0; i < N_INPUT_1_1; i++) {
+      double tmp0 = unscaled[i] - bias[i];
+      double tmp1 = tmp0 / norm[i];
+      scaled[i] = static_cast<input_t>(tmp1);
+    }""",
+        "",
+    ),
+    "double that rounds": (
+        """
+    for (int i = 0; i < N_INPUT_1_1; i++) {
+      double tmp0 = unscaled[i] - ad_offsets[i];
+      scaled[i] = input_t(tmp0 * 0.3 / 7);
+    }""",
+        "",
+    ),
+    "float": (
+        """
+    for (int i = 0; i < N_INPUT_1_1; ++i) {
+      float tmp0 = unscaled[i];
+      scaled[i] = (input_t)(0.125f * tmp0 - 3.5f);
+    }""",
+        "",
+    ),
+    "integers, pairs, branches on constants": (
+        """
+    for (unsigned i = 0; i < N_INPUT_1_1; i += 3) {
+      for (int j = 0; j < 3; j++) {
+        const int k = i + j;
+        if (j == 1) {
+          scaled[k] = 0;
+        } else {
+          int whole = unscaled[k];
+          scaled[k] = (whole - (j == 2 ? 72 : 4)) >> (j + 1);
+        }
+      }
+    }""",
+        "",
+    ),
+    "in place, running": (
+        """
+    unscaled_t last = 0;
+    for (int i = 0; i < N_INPUT_1_1; i++) {
+      unscaled[i] -= ad_offsets[i];
+      unscaled[i] >>= ad_shift[i];
+      last += unscaled[i];
+      scaled[i] = last;
+    }""",
+        "",
+    ),
+    "loop by hand": (SCALING, LOOPS["sum of squares"]),
+    "difference of two halves": (SCALING, LOOPS["difference"]),
+    "largest": (SCALING, LOOPS["maximum"]),
+}
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+def test_scaling_and_score(name: str, tmp_path: Path) -> None:
+    scaling, loss = SCALINGS[name]
+    text = wrapper(scaling, loss) if loss else wrapper(scaling)
+    imported = import_package(write_package(tmp_path / "Net_v1", Layout(wrapper=text, scales=SCALES)))
+    assert exact(imported)
+
+
+PLAIN = (
+    "result_t *r = std::any_cast<result_t*>(result);\n for (int i = 0; i < N_LAYER_4; i++) r[i] = _result[i];"
+)
+COPY = "for (int i = 0; i < N_INPUT_1_1; i++) _input[i] = p[i];"
+INTERFACES = {
+    "float inputs": written_wrapper("float *p = std::any_cast<float*>(input);", COPY, PLAIN),
+    "integer inputs": written_wrapper(
+        "int *p = std::any_cast<int*>(input);",
+        "for (int i = 0; i < N_INPUT_1_1; i++) _input[i] = input_t(p[i]) >> 2;",
+        PLAIN,
+    ),
+    "struct of pointers": written_wrapper(
+        "auto in = std::any_cast<Inputs>(input);",
+        """for (int i = 0; i < 3; ++i) {
+            for (int j = 0; j < 2; ++j) {
+                _input[i*2 + j] = input_t(in.candidates[i*in.stride + j]);
+            }
+        }
+        for (int i = 0; i < 3; ++i) _input[6 + i] = input_t(in.jet[i]);""",
+        """auto *r = std::any_cast<Outputs*>(result);
+        for (int i = 0; i < 1; ++i) r->score[i] = wide_t(_result[i]);
+        for (int i = 0; i < 3; ++i) r->classes[i] = wide_t(_result[i + 1]);""",
+        """typedef ap_fixed<64, 32, AP_RND, AP_SAT, 0> wide_t;
+struct Inputs { wide_t* candidates; wide_t* jet; int stride; };
+struct Outputs { wide_t* classes; wide_t* score; };""",
+    ),
+    "two arrays in a pair": written_wrapper(
+        "input_t *p = std::any_cast<input_t*>(input);",
+        COPY,
+        """std::pair<std::array<result_t, 1>, std::array<result_t, N_LAYER_4 - 1>> *r =
+            std::any_cast<std::pair<std::array<result_t, 1>, std::array<result_t, N_LAYER_4 - 1>>*>(result);
+        r->first[0] = _result[0];
+        for (int i = 1; i < N_LAYER_4; ++i) r->second[i - 1] = _result[i];""",
+    ),
+    "types and constants of the class": written_wrapper(
+        "in_t* p = std::any_cast<in_t*>(input);",
+        "for (int i = 0; i < N; i++) _input[i] = (p[i] - OFFSET[i % 3]) >> 1;",
+        """auto *r = std::any_cast<std::pair<result_t, loss_t>*>(result);
+        loss_t loss = 0;
+        loss = _result[0];
+        r->first = _result[0];
+        r->second = loss;""",
+        members="""    typedef ap_fixed<18,13> in_t;
+    using loss_t = ap_ufixed<18, 14>;
+    static const int N = 9;
+    const int OFFSET[3] = {4, -2, 72};""",
+    ),
+    "inputs in another order, with steps": written_wrapper(
+        "const ap_int<12> *p = std::any_cast<const ap_int<12>*>(input);",
+        "for (int i = N_INPUT_1_1 - 1; i >= 0; i--) { _input[i] = p[N_INPUT_1_1 - 1 - i] / 1.0; }",
+        PLAIN,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INTERFACES)
+def test_interface(name: str, tmp_path: Path) -> None:
+    imported = import_package(write_package(tmp_path / "Net_v1", Layout(wrapper=INTERFACES[name])))
+    assert exact(imported)
+    if name == "struct of pointers":
+        assert [n.size for n in imported.graph.inputs] == [6, 3]
+        assert any("stride" in note for note in imported.notes)
+
+
+def test_distributed_arithmetic_of_a_package(tmp_path: Path) -> None:
+    """Generated code in another namespace with other names, and a difference squared by the network."""
+    layout = Layout(wrapper=simple_wrapper(NAMESPACE, "NN/"))
+    folder = write_package(tmp_path / "Net_v1", layout)
+    (folder / "NN" / "nnet_utils" / "nnet_code_gen.h").write_text(CODE)
+    parameters = folder / "NN" / "parameters.h"
+    parameters.write_text('#include "nnet_utils/nnet_code_gen.h"\n' + parameters.read_text())
+    top = folder / "NN" / "Net_v1.cpp"
+    call = "nnet::dense<input_t, layer2_t, config2>(x, layer2_out, w2, b2);"
+    top.write_text(
+        changed(top.read_text(), (call, "Net_v1_code::dense_da_2<input_t, layer2_t>(x, layer2_out);"))
+    )
+    imported = import_package(folder)
+    assert exact(imported)
+
+
+def test_columns_bind_inputs(tmp_path: Path) -> None:
+    """Energies enter in GeV, the rest as codes; the graph runs on hardware columns."""
+    (tmp_path / "columns.txt").write_text(
+        "etm.et[0]*0.5 # GeV\n0\netm.phi[0]\njet.et[0] * 0.5\njet.eta[0]\njet.phi[0]\n"
+        "mu.pt[0]*0.5\nmu.eta[0]\nmu.phi[0]\n"
+    )
+    folder = write_package(tmp_path / "Net_v1", Layout(wrapper=wrapper(), scales=SCALES))
+    imported = import_package(folder, read_columns(str(tmp_path / "columns.txt")))
+    assert imported.graph.inputs[0].attributes["source"][3] == "jet.et[0]"
+    assert str(imported.graph.inputs[0].type) == "fixed<13,13>"
+    assert exact(imported)
+    preset = read_columns("met-eg-mu-jet")
+    assert [c.source for c in preset[:5]] == ["etm.et[0]", "0", "etm.phi[0]", "eg.et[0]", "eg.eta[0]"]
+    assert len(preset) == 57
+    with pytest.raises(InputError, match="57 columns for 9 inputs"):
+        import_package(folder, preset)
+
+
+def test_faults_are_told(tmp_path: Path) -> None:
+    """One changed shift, offset, weight or rounding of the graph is a mismatch."""
+    imported = import_package(write_package(tmp_path / "Net_v1", Layout(wrapper=wrapper(), scales=SCALES)))
+    graph = imported.graph
+    rng = np.random.default_rng(2)
+    block = stimuli.random_bits(graph, 800, rng)
+    given = list(stimuli.as_inputs(graph, block).values())
+    with Reference(imported, "-O0") as reference:
+        found = reference(given)
+    assert all(c.exact for c in compare_with_graph(graph, given, found))
+    for name, constant in (("scaling.scale_bias", "scale"), ("scaling.constant", "value"), ("mu", "weight")):
+        data = graph[name].constants[constant].data
+        data.flat[0] += 1
+        assert not all(c.exact for c in compare_with_graph(graph, given, found)), name
+        data.flat[0] -= 1
+
+
+def _two_versions(folder: Path) -> Path:
+    for version in ("Net_v1", "Net_v2"):
+        write_package(folder / version, Layout(wrapper=simple_wrapper(NAMESPACE, "NN/"), headers=False))
+    return folder
+
+
+def _second_top(folder: Path) -> Path:
+    """Two versions in one ``NN``: the wrapper's own counts."""
+    write_package(folder, Layout(wrapper=simple_wrapper(NAMESPACE, "NN/"), headers=False))
+    for suffix in ("h", "cpp"):
+        text = (folder / "NN" / f"Net_v1.{suffix}").read_text()
+        (folder / "NN" / f"Net_v0.{suffix}").write_text(text.replace("Net_v1", "Net_v0"))
+    return folder
+
+
+def test_versions_side_by_side(tmp_path: Path) -> None:
+    folder = _two_versions(tmp_path / "all")
+    with pytest.raises(
+        InputError, match=r"holds several models.*Net_v1/Net_emulator_v1\.cpp.*instead of the folder"
+    ):
+        import_package(folder)
+    assert import_package(folder / "Net_v2" / "Net_emulator_v1.cpp").graph.outputs == ["mu"]
+    assert import_package(_second_top(tmp_path / "second")).graph.name == "Net_v1"
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "branch": ("if (unscaled[0] > 3) scaled[0] = 0;", "branch on an input or a result is not supported"),
+    "while": ("while (true) { }", "while"),
+    "call": ("std::sort(unscaled, unscaled + 3);", "function is not supported"),
+    "index": ("scaled[0] = unscaled[99] ;", "beyond an array"),
+    "name": ("scaled[0] = unscaled[0] - no_such_table[0];", "unknown name"),
+    "unwritten": ("scaled[0] = unscaled[0];", "read before it is written"),
+    "shift": ("scaled[0] = unscaled[0] >> unscaled[1];", "shift by a value that depends on the inputs"),
+    "division": ("scaled[0] = unscaled[0] / unscaled[1];", "division of integers or fixed-point values"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_understood_is_refused(case: str, tmp_path: Path) -> None:
+    scaling, message = REFUSED[case]
+    layout = Layout(wrapper=wrapper(scaling), scales=SCALES, headers=False)
+    with pytest.raises(InputError, match=message):
+        import_package(write_package(tmp_path / "Net_v1", layout))
+
+
+def test_missing_parts_are_named(tmp_path: Path) -> None:
+    folder = write_package(
+        tmp_path / "Net_v1", Layout(wrapper=simple_wrapper(NAMESPACE, "NN/"), headers=False)
+    )
+    (folder / "NN" / "Net_v1.cpp").unlink()
+    with pytest.raises(InputError, match=r"the network that predict\(\) calls is not in the package"):
+        import_package(folder)
+    with pytest.raises(InputError, match="is not an hls4ml project or emulator package"):
+        import_package(_empty(tmp_path))
+
+
+def _empty(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
