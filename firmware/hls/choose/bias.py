@@ -22,6 +22,7 @@ def layer_means(graph: Graph, sample: Sample) -> dict[str, NDArray[np.float64]]:
     taps = Graph(graph.name, graph.nodes, list(names.values()))
     made = compile_graph(taps, backend="interpreter").run_rows(sample.integers(graph)[0])
     return {
-        layer: made[name].reshape(-1, made[name].shape[-1]).astype(np.float64).mean(axis=0) * graph[name].type.lsb
+        layer: made[name].reshape(-1, made[name].shape[-1]).astype(np.float64).mean(axis=0)
+        * graph[name].type.lsb
         for layer, name in names.items()
     }

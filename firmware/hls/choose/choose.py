@@ -18,6 +18,7 @@ from l1forge.firmware.hls.choose.search import Point, Search, front, outputs_of
 from l1forge.firmware.hls.choose.tensors import WIDE, Tensor, precision_of
 from l1forge.firmware.hls.choose.types_file import TypesFile
 from l1forge.firmware.hls.converters.conversion import Conversion
+from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.frameworks import Framework
 from l1forge.firmware.hls.fidelity.frameworks.framework import shaped
 from l1forge.firmware.hls.fidelity.sample import Sample, read_sample
@@ -76,8 +77,10 @@ class Choice:
             "uncertainty": self.uncertainty,
             "events": list(self.events),
             "candidates": self.candidates,
-            "types": [{"layer": t.layer, "use": t.key, "type": str(t.type), "low": t.low, "high": t.high}
-                      for t in self.tensors],  # fmt: skip
+            "types": [
+                {"layer": t.layer, "use": t.key, "type": str(t.type), "low": t.low, "high": t.high}
+                for t in self.tensors
+            ],  # fmt: skip
             "curve": [asdict(point) for point in self.curve],
         }
 
@@ -88,7 +91,8 @@ def choose_types(
     data: Path,
     *,
     loss: Loss | None = None,
-    inputs: Mapping[str, str] | None = None,
+    inputs: Types | None = None,
+    fixed: Mapping[str, Mapping[str, str]] | None = None,
     labels: str | None = None,
     default: str = "fixed<16,6>",
     correct_bias: bool = False,
@@ -100,7 +104,9 @@ def choose_types(
     Parameters
     ----------
     inputs
-        Types of the inputs, all of them, or None to choose them, too.
+        Types of the inputs, one for all or each by name, or None to choose them, too.
+    fixed
+        Types of layers that are given and stay.
     correct_bias
         Add to each bias what its layer's results lack on average (empirical bias correction).
 
@@ -110,8 +116,15 @@ def choose_types(
         If nothing is free, the loss cannot be kept, or data and model do not fit.
     """
     progress("converting with wide types")
-    given = dict(inputs or {})
-    wide, _ = conversion.candidate(given, {}, str(WIDE[0]))
+
+    def convert(types: Types, layers: Mapping[str, Mapping[str, str]], kind: str) -> tuple[Graph, Any]:
+        together = {name: dict(uses) for name, uses in (fixed or {}).items()}
+        for name, uses in layers.items():
+            together[name] = together.get(name, {}) | dict(uses)
+        return conversion.candidate(types, together, kind)
+
+    given: Types = inputs or {}
+    wide, _ = convert(given, {}, str(WIDE[0]))
     sample = read_sample(data, wide, labels, EVENTS, given=bool(given))
     if sample.n < 20:
         raise InputError("holds too few events to choose types with", file=data, value=sample.n)
@@ -130,7 +143,7 @@ def choose_types(
     wanted = loss or default_loss(sizes)
     wanted.check(sizes, sample.labels)
     search = Search(
-        conversion.candidate,
+        convert,
         lambda graph: half.integers(graph)[0],
         parts[0],
         half.labels,
@@ -146,7 +159,7 @@ def choose_types(
     made = outputs_of(best.graph, other.integers(best.graph)[0])
     held = wanted.of(parts[1], made, other.labels)
     types, layers = precision_of(best.tensors)
-    _, hls_model = conversion.candidate({**given, **types}, layers, default)
+    _, hls_model = convert(given or types, layers, default)
     about = {"data": data.name, "loss": str(wanted), "chosen by": "l1forge import-model --choose"}
     file = TypesFile.of(hls_model, biases, about)
     return Choice(

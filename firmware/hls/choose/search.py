@@ -20,7 +20,16 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
 from l1forge.firmware.hls.choose.cost import luts
 from l1forge.firmware.hls.choose.loss import Floats, Loss, mean_error
-from l1forge.firmware.hls.choose.tensors import LEAST, MOST, Convert, Tensor, Values, free_tensors, precision_of
+from l1forge.firmware.hls.choose.tensors import (
+    LEAST,
+    MOST,
+    Convert,
+    Tensor,
+    Values,
+    free_tensors,
+    precision_of,
+)
+from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.translate.exceeded import exceeded
 
 Say = Callable[[str], None]
@@ -58,7 +67,7 @@ class Search:
     trained: list[Floats]
     labels: NDArray[np.int64] | None
     loss: Loss
-    inputs: Mapping[str, str]
+    inputs: Types
     default: str
     progress: Say = lambda step: None
     points: list[Point] = field(default_factory=list)
@@ -66,7 +75,7 @@ class Search:
     def try_types(self, tensors: Sequence[Tensor]) -> Point:
         """Convert with these types and measure."""
         chosen, layers = precision_of(tensors)
-        graph, _ = self.convert({**self.inputs, **chosen}, layers, self.default)
+        graph, _ = self.convert(self.inputs or chosen, layers, self.default)
         point = Point(tuple(tensors), *self.measure(graph), luts(graph), graph)
         self.points.append(point)
         return point
@@ -101,6 +110,7 @@ class Search:
 
     def _uniform(self, tensors: Sequence[Tensor]) -> Point:
         """One width for all: the least that keeps the loss."""
+
         def at(width: int) -> Point:
             self.progress(f"choosing types: {width} bits everywhere")
             return self.try_types([replace(tensor, width=width) for tensor in tensors])

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
+from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.layers import layer_of
 
-Convert = Callable[[Mapping[str, str], Mapping[str, Mapping[str, str]], str], tuple[Graph, Any]]
+Convert = Callable[[Types, Mapping[str, Mapping[str, str]], str], tuple[Graph, Any]]
 """Types of the inputs, types of layers, default type -> the graph, and hls4ml's model of it."""
 
 PASSIVE = (
@@ -23,7 +24,10 @@ PASSIVE = (
     *("Pooling1D", "Pooling2D", "UnaryLUT", "Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D"),
 )
 """Layers that may read an exact sum as it is: they cast, or move elements, and multiply nothing."""
-WIDE = (FixedType(28, 14, True, Rounding.RND, Overflow.SAT), FixedType(30, 14, True, Rounding.RND, Overflow.SAT))
+WIDE = (
+    FixedType(28, 14, True, Rounding.RND, Overflow.SAT),
+    FixedType(30, 14, True, Rounding.RND, Overflow.SAT),
+)
 """Two types that hold nearly everything: what differs between networks made with them is free."""
 GUARD = 4
 """Fractional bits of a bias beyond those of the weights."""
@@ -69,27 +73,30 @@ class Tensor:
         return replace(self, width=self.width - 1)
 
 
-def free_tensors(convert: Convert, inputs: Mapping[str, str], values: Values) -> list[Tensor]:
+def free_tensors(convert: Convert, inputs: Types, values: Values) -> list[Tensor]:
     """The types that neither the model nor the user has fixed, inputs first, in the order of the layers.
 
     Parameters
     ----------
     inputs
-        Types of inputs that the user has given; the others are free.
+        Types of the inputs that the user has given; none: they are free.
     values
         Runs a graph on the data.
     """
-    given = dict(inputs)
-    first, second = (convert(given, {}, str(kind)) for kind in WIDE)
+    first, second = (convert(inputs, {}, str(kind)) for kind in WIDE)
     graph, model = first
     seen = values(graph)
-    tensors = list(_inputs(graph, model, given, values.inputs))
+    tensors = [] if inputs else list(_inputs(graph, model, values.inputs))
     later = {node.name: node for node in second[1].get_layers()}
     outputs = {variable.name for variable in model.get_output_variables()}
     for node in model.get_layers():
         if node.class_name == "Input" or node.name not in later:
             continue
-        weights = [key for key in node.weights if _differs(node.weights[key].type, later[node.name].weights[key].type)]
+        weights = [
+            key
+            for key in node.weights
+            if _differs(node.weights[key].type, later[node.name].weights[key].type)
+        ]
         for key in weights:
             data = np.asarray(node.weights[key].data, dtype=np.float64)
             tensors.append(Tensor(node.name, key, float(data.min(initial=0)), float(data.max(initial=0))))
@@ -111,19 +118,19 @@ class Values:
         taps = Graph(graph.name, graph.nodes, list(names.values()))
         found = compile_graph(taps, backend="interpreter").run_rows(self.integers(graph))
         return {
-            layer: (float(found[name].min()) * graph[name].type.lsb, float(found[name].max()) * graph[name].type.lsb)
+            layer: (
+                float(found[name].min()) * graph[name].type.lsb,
+                float(found[name].max()) * graph[name].type.lsb,
+            )
             for layer, name in names.items()
         }
 
 
-def _inputs(
-    graph: Graph, model: Any, given: Mapping[str, str], arrays: Mapping[str, NDArray[np.float64]]
-) -> Iterator[Tensor]:
+def _inputs(graph: Graph, model: Any, arrays: Mapping[str, NDArray[np.float64]]) -> Iterator[Tensor]:
     layers = [node.name for node in model.get_layers() if node.class_name == "Input"]
     for name, node in zip(layers, graph.inputs, strict=True):
-        if name not in given:
-            values = arrays[node.name]
-            yield Tensor(name, "result", float(values.min()), float(values.max()), is_input=True)
+        values = arrays[node.name]
+        yield Tensor(name, "result", float(values.min()), float(values.max()), is_input=True)
 
 
 def _differs(first: Any, second: Any) -> bool:

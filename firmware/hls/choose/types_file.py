@@ -12,6 +12,7 @@ from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.json_text import parse_json
+from l1forge.firmware.hls.converters.files import Precision, Types
 
 FORM = 'write {"Model": {"Precision": "fixed<16,6>"}, "LayerName": {"dense": {"Precision": {"result": …}}}}'
 OWN = "L1Forge"
@@ -31,7 +32,7 @@ class TypesFile:
     """``layers``: types by layer and use, those of inputs among them; ``options``: others of hls4ml's by layer.
 
     ``default``: type where no layer has one, or None. ``model``: Strategy and ReuseFactor of all layers.
-    ``biases``: what is added to the biases of a layer, by layer.
+    ``biases``: what is added to the biases of a layer, by layer. ``inputs``: layers that are inputs.
     """
 
     layers: dict[str, dict[str, str]]
@@ -39,22 +40,46 @@ class TypesFile:
     model: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     biases: dict[str, list[float]] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
 
-    def split(self, inputs: Mapping[str, Any] | set[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-        """Types of the inputs (their ``result``), and those of all other layers."""
-        own = {name: types["result"] for name, types in self.layers.items() if name in inputs}
-        return own, {name: types for name, types in self.layers.items() if name not in inputs}
+    def arguments(
+        self, input_type: Types | None, precision: Mapping[str, Mapping[str, str]]
+    ) -> tuple[Types, Precision]:
+        """Types of the inputs, and of all other layers, as the converters take them.
+
+        What the user gives, ``input_type`` (None: nothing) and ``precision``, goes before the file.
+
+        Raises
+        ------
+        InputError
+            If neither gives the types of the inputs.
+        """
+        own = {name: self.layers[name]["result"] for name in self.inputs if name in self.layers}
+        if input_type is None and not own:
+            raise InputError(
+                "types of the inputs are not given",
+                field="--input-type",
+                remedy="write -t 'fixed<12,4>', or choose them from data with --choose",
+            )
+        given = own if input_type is None else input_type
+        layers = {name: dict(types) for name, types in self.layers.items() if name not in self.inputs}
+        for layer, types in precision.items():
+            layers[layer] = layers.get(layer, {}) | dict(types)
+        return given, layers
 
     def document(self) -> dict[str, Any]:
         """hls4ml's configuration."""
         names = [*self.layers, *(name for name in self.options if name not in self.layers)]
         entries = {
-            name: ({"Precision": self.layers[name]} if name in self.layers else {}) | self.options.get(name, {})
+            name: ({"Precision": self.layers[name]} if name in self.layers else {})
+            | self.options.get(name, {})
             for name in names
         }
         model = {"Precision": self.default or "fixed<16,6>", "ReuseFactor": 1, "Strategy": "Latency"}
-        own = {"about": self.about} | ({"BiasCorrection": self.biases} if self.biases else {})
+        own = {"about": self.about, "Inputs": list(self.inputs)} | (
+            {"BiasCorrection": self.biases} if self.biases else {}
+        )
         return {"Model": model | self.model, "LayerName": entries, OWN: own}
 
     def save(self, path: str | Path) -> None:
@@ -74,7 +99,9 @@ class TypesFile:
             node = hls_model.graph.get(layer)
             kinds = {} if node is None else node.types
             for use, text in entry.get("Precision", {}).items():
-                if text != "auto" and not (node is not None and f"{use}_t" not in kinds and use not in node.weights):
+                if text != "auto" and not (
+                    node is not None and f"{use}_t" not in kinds and use not in node.weights
+                ):
                     kind = kinds.get(f"{use}_t")
                     layers.setdefault(layer, {})[use] = _plain(text if kind is None else str(kind.precision))
             own = {key: value for key, value in entry.items() if key in OPTIONS}
@@ -82,7 +109,13 @@ class TypesFile:
                 options[layer] = own
         model = {key: config["Model"][key] for key in ("Strategy", "ReuseFactor")}
         return TypesFile(
-            layers, config["Model"]["Precision"]["default"], model, options, dict(biases), dict(about)
+            layers,
+            config["Model"]["Precision"]["default"],
+            model,
+            options,
+            dict(biases),
+            tuple(node.name for node in hls_model.get_layers() if node.class_name == "Input"),
+            dict(about),
         )
 
     @staticmethod
@@ -121,12 +154,26 @@ class TypesFile:
         default = model.pop("Precision", None)
         if isinstance(default, dict):
             default = default.get("default")
-        known = {key: _option(key, model[key], path, "Model") for key in ("Strategy", "ReuseFactor") if key in model}
+        known = {
+            key: _option(key, model[key], path, "Model")
+            for key in ("Strategy", "ReuseFactor")
+            if key in model
+        }
         if default is not None:
             FixedType.parse(str(default), file=path, field="Model: Precision")
         own = document.get(OWN, {})
-        biases = own.get("BiasCorrection", {}) if isinstance(own, dict) else {}
-        return TypesFile(types, default, known, options, biases, own.get("about", {}) if own else {})
+        if not isinstance(own, dict):
+            raise InputError("is not a table", file=path, field=OWN, remedy=FORM)
+        biases, inputs = own.get("BiasCorrection", {}), own.get("Inputs", [])
+        numbers = isinstance(biases, dict) and all(
+            isinstance(row, list) and all(isinstance(value, int | float) for value in row)
+            for row in biases.values()
+        )
+        if not numbers or not isinstance(inputs, list):
+            raise InputError("is damaged", file=path, field=OWN, remedy="choose the types again")
+        return TypesFile(
+            types, default, known, options, biases, tuple(map(str, inputs)), dict(own.get("about", {}))
+        )
 
 
 def _plain(text: str) -> str:

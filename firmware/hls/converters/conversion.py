@@ -77,13 +77,12 @@ class Conversion:
         return graph, hls_model
 
     def candidate(
-        self, types: Mapping[str, str], precision: Mapping[str, Mapping[str, str]], default: str
+        self, types: Types, precision: Mapping[str, Mapping[str, str]], default: str
     ) -> tuple[Graph, Any]:
         """The same in a temporary folder; inputs without a type get the default one."""
         with tempfile.TemporaryDirectory(prefix="l1forge_candidate_") as folder:
-            given: Types = dict(types) if types else default
             layers = {layer: dict(kinds) for layer, kinds in precision.items()}
-            graph, hls_model = self(Path(folder), given, layers, default)
+            graph, hls_model = self(Path(folder), types or default, layers, default)
         graph.file = None
         return graph, hls_model
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
 from l1forge.emulator.scoring.floats import Counts
+from l1forge.firmware.hls.converters.provenance import file_sha256
 from l1forge.firmware.hls.fidelity.frameworks import Framework
 from l1forge.firmware.hls.fidelity.frameworks.framework import shaped
 from l1forge.firmware.hls.fidelity.layers import LayerFidelity, compare_layers, looked_at
@@ -119,7 +118,7 @@ def compare_with_framework(
     layers = compare_layers(graph, {name: v[:count] for name, v in integers.items()}, inside)
     return Fidelity(
         data=sample.path.name,
-        data_sha256=sha256(sample.path),
+        data_sha256=file_sha256(sample.path),
         description=sample.description,
         events=sample.n,
         versions=framework.versions,
@@ -129,9 +128,3 @@ def compare_with_framework(
         layer_events=count,
         notes=notes,
     )
-
-
-def sha256(path: str | Path) -> str:
-    """The hash of a file, block by block."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

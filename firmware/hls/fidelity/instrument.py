@@ -102,9 +102,7 @@ def _affine(node: Node, key: str, kind: FixedType) -> FixedType:
     tops = [*np.ravel(most), 0]
     bottoms = [*np.ravel(least), 0]
     # partial sums lie within these bounds, too, so that the accumulator of the twin never overflows
-    return _held(
-        int(min(bottoms)) + min(*offsets, 0, 0), int(max(tops)) + max(*offsets, 0, 0), f
-    )
+    return _held(int(min(bottoms)) + min(*offsets, 0, 0), int(max(tops)) + max(*offsets, 0, 0), f)
 
 
 def _held(low: int, high: int, fraction: int) -> FixedType:

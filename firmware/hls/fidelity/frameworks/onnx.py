@@ -80,9 +80,7 @@ class OnnxFramework:
             found = self._by_qonnx(clean, inputs, list(results.values()))
         return {name: found[tensor] for name, tensor in results.items()}
 
-    def _by_qonnx(
-        self, model: Any, inputs: Sequence[Floats], names: Sequence[str]
-    ) -> dict[str, Floats]:
+    def _by_qonnx(self, model: Any, inputs: Sequence[Floats], names: Sequence[str]) -> dict[str, Floats]:
         from qonnx.core.onnx_exec import execute_onnx
 
         fed = [value.name for value in model.graph.input if model.get_initializer(value.name) is None]

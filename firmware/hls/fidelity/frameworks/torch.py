@@ -50,7 +50,11 @@ class TorchFramework:
         class Tapped(torch.fx.Interpreter):  # type: ignore[misc, name-defined, unused-ignore]
             def run_node(self, node: Any) -> Any:
                 made = super().run_node(node)
-                if isinstance(made, torch.Tensor) and node.op in ("call_module", "call_function", "call_method"):
+                if isinstance(made, torch.Tensor) and node.op in (
+                    "call_module",
+                    "call_function",
+                    "call_method",
+                ):
                     found.setdefault(node.name, []).append(made.detach().numpy())
                 return made
 
