@@ -165,7 +165,8 @@ def open_arrays(
     fastest. Axes of length one do not matter.
 
     .npy: one array, for graphs of one input. .npz: arrays named after the inputs (any name, if there is one
-    of each, or as ``names`` says by input). Parquet: a list column named after the input, or one column per element (``element_names``).
+    of each, or as ``names`` says by input). Parquet: a list column named after the input, or one column per
+    element (``element_names``).
 
     Raises
     ------

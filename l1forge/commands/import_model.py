@@ -35,7 +35,7 @@ InputTypes = Annotated[
     typer.Option(
         "--input-type",
         "-t",
-        help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each. --types and --choose can give them, too.",
+        help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each; default: of --types or --choose.",
     ),
 ]
 Shapes = Annotated[

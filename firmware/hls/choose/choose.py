@@ -80,7 +80,7 @@ class Choice:
             "types": [
                 {"layer": t.layer, "use": t.key, "type": str(t.type), "low": t.low, "high": t.high}
                 for t in self.tensors
-            ],  # fmt: skip
+            ],
             "curve": [asdict(point) for point in self.curve],
         }
 
@@ -208,7 +208,7 @@ def _curve(points: list[Point], best: Point, progress: Callable[[str], None]) ->
     chosen.sort(key=lambda point: point.luts)
     asked = {id(best)}
     cheap = [point for point in chosen if point.luts <= RTL_LUTS]
-    places = np.linspace(0, len(cheap) - 1, RTL_POINTS).round().astype(int) if cheap else []
+    places: list[int] = np.linspace(0, len(cheap) - 1, RTL_POINTS).round().astype(int).tolist() if cheap else []
     asked |= {id(cheap[place]) for place in places}
     made = []
     for point in chosen:

@@ -57,7 +57,7 @@ def _node(node: Node, inputs: list[Node]) -> float:
     width = inputs[0].type.width if inputs else 0
     match node.op:
         case "dense":
-            positions = node.size // node.shape[-1]
+            positions = node.size // max(node.shape[-1], 1)
             terms = digits(node.constants["weight"].data).sum(axis=0)
             adders = np.maximum(terms - 1, 0) + (node.constants["bias"].data != 0)
             wide = width + np.log2(np.maximum(terms, 1)) / 2
@@ -79,7 +79,7 @@ def _node(node: Node, inputs: list[Node]) -> float:
             return node.size * _cast(node, inputs)
         case "table":
             bits = min(width, math.ceil(math.log2(max(node.constants["table"].data.size, 2))))
-            return node.size * node.type.width * 2 ** max(bits - LUT_INPUTS, 0)
+            return float(node.size * node.type.width * (1 << max(bits - LUT_INPUTS, 0)))
     return 0.0
 
 

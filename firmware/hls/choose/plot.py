@@ -9,7 +9,7 @@ from l1forge.firmware.hls.choose.choose import Choice
 
 
 def plot_curve(choice: Choice, path: str | Path) -> None:
-    """Draw loss and mean error against the quick estimate, with the generator's LUTs and clocks written on."""
+    """Draw loss and mean error against the quick estimate, labelled with what the generator says."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")

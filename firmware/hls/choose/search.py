@@ -7,6 +7,7 @@ saved for the error made (sensitivity), and a type that can lose none is left al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -86,7 +87,11 @@ class Search:
         return self.loss.of(self.trained, made, self.labels), mean_error(self.trained, made)
 
     def good(self, point: Point) -> bool:
-        return point.loss <= self.loss.limit
+        """Whether the loss is kept; a share of events with one standard error in reserve."""
+        reserve = 0.0
+        if self.loss.kind in ("argmax", "cut"):
+            reserve = math.sqrt(self.loss.limit / len(self.trained[0]))
+        return point.loss <= max(self.loss.limit - reserve, 0.0)
 
     def run(self, arrays: Mapping[str, Floats]) -> Point:
         """The cheapest types found that keep the loss.

@@ -138,7 +138,7 @@ def _differs(first: Any, second: Any) -> bool:
 
 
 def _result_is_free(node: Any, later: Any, weighted: bool, outputs: set[str]) -> bool:
-    """Whether the default, or nobody, decides the type of a result, and keeping every bit of it would cost."""
+    """Whether nobody decides the type of a result, and keeping every bit of it would cost."""
     variable = node.get_output_variable()
     readers = [other for other in node.model.get_layers() if set(other.inputs) & set(node.outputs)]
     if weighted and any(reader.class_name == "Softmax" for reader in readers):

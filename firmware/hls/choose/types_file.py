@@ -29,7 +29,7 @@ IGNORED = ("Trace", "TraceOutput")
 
 @dataclass(frozen=True)
 class TypesFile:
-    """``layers``: types by layer and use, those of inputs among them; ``options``: others of hls4ml's by layer.
+    """``layers``: types by layer and use, also of inputs; ``options``: other options of hls4ml by layer.
 
     ``default``: type where no layer has one, or None. ``model``: Strategy and ReuseFactor of all layers.
     ``biases``: what is added to the biases of a layer, by layer. ``inputs``: layers that are inputs.
@@ -97,15 +97,14 @@ class TypesFile:
         options: dict[str, dict[str, Any]] = {}
         for layer, entry in config["LayerName"].items():
             node = hls_model.graph.get(layer)
-            kinds = {} if node is None else node.types
             for use, text in entry.get("Precision", {}).items():
-                if text != "auto" and not (
-                    node is not None and f"{use}_t" not in kinds and use not in node.weights
-                ):
-                    kind = kinds.get(f"{use}_t")
-                    layers.setdefault(layer, {})[use] = _plain(text if kind is None else str(kind.precision))
+                kind = None if node is None else node.types.get(f"{use}_t")
+                known = use == "result" if node is None else kind is not None or use in node.weights
+                if text != "auto" and known:  # a layer that is merged into another one has a result alone
+                    kept = text if kind is None else str(kind.precision)
+                    layers.setdefault(layer, {})[use] = str(FixedType.parse(kept))
             own = {key: value for key, value in entry.items() if key in OPTIONS}
-            if own:
+            if own and node is not None:
                 options[layer] = own
         model = {key: config["Model"][key] for key in ("Strategy", "ReuseFactor")}
         return TypesFile(
@@ -174,11 +173,6 @@ class TypesFile:
         return TypesFile(
             types, default, known, options, biases, tuple(map(str, inputs)), dict(own.get("about", {}))
         )
-
-
-def _plain(text: str) -> str:
-    """A type in ap_fixed's notation without the modes that are the default."""
-    return str(FixedType.parse(text))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def _set_input_types(model: Any, config: dict[str, Any], given: str | Mapping[st
 
 
 def _type_linear(config: dict[str, Any], precision: Mapping[str, Mapping[str, str]]) -> None:
-    """The type given to a layer's result also for its linear activation, which hls4ml would give the default."""
+    """The type given to a layer's result also for its linear activation: hls4ml would give it the default."""
     for layer, types in precision.items():
         linear = config["LayerName"].get(f"{layer}_linear")
         if linear is not None and "result" in types and f"{layer}_linear" not in precision:

@@ -26,7 +26,7 @@ def file_sha256(path: str | Path) -> str:
 
 
 def provenance(files: Sequence[Path], asked: Mapping[str, Any], hls_model: Any) -> dict[str, Any]:
-    """The record of a converted model: its files with their hashes, ``asked`` as given, types used by layer."""
+    """The record of a converted model: its files with hashes, ``asked`` as given, types used by layer."""
     names = ("l1forge", "hls4ml", *FRAMEWORKS.get(files[0].suffix, ()))
     return {
         "source": [{"file": file.name, "sha256": file_sha256(file)} for file in files],

@@ -87,7 +87,7 @@ def shaped(
     InputError
         If the network takes another number of inputs or of elements.
     """
-    shapes = framework.shapes or list(known)
+    shapes: list[tuple[int, ...] | None] = list(framework.shapes or known)
     if len(shapes) != len(arrays):
         raise InputError(
             f"the trained model takes {len(shapes)} inputs, the graph has {len(arrays)}", field="inputs"

@@ -93,7 +93,7 @@ class OnnxFramework:
 
 
 def _run(model: Any, values: Sequence[Any], names: Sequence[str], inputs: Sequence[Floats]) -> list[Floats]:
-    """Outputs by ONNX Runtime: all events at once where the model takes any number, else as many as it does."""
+    """Outputs by ONNX Runtime: all events at once, or as many as the model takes."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
