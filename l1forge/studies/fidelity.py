@@ -27,6 +27,7 @@ class ChooseTypes:
     loss: str | None = None
     labels: str | None = None
     correct_bias: bool = False
+    rtl_points: int = 4
 
 
 def chosen(
@@ -60,6 +61,7 @@ def chosen(
         labels=how.labels,
         default=str(conversion.settings["default_precision"]),
         correct_bias=how.correct_bias,
+        rtl_points=how.rtl_points,
         seed=seed,
         progress=progress,
     )

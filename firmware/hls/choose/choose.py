@@ -96,6 +96,7 @@ def choose_types(
     labels: str | None = None,
     default: str = "fixed<16,6>",
     correct_bias: bool = False,
+    rtl_points: int = RTL_POINTS,
     seed: int = 1,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Choice:
@@ -109,6 +110,9 @@ def choose_types(
         Types of layers that are given and stay.
     correct_bias
         Add to each bias what its layer's results lack on average (empirical bias correction).
+
+    rtl_points
+        Points of the curve, beside the chosen one, for which the RTL generator is asked; 0: none at all.
 
     Raises
     ------
@@ -172,7 +176,7 @@ def choose_types(
         uncertainty=uncertainty(wanted, held, other.n),
         events=(half.n, other.n),
         candidates=len(search.points),
-        curve=tuple(_curve(search.points, best, progress)),
+        curve=tuple(_curve(search.points, best, rtl_points, progress)),
     )
 
 
@@ -203,12 +207,16 @@ def _corrected(
     return best, {}
 
 
-def _curve(points: list[Point], best: Point, progress: Callable[[str], None]) -> list[CurvePoint]:
+def _curve(
+    points: list[Point], best: Point, rtl_points: int, progress: Callable[[str], None]
+) -> list[CurvePoint]:
     chosen = [point for point in front(points) if point is not best] + [best]
     chosen.sort(key=lambda point: point.luts)
-    asked = {id(best)}
+    asked = {id(best)} if rtl_points else set()
     cheap = [point for point in chosen if point.luts <= RTL_LUTS]
-    places: list[int] = np.linspace(0, len(cheap) - 1, RTL_POINTS).round().astype(int).tolist() if cheap else []
+    places: list[int] = (
+        np.linspace(0, len(cheap) - 1, rtl_points).round().astype(int).tolist() if cheap else []
+    )
     asked |= {id(cheap[place]) for place in places}
     made = []
     for point in chosen:

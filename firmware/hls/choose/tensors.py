@@ -24,6 +24,7 @@ PASSIVE = (
     *("Pooling1D", "Pooling2D", "UnaryLUT", "Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D"),
 )
 """Layers that may read an exact sum as it is: they cast, or move elements, and multiply nothing."""
+MOVING = ("Reshape", "Transpose", "Cropping1D", "Cropping2D")
 WIDE = (
     FixedType(28, 14, True, Rounding.RND, Overflow.SAT),
     FixedType(30, 14, True, Rounding.RND, Overflow.SAT),
@@ -100,6 +101,8 @@ def free_tensors(convert: Convert, inputs: Types, values: Values) -> list[Tensor
         for key in weights:
             data = np.asarray(node.weights[key].data, dtype=np.float64)
             tensors.append(Tensor(node.name, key, float(data.min(initial=0)), float(data.max(initial=0))))
+        if _moves_an_input(node):
+            continue
         if _result_is_free(node, later[node.name], bool(weights), outputs) and node.name in seen:
             low, high = seen[node.name]
             tensors.append(Tensor(node.name, "result", low, high))
@@ -131,6 +134,13 @@ def _inputs(graph: Graph, model: Any, arrays: Mapping[str, NDArray[np.float64]])
     for name, node in zip(layers, graph.inputs, strict=True):
         values = arrays[node.name]
         yield Tensor(name, "result", float(values.min()), float(values.max()), is_input=True)
+
+
+def _moves_an_input(node: Any) -> bool:
+    """Whether a layer holds elements of an input and nothing else: it has the input's type."""
+    while node.class_name in MOVING:
+        node = node.get_input_node()
+    return bool(node.class_name == "Input")
 
 
 def _differs(first: Any, second: Any) -> bool:

@@ -41,7 +41,12 @@ class Conversion:
     _convert: Any = None
 
     def __call__(
-        self, folder: Path, types: Types, precision: Precision, default: str | None = None
+        self,
+        folder: Path,
+        types: Types,
+        precision: Precision,
+        default: str | None = None,
+        check: bool = True,
     ) -> tuple[Graph, Any]:
         """The graph, and hls4ml's model of it, whose project is written to ``folder``.
 
@@ -49,6 +54,8 @@ class Conversion:
         ----------
         default
             Type where the model and ``precision`` give none; None: that of the settings.
+        check
+            Whether to compare what was asked for with what was written.
 
         Raises
         ------
@@ -71,18 +78,19 @@ class Conversion:
             correct_biases(hls_model, self.biases)
             write_project(hls_model)
             graph = import_project(folder, self.columns)
-            check_asked(hls_model, graph, folder, types, precision)
-            check_options_taken(hls_model, self.options)
+            if check:
+                check_asked(hls_model, graph, folder, types, precision)
+                check_options_taken(hls_model, self.options)
         graph.meta |= described(hls_model, self.settings)
         return graph, hls_model
 
     def candidate(
         self, types: Types, precision: Mapping[str, Mapping[str, str]], default: str
     ) -> tuple[Graph, Any]:
-        """The same in a temporary folder; inputs without a type get the default one."""
+        """The same in a temporary folder, not checked; inputs without a type get the default one."""
         with tempfile.TemporaryDirectory(prefix="l1forge_candidate_") as folder:
             layers = {layer: dict(kinds) for layer, kinds in precision.items()}
-            graph, hls_model = self(Path(folder), types or default, layers, default)
+            graph, hls_model = self(Path(folder), types or default, layers, default, check=False)
         graph.file = None
         return graph, hls_model
 

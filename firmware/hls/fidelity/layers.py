@@ -73,6 +73,7 @@ def compare_layers(
     """
     count = looked_at(graph, len(next(iter(integers.values()))))
     fed = {name: values[:count] for name, values in integers.items()}
+    followers = _followers(trained, {layer_of(node) for node in graph.nodes})
     taps, twins = instrumented(graph)
     values = compile_graph(taps, backend="interpreter").run_rows(fed)
     groups: dict[str, list[Node]] = {}
@@ -99,7 +100,7 @@ def compare_layers(
                 bits=bits_used(result, last.type),
                 least=float(physical.min(initial=0.0)),
                 most=float(physical.max(initial=0.0)),
-                difference=_difference(physical, trained.get(layer), count),
+                difference=_difference(physical, [trained[name] for name in followers.get(layer, [])], count),
                 histogram=histogram(physical),
             )
         )
@@ -145,10 +146,24 @@ def bits_used(values: Integers, kind: FixedType) -> int:
     return min(held.width, kind.width)
 
 
-def _difference(graph: NDArray[np.float64], trained: NDArray[Any] | None, count: int) -> float | None:
+def _followers(trained: Mapping[str, Any], layers: set[str]) -> dict[str, list[str]]:
+    """For each layer of the graph its own name and those behind it that the graph lacks: they may be merged."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for name in trained:
+        current = found.setdefault(name, []) if name in layers else current
+        current.append(name)
+    return found
+
+
+def _difference(graph: NDArray[np.float64], trained: list[NDArray[Any]], count: int) -> float | None:
+    """The difference from the nearest of the framework's results, None where none is of this size."""
+    fitting = [one for one in trained if one[:count].size == graph.size]
+    return min((_distance(graph, one, count) for one in fitting), default=None)
+
+
+def _distance(graph: NDArray[np.float64], trained: NDArray[Any], count: int) -> float:
     """Root mean square of the difference over the spread; of the order of axes that is nearer."""
-    if trained is None or trained[:count].size != graph.size:
-        return None
     wanted = trained[:count].astype(np.float64)
     spread = float(wanted.std()) or float(np.abs(wanted).max()) or 1.0
     orders = [wanted.reshape(count, -1)]

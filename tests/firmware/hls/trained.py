@@ -154,5 +154,7 @@ def _save_torch(network: nn.Module, example: torch.Tensor, path: Path) -> None:
         torch.onnx.export(network, (example,), str(path), dynamo=False)
     else:
         shapes = ({0: torch.export.Dim("batch")},)
-        program = torch.export.export(network, (example.repeat(2, *[1] * (example.ndim - 1)),), dynamic_shapes=shapes)
+        program = torch.export.export(
+            network, (example.repeat(2, *[1] * (example.ndim - 1)),), dynamic_shapes=shapes
+        )
         torch.export.save(program, path)
