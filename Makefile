@@ -117,3 +117,7 @@ cosim-muons: $(READY) ## 100k muons: patterns and networks, emulator = HLS C++ =
 .PHONY: firmware-trees
 firmware-trees: $(READY) ## write conifer's HLS, VHDL and C++ projects of the BDTs, check its C++
 	@set -e; for model in tau_id eg_iso event_bdt; do $(L1) firmware $$model; done
+
+.PHONY: fidelity
+fidelity: $(READY) ## trained networks against their graphs, types from data: tables and figures of docs/fidelity.md
+	@$(BIN)/python -m l1forge.benchmarks.fidelity

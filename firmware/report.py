@@ -59,7 +59,7 @@ def collect(name: str, rtl: Path, reports: Path, graph: Graph | None = None) -> 
 
 
 def conversion_sections(graph: Graph | None) -> list[Section]:
-    """Where a converted graph comes from, and how it compares with the trained network; none of other graphs."""
+    """Where a converted graph comes from and how it compares with the trained network; else nothing."""
     record = graph.meta.get("provenance") if graph is not None else None
     if not isinstance(record, dict):
         return []
