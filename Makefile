@@ -139,3 +139,7 @@ cosim-muons: $(READY) ## checks: 100k muons: patterns and networks, emulator = H
 .PHONY: firmware-trees
 firmware-trees: $(READY) ## firmware: write conifer's HLS, VHDL and C++ projects of the BDTs, check its C++
 	@set -e; for model in tau_id eg_iso event_bdt; do $(L1) firmware $$model; done
+
+.PHONY: fidelity
+fidelity: $(READY) ## trained networks against their graphs, types from data: tables and figures of docs/fidelity.md
+	@$(BIN)/python -m l1forge.benchmarks.fidelity

@@ -39,8 +39,9 @@ def collect(name: str, rtl: Path, reports: Path, graph: Graph | None = None) -> 
     InputError
         If a result file is there but is no such file at all.
     """
+    origin = conversion_sections(graph)
     if not (rtl / MANIFEST).exists():
-        return [Section("Design", note=f"not written yet: run `l1forge cosim {name}`")]
+        return [Section("Design", note=f"not written yet: run `l1forge cosim {name}`"), *origin]
     project = RtlProject.load(rtl)
     note = None
     if graph is not None:
@@ -51,9 +52,62 @@ def collect(name: str, rtl: Path, reports: Path, graph: Graph | None = None) -> 
             )
     return [
         Section("Design", tuple(_design(project)), note),
+        *origin,
         _section("Co-verification", reports / "cosim.json", f"l1forge cosim {name}", project, _cosim),
         _section("Synthesis", reports / "synthesis.json", f"l1forge synth {name}", project, _synthesis),
     ]
+
+
+def conversion_sections(graph: Graph | None) -> list[Section]:
+    """Where a converted graph comes from and how it compares with the trained network; else nothing."""
+    record = graph.meta.get("provenance") if graph is not None else None
+    if not isinstance(record, dict):
+        return []
+    try:
+        origin = Section("Provenance", tuple(_provenance(record)))
+        if "fidelity" not in record:
+            missing = "not compared with the trained network: import it again with --data"
+            return [origin, Section("Fidelity", note=missing)]
+        return [origin, Section("Fidelity", tuple(_fidelity(record["fidelity"])))]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"its record of the conversion is damaged: {error!r}",
+            file=graph.file if graph is not None else None,
+            field="meta: provenance",
+            remedy="import the model again",
+        ) from error
+
+
+def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [("source", f"{one['file']} (sha256 {one['sha256'][:16]}…)") for one in record["source"]]
+    if "reference" in record:
+        rows.append(
+            ("trained model", f"{record['reference']['file']} (sha256 {record['reference']['sha256'][:16]}…)")
+        )
+    rows.append(("versions", ", ".join(f"{name} {version}" for name, version in record["versions"].items())))
+    rows += [(f"asked: {key}", json.dumps(value)) for key, value in record["asked"].items() if value]
+    for layer, given in record.get("used", {}).items():
+        rows.append((f"used: {layer}", ", ".join(f"{key} {value}" for key, value in given.items())))
+    return rows
+
+
+def _fidelity(record: dict[str, Any]) -> list[tuple[str, str]]:
+    versions = ", ".join(f"{name} {version}" for name, version in record["framework"].items())
+    rows = [("compared with", versions), ("data", f"{record['data']['file']}, {record['events']:,} events")]
+    for one in record["outputs"]:
+        text = (
+            f"largest {one['largest']:.4g}, mean {one['mean']:.4g}, spread of the values {one['spread']:.4g}"
+        )
+        rows.append((f"{one['output']}: |difference|", text))
+        if one["agreement"] is not None:
+            rows.append((f"{one['output']}: same largest output", f"{100 * one['agreement']:.2f} %"))
+        for part in one["separations"]:
+            trained, ours = part["auc"]
+            rows.append(
+                (f"{one['output']}: AUC of class {part['label']}", f"{trained:.5f} trained, {ours:.5f} graph")
+            )
+    rows.append(("first layer with a large difference", record["first_large"] or "none"))
+    return rows
 
 
 def _section(title: str, file: Path, command: str, project: RtlProject, rows: Any) -> Section:

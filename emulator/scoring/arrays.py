@@ -155,7 +155,9 @@ def holds_arrays(path: str | Path, graph: Graph) -> bool:
     return bool(wanted & names) or not all("source" in node.attributes for node in graph.inputs)
 
 
-def open_arrays(path: str | Path, graph: Graph, non_finite: NonFinite = "error") -> ArraySource:
+def open_arrays(
+    path: str | Path, graph: Graph, non_finite: NonFinite = "error", names: Mapping[str, str] | None = None
+) -> ArraySource:
     """Arrays of ``path`` for every input of ``graph``, shape (n, *shape) or (n, size) each.
 
     Where the graph notes the shape that an input had in its framework (``input_shapes``), that too; where it
@@ -163,7 +165,8 @@ def open_arrays(path: str | Path, graph: Graph, non_finite: NonFinite = "error")
     fastest. Axes of length one do not matter.
 
     .npy: one array, for graphs of one input. .npz: arrays named after the inputs (any name, if there is one
-    of each). Parquet: a list column named after the input, or one column per element (``element_names``).
+    of each, or as ``names`` says by input). Parquet: a list column named after the input, or one column per
+    element (``element_names``).
 
     Raises
     ------
@@ -174,7 +177,10 @@ def open_arrays(path: str | Path, graph: Graph, non_finite: NonFinite = "error")
     inputs = graph.inputs
     with path.open("rb") as file:
         head = file.read(8)
-    found = _parquet(path, graph) if head.startswith(PARQUET) else _numpy(path, inputs, head.startswith(NPY))
+    if head.startswith(PARQUET):
+        found = _parquet(path, graph)
+    else:
+        found = _numpy(path, inputs, head.startswith(NPY), names or {})
     shapes = graph.meta.get("input_shapes")
     known = shapes if isinstance(shapes, dict) else {}
     arrays = {node.name: _shaped(found[node.name], node, path, known.get(node.name)) for node in inputs}
@@ -193,7 +199,7 @@ def element_names(node: Node, graph: Graph) -> list[str]:
     return [f"{node.name}[{i}]" for i in range(node.size)]
 
 
-def _numpy(path: Path, inputs: list[Node], npy: bool) -> dict[str, Array]:
+def _numpy(path: Path, inputs: list[Node], npy: bool, called: Mapping[str, str]) -> dict[str, Array]:
     names = [node.name for node in inputs]
     try:
         if npy:
@@ -209,7 +215,7 @@ def _numpy(path: Path, inputs: list[Node], npy: bool) -> dict[str, Array]:
             if len(names) == len(loaded.files) == 1:
                 return {names[0]: loaded[loaded.files[0]]}
             for name in names:
-                if name not in loaded.files:
+                if called.get(name, name) not in loaded.files:
                     raise InputError(
                         "array is missing",
                         file=path,
@@ -217,7 +223,7 @@ def _numpy(path: Path, inputs: list[Node], npy: bool) -> dict[str, Array]:
                         value=loaded.files,
                         remedy="name each array after its input",
                     )
-            return {name: loaded[name] for name in names}
+            return {name: loaded[called.get(name, name)] for name in names}
     except InputError:
         raise
     except UNREADABLE as error:

@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+from l1forge.commands.fidelity_options import (
+    Background,
+    Data,
+    FidelityFiles,
+    Labels,
+    Sources,
+    Strict,
+    check_data,
+    columns_of,
+    shape_of,
+)
 from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -28,9 +39,7 @@ def import_hls(
             "--verify", help="Compare N corner and random events with the project's own compiled C++.", min=0
         ),
     ] = 0,
-    sources: Annotated[
-        Path | None, typer.Option(help="Text file: one event column per input element, e.g. mu.pt[0].")
-    ] = None,
+    sources: Sources = None,
     define: Annotated[
         list[str] | None,
         typer.Option("--define", "-D", metavar="NAME[=VALUE]", help="Macro that the build sets; repeatable."),
@@ -51,6 +60,20 @@ def import_hls(
             "--events", help="Event files for --verify of a package; default: the committed sample."
         ),
     ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="The trained model that the project was made of; needs --data.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="For a reference that is a Keras .json: its weights.")
+    ] = None,
+    shapes: Annotated[
+        list[str] | None, typer.Option("--input-shape", help="For a reference .pt: shape of each input.")
+    ] = None,
+    data: Data = None,
+    labels: Labels = None,
+    background: Background = 0.01,
+    fidelity: FidelityFiles = None,
+    strict: Strict = False,
     seed: Annotated[int, typer.Option(help="Seed of the random events.", min=0)] = 1,
     json_output: Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")] = None,
 ) -> None:
@@ -73,37 +96,40 @@ def import_hls(
     `l1forge import-hls my-hls-test -o model.json --define SMALL_MODEL --define N_JETS=4`
 
     `l1forge import-hls MyTrigger_v5 -o trigger.json --inputs met-eg-mu-jet --verify 20000`
+
+    `l1forge import-hls my-hls-test -o model.json --reference jets.h5 --data test.npz --fidelity layers.png`
     """
     from l1forge.firmware.hls.project.preprocess import parse_defines
+    from l1forge.screen.fidelity import show_fidelity
     from l1forge.screen.imported import print_comparisons, save_import
     from l1forge.screen.outputs import check_event_files, check_outputs
     from l1forge.studies.imports import import_hls as study
     from l1forge.studies.packages import PackageOptions
 
     console = Console()
-    check_outputs(output, json_output)
+    read = [path for path in (reference, weights, data, sources) if path is not None]
+    check_outputs(output, json_output, *(fidelity or []), inputs=read)
+    check_data(data, labels, fidelity)
     check_event_files(events)
     with console.status("reading") as status:
         imported = study(
             project,
-            sources=_columns(sources) if sources is not None else None,
+            sources=columns_of(sources),
             defines=parse_defines(define or []),
             package=PackageOptions(inputs, network_only, tuple(events or ())),
+            reference=reference,
+            weights=weights,
+            input_shapes=[shape_of(text) for text in shapes or []],
+            data=data,
+            labels=labels,
+            background=background,
+            strict=strict,
             verify=verify,
             seed=seed,
             progress=status.update,
             on_graph=lambda graph: save_import(graph, output, json_output, console),
+            on_warning=lambda sentence: console.print(f"warning: {sentence}"),
         )
+    if imported.fidelity is not None:
+        show_fidelity(imported.fidelity, fidelity or [], console)
     print_comparisons(imported.compared, console)
-
-
-def _columns(path: Path) -> list[str]:
-    from l1forge.emulator.errors import InputError
-    from l1forge.studies.imports import check_columns
-
-    try:
-        columns = path.read_text(encoding="utf-8").split()
-    except UnicodeDecodeError as error:
-        raise InputError("is not a text file", file=path, remedy="write one event column a line") from error
-    check_columns(columns, f"--sources {path}")
-    return columns

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from l1forge.commands.fidelity_options import (
+    Background,
+    Data,
+    FidelityFiles,
+    Labels,
+    Sources,
+    Strict,
+    check_data,
+    columns_of,
+    shape_of,
+)
 from l1forge.screen.console import Console
+
+if TYPE_CHECKING:
+    from l1forge.studies.fidelity import ChooseTypes
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -17,8 +31,12 @@ Model = Annotated[
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")]
 InputTypes = Annotated[
-    list[str],
-    typer.Option("--input-type", "-t", help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each."),
+    list[str] | None,
+    typer.Option(
+        "--input-type",
+        "-t",
+        help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each; default: of --types or --choose.",
+    ),
 ]
 Shapes = Annotated[
     list[str] | None,
@@ -27,7 +45,16 @@ Shapes = Annotated[
 PrecisionFile = Annotated[
     Path | None, typer.Option(help='JSON file: {"layer": {"result": "fixed<16,6>", "weight": ...}}.')
 ]
-DefaultPrecision = Annotated[str, typer.Option(help="Type of weights and results that nothing else tells.")]
+TypesOption = Annotated[
+    Path | None,
+    typer.Option(help="Types of all layers: hls4ml's configuration, .json or .yml, as --choose writes it."),
+]
+DefaultPrecision = Annotated[
+    str | None,
+    typer.Option(
+        help="Type of weights and results that nothing else tells.", show_default="of --types, or fixed<16,6>"
+    ),
+]
 MaxPrecision = Annotated[
     str | None, typer.Option(help="The widest type to infer for results and accumulators.")
 ]
@@ -39,17 +66,48 @@ IoType = Annotated[
     Literal["io_parallel", "io_stream"], typer.Option(help="How hls4ml passes arrays between layers.")
 ]
 Strategy = Annotated[
-    Literal["Latency", "Resource", "Resource_Unrolled"],
-    typer.Option(case_sensitive=False, help="How hls4ml builds layers with weights."),
+    Literal["Latency", "Resource", "Resource_Unrolled"] | None,
+    typer.Option(
+        case_sensitive=False,
+        help="How hls4ml builds layers with weights.",
+        show_default="of --types, or Latency",
+    ),
 ]
-ReuseFactor = Annotated[int, typer.Option(help="How often each multiplier is used for one event.", min=1)]
+ReuseFactor = Annotated[
+    int | None,
+    typer.Option(
+        help="How often each multiplier is used for one event.", min=1, show_default="of --types, or 1"
+    ),
+]
+Choose = Annotated[
+    Path | None,
+    typer.Option(help="Choose every type that neither the model nor another option gives, on these events."),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        help="What --choose may lose: argmax=0.005, cut:0.5=0.001, auc=0.002, error=0.01 (docs/fidelity.md).",
+        show_default="argmax=0.005, or error=0.01",
+    ),
+]
+SaveTypes = Annotated[
+    Path | None, typer.Option(help="Types file of --choose.", show_default="beside the graph, .types.json")
+]
+Curve = Annotated[
+    list[Path] | None,
+    typer.Option(help="Trade-off of --choose, loss against LUTs: .json, or .png / .pdf / .svg."),
+]
+CorrectBias = Annotated[
+    bool,
+    typer.Option("--correct-bias", help="With --choose: correct biases for the mean of what is rounded."),
+]
 Project = Annotated[
     Path | None, typer.Option(help="Keep the HLS project in this folder; default: a temporary one.")
 ]
 Verify = Annotated[
     int, typer.Option(help="Compare N corner and random events with the project's compiled C++.", min=0)
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the random events.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of the random events, and of the halves of --choose.", min=0)]
 JsonOutput = Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")]
 
 
@@ -57,15 +115,27 @@ JsonOutput = Annotated[Path | None, typer.Option("--json", help="The nodes as JS
 def import_model(
     model: Model,
     output: Output,
-    input_types: InputTypes,
+    input_types: InputTypes = None,
     shapes: Shapes = None,
     precision: PrecisionFile = None,
-    default_precision: DefaultPrecision = "fixed<16,6>",
+    types: TypesOption = None,
+    default_precision: DefaultPrecision = None,
     max_precision: MaxPrecision = None,
     weights: Weights = None,
     io_type: IoType = "io_parallel",
-    strategy: Strategy = "Latency",
-    reuse_factor: ReuseFactor = 1,
+    strategy: Strategy = None,
+    reuse_factor: ReuseFactor = None,
+    sources: Sources = None,
+    data: Data = None,
+    labels: Labels = None,
+    background: Background = 0.01,
+    fidelity: FidelityFiles = None,
+    strict: Strict = False,
+    choose: Choose = None,
+    loss: Loss = None,
+    save_types: SaveTypes = None,
+    curve: Curve = None,
+    correct_bias: CorrectBias = False,
     project: Project = None,
     verify: Verify = 0,
     seed: Seed = 1,
@@ -87,36 +157,77 @@ def import_model(
     `l1forge import-model model.json --weights weights.h5 -t 'fixed<16,6>' -o jets.json --reuse-factor 4`
 
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
+
+    `l1forge import-model jets.h5 -t 'fixed<16,6>' -o jets.json --data test.npz --fidelity layers.png`
+
+    `l1forge import-model jets.h5 -o jets.json --choose x.npy --loss argmax=0.005 --curve curve.png`
+
+    `l1forge import-model jets.h5 -o jets.json --types jets.types.json --data test.npz --strict`
     """
+    from l1forge.screen.fidelity import check_names, show_choice, show_fidelity
     from l1forge.screen.imported import print_comparisons, save_import
     from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies.imports import import_model as study
 
     console = Console()
-    check_outputs(
-        output, json_output, inputs=[path for path in (model, precision, weights) if path is not None]
-    )
+    read = [path for path in (model, precision, weights, types, data, choose, sources) if path is not None]
+    typed = (save_types or output.with_suffix(".types.json")) if choose is not None else None
+    check_outputs(output, json_output, typed, *(fidelity or []), *(curve or []), inputs=read)
     check_folders(project)
+    check_data(data if data is not None or fidelity else choose, labels, fidelity)
+    check_names(curve or [], "--curve")
+    how = _choose(choose, loss, labels, correct_bias, save_types, curve)
     with console.status("reading") as status:
         imported = study(
             model,
-            _types(input_types),
-            input_shapes=[_shape(text) for text in shapes or []],
+            _types(input_types) if input_types else None,
+            input_shapes=[shape_of(text) for text in shapes or []],
             precision=precision,
+            types=types,
             default_precision=default_precision,
             max_precision=max_precision,
             weights=weights,
             io_type=io_type,
             strategy=strategy,
             reuse_factor=reuse_factor,
+            sources=columns_of(sources),
             project=project,
+            data=data,
+            labels=labels,
+            background=background,
+            choose=how,
+            strict=strict,
             verify=verify,
             seed=seed,
             progress=status.update,
+            on_choice=lambda found: show_choice(found, typed or output, curve or [], console),
             on_graph=lambda graph: save_import(graph, output, json_output, console),
             on_warning=lambda sentence: console.print(f"warning: {sentence}"),
         )
+    if imported.fidelity is not None:
+        show_fidelity(imported.fidelity, fidelity or [], console)
     print_comparisons(imported.compared, console)
+
+
+def _choose(
+    data: Path | None,
+    loss: str | None,
+    labels: str | None,
+    correct_bias: bool,
+    save_types: Path | None,
+    curve: list[Path] | None,
+) -> ChooseTypes | None:
+    """How types are chosen, None where they are not; options of it alone are refused."""
+    from l1forge.emulator.errors import InputError
+    from l1forge.studies.fidelity import ChooseTypes
+
+    if data is not None:
+        return ChooseTypes(data, loss, labels, correct_bias)
+    given = {"--loss": loss, "--save-types": save_types, "--curve": curve, "--correct-bias": correct_bias}
+    for option, value in given.items():
+        if value:
+            raise InputError("needs events to choose types with", field=option, remedy="give --choose")
+    return None
 
 
 def _types(given: list[str]) -> str | dict[str, str]:
@@ -129,13 +240,3 @@ def _types(given: list[str]) -> str | dict[str, str]:
         remedy = "give one type, or NAME=TYPE once for each input"
         raise InputError("types do not tell their inputs", field="--input-type", value=given, remedy=remedy)
     return {name.strip(): kind.strip() for name, _, kind in named}
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    from l1forge.emulator.errors import InputError
-
-    sizes = text.lower().replace("×", "x").split("x")
-    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
-        remedy = "write 16 or 3x10x10, without the batch axis"
-        raise InputError("is not a shape", field="--input-shape", value=text, remedy=remedy)
-    return tuple(int(size) for size in sizes)

@@ -11,6 +11,8 @@ from l1forge.studies.html import html_lines, html_table
 
 if TYPE_CHECKING:
     from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.hls.choose.choose import Choice
+    from l1forge.firmware.hls.fidelity.fidelity import Fidelity
     from l1forge.firmware.verify import Comparison
 
 
@@ -19,13 +21,16 @@ class Imported:
     """A graph read from a file of another program.
 
     ``notes``: what was left out or assumed. ``warnings``: types that values can exceed. ``compared``: one
-    comparison with the compiled C++ for each output, empty where none was asked for.
+    comparison with the compiled C++ for each output, empty where none was asked for. ``fidelity``: the
+    comparison with the trained network on data, ``choice``: types chosen from data, None where not asked for.
     """
 
     graph: Graph
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     compared: tuple[Comparison, ...] = ()
+    fidelity: Fidelity | None = None
+    choice: Choice | None = None
 
     @property
     def exact(self) -> bool:
@@ -41,6 +46,8 @@ class Imported:
             "notes": list(self.notes),
             "warnings": list(self.warnings),
             "compared": [asdict(outcome) for outcome in self.compared],
+            **({"fidelity": self.fidelity.document()} if self.fidelity else {}),
+            **({"choice": self.choice.document()} if self.choice else {}),
         }
 
     def save(self, path: str | Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, prod
 from pathlib import Path
@@ -17,10 +15,13 @@ from l1forge.studies.imported import Imported, ImportedTrees
 if TYPE_CHECKING:
     from l1forge.emulator.graph.fixed import FixedType
     from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.hls.choose.choose import Choice
     from l1forge.firmware.verify import Comparison
+    from l1forge.studies.fidelity import ChooseTypes
     from l1forge.studies.packages import PackageOptions
 
 Say = Callable[[str], None]
+STRICT = "give the layer a wider type, or one that saturates; --choose finds types from data"
 
 
 def _silent(_: object) -> None:
@@ -29,20 +30,28 @@ def _silent(_: object) -> None:
 
 def import_model(
     model: str | Path,
-    input_type: str | dict[str, str],
+    input_type: str | dict[str, str] | None = None,
     *,
     input_shapes: Sequence[tuple[int, ...]] = (),
     precision: Path | dict[str, dict[str, str]] | None = None,
-    default_precision: str = "fixed<16,6>",
+    types: str | Path | None = None,
+    default_precision: str | None = None,
     max_precision: str | None = None,
     weights: str | Path | None = None,
     io_type: Literal["io_parallel", "io_stream"] = "io_parallel",
-    strategy: Literal["Latency", "Resource", "Resource_Unrolled"] = "Latency",
-    reuse_factor: int = 1,
+    strategy: Literal["Latency", "Resource", "Resource_Unrolled"] | None = None,
+    reuse_factor: int | None = None,
+    sources: Sequence[str] | None = None,
     project: str | Path | None = None,
+    data: str | Path | None = None,
+    labels: str | None = None,
+    background: float = 0.01,
+    choose: ChooseTypes | None = None,
+    strict: bool = False,
     verify: int = 0,
     seed: int = 1,
     progress: Say = _silent,
+    on_choice: Callable[[Choice], None] = _silent,
     on_graph: Callable[[Graph], None] = _silent,
     on_warning: Say = _silent,
 ) -> Imported:
@@ -53,72 +62,95 @@ def import_model(
     model
         ``.onnx``, ``.pt2``, ``.pt`` / ``.pth``, ``.keras``, ``.h5``, or ``.json`` with ``weights``.
     input_type
-        Type of all inputs, ``"fixed<12,4>"``, or one for each by name.
+        Type of all inputs, ``"fixed<12,4>"``, or one for each by name; None: that of ``types``, or chosen.
     input_shapes
         For ``.pt``: shape of one event for each input.
     precision
         Types by layer and use, ``{"layer": {"result": "fixed<16,6>"}}``, or a JSON file of them.
+    types
+        hls4ml's configuration, JSON or YAML, as ``choose`` makes it; ``precision`` goes before it.
     default_precision, max_precision
-        Type where the model gives none; widest type to infer for results and accumulators.
+        Type where the model gives none (None: that of ``types``, else fixed<16,6>); widest type to infer for
+        results and accumulators.
     io_type, strategy, reuse_factor
-        hls4ml's settings of the same names.
+        hls4ml's settings of the same names; None: those of ``types``, else Latency and 1.
+    sources
+        One event column for each input element, such as ``"mu.pt[0]"``, or ``"0"`` for none.
     project
         Folder that keeps the HLS project; a temporary one if not given.
+    data, labels, background
+        Events to compare the graph with the trained network on, their labels, and the share of background at
+        which efficiencies are compared: see ``read_sample``.
+    choose
+        Choose every type that neither the model nor the arguments give.
+    strict
+        Refuse types that values can exceed and that wrap.
     verify, seed
         Compare so many corner and random events with the project's compiled C++; seed of the random ones.
-    progress, on_graph, on_warning
-        Called with each step's name, with the graph before anything that may fail, and with each warning.
+    progress, on_choice, on_graph, on_warning
+        Called with each step's name, with the chosen types, with the graph before anything that may fail, and
+        with each warning.
 
     Raises
     ------
     InputError
         If a part of the model cannot be converted exactly, or the C++ does not compile.
     """
-    from l1forge.firmware.hls.converters.asked_types import check_asked
+    from l1forge.firmware.hls.choose.types_file import TypesFile
     from l1forge.firmware.hls.converters.blame import Blame
-    from l1forge.firmware.hls.converters.described import described
-    from l1forge.firmware.hls.converters.files import convert_file, read_precision
-    from l1forge.firmware.hls.translate.exceeded import warnings as exceeding
-    from l1forge.firmware.hls.translate.graph import import_project, write_project
+    from l1forge.firmware.hls.converters.conversion import Conversion
+    from l1forge.firmware.hls.converters.files import read_precision
+    from l1forge.firmware.hls.converters.provenance import provenance
+    from l1forge.firmware.hls.translate.exceeded import wrapping
     from l1forge.screen.quiet import quiet_stderr
+    from l1forge.studies.fidelity import chosen, compared_with
 
-    model = Path(model)
+    model, weights = Path(model), Path(weights) if weights else None
+    if sources is not None:
+        check_columns(sources, "sources")
+    given = precision if isinstance(precision, dict) else read_precision(precision)
+    file = TypesFile.load(types) if types is not None else TypesFile({})
     settings = {
-        "default_precision": default_precision,
+        "default_precision": default_precision or file.default or "fixed<16,6>",
         "max_precision": max_precision,
         "io_type": io_type,
-        "strategy": strategy,
-        "reuse_factor": reuse_factor,
+        "strategy": strategy or file.model.get("Strategy", "Latency"),
+        "reuse_factor": reuse_factor or file.model.get("ReuseFactor", 1),
     }
+    conversion = Conversion(
+        model, weights, input_shapes, settings, sources, file.options, file.biases, quiet_stderr
+    )
+    choice = None
+    if choose is not None:
+        choice = chosen(conversion, choose, input_type, file, given, seed, progress)
+        on_choice(choice)
+        file = choice.types
+        conversion.options, conversion.biases = file.options, file.biases
+    kinds, layers = file.arguments(input_type, given)
     with contextlib.ExitStack() as stack:
         folder = Path(project or stack.enter_context(tempfile.TemporaryDirectory(prefix="l1forge_model_")))
-        blame = Blame(model, folder)
         progress("converting with hls4ml")
-        with (
-            blame(),
-            quiet_stderr(),
-            contextlib.redirect_stdout(io.StringIO()),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")  # torch and hls4ml about themselves
-            given = precision if isinstance(precision, dict) else read_precision(precision)
-            blame.hls_model = convert_file(
-                model, Path(weights) if weights else None, folder, input_shapes, input_type, given, settings
-            )
-            write_project(blame.hls_model)
-            graph = import_project(folder)
-            check_asked(blame.hls_model, graph, folder, input_type, given)
-        graph.meta |= described(blame.hls_model, settings)
-        on_graph(graph)
+        graph, hls_model = conversion(folder, kinds, layers)
+        asked = {"input_type": kinds, "precision": layers, **settings, "options": dict(file.options)}
+        graph.meta["provenance"] = provenance([model, *([weights] if weights else [])], asked, hls_model)
         progress("proving ranges")
-        sentences = tuple(exceeding(graph))
+        sentences, wraps = wrapping(graph)
+        if strict and wraps:
+            raise InputError(wraps[0], file=model, field="--strict", remedy=STRICT)
+        fidelity = None
+        if data is not None:
+            fidelity = compared_with(graph, model, weights, input_shapes, data, labels, background, progress)
+            graph.meta["provenance"]["fidelity"] = fidelity.summary()
+        on_graph(graph)
         for sentence in sentences:
             on_warning(sentence)
         compared: tuple[Comparison, ...] = ()
         if verify:
+            blame = Blame(model, folder)
+            blame.hls_model = hls_model
             with blame():
                 compared = compare_with_cpp(graph, folder, verify, seed, progress=progress)
-    return Imported(graph, tuple(graph.meta.get("notes", ())), sentences, compared)
+    return Imported(graph, tuple(graph.meta.get("notes", ())), tuple(sentences), compared, fidelity, choice)
 
 
 def import_hls(
@@ -127,10 +159,18 @@ def import_hls(
     sources: Sequence[str] | None = None,
     defines: Mapping[str, str] | None = None,
     package: PackageOptions | None = None,
+    reference: str | Path | None = None,
+    weights: str | Path | None = None,
+    input_shapes: Sequence[tuple[int, ...]] = (),
+    data: str | Path | None = None,
+    labels: str | None = None,
+    background: float = 0.01,
+    strict: bool = False,
     verify: int = 0,
     seed: int = 1,
     progress: Say = _silent,
     on_graph: Callable[[Graph], None] = _silent,
+    on_warning: Say = _silent,
 ) -> Imported:
     """Read the C++ that hls4ml wrote, or an emulator package, into a graph.
 
@@ -144,24 +184,36 @@ def import_hls(
         One event column for each input element, such as ``"mu.pt[0]"``, or ``"0"`` for none.
     defines
         Macros that the build sets, by name.
-    verify, seed, progress, on_graph
-        As in ``import_model``.
+    reference, weights, input_shapes
+        The trained model that the project was made of, as ``import_model`` takes it.
+    data, labels, background, strict, verify, seed, progress, on_graph, on_warning
+        As in ``import_model``; ``data`` needs ``reference``.
 
     Raises
     ------
     InputError
         If a layer cannot be reproduced exactly, or the C++ does not compile.
     """
+    from l1forge.firmware.hls.converters.provenance import project_provenance
     from l1forge.firmware.hls.package.files import is_package
     from l1forge.firmware.hls.project.archive import unpacked
+    from l1forge.firmware.hls.translate.exceeded import wrapping
     from l1forge.firmware.hls.translate.graph import import_project
+    from l1forge.studies.fidelity import check_reference, compared_with
     from l1forge.studies.packages import PackageOptions, import_emulator_package
 
+    check_reference(reference, data)
     if sources is not None:
         check_columns(sources, "sources")
     options = package or PackageOptions()
     with unpacked(project) as folder:
         if is_package(folder):
+            if reference is not None or strict:
+                raise InputError(
+                    "is an emulator package: --reference and --strict are for hls4ml projects",
+                    file=project,
+                    remedy="leave them out, or import the network from its trained file with import-model",
+                )
             return import_emulator_package(
                 folder,
                 options,
@@ -177,11 +229,25 @@ def import_hls(
         graph = import_project(folder, sources, defines, notes.append)
         if notes:
             graph.meta["notes"] = notes
+        graph.meta["provenance"] = project_provenance(folder, Path(project).name, defines or {}, reference)
+        progress("proving ranges")
+        sentences, wraps = wrapping(graph)
+        if strict and wraps:
+            raise InputError(wraps[0], file=project, field="--strict", remedy=STRICT)
+        fidelity = None
+        if data is not None and reference is not None:
+            fidelity = compared_with(
+                graph, Path(reference), Path(weights) if weights else None, input_shapes, data, labels,
+                background, progress,
+            )  # fmt: skip
+            graph.meta["provenance"]["fidelity"] = fidelity.summary()
         on_graph(graph)
+        for sentence in sentences:
+            on_warning(sentence)
         compared: tuple[Comparison, ...] = ()
         if verify:
             compared = compare_with_cpp(graph, folder, verify, seed, defines, progress)
-    return Imported(graph, tuple(notes), (), compared)
+    return Imported(graph, tuple(notes), tuple(sentences), compared, fidelity)
 
 
 def import_bdt(

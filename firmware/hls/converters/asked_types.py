@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,32 @@ def _not_taken(layer: str, key: str, asked: FixedType, why: str, remedy: str) ->
         value=str(asked),
         remedy=remedy,
     )
+
+
+def check_options_taken(hls_model: Any, options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Compare options of layers that were asked for with those of hls4ml's model.
+
+    Raises
+    ------
+    InputError
+        Names the first option that was not taken, and what the layer has.
+    """
+    for layer, given in options.items():
+        node = hls_model.graph.get(layer)
+        for option, asked in given.items():
+            key = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", option).lower()
+            found = node.get_attr(key) if node is not None else None
+            if key.endswith("_t"):
+                kind = node.types.get(key) if node is not None else None
+                found = FixedType.parse(str(kind.precision)) if kind is not None else None
+                asked = FixedType.parse(str(asked))
+            if found is None and node is None and option in ("TableSize", "ReuseFactor", "Strategy"):
+                continue  # merged into a neighbour that has its own
+            if str(found).lower() != str(asked).lower():
+                why = "hls4ml merges the layer into another one" if node is None else f"the layer has {found}"
+                raise InputError(
+                    f"the {option} asked for was not taken: {why}",
+                    field=f"layer {layer}",
+                    value=str(asked),
+                    remedy="leave it out, or give what the layer can have",
+                )

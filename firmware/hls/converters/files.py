@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ from l1forge.emulator.json_text import parse_json
 
 Types = str | dict[str, str]
 Precision = dict[str, dict[str, str]]
+
+
+Converter = Callable[[Path, Types, Precision, Mapping[str, Any]], Any]
+"""Project folder, types of inputs, types of layers, settings -> hls4ml's ``ModelGraph``."""
 
 
 def convert_file(
@@ -41,6 +45,17 @@ def convert_file(
     InputError
         If the file is of no known kind, is given what it does not take, or cannot be converted exactly.
     """
+    return converter(model, weights, shapes)(folder, types, precision, settings)
+
+
+def converter(model: Path, weights: Path | None, shapes: Sequence[tuple[int, ...]]) -> Converter:
+    """What ``convert_file`` does with a file that is loaded once, for any types.
+
+    Raises
+    ------
+    InputError
+        If the file is of no known kind or cannot be read.
+    """
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in model.stem.split(".")[0])
     name = name if name[:1].isalpha() else f"model_{name}"  # the C++ top function
     if weights is not None and model.suffix != ".json":
@@ -53,19 +68,25 @@ def convert_file(
         _refuse_shapes(shapes, "an ONNX model knows its shapes")
         with model.open("rb"):
             pass
-        return convert_onnx(model, name, folder, types, precision, **settings)
+        return lambda folder, types, precision, settings: convert_onnx(
+            model, name, folder, types, precision, **settings
+        )
     if model.suffix in (".keras", ".h5", ".hdf5", ".json"):
         from l1forge.firmware.hls.converters.keras import convert_keras
         from l1forge.firmware.hls.converters.keras_file import load_keras
 
         _refuse_shapes(shapes, "a Keras model knows its shapes")
-        return convert_keras(load_keras(model, weights), name, folder, types, precision, **settings)
+        loaded = load_keras(model, weights)
+        return lambda folder, types, precision, settings: convert_keras(
+            loaded, name, folder, types, precision, **settings
+        )
     if model.suffix in (".pt", ".pth", ".pt2"):
         from l1forge.firmware.hls.converters.torch import convert_torch
         from l1forge.firmware.hls.converters.torch_file import load_torch
 
-        return convert_torch(
-            load_torch(model), list(shapes) or None, name, folder, types, precision, **settings
+        network = load_torch(model)
+        return lambda folder, types, precision, settings: convert_torch(
+            network, list(shapes) or None, name, folder, types, precision, **settings
         )
     remedy = (
         "give an .onnx, .pt2, .pt, .pth, .keras, .h5 or .json file; l1forge import-hls reads hls4ml projects"

@@ -22,7 +22,13 @@ from l1forge.firmware.hls.converters.keras_types import check_grid, keep_quantis
 from l1forge.firmware.hls.converters.notes import add_notes
 from l1forge.firmware.hls.converters.power_scales import exponents_that_hold
 from l1forge.firmware.hls.converters.score import register_scores
-from l1forge.firmware.hls.converters.settings import Settings, apply_precision, input_types, settle
+from l1forge.firmware.hls.converters.settings import (
+    Settings,
+    apply_options,
+    apply_precision,
+    input_types,
+    settle,
+)
 from l1forge.firmware.hls.converters.thresholds import raise_thresholds
 from l1forge.firmware.hls.converters.vocabulary import fill_vocabularies
 from l1forge.firmware.hls.environment import keras_3_layers, legacy_keras
@@ -84,11 +90,13 @@ def convert_keras(
             _keep_softmax(model, config)
             _exact_normalisation(norms, config, scaled)
             apply_precision(config, precision or {})
+            _type_linear(config, precision or {})
             how = {"Strategy": chosen["strategy"], "ReuseFactor": chosen["reuse_factor"]}
             config["Model"] |= how
             for layer in config["LayerName"].values():
                 if "ReuseFactor" in layer:
                     layer |= how
+            apply_options(config, chosen["layer_options"])
 
             def converted() -> Any:
                 with exponents_that_hold():
@@ -145,6 +153,14 @@ def _set_input_types(model: Any, config: dict[str, Any], given: str | Mapping[st
     names = [name for name in names if name in layers] or [next(iter(layers))]  # Sequential has its own
     for layer, kind in input_types(names, given).items():
         layers[layer].setdefault("Precision", {})["result"] = str(kind)
+
+
+def _type_linear(config: dict[str, Any], precision: Mapping[str, Mapping[str, str]]) -> None:
+    """The type given to a layer's result also for its linear activation: hls4ml would give it the default."""
+    for layer, types in precision.items():
+        linear = config["LayerName"].get(f"{layer}_linear")
+        if linear is not None and "result" in types and f"{layer}_linear" not in precision:
+            linear.setdefault("Precision", {})["result"] = types["result"]
 
 
 def _keep_softmax(model: Any, config: dict[str, Any]) -> None:

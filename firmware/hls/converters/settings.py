@@ -29,6 +29,8 @@ class Settings(TypedDict, total=False):
     """Clock period in ns."""
     io_type: str
     """``io_parallel`` (all elements at once) or ``io_stream`` (one pixel or time step after the other)."""
+    layer_options: Mapping[str, Mapping[str, Any]]
+    """hls4ml's options of single layers, such as ``{"fc1": {"ReuseFactor": 4}}``."""
 
 
 DEFAULTS = Settings(
@@ -39,6 +41,7 @@ DEFAULTS = Settings(
     part=PART,
     clock_ns=2.5,
     io_type="io_parallel",
+    layer_options={},
 )
 
 
@@ -101,3 +104,22 @@ def apply_precision(config: dict[str, Any], precision: Mapping[str, Mapping[str,
         for key, text in types.items():
             FixedType.parse(text, field=f"precision of {layer}: {key}")
             config["LayerName"][layer].setdefault("Precision", {})[key] = text
+
+
+def apply_options(config: dict[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put options of layers into an hls4ml configuration, over those of all layers.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer.
+    """
+    for layer, given in options.items():
+        if layer not in config["LayerName"]:
+            raise InputError(
+                "no such layer",
+                field="options of layers",
+                value=layer,
+                remedy=f"layers: {', '.join(config['LayerName'])}",
+            )
+        config["LayerName"][layer] |= given

@@ -105,15 +105,20 @@ def _type(cast: Cast, fraction: int, declared: list[FixedType]) -> FixedType:
 
 def warnings(graph: Graph, most: int = 8) -> list[str]:
     """One sentence for each type that wraps (beyond ``most`` their number), and one for all that saturate."""
+    return wrapping(graph, most)[0]
+
+
+def wrapping(graph: Graph, most: int = 8) -> tuple[list[str], list[str]]:
+    """The sentences of ``warnings``, and one for each type that wraps."""
     found, unknown = exceeded(graph)
-    wrapping = [one for one in found if one.wraps]
-    told = [str(one) for one in wrapping[:most]]
-    if len(wrapping) > most:
-        told.append(f"{len(wrapping) - most} more types can be exceeded and wrap")
+    wraps = [str(one) for one in found if one.wraps]
+    told = wraps[:most]
+    if len(wraps) > most:
+        told.append(f"{len(wraps) - most} more types can be exceeded and wrap")
     saturating = [one for one in found if not one.wraps]
     if saturating:
         names = ", ".join(dict.fromkeys(one.layer for one in saturating))
         told.append(f"values can lie beyond types that saturate, as quantisers do: {names}")
     if unknown:
-        told.append(f"ranges not proven for {', '.join(unknown)}: compare with the framework")
-    return told
+        told.append(f"ranges not proven for {', '.join(unknown)}: compare with the framework (--data)")
+    return told, wraps

@@ -15,7 +15,13 @@ from l1forge.firmware.hls.converters.frontend.layers import Layers, layer_list
 from l1forge.firmware.hls.converters.frontend.program import Program
 from l1forge.firmware.hls.converters.keras import refusals
 from l1forge.firmware.hls.converters.notes import add_notes
-from l1forge.firmware.hls.converters.settings import Settings, apply_precision, input_types, settle
+from l1forge.firmware.hls.converters.settings import (
+    Settings,
+    apply_options,
+    apply_precision,
+    input_types,
+    settle,
+)
 from l1forge.firmware.hls.converters.thresholds import raise_thresholds
 
 
@@ -57,6 +63,7 @@ def hls_model(
         "LayerName": _layer_names(layers, strategy, reuse_factor),
     }
     apply_precision(hls_config, dict(precision or {}))
+    apply_options(hls_config, settings["layer_options"])
     with refusals("the network", "docs/hls.md lists what can be converted", field=f"network {name}"):
         config = create_config(
             str(output_dir),

@@ -77,6 +77,20 @@ def read_program(network: Any, input_shapes: Sequence[tuple[int, ...]] | None = 
     return _Reader(traced, samples).program
 
 
+def traced_network(network: Any, input_shapes: Sequence[tuple[int, ...]]) -> Any:
+    """The ``torch.fx.GraphModule`` whose nodes have the names of the operations of ``read_program``.
+
+    Raises
+    ------
+    InputError
+        If the network cannot be traced.
+    """
+    import torch
+
+    exported = isinstance(network, torch.export.ExportedProgram)
+    return (_exported(network) if exported else _symbolic(network, input_shapes))[0]
+
+
 def _symbolic(network: Any, shapes: Sequence[tuple[int, ...]]) -> tuple[Any, list[Any]]:
     import torch
 

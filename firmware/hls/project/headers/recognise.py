@@ -10,7 +10,9 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.project.headers.definitions import Definition, definitions
@@ -86,10 +88,28 @@ def _included(folder: Path, texts: Sequence[str], macros: Macros) -> dict[str, l
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
             raise InputError(f"cannot read: {error.strerror}", file=path) from error
-        todo += _INCLUDE.findall(preprocess(text, path, Macros(dict(inside.values))))
-        for definition in definitions(text, path, inside) if path.name != GENERATED else ():
-            found.setdefault(definition.name, []).append(definition)
+        try:
+            included, defined, values = _read(text, path.name, tuple(inside.values.items()))
+        except InputError:
+            definitions(text, path, inside)  # the same error with the whole path
+            raise
+        todo += included
+        inside = Macros(dict(values))
+        for definition in defined:
+            found.setdefault(definition.name, []).append(replace(definition, file=path))
     return found
+
+
+Values = tuple[tuple[str, Any], ...]
+
+
+@functools.lru_cache(maxsize=256)  # every project of one release has the same headers
+def _read(text: str, name: str, values: Values) -> tuple[list[str], list[Definition], Values]:
+    """What a header includes and defines, and the macros behind it."""
+    path, inside = Path(name), Macros(dict(values))
+    included = _INCLUDE.findall(preprocess(text, path, Macros(dict(values))))
+    defined = definitions(text, path, inside) if name != GENERATED else []
+    return included, defined, tuple(inside.values.items())
 
 
 def _check(source: Source, call: Call, found: dict[str, list[Definition]]) -> None:

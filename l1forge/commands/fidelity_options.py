@@ -1,0 +1,93 @@
+"""Options that the imports share: data to compare with the trained network on, and what is written of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Compare the graph with the trained network's own prediction on these events: .npy, .npz or"
+        " parquet of the inputs (floats are physical values), or an event file with --sources."
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="Class of each event: an array of the .npz, a column of the parquet file, or another .npy;"
+        " default: y, labels or label, if there is one."
+    ),
+]
+Background = Annotated[
+    float, typer.Option(help="With labels: share of background at which efficiencies are compared.")
+]
+FidelityFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--fidelity", help="Write the comparison: .json, or .png / .pdf / .svg of the layers."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse types that values can exceed and that wrap: exit code 2.")
+]
+Sources = Annotated[
+    Path | None, typer.Option(help="Text file: one event column per input element, e.g. mu.pt[0].")
+]
+
+
+def columns_of(path: Path | None) -> list[str] | None:
+    """The event columns in a file, one for each input element.
+
+    Raises
+    ------
+    InputError
+        If it is no text, or names no such columns.
+    """
+    from l1forge.emulator.errors import InputError
+    from l1forge.studies.imports import check_columns
+
+    if path is None:
+        return None
+    try:
+        columns = path.read_text(encoding="utf-8").split()
+    except UnicodeDecodeError as error:
+        raise InputError("is not a text file", file=path, remedy="write one event column a line") from error
+    check_columns(columns, f"--sources {path}")
+    return columns
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    """The shape of one event, written ``16`` or ``3x10x10``.
+
+    Raises
+    ------
+    InputError
+        If it is no shape.
+    """
+    from l1forge.emulator.errors import InputError
+
+    sizes = text.lower().replace("×", "x").split("x")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        remedy = "write 16 or 3x10x10, without the batch axis"
+        raise InputError("is not a shape", field="--input-shape", value=text, remedy=remedy)
+    return tuple(int(size) for size in sizes)
+
+
+def check_data(data: Path | None, labels: str | None, files: list[Path] | None) -> None:
+    """Refuse labels or files of a comparison that nothing is compared on.
+
+    Raises
+    ------
+    InputError
+        Names the option.
+    """
+    from l1forge.emulator.errors import InputError
+    from l1forge.screen.fidelity import check_names
+    from l1forge.screen.outputs import check_outputs
+
+    check_names(files or [], "--fidelity")
+    check_outputs(*(files or []), inputs=[data] if data is not None else [])
+    for option, given in (("--fidelity", files), ("--labels", labels)):
+        if given and data is None:
+            raise InputError("needs events to compare on", field=option, remedy="give --data")

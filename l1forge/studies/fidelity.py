@@ -1,0 +1,99 @@
+"""Trained networks against their graphs on a user's data, and types chosen from data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l1forge.emulator.errors import InputError
+
+if TYPE_CHECKING:
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.hls.choose.choose import Choice
+    from l1forge.firmware.hls.choose.types_file import TypesFile
+    from l1forge.firmware.hls.converters.conversion import Conversion
+    from l1forge.firmware.hls.fidelity.fidelity import Fidelity
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ChooseTypes:
+    """Choose types with the events of ``data``; ``loss`` as ``Loss.parse`` reads it, None: by the outputs."""
+
+    data: Path
+    loss: str | None = None
+    labels: str | None = None
+    correct_bias: bool = False
+    rtl_points: int = 4
+
+
+def chosen(
+    conversion: Conversion,
+    how: ChooseTypes,
+    input_type: str | Mapping[str, str] | None,
+    file: TypesFile,
+    precision: Mapping[str, Mapping[str, str]],
+    seed: int,
+    progress: Say,
+) -> Choice:
+    """The types that nothing gives yet: neither the model, nor ``input_type``, ``file`` or ``precision``."""
+    from l1forge.firmware.hls.choose.choose import choose_types
+    from l1forge.firmware.hls.choose.loss import Loss
+    from l1forge.firmware.hls.fidelity.frameworks import open_framework
+
+    loss = Loss.parse(how.loss) if how.loss is not None else None
+    with conversion.quiet():
+        framework = open_framework(conversion.model, conversion.weights, conversion.shapes)
+    fixed = file.arguments(input_type or "fixed<16,6>", precision)[1]
+    inputs = input_type
+    if input_type is None and file.inputs:
+        inputs = file.arguments(None, precision)[0]
+    return choose_types(
+        conversion,
+        framework,
+        how.data,
+        loss=loss,
+        inputs=inputs,
+        fixed=fixed,
+        labels=how.labels,
+        default=str(conversion.settings["default_precision"]),
+        correct_bias=how.correct_bias,
+        rtl_points=how.rtl_points,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def compared_with(
+    graph: Graph,
+    model: Path,
+    weights: Path | None,
+    shapes: Sequence[tuple[int, ...]],
+    data: str | Path,
+    labels: str | None,
+    background: float,
+    progress: Say,
+) -> Fidelity:
+    """The trained network of ``model`` against ``graph`` on ``data``."""
+    from l1forge.firmware.hls.fidelity.fidelity import compare_with_framework
+    from l1forge.firmware.hls.fidelity.frameworks import open_framework
+    from l1forge.firmware.hls.fidelity.sample import read_sample
+    from l1forge.screen.quiet import quiet_stderr
+
+    if not 0 < background < 1:
+        raise InputError("is a share between 0 and 1", field="--background", value=background)
+    sample = read_sample(data, graph, labels)
+    progress("loading the trained network")
+    with quiet_stderr():
+        framework = open_framework(model, weights, shapes)
+        return compare_with_framework(graph, framework, sample, background, progress)
+
+
+def check_reference(reference: str | Path | None, data: str | Path | None) -> None:
+    """Both or neither: a reference without data compares nothing, data without a reference neither."""
+    if (reference is None) != (data is None):
+        missing, given = ("--data", "--reference") if data is None else ("--reference", "--data")
+        raise InputError(f"{given} needs {missing}", field=missing, remedy="give both, or neither")
