@@ -9,12 +9,18 @@ Importing this package registers all handlers.
 from l1forge.firmware.hls.converters.frontend import (
     activations,
     arithmetic,
+    attention,
+    comparisons,
     convolution,
     matrices,
     moves,
     pooling,
     quantised,
+    recurrent,
     sequences,
+    softmax,
+    tables,
+    transposed,
 )
 from l1forge.firmware.hls.converters.frontend.model import hls_model
 from l1forge.firmware.hls.converters.frontend.onnx_reader import read_onnx
