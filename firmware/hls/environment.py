@@ -59,7 +59,7 @@ def legacy_keras() -> Iterator[Any]:
     earlier = sys.modules.get("keras")
     sys.modules["keras"] = legacy
     try:
-        with numpy_product():
+        with numpy_product(), stack_of_arrays():
             yield legacy
     finally:
         if earlier is None:
@@ -89,6 +89,20 @@ def keras_3_layers() -> Iterator[None]:
         yield
     finally:
         Dispatcher.da_call = earlier
+
+
+@contextmanager
+def stack_of_arrays() -> Iterator[None]:
+    """Within the block ``array_ops.stack`` exists, which QKeras' transposed convolutions call."""
+    array_ops = importlib.import_module("tensorflow.python.ops.array_ops")
+    lacks = not hasattr(array_ops, "stack")
+    if lacks:
+        array_ops.stack = importlib.import_module("tensorflow").stack  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if lacks:
+            del array_ops.stack
 
 
 @contextmanager

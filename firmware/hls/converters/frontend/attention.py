@@ -1,4 +1,4 @@
-"""Multi-head attention of plain layers: linear, product, softmax, product, linear. hls4ml 1.3 has none itself."""
+"""Multi-head attention of plain layers: linear, product, softmax, product, linear. hls4ml 1.3 has none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _attention(
     mask: Any = None,
     keys_left_out: Any = None,
 ) -> Tensor:
-    """``weights`` holds (outputs, inputs) matrices and biases by q, k, v and o; all tensors (length, width)."""
+    """``weights``: (outputs, inputs) matrices and biases by q, k, v and o; all tensors (length, width)."""
     if any(len(part.shape) != 2 for part in (query, key, value)):
         raise refuse("needs tensors of (length, width) an event", op.name, query.shape)
     parts = {}
@@ -77,7 +77,9 @@ def _masked(net: Layers, op: Operation, scores: Tensor, mask: Any, left_out: Any
         return scores
     scores = net.rounded(f"{op.name}_logits", scores, LOGITS)
     if isinstance(mask, Tensor):
-        scores = where(net, replace(op, name=f"{op.name}_masked"), _behind_heads(net, op, mask), scores, MASKED)
+        scores = where(
+            net, replace(op, name=f"{op.name}_masked"), _behind_heads(net, op, mask), scores, MASKED
+        )
     elif mask is not None:
         numbers = np.asarray(mask)
         if numbers.dtype.kind != "b" and set(np.unique(numbers)) - {0.0, -np.inf}:
@@ -104,7 +106,7 @@ def _behind_heads(net: Layers, op: Operation, mask: Tensor) -> Tensor:
 
 
 def mixed(net: Layers, name: str, equation: str, shares: Tensor, y: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Σ share·y, whose shares add up to about one: in the range of ``y``, with the default type's fraction."""
+    """Σ share·y, whose shares add up to one: in the range of ``y``, with the default type's fraction."""
     known_type(net, y)
     kind = range_of(net, y.name).type
     fraction = net.default.fraction
@@ -123,7 +125,7 @@ def product(
     shape: tuple[int, ...],
     result: FixedType | None = None,
 ) -> Tensor:
-    """An einsum of two tensors, summed in a type that holds every sum, or the default where it is too wide."""
+    """An einsum of two tensors, summed in a type that holds every sum, or in the default one."""
     from hls4ml.utils.einsum_utils import _validate_einsum_expr
 
     x, y = net.plain(x), net.plain(y)
@@ -139,8 +141,8 @@ def product(
     kind = net.default if kind.width > WIDEST else kind
     checked, _ = _validate_einsum_expr(equation, x.shape, y.shape)
     return net.add(
-        name, "Einsum", [x, y], shape, equation=checked, inp0_shape=x.shape, inp1_shape=y.shape, out_shape=shape,
-        types={"result": str(result or kind), "accum": str(kind)},
+        name, "Einsum", [x, y], shape, equation=checked, inp0_shape=x.shape, inp1_shape=y.shape,
+        out_shape=shape, types={"result": str(result or kind), "accum": str(kind)},
     )  # fmt: skip
 
 

@@ -133,7 +133,9 @@ def invert(net: Layers, name: str, x: Tensor) -> Tensor:
     return _steps(net, name, x, -1.0, 0, np.ones(1))
 
 
-@handler("logical_and", "bitwise_and", "and", "logical_or", "bitwise_or", "or", "logical_xor", "bitwise_xor", "xor")
+@handler(
+    "logical_and", "bitwise_and", "and", "logical_or", "bitwise_or", "or", "logical_xor", "bitwise_xor", "xor"
+)
 def _logic(net: Layers, op: Operation, x: Any, y: Any) -> Tensor:
     parts = [_mask(net, replace(op, name=f"{op.name}_{k}"), part) for k, part in enumerate((x, y))]
     if "xor" in op.kind:

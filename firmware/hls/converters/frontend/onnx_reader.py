@@ -28,10 +28,13 @@ MOVES = {
     ),
     *("DepthToSpace", "SpaceToDepth", "GatherElements"),
 }
-SAME = {"Identity", "Dropout", "Cast"}
+SAME = {"Identity", "Dropout"}
 ELEMENTWISE = {
     **{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign"},
     **{"Abs": "abs", "Neg": "neg", "HardSwish": "hardswish", "Selu": "selu", "PRelu": "prelu", "Pow": "pow"},
+    **{"Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Erf": "erf", "Sin": "sin"},
+    **{"Cos": "cos", "Not": "logical_not", "Where": "where", "And": "and", "Or": "or", "Xor": "xor"},
+    **{"Equal": "eq", "Greater": "gt", "GreaterOrEqual": "ge", "Less": "lt", "LessOrEqual": "le"},
 }
 PAIRS = {
     "Add": "add",

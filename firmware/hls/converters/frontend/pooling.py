@@ -84,7 +84,14 @@ def _adaptive_pool(
     x = net.channels_last(x)
     for axis in uneven:  # the other axis comes with its own windows
         last = len(uneven) == 1 or axis == uneven[-1]
-        x = _unevenly(net, op.name if last and not _others(bins, uneven) else f"{op.name}_{axis}", x, kind, axis, bins[axis])
+        x = _unevenly(
+            net,
+            op.name if last and not _others(bins, uneven) else f"{op.name}_{axis}",
+            x,
+            kind,
+            axis,
+            bins[axis],
+        )
         bins[axis] = [(k, k + 1) for k in range(len(bins[axis]))]
     if uneven and not _others(bins, uneven):
         return x
@@ -110,9 +117,7 @@ def _step(bins: list[tuple[int, int]]) -> int | None:
     return int(steps.pop()) if len(sizes) == 1 and len(steps) == 1 else None
 
 
-def _unevenly(
-    net: Layers, name: str, x: Tensor, kind: str, axis: int, bins: list[tuple[int, int]]
-) -> Tensor:
+def _unevenly(net: Layers, name: str, x: Tensor, kind: str, axis: int, bins: list[tuple[int, int]]) -> Tensor:
     """Windows of different sizes along one axis: each is cut out, pooled, and joined to the others."""
     rank = len(x.shape) - 1
     result = str(known_type(net, x))
@@ -127,7 +132,13 @@ def _unevenly(
             crop |= {f"in_{what}": x.shape[place + 1], f"out_{what}": shape[place + 1]}
             crop |= {f"crop_{before}": cut[0], f"crop_{after}": cut[1]}
         part = net.add(
-            f"{name}_part{k}", f"Cropping{rank}D", [x], tuple(shape), last=True, types={"result": result}, **crop
+            f"{name}_part{k}",
+            f"Cropping{rank}D",
+            [x],
+            tuple(shape),
+            last=True,
+            types={"result": result},
+            **crop,
         )
         window = [1] * rank
         window[axis] = end - start

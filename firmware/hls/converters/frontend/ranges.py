@@ -59,7 +59,8 @@ def range_of(net: Layers, name: str) -> Range:
     """The range of a layer's results."""
     if name not in net.ranges:
         net.ranges[name] = _computed(net, name)
-    return net.ranges[name]
+    found: Range = net.ranges[name]
+    return found
 
 
 def _moved_from(net: Layers, name: str) -> list[str]:
@@ -108,7 +109,10 @@ def _typed(net: Layers, layer: dict[str, Any], kind: FixedType) -> Range:
     low = max(source.low, 0) if layer["activation"] == "relu" else source.low
     if source.fraction > kind.fraction:
         return Range.of(kind)
-    least, most = Range.of(kind).low >> (kind.fraction - source.fraction), kind.maximum >> (kind.fraction - source.fraction)
+    least, most = (
+        Range.of(kind).low >> (kind.fraction - source.fraction),
+        kind.maximum >> (kind.fraction - source.fraction),
+    )
     high = max(source.high, 0) if layer["activation"] == "relu" else source.high
     if kind.overflow is not Overflow.SAT and not (least <= low and high <= most):
         return Range.of(kind)
@@ -117,7 +121,8 @@ def _typed(net: Layers, layer: dict[str, Any], kind: FixedType) -> Range:
 
 def _both(a: Range, b: Range, function: Any) -> Range:
     fraction = max(a.fraction, b.fraction)
-    return Range(*function(a.at(fraction), b.at(fraction)), fraction)
+    low, high = function(a.at(fraction), b.at(fraction))
+    return Range(low, high, fraction)
 
 
 def _merged(kind: str, a: Range, b: Range) -> Range:
@@ -158,6 +163,10 @@ def _linear(
     sums = list(zip((int(u) for u in up), (int(d) for d in down), strict=True))
     offsets = offsets * len(sums) if len(offsets) == 1 else offsets
     sums = sums * len(offsets) if len(sums) == 1 else sums
-    low = min(((u * source.low - d * source.high) << shift) + b for (u, d), b in zip(sums, offsets, strict=True))
-    high = max(((u * source.high - d * source.low) << shift) + b for (u, d), b in zip(sums, offsets, strict=True))
+    low = min(
+        ((u * source.low - d * source.high) << shift) + b for (u, d), b in zip(sums, offsets, strict=True)
+    )
+    high = max(
+        ((u * source.high - d * source.low) << shift) + b for (u, d), b in zip(sums, offsets, strict=True)
+    )
     return Range(low, high, result)

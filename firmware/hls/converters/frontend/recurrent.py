@@ -30,7 +30,7 @@ def _recurrent(
     activation: str = "tanh",
     recurrent_activation: str = "sigmoid",
 ) -> Tensor:
-    """``weights``: W (inputs, gates), U (states, gates), b and c, which is added to U·h; all steps, or the last."""
+    """``weights``: W (inputs, gates), U (states, gates), b, and c, which is added to U·h."""
     kind = "LSTM" if op.kind.startswith("lstm") else "GRU"
     x = net.plain(x)
     steps, inputs = x.shape
@@ -56,7 +56,7 @@ def _recurrent(
             common_type = result
         if widest(common_type, own) != replace(common_type, rounding=Rounding.TRN, overflow=Overflow.WRAP):
             raise refuse(
-                f"hls4ml's LSTM has one type for inputs, sums and states, and {result} does not hold its input",
+                f"hls4ml's LSTM has one type for inputs, sums and states, {result} does not hold the first",
                 op.name, str(own), f"give it a type in precision that does, such as {widest(result, own)}",
             )  # fmt: skip
         result = accum = common_type
@@ -70,8 +70,8 @@ def _recurrent(
     else:
         layer = {"class_name": "Bidirectional", "merge_mode": "concat"} | common
         for side, part in (("forward", weights), ("backward", backwards or [])):
-            names = tuple(f"{side}_{key}" for key in ("weight", "recurrent_weight", "bias", "recurrent_bias"))
-            layer |= {f"{name}_data": np.asarray(w, np.float64) for name, w in zip(names, part, strict=True)}
+            keys = [f"{side}_{name}" for name in ("weight", "recurrent_weight", "bias", "recurrent_bias")]
+            layer |= {f"{name}_data": np.asarray(w, np.float64) for name, w in zip(keys, part, strict=True)}
             layer |= {
                 f"{side}_activation": activation, f"{side}_recurrent_activation": recurrent_activation,
                 f"{side}_n_states": states, f"{side}_class_name": kind,

@@ -27,7 +27,7 @@ EXPONENT = 5
 ENTRY_BITS = 18
 """Significant bits of the largest entry, one block of memory wide."""
 
-Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Function = Callable[[NDArray[Any]], NDArray[Any]]
 
 FUNCTIONS: dict[str, Function] = {
     "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
@@ -91,12 +91,16 @@ def _index_type(net: Layers, name: str, function: str, x: Tensor) -> tuple[Fixed
             f"give {name}_input a type of at most {MOST_BITS} bits in precision",
         )  # fmt: skip
     low, high = kind.minimum, kind.maximum
-    inside = kind.fraction >= found.fraction and low <= found.at(kind.fraction)[0] and found.at(kind.fraction)[1] <= high
+    inside = (
+        kind.fraction >= found.fraction
+        and low <= found.at(kind.fraction)[0]
+        and found.at(kind.fraction)[1] <= high
+    )
     return kind, inside
 
 
 def _filled(kind: str, values: NDArray[Any], good: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """Entries where the function is not defined: its largest value at a pole, else that of the nearest input."""
+    """Entries where the function is not defined: its largest at a pole, else that of the nearest input."""
     if good.all():
         return values, ""
     if kind in ("reciprocal", "rsqrt"):
@@ -111,13 +115,26 @@ def _entry_type(values: NDArray[Any]) -> FixedType:
     signed = bool((values < 0).any())
     integer = math.frexp(float(np.abs(values).max()))[1] + signed
     kind = FixedType(ENTRY_BITS, integer, signed)
-    return kind if np.rint(values.max() / kind.lsb) <= kind.maximum else FixedType(ENTRY_BITS, integer + 1, signed)
+    return (
+        kind
+        if np.rint(values.max() / kind.lsb) <= kind.maximum
+        else FixedType(ENTRY_BITS, integer + 1, signed)
+    )
 
 
 def _say(
-    net: Layers, name: str, kind: str, index: FixedType, result: FixedType, error: float, exact: bool, outside: str
+    net: Layers,
+    name: str,
+    kind: str,
+    index: FixedType,
+    result: FixedType,
+    error: float,
+    exact: bool,
+    outside: str,
 ) -> None:
-    text = f"layer {name}: {kind} by a table of {1 << index.width} entries, in {result}, at most {error:.1e} off"
+    text = (
+        f"layer {name}: {kind} by a table of {1 << index.width} entries, in {result}, at most {error:.1e} off"
+    )
     if not exact:
         text += f"; its input is rounded to {index} before (--precision, {name}_input, chooses another type)"
     if outside:
@@ -126,13 +143,22 @@ def _say(
 
 
 def quotient(net: Layers, op: Operation, x: Any, y: Tensor) -> Tensor:
-    """``x / y``: the product with a reciprocal from a table."""
+    """``x / y``: the product with a reciprocal from a table, rounded to the default type's fraction."""
+    if not isinstance(x, Tensor) and np.all(np.asarray(x) == 1):
+        return lookup(net, op.name, "reciprocal", y)
+    inverse = lookup(net, f"{op.name}_inverse", "reciprocal", y)
     if not isinstance(x, Tensor):
-        numbers = np.asarray(x, dtype=np.float64)
-        if (numbers == 1).all():
-            return lookup(net, op.name, "reciprocal", y)
-        return net.affine(op.name, lookup(net, f"{op.name}_inverse", "reciprocal", y), numbers, 0)
-    return merge(net, op.name, "multiply", x, lookup(net, f"{op.name}_inverse", "reciprocal", y))
+        return net.affine(op.name, inverse, np.asarray(x, dtype=np.float64), 0)
+    made = merge(net, op.name, "multiply", x, inverse)
+    for part in (x, inverse):
+        known_type(net, part)
+    if op.name not in net.typed:
+        found = range_of(net, made.name).type
+        fraction = max(net.default.fraction, range_of(net, x.name).fraction)
+        kind = FixedType(found.integer + 1 + fraction, found.integer + 1, found.signed, Rounding.RND)
+        net.types[made.name]["result"] = str(kind)
+        net.ranges[made.name] = Range.of(kind)
+    return made
 
 
 @handler("truediv", "div", "divide", "true_divide")

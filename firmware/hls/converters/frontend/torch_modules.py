@@ -13,12 +13,14 @@ def attention(
     module: Any, name: str, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """``nn.MultiheadAttention`` as an operation of its three tensors and its matrices."""
-    keys = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask", "average", "is_causal")
-    given = dict(zip(keys, arguments, strict=False)) | options
+    names = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask", "average", "is_causal")
+    given = dict(zip(names, arguments, strict=False)) | options
     if not module.batch_first:
         raise refuse("the first axis is not the batch", name, "MultiheadAttention", "use batch_first=True")
     if module.bias_k is not None or module.add_zero_attn:
-        raise refuse("keys that are added are not supported", name, remedy="use add_zero_attn=add_bias_kv=False")
+        raise refuse(
+            "keys that are added are not supported", name, remedy="use add_zero_attn=add_bias_kv=False"
+        )
     width = module.embed_dim
     if module.in_proj_weight is None:
         matrices = [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
@@ -33,15 +35,15 @@ def attention(
         mask = mask.detach().numpy()
         mask = ~mask if mask.dtype == bool else mask
     elif mask is not None:
-        raise refuse("a mask of pairs that depends on the inputs is not supported", name, remedy="use key_padding_mask")
+        raise refuse(
+            "a mask of pairs that depends on the inputs is not supported", name, remedy="use key_padding_mask"
+        )
     operation = {"heads": module.num_heads, "weights": weights, "mask": mask}
     operation["keys_left_out"] = given.get("key_padding_mask")
-    return "multi_head_attention", tuple(given[key] for key in keys[:3]), operation
+    return "multi_head_attention", tuple(given[key] for key in names[:3]), operation
 
 
-def recurrent(
-    module: Any, name: str, arguments: tuple[Any, ...]
-) -> list[tuple[str, list[list[Any]], int]]:
+def recurrent(module: Any, name: str, arguments: tuple[Any, ...]) -> list[tuple[str, list[list[Any]], int]]:
     """``nn.LSTM`` or ``nn.GRU``, layer by layer: kind, weights of each direction, number of states."""
     kind = type(module).__name__
     if kind not in ("LSTM", "GRU"):
@@ -91,8 +93,8 @@ def as_function(
         function = "conv_transpose1d" if isinstance(module, nn.ConvTranspose1d) else "conv_transpose2d"
         if len(arguments) > 1 and arguments[1] is not None:
             raise refuse("output_size is not supported", name, remedy="give output_padding to the layer")
-        keys = ("weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
-        return function, arguments[:1], options(*keys)
+        given = options("weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
+        return function, arguments[:1], given
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         given = options("running_mean", "running_var", "weight", "bias", "eps")
         return "batch_norm", arguments, given

@@ -240,15 +240,18 @@ class _Reader:
                 states.append(state)
             x = made
         cells = _Missing("the cells' final state is not supported", "use the output, or the state h")
-        self.values[node] = (x, tuple(states) if module.__class__.__name__ == "GRU" else (tuple(states), cells))
+        self.values[node] = (
+            x,
+            tuple(states) if module.__class__.__name__ == "GRU" else (tuple(states), cells),
+        )
 
     def _of_layers(self, node: Any, states: tuple[Any, ...], kind: str) -> Any:
         """What a network does to final states, whose first axis is the layer: squeeze, if there is one."""
         if kind in ("squeeze", "flatten", "view", "reshape") and len(states) == 1:
             return states[0]
         raise refuse(
-            "changes the final states of a recurrent layer, whose first axis is not the batch", node.name, kind,
-            "take one layer's, h[-1], first",
+            "changes the final states of a recurrent layer, whose first axis is not the batch", node.name,
+            kind, "take one layer's, h[-1], first",
         )  # fmt: skip
 
     def _described(self, node: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:

@@ -88,7 +88,9 @@ class _Axis:
 
 def _axis(op: Operation, size: int, result: int, taps: int, step: int, pad: int) -> _Axis:
     if pad > taps - 1:
-        raise refuse("cuts off more than its filter reaches", op.name, f"padding {pad}", f"at most {taps - 1}")
+        raise refuse(
+            "cuts off more than its filter reaches", op.name, f"padding {pad}", f"at most {taps - 1}"
+        )
     return _Axis(size, result, taps, step, pad)
 
 
@@ -174,6 +176,11 @@ def _cropped(net: Layers, name: str, x: Tensor, sizes: tuple[int, ...]) -> Tenso
     pairs = list(zip(("height", "width")[-len(sizes) :], x.shape[1:], sizes, strict=True))
     for what, before, after in pairs:
         first, last = ("top", "bottom") if what == "height" else ("left", "right")
-        crop |= {f"in_{what}": before, f"out_{what}": after, f"crop_{first}": 0, f"crop_{last}": before - after}
+        crop |= {
+            f"in_{what}": before,
+            f"out_{what}": after,
+            f"crop_{first}": 0,
+            f"crop_{last}": before - after,
+        }
     shape = (x.shape[0], *sizes)
     return net.add(name, f"Cropping{len(sizes)}D", [x], shape, last=True, types={"result": kind}, **crop)

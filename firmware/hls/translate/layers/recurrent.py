@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
-from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.project.source import Call, Config, CppType
 from l1forge.firmware.hls.translate.builder import Builder, config_of
@@ -22,7 +19,9 @@ from l1forge.firmware.hls.translate.layers.registry import translator
 class _Layer:
     """The arithmetic that both kinds share: ``gates`` matrices side by side."""
 
-    def __init__(self, builder: Builder, config: Config, weights: list[str], state: CppType, gates: int) -> None:
+    def __init__(
+        self, builder: Builder, config: Config, weights: list[str], state: CppType, gates: int
+    ) -> None:
         self.builder, self.config, self.state = builder, config, state
         self.inputs = builder.source.integer(config, "n_in")
         self.size = builder.source.integer(config, "n_state")
@@ -65,13 +64,14 @@ class _Layer:
         return self.builder.pair("add", a, b, self.accum.fixed)
 
     def activated(self, key: str, member: str, x: Node) -> Node:
-        """``activation`` or ``activation_recr`` of the config, with the table of the config struct ``member``."""
+        """``activation`` or ``activation_recr`` of the config, with the table of its struct ``member``."""
         function = self.config.templates.get(key, "").split("::")[-1].split("<")[0].strip()
         kind = self.accum.fixed
         if function == "relu":
             return self.builder.add("relu", [x], x.shape, kind)
         if function not in SYMMETRIC:
-            raise self.builder.refuse("activation of a recurrent layer is not supported", function, "tanh, sigmoid or relu")
+            remedy = "use tanh, sigmoid or relu"
+            raise self.builder.refuse("activation of a recurrent layer is not supported", function, remedy)
         config = self.builder.source.member(self.config, member)
         size = self.builder.source.integer(config, "table_size")
         return symmetric_node(
@@ -96,7 +96,8 @@ def _lstm(layer: _Layer) -> Callable[[Node], Node]:
         if s is not None:
             new = builder.pair("add", new, builder.pair("multiply", s, layer.part(gates, 1)), state)
         s = new
-        h = builder.pair("multiply", layer.part(gates, 2), layer.activated("activation", "ACT_CONFIG_T", s), state)
+        through = layer.activated("activation", "ACT_CONFIG_T", s)
+        h = builder.pair("multiply", layer.part(gates, 2), through, state)
         return h
 
     return step
@@ -118,7 +119,8 @@ def _gru(layer: _Layer) -> Callable[[Node], Node]:
         past = builder.pair("multiply", layer.part(gates, reset), layer.part(u, 2), layer.accum.fixed)
         candidate = layer.activated("activation", "ACT_CONFIG_T", layer.added(layer.part(x, 2), past))
         z = layer.part(gates, update)
-        new = builder.pair("multiply", candidate, builder.pair("subtract", builder.number(1), z), state if h is None else None)
+        rest = builder.pair("subtract", builder.number(1), z)
+        new = builder.pair("multiply", candidate, rest, state if h is None else None)
         if h is not None:
             new = builder.pair("add", new, builder.pair("multiply", h, z), state)
         h = new
@@ -136,7 +138,8 @@ def stack(builder: Builder, call: Call) -> None:
     source, result, *weights = call.arguments
     x = builder.value(source)
     steps = builder.source.integer(config, "n_sequence")
-    outputs = _unrolled(builder, config, x.node, x.cpp, weights, builder.declared(result), call.function, range(steps))
+    state = builder.declared(result)
+    outputs = _unrolled(builder, config, x.node, x.cpp, weights, state, call.function, range(steps))
     if builder.source.integer(config, "n_sequence_out") == 1:
         outputs = outputs[-1:]
     _store(builder, result, outputs)
@@ -154,8 +157,8 @@ def _unrolled(
 ) -> list[Node]:
     """The state after each step, in the order in which the inputs are read."""
     layer = _Layer(builder, config, weights, state, 4 if function.startswith("lstm") else 3)
-    rows = builder.take(x, range(x.size), (x.size,)) if len(x.shape) == 1 else x
-    rows = builder.add("reshape", [rows], (len(order), layer.inputs), x.type) if rows.shape != (len(order), layer.inputs) else rows
+    shape = (len(order), layer.inputs)
+    rows = x if x.shape == shape else builder.add("reshape", [x], shape, x.type)
     gates = layer.of_input(rows, kind)
     step = (_lstm if function.startswith("lstm") else _gru)(layer)
     width = layer.width
