@@ -68,6 +68,10 @@ def legacy_keras() -> Iterator[Any]:
             sys.modules["keras"] = earlier
 
 
+OWN_READERS = ("QMultiHeadAttention", "QLinformerAttention")
+"""Layers of HGQ2 that hls4ml itself makes plain ones of: da4ml counts a tensor that is query and value twice."""
+
+
 @contextmanager
 def keras_3_layers() -> Iterator[None]:
     """Within the block hls4ml goes on to its Keras 2 handlers where it has none for a Keras 3 layer.
@@ -78,9 +82,11 @@ def keras_3_layers() -> Iterator[None]:
 
     earlier = Dispatcher.da_call
 
-    def da_call(self: Any, *arguments: Any) -> Any:
+    def da_call(self: Any, layer: Any, *arguments: Any) -> Any:
+        if type(layer).__name__ in OWN_READERS:
+            raise KeyError(type(layer).__name__)
         try:
-            return earlier(self, *arguments)
+            return earlier(self, layer, *arguments)
         except ValueError as error:
             raise KeyError(str(error)) from error
 

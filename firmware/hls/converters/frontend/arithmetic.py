@@ -13,6 +13,7 @@ from l1forge.firmware.hls.converters.frontend.layers import HANDLERS, Layers, Te
 from l1forge.firmware.hls.converters.frontend.matrices import alike
 from l1forge.firmware.hls.converters.frontend.moves import move
 from l1forge.firmware.hls.converters.frontend.program import Operation, Value, refuse
+from l1forge.firmware.hls.converters.frontend.ranges import Range, range_of
 
 ARITHMETIC = {
     **dict.fromkeys(("add", "iadd"), "add"),
@@ -77,7 +78,10 @@ def _gated(net: Layers, op: Operation, x: Tensor, inplace: bool = False) -> Tens
 
 @handler("abs")
 def _abs(net: Layers, op: Operation, x: Tensor) -> Tensor:
-    return merge(net, op.name, "maximum", x, net.affine(f"{op.name}_negative", x, -1, 0))
+    made = merge(net, op.name, "maximum", x, net.affine(f"{op.name}_negative", x, -1, 0))
+    found = range_of(net, x.name)
+    net.ranges[made.name] = Range(0, max(-found.low, found.high, 0), found.fraction)
+    return made
 
 
 def merge(net: Layers, name: str, kind: str, x: Tensor, y: Tensor) -> Tensor:

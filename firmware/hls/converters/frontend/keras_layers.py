@@ -60,12 +60,12 @@ def activated(reader: KerasReader, x: Value, function: Any, name: str, layer: An
     if function is None or kind == "linear":
         return x
     if kind == "quantized_bits":
-        return reader.add("typed", x.shape, x, bits_type(function), name=name)
+        return reader.add("typed", x.shape, x, str(bits_type(function)), name=name)
     if kind == "quantized_relu":
         if float(getattr(function, "negative_slope", 0)) or bool(getattr(function, "use_sigmoid", False)):
             raise refuse("quantized_relu with a slope or a sigmoid is not read here", layer.name)
         width = FixedType(int(function.bits), int(function.integer), False, Rounding.RND_CONV, Overflow.SAT)
-        return reader.add("typed_relu", x.shape, x, width, name=name)
+        return reader.add("typed_relu", x.shape, x, str(width), name=name)
     if kind == "softmax":
         return reader.add("softmax", x.shape, x, -1, name=name)
     if kind == "hard_sigmoid":

@@ -83,7 +83,11 @@ class OnnxReader:
     def value(self, tensor: str) -> Value:
         shape = self.model.get_tensor_shape(tensor)
         if not shape or shape[0] != 1 or any(n < 1 for n in shape):
-            raise refuse("shape is not (1, ...): the batch goes first", tensor, shape)
+            raise refuse(
+                "shape is not (1, ...): the batch goes first", tensor, shape,
+                "keep the batch first; attention and recurrent layers of PyTorch, whose ONNX has it behind the"
+                " steps, are read from files of torch.save",
+            )  # fmt: skip
         return Value(tensor, tuple(int(n) for n in shape[1:]))
 
     def add(

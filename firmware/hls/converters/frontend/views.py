@@ -33,10 +33,10 @@ def _scaling(net: Layers, op: Operation, x: Tensor, scale: Any, bias: Any) -> Te
 
 
 @handler("typed")
-def _typed(net: Layers, op: Operation, x: Tensor, kind: FixedType) -> Tensor:
-    return net.rounded(op.name, x, kind)
+def _typed(net: Layers, op: Operation, x: Tensor, kind: str) -> Tensor:
+    return net.rounded(op.name, x, FixedType.parse(kind))
 
 
 @handler("typed_relu")
-def _typed_relu(net: Layers, op: Operation, x: Tensor, kind: FixedType) -> Tensor:
-    return net.activation(op.name, "relu", x, types={"result": str(kind)})
+def _typed_relu(net: Layers, op: Operation, x: Tensor, kind: str) -> Tensor:
+    return net.activation(op.name, "relu", x, types={"result": kind})
