@@ -72,6 +72,13 @@ OWN_READERS = ("QMultiHeadAttention", "QLinformerAttention")
 """Layers of HGQ2 that hls4ml itself makes plain ones of: da4ml counts a tensor that is query and value twice."""
 
 
+MOVED_LAYERS = {
+    "hgq.layers.attn.mha.QMultiHeadAttention": "hgq.layers.multi_head_attention.QMultiHeadAttention",
+    "hgq.layers.attn.linformer.QLinformerAttention": "hgq.layers.linformer_attention.QLinformerAttention",
+}
+"""Where HGQ2 0.2 has layers, and where hls4ml 1.3 looks for them."""
+
+
 @contextmanager
 def keras_3_layers() -> Iterator[None]:
     """Within the block hls4ml goes on to its Keras 2 handlers where it has none for a Keras 3 layer.
@@ -90,11 +97,16 @@ def keras_3_layers() -> Iterator[None]:
         except ValueError as error:
             raise KeyError(str(error)) from error
 
+    registry = importlib.import_module("hls4ml.converters.keras_v3._base").registry
+    moved = {new: registry[old] for new, old in MOVED_LAYERS.items() if old in registry and new not in registry}
     Dispatcher.da_call = da_call
+    registry.update(moved)
     try:
         yield
     finally:
         Dispatcher.da_call = earlier
+        for name in moved:
+            del registry[name]
 
 
 @contextmanager
