@@ -59,13 +59,24 @@ def legacy_keras() -> Iterator[Any]:
     earlier = sys.modules.get("keras")
     sys.modules["keras"] = legacy
     try:
-        with numpy_product():
+        with numpy_product(), stack_of_arrays():
             yield legacy
     finally:
         if earlier is None:
             del sys.modules["keras"]
         else:
             sys.modules["keras"] = earlier
+
+
+OWN_READERS = ("QMultiHeadAttention", "QLinformerAttention")
+"""Layers of HGQ2 that hls4ml itself makes plain ones of: da4ml counts a tensor that is query and value twice."""
+
+
+MOVED_LAYERS = {
+    "hgq.layers.attn.mha.QMultiHeadAttention": "hgq.layers.multi_head_attention.QMultiHeadAttention",
+    "hgq.layers.attn.linformer.QLinformerAttention": "hgq.layers.linformer_attention.QLinformerAttention",
+}
+"""Where HGQ2 0.2 has layers, and where hls4ml 1.3 looks for them."""
 
 
 @contextmanager
@@ -78,17 +89,38 @@ def keras_3_layers() -> Iterator[None]:
 
     earlier = Dispatcher.da_call
 
-    def da_call(self: Any, *arguments: Any) -> Any:
+    def da_call(self: Any, layer: Any, *arguments: Any) -> Any:
+        if type(layer).__name__ in OWN_READERS:
+            raise KeyError(type(layer).__name__)
         try:
-            return earlier(self, *arguments)
+            return earlier(self, layer, *arguments)
         except ValueError as error:
             raise KeyError(str(error)) from error
 
+    registry = importlib.import_module("hls4ml.converters.keras_v3._base").registry
+    moved = {new: registry[old] for new, old in MOVED_LAYERS.items() if old in registry and new not in registry}
     Dispatcher.da_call = da_call
+    registry.update(moved)
     try:
         yield
     finally:
         Dispatcher.da_call = earlier
+        for name in moved:
+            del registry[name]
+
+
+@contextmanager
+def stack_of_arrays() -> Iterator[None]:
+    """Within the block ``array_ops.stack`` exists, which QKeras' transposed convolutions call."""
+    array_ops = importlib.import_module("tensorflow.python.ops.array_ops")
+    lacks = not hasattr(array_ops, "stack")
+    if lacks:
+        array_ops.stack = importlib.import_module("tensorflow").stack  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if lacks:
+            del array_ops.stack
 
 
 @contextmanager

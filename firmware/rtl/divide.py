@@ -59,7 +59,9 @@ def _replayed(program: Any, slow: set[int], limit_ns: float) -> Any:
     given = [v * 2.0**shift for v, shift in zip(inputs, program.inp_shifts, strict=True)]
     values: list[Any] = []
     for index, op in enumerate(program.ops):
-        if index not in slow:
+        if index not in slow and op.opcode == TABLE:
+            values.append(_looked_up(program, op, values[op.addr[0]], values, given))
+        elif index not in slow:
             values.append(program.exec_op(op, values, given))
         elif op.opcode == MULTIPLY:
             values.append(_partial_products(values[op.addr[0]], values[op.addr[1]], op, limit_ns))
@@ -74,6 +76,19 @@ def _replayed(program: Any, slow: set[int], limit_ns: float) -> Any:
     ends = zip(program.out_idxs, program.out_shifts, program.out_negs, strict=True)
     outputs = [(values[i] if i >= 0 else zero) * (-(2.0**s) if minus else 2.0**s) for i, s, minus in ends]
     return trace(inputs, outputs)
+
+
+def _looked_up(program: Any, op: Any, key: Any, values: list[Any], given: list[Any]) -> Any:
+    """The table of ``op``, longer where dividing a product has made the interval of ``key`` wider.
+
+    The addresses that come with it never do: any value may stand there.
+    """
+    first, last, step = (float(v) for v in program.ops[op.addr[0]].qint)
+    if key.low >= key.high or (first <= key.low and key.high <= last):
+        return program.exec_op(op, values, given)
+    table = program.lookup_tables[op.data[0]].float_table
+    addresses = np.arange(round(key.low / step), round(key.high / step) + 1, max(round(key.step / step), 1))
+    return key.lookup(table[np.clip(addresses - round(first / step), 0, len(table) - 1)])
 
 
 def _fits(delay: Callable[[int], float], bits: range, limit_ns: float) -> int:

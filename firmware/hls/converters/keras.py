@@ -72,6 +72,11 @@ def convert_keras(
         register_scores()
         remedy = "use layers that hls4ml supports and quantise each of them"
         with refusals("the model", remedy, field=f"model {name}"):
+            from l1forge.firmware.hls.converters import frontend
+
+            if frontend.beyond(model):
+                program = frontend.read_keras(model)
+                return frontend.hls_model(program, name, output_dir, input_type, precision, **settings)
             if legacy:
                 model = flattened(keras, model)
             scaled = scalings(model)

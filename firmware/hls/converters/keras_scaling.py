@@ -43,15 +43,21 @@ def as_batch_norms(keras: Any, model: Any) -> Any:
     for layer in model.layers:
         place = clone.get_layer(layer.name)
         if layer.name in names:
-            scale, offset = _affine(layer)
+            scale, offset = _affine(layer, tuple(int(n) for n in layer.input.shape[1:]))
             place.set_weights([scale, offset, np.zeros_like(scale), np.ones_like(scale)])
         elif layer.weights:
             place.set_weights(layer.get_weights())
     return clone
 
 
-def _affine(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _affine(layer: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Scale and offset for each place of the last axis."""
+    scale, offset = (_last_axis(layer, values, shape) for values in scaling(layer, shape))
+    return scale, offset
+
+
+def scaling(layer: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scale and offset of a layer of these kinds, of any shape that broadcasts to ``shape``."""
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
     if type(layer).__name__ == "Rescaling":
@@ -60,13 +66,12 @@ def _affine(layer: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         mean, variance = (np.asarray(part, dtype=np.float64) for part in (layer.mean, layer.variance))
         deviation = np.maximum(np.sqrt(variance), SMALLEST)
         scale, offset = (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
-    shape = tuple(int(n) for n in layer.input.shape[1:])
-    return _last_axis(layer, scale, shape), _last_axis(layer, offset, shape)
+    parts = [values[0] if values.ndim == len(shape) + 1 else values for values in (scale, offset)]
+    return parts[0], parts[1]
 
 
 def _last_axis(layer: Any, values: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
     values = np.asarray(values)
-    values = values[0] if values.ndim == len(shape) + 1 else values  # the batch axis
     rows = np.broadcast_to(values, shape).reshape(-1, shape[-1])
     if (rows != rows[0]).any():
         raise InputError(

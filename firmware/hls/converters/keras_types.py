@@ -30,7 +30,7 @@ def keep_quantisers(model: Any, config: dict[str, Any]) -> None:
         quantiser = getattr(layer, "quantizer", None)
         if type(quantiser).__name__ != "quantized_bits" or layer.name not in layers:
             continue
-        result = layers[layer.name]["Precision"]["result"] = str(_bits_type(quantiser))
+        result = layers[layer.name]["Precision"]["result"] = str(bits_type(quantiser))
         for node in layer.inbound_nodes:
             for before in np.atleast_1d(node.inbound_layers):
                 if len(before.outbound_nodes) != 1 or type(before).__name__ in ("Flatten", "Reshape"):
@@ -47,7 +47,7 @@ def keep_quantisers(model: Any, config: dict[str, Any]) -> None:
                         types["result"] = result
 
 
-def _bits_type(quantiser: Any) -> FixedType:
+def bits_type(quantiser: Any) -> FixedType:
     """The type of ``quantized_bits``: hls4ml's own forgets ``symmetric`` and ``keep_negative``."""
     signed = bool(quantiser.keep_negative)
     overflow = Overflow.SAT_SYM if signed and quantiser.symmetric else Overflow.SAT

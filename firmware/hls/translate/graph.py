@@ -173,10 +173,7 @@ def _columns(
 
 
 _REMEDIES = {
-    "lstm": "recurrent layers are not supported: use dense layers on the flattened sequence",
-    "gru": "recurrent layers are not supported: use dense layers on the flattened sequence",
-    "simple_rnn": "recurrent layers are not supported: use dense layers on the flattened sequence",
-    "bidirectional": "recurrent layers are not supported: use dense layers on the flattened sequence",
+    "simple_rnn": "plain recurrent layers are not supported: use an LSTM or a GRU",
     "garnet": "write the layer with dense and einsum layers",
     "dense_compressed": "convert without Compression",
 }

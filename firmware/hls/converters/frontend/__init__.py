@@ -9,15 +9,23 @@ Importing this package registers all handlers.
 from l1forge.firmware.hls.converters.frontend import (
     activations,
     arithmetic,
+    attention,
+    comparisons,
     convolution,
     matrices,
     moves,
     pooling,
     quantised,
+    recurrent,
     sequences,
+    softmax,
+    tables,
+    transposed,
+    views,
 )
+from l1forge.firmware.hls.converters.frontend.keras_reader import beyond, read_keras
 from l1forge.firmware.hls.converters.frontend.model import hls_model
 from l1forge.firmware.hls.converters.frontend.onnx_reader import read_onnx
 from l1forge.firmware.hls.converters.frontend.torch_reader import read_program
 
-__all__ = ["hls_model", "read_onnx", "read_program"]
+__all__ = ["beyond", "hls_model", "read_keras", "read_onnx", "read_program"]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler, number, quantiser
+from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler, number
 from l1forge.firmware.hls.converters.frontend.program import Operation, refuse
-from l1forge.firmware.hls.converters.softmax_types import LOGITS, softmax_sizes, softmax_types
 
 
 @handler("relu", "sigmoid", "tanh", "softsign", "selu")
@@ -132,30 +130,4 @@ def hard_sigmoid(net: Layers, name: str, x: Tensor, slope: float = 1 / 6, shift:
     return net.activation(
         name, "hard_sigmoid", x, class_name="HardActivation", slope=slope, shift=shift,
         slope_prec=_unsigned(16, 0), shift_prec=_unsigned(16, 0),
-    )  # fmt: skip
-
-
-@handler("softmin")
-def _softmin(net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: Any) -> Tensor:
-    return _softmax(net, op, net.affine(f"{op.name}_negative", x, -1, 0), dim)
-
-
-@handler("softmax")
-def _softmax(
-    net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: Any, **rest: Any
-) -> Tensor:
-    x = net.plain(x)
-    rank = len(x.shape)
-    axis = {1: 1, 3: 1}.get(rank, 0) if dim is None else dim % (rank + 1)  # torch's own default
-    if axis == 0:
-        raise refuse("softmax over the batch", op.name, dim, f"dim=1 to {rank}")
-    axis -= 1
-    kind = net.type_of(x)
-    if kind is None:
-        kind, x = LOGITS, net.rounded(f"{op.name}_input", x, LOGITS)
-    types = {key: quantiser(value).hls_type for key, value in softmax_types(kind, x.shape[axis]).items()}
-    outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
-    return net.activation(
-        op.name, "softmax", x, class_name="Softmax", axis=-1 if axis == rank - 1 else axis + 1,
-        n_outer=outer, n_inner=inner, **softmax_sizes(kind), **types,
     )  # fmt: skip

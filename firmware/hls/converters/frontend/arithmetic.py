@@ -10,8 +10,10 @@ import numpy as np
 
 from l1forge.firmware.hls.converters.frontend.activations import clamp, hard_sigmoid
 from l1forge.firmware.hls.converters.frontend.layers import HANDLERS, Layers, Tensor, handler, number
+from l1forge.firmware.hls.converters.frontend.matrices import alike
 from l1forge.firmware.hls.converters.frontend.moves import move
 from l1forge.firmware.hls.converters.frontend.program import Operation, Value, refuse
+from l1forge.firmware.hls.converters.frontend.ranges import Range, range_of
 
 ARITHMETIC = {
     **dict.fromkeys(("add", "iadd"), "add"),
@@ -53,10 +55,9 @@ def _binary(net: Layers, op: Operation, x: Any, y: Any = None, *, alpha: float =
     return clamp(net, op, tensor, **limits)
 
 
-@handler("truediv", "div", "divide", "true_divide", "neg", "negative")
-def _scaled(net: Layers, op: Operation, x: Any, divisor: Any = -1) -> Tensor:
-    if isinstance(divisor, Tensor) or not isinstance(x, Tensor):
-        raise refuse("division by a tensor is not supported", op.name, op.kind)
+@handler("neg", "negative")
+def scaled(net: Layers, op: Operation, x: Tensor, divisor: Any = -1) -> Tensor:
+    """``x`` divided by a constant."""
     product = replace(op, kind="multiply")
     return _binary(net, product, x, 1 / np.asarray(divisor, dtype=np.float64))
 
@@ -77,7 +78,10 @@ def _gated(net: Layers, op: Operation, x: Tensor, inplace: bool = False) -> Tens
 
 @handler("abs")
 def _abs(net: Layers, op: Operation, x: Tensor) -> Tensor:
-    return merge(net, op.name, "maximum", x, net.affine(f"{op.name}_negative", x, -1, 0))
+    made = merge(net, op.name, "maximum", x, net.affine(f"{op.name}_negative", x, -1, 0))
+    found = range_of(net, x.name)
+    net.ranges[made.name] = Range(0, max(-found.low, found.high, 0), found.fraction)
+    return made
 
 
 def merge(net: Layers, name: str, kind: str, x: Tensor, y: Tensor) -> Tensor:
@@ -102,6 +106,8 @@ def merge(net: Layers, name: str, kind: str, x: Tensor, y: Tensor) -> Tensor:
 def _spread(net: Layers, x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
     if x.shape == shape:
         return x
+    if x.shape[-1] == 1 and x.shape[:-1] == shape[:-1] and len(shape) in (2, 3):
+        return alike(net, name, x, shape[-1])
     index = np.broadcast_to(np.arange(x.size).reshape(x.shape), shape)
     return move(net, Operation(name, "move", (), {}, Value(name, shape), index.ravel()), x)
 

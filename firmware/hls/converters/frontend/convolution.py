@@ -54,7 +54,7 @@ def _convolution(
     weight = given["weight_data"]
     rank = weight.ndim - 2
     steps, spread = each(stride, rank), each(dilation, rank)
-    weight = _dilated(_ungrouped(weight, groups), spread)
+    weight = dilated(_ungrouped(weight, groups), spread)
     kernel = list(weight.shape[2:])
     if isinstance(padding, str):
         pads = [(k - 1) // 2 if padding == "same" else 0 for k in kernel]
@@ -87,7 +87,7 @@ def _ungrouped(weight: NDArray[Any], groups: int) -> NDArray[Any]:
     return full
 
 
-def _dilated(weight: NDArray[Any], dilation: list[int]) -> NDArray[Any]:
+def dilated(weight: NDArray[Any], dilation: list[int]) -> NDArray[Any]:
     """Zeros between the taps."""
     sizes = [(n - 1) * d + 1 for n, d in zip(weight.shape[2:], dilation, strict=True)]
     full = np.zeros((*weight.shape[:2], *sizes), weight.dtype)

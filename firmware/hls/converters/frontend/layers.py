@@ -28,11 +28,11 @@ MOVING = ("Reshape", "Transpose", "Cropping1D", "Cropping2D")
 
 REMEDIES = {
     **dict.fromkeys(("gelu", "mish", "erf"), "use SiLU or ReLU"),
-    "sqrt": "hls4ml has no root; export a layer normalisation to ONNX with opset 17 or above",
     **dict.fromkeys(("logsoftmax", "log_softmax", "logsigmoid"), "end with the logits"),
     **dict.fromkeys(("groupnorm", "instancenorm1d"), "use batch or layer normalisation"),
-    **dict.fromkeys(("lstm", "gru", "rnn"), "recurrent layers have no graph: use convolutions"),
-    **dict.fromkeys(("gt", "ge", "lt", "le", "where"), "write the condition with relu, clamp or threshold"),
+    "rnn": "use an LSTM or a GRU",
+    **dict.fromkeys(("transformerencoderlayer", "transformerdecoderlayer", "transformerencoder"), "write it with"
+    " MultiheadAttention, Linear and LayerNorm in forward()"),
 }
 
 
@@ -79,6 +79,12 @@ class Layers:
     types
         By layer, the types that are known here: of the inputs, of what only moves their elements, and of
         the constants of layers that stand for something else in PyTorch.
+    ranges
+        By layer, the values that are possible, as far as they were asked for (``ranges``).
+    fills
+        By layer, what was filled with minus infinity: mask, values, and on which side of it they are kept.
+    said
+        By layer, a sentence for the user.
     """
 
     def __init__(
@@ -99,10 +105,15 @@ class Layers:
         self._one_scale: dict[str, tuple[Tensor, float]] = {}
         self.before_relu: dict[str, Tensor] = {}
         self.rounded_scales: dict[str, str] = {}
+        self.said: dict[str, str] = {}
+        self.ranges: dict[str, Any] = {}
+        self.fills: dict[str, tuple[Tensor, Tensor, str]] = {}
+        self._layers: dict[str, dict[str, Any]] = {}
         for value in program.inputs:
             self.list.append(
                 {"name": value.name, "class_name": "InputLayer", "input_shape": list(value.shape)}
             )
+            self._layers[value.name] = self.list[-1]
             self.tensors[value.name] = Tensor(value.name, value.shape, origin=value.name)
             self.types[value.name] = {"result": str(input_types[value.name])}
         for operation in program.operations:
@@ -113,8 +124,13 @@ class Layers:
 
     @property
     def notes(self) -> list[str]:
-        """What the conversion has rounded, by layer."""
-        return [self.rounded_scales[k["name"]] for k in self.list if k["name"] in self.rounded_scales]
+        """What the conversion has rounded or replaced, by layer."""
+        told = self.rounded_scales | self.said
+        return [told[layer["name"]] for layer in self.list if layer["name"] in told]
+
+    def layer(self, name: str) -> dict[str, Any]:
+        """The layer of that name."""
+        return self._layers[name]
 
     def _drop_unused(self) -> None:
         needed = {*self.inputs, *self.outputs}
@@ -168,6 +184,7 @@ class Layers:
             free = f"{name}_{count}"
         layer = {"name": free, "class_name": class_name, "inputs": [t.name for t in inputs]}
         self.list.append(layer | {"data_format": "channels_last"} | attributes)
+        self._layers[free] = self.list[-1]
         for key, values in attributes.items():
             if key.endswith("_data") and values is not None and not np.isfinite(values).all():
                 what = key.removesuffix("_data")

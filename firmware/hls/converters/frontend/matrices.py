@@ -82,6 +82,14 @@ def _dense(net: Layers, name: str, x: Tensor, given: dict[str, Any]) -> Tensor:
     return made if made.shape == shape else reshaped(net, f"{name}_shaped", made, shape)
 
 
+def alike(net: Layers, name: str, x: Tensor, count: int) -> Tensor:
+    """The last axis, of one element, repeated: ones are cheaper than a matrix that selects."""
+    ones = {"weight_data": np.ones((1, count)), "bias_data": None, "use_bias": False}
+    made = _dense(net, name, x, ones)
+    net.types[made.name] |= {"weight": "ufixed<1,1>", "bias": "ufixed<1,1>"}
+    return made
+
+
 @handler("matmul", "mm", "bmm")
 def _matmul(net: Layers, op: Operation, x: Any, y: Any) -> Tensor:
     if isinstance(x, Tensor) and isinstance(y, np.ndarray) and y.ndim == 2:

@@ -31,7 +31,7 @@ def move(net: Layers, op: Operation, source: Tensor) -> Tensor:
     for perm in itertools.permutations(range(len(squeezed))):
         if np.array_equal(numbers.reshape(squeezed).transpose(perm).ravel(), index):
             return _transposed(net, op.name, x, squeezed, perm, shape)
-    if index.size < x.size and x.origin is not None:  # hls4ml infers no type for a crop
+    if index.size < x.size and net.type_of(x) is not None:  # hls4ml infers no type for a crop
         for outer, inner in _splits(x.shape):
             width = x.size // (outer * inner)
             start = int(index[0]) // inner
@@ -97,11 +97,12 @@ def _cropped(
     outer, width, inner = split
     sizes: dict[str, Any] = {"in_width": width, "out_width": count, "n_chan": inner}
     crop: dict[str, Any] = {"crop_left": start, "crop_right": width - start - count}
+    types = {"result": str(net.type_of(x))}
     if outer == 1:
         x = x if x.shape == (width, inner) else reshaped(net, f"{name}_input", x, (width, inner))
-        made = net.add(name, "Cropping1D", [x], (count, inner), **sizes, **crop)
+        made = net.add(name, "Cropping1D", [x], (count, inner), types=types, **sizes, **crop)
     else:
         x = x if x.shape == split else reshaped(net, f"{name}_input", x, split)
         rows: dict[str, Any] = {"in_height": outer, "out_height": outer, "crop_top": 0, "crop_bottom": 0}
-        made = net.add(name, "Cropping2D", [x], (outer, count, inner), **sizes, **crop, **rows)
+        made = net.add(name, "Cropping2D", [x], (outer, count, inner), types=types, **sizes, **crop, **rows)
     return made if made.shape == shape else reshaped(net, f"{name}_reshaped", made, shape or (1,), shape)

@@ -119,6 +119,38 @@ def _batch_norm(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     reader.add(node, "batch_norm", x, mean, variance, scale, bias, eps=eps)
 
 
+def _cast(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+    """Floating-point numbers stay what they are; whole numbers and truths are demanded."""
+    from onnx import TensorProto
+
+    target = int(attributes(node)["to"])
+    floats = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    if target in floats:
+        reader.values[node.output[0]] = inputs[0]
+    else:
+        reader.add(node, "bool" if target == TensorProto.BOOL else "int", inputs[0])
+
+
+def _transposed(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+    at = attributes(node)
+    x, weight, bias = (*inputs, None)[:3]
+    rank = len(x.shape) - 1
+    if str(at.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
+        raise refuse("pads automatically", node.name, at["auto_pad"], "export it with pads")
+    stride, dilation = (list(at.get(key, [1] * rank)) for key in ("strides", "dilations"))
+    pads = list(at.get("pads", [0] * 2 * rank))[:rank]
+    group = int(at.get("group", 1))
+    reader.add(node, f"conv_transpose{rank}d", x, weight, bias, stride, pads, 0, group, dilation)
+
+
+def _recurrent(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+    """Batch of one: (steps, 1, inputs) as well as the layout with the batch first."""
+    raise refuse(
+        "recurrent nodes of ONNX have the steps before the batch", node.name, node.op_type,
+        "save the network itself: torch.save with batch_first=True, or Keras' model.save",
+    )  # fmt: skip
+
+
 def _softmax(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     version = max(o.version for o in reader.model.model.opset_import if o.domain in ("", "ai.onnx"))
     axis = int(attributes(node).get("axis", -1 if version >= 13 else 1))
@@ -192,5 +224,6 @@ READERS: dict[str, Callable[[OnnxReader, Any, list[Any]], None]] = {
     "Clip": _clip, "Pad": _pad, "Elu": _with("elu", alpha=1.0), "LeakyRelu": _with("leaky_relu", alpha=0.01),
     "HardSigmoid": _with("hardsigmoid", alpha=0.2, beta=0.5), "ThresholdedRelu": _threshold,
     "BipolarQuant": _bipolar, "Concat": _concat, "Einsum": _einsum, "LayerNormalization": _layer_norm,
-    "Resize": _resize, "Upsample": _resize, "ReduceMin": _reduce,
+    "Resize": _resize, "Upsample": _resize, "ReduceMin": _reduce, "Cast": _cast, "ConvTranspose": _transposed,
+    "LSTM": _recurrent, "GRU": _recurrent,
 }  # fmt: skip

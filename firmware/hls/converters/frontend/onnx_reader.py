@@ -28,10 +28,13 @@ MOVES = {
     ),
     *("DepthToSpace", "SpaceToDepth", "GatherElements"),
 }
-SAME = {"Identity", "Dropout", "Cast"}
+SAME = {"Identity", "Dropout"}
 ELEMENTWISE = {
     **{"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign"},
     **{"Abs": "abs", "Neg": "neg", "HardSwish": "hardswish", "Selu": "selu", "PRelu": "prelu", "Pow": "pow"},
+    **{"Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Erf": "erf", "Sin": "sin"},
+    **{"Cos": "cos", "Not": "logical_not", "Where": "where", "And": "and", "Or": "or", "Xor": "xor"},
+    **{"Equal": "eq", "Greater": "gt", "GreaterOrEqual": "ge", "Less": "lt", "LessOrEqual": "le"},
 }
 PAIRS = {
     "Add": "add",
@@ -80,7 +83,11 @@ class OnnxReader:
     def value(self, tensor: str) -> Value:
         shape = self.model.get_tensor_shape(tensor)
         if not shape or shape[0] != 1 or any(n < 1 for n in shape):
-            raise refuse("shape is not (1, ...): the batch goes first", tensor, shape)
+            raise refuse(
+                "shape is not (1, ...): the batch goes first", tensor, shape,
+                "keep the batch first; attention and recurrent layers of PyTorch, whose ONNX has it behind the"
+                " steps, are read from files of torch.save",
+            )  # fmt: skip
         return Value(tensor, tuple(int(n) for n in shape[1:]))
 
     def add(

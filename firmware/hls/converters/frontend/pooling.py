@@ -10,8 +10,10 @@ import numpy as np
 
 from l1forge.firmware.hls.converters.frontend.convolution import each, window_sizes
 from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler
+from l1forge.firmware.hls.converters.frontend.matrices import concatenate
 from l1forge.firmware.hls.converters.frontend.moves import move
 from l1forge.firmware.hls.converters.frontend.program import Operation, Value, refuse
+from l1forge.firmware.hls.converters.frontend.ranges import known_type
 
 
 def _pool(
@@ -74,15 +76,80 @@ def _average_pool(
 def _adaptive_pool(
     net: Layers, op: Operation, x: Tensor, output_size: Any, return_indices: bool = False
 ) -> Tensor:
-    sizes, wanted = x.shape[1:], op.result.shape[1:]
-    if any(n % m for n, m in zip(sizes, wanted, strict=True)):
-        raise refuse("the output size must divide the input's", op.name, f"{sizes} -> {wanted}")
-    window = [n // m for n, m in zip(sizes, wanted, strict=True)]
-    return _pool(net, op, x, "Max" if "max" in op.kind else "Average", window, None, 0, False)
+    kind = "Max" if "max" in op.kind else "Average"
+    if return_indices:
+        raise refuse("pooling with positions is not supported", op.name)
+    bins = [_bins(n, m) for n, m in zip(x.shape[1:], op.result.shape[1:], strict=True)]
+    uneven = [axis for axis, parts in enumerate(bins) if _step(parts) is None]
+    x = net.channels_last(x)
+    for axis in uneven:  # the other axis comes with its own windows
+        last = len(uneven) == 1 or axis == uneven[-1]
+        x = _unevenly(
+            net,
+            op.name if last and not _others(bins, uneven) else f"{op.name}_{axis}",
+            x,
+            kind,
+            axis,
+            bins[axis],
+        )
+        bins[axis] = [(k, k + 1) for k in range(len(bins[axis]))]
+    if uneven and not _others(bins, uneven):
+        return x
+    windows = [parts[0][1] - parts[0][0] for parts in bins]
+    steps = [_step(parts) or 1 for parts in bins]
+    return _pool(net, op, x, kind, windows, steps, 0, False)
+
+
+def _others(bins: list[list[tuple[int, int]]], uneven: list[int]) -> bool:
+    """Whether an axis is left to be pooled with even windows."""
+    return any(parts[0][1] - parts[0][0] > 1 for axis, parts in enumerate(bins) if axis not in uneven)
+
+
+def _bins(size: int, count: int) -> list[tuple[int, int]]:
+    """The windows of PyTorch's adaptive pooling; they overlap where ``count`` does not divide ``size``."""
+    return [(k * size // count, -(-(k + 1) * size // count)) for k in range(count)]
+
+
+def _step(bins: list[tuple[int, int]]) -> int | None:
+    """The distance of windows of one size, or None where they differ."""
+    starts, sizes = [a for a, _ in bins], {b - a for a, b in bins}
+    steps = set(np.diff(starts).tolist()) or {bins[0][1]}
+    return int(steps.pop()) if len(sizes) == 1 and len(steps) == 1 else None
+
+
+def _unevenly(net: Layers, name: str, x: Tensor, kind: str, axis: int, bins: list[tuple[int, int]]) -> Tensor:
+    """Windows of different sizes along one axis: each is cut out, pooled, and joined to the others."""
+    rank = len(x.shape) - 1
+    result = str(known_type(net, x))
+    parts = []
+    for k, (start, end) in enumerate(bins):
+        crop: dict[str, Any] = {"n_chan": x.shape[0]}
+        shape = list(x.shape)
+        shape[axis + 1] = end - start
+        for place, what in enumerate(("height", "width")[-rank:]):
+            before, after = ("top", "bottom") if what == "height" else ("left", "right")
+            cut = (start, x.shape[axis + 1] - end) if place == axis else (0, 0)
+            crop |= {f"in_{what}": x.shape[place + 1], f"out_{what}": shape[place + 1]}
+            crop |= {f"crop_{before}": cut[0], f"crop_{after}": cut[1]}
+        part = net.add(
+            f"{name}_part{k}",
+            f"Cropping{rank}D",
+            [x],
+            tuple(shape),
+            last=True,
+            types={"result": result},
+            **crop,
+        )
+        window = [1] * rank
+        window[axis] = end - start
+        shape[axis + 1] = 1
+        pooled = Operation(f"{name}_pool{k}", "pool", (), {}, Value(f"{name}_pool{k}", tuple(shape)))
+        parts.append(_pool(net, pooled, part, kind, window, None, 0, False))
+    return concatenate(net, Operation(name, "cat", (), {}, Value(name, ())), parts, axis + 2)
 
 
 @handler("mean", "sum", "amax", "amin")
-def _reduce(
+def reduce(
     net: Layers, op: Operation, x: Tensor, dim: Any = None, keepdim: bool = False, **rest: Any
 ) -> Tensor:
     """A reduction over some axes: these go first, then it is pooling over all positions."""
@@ -95,7 +162,7 @@ def _reduce(
         raise refuse("reduces the batch axis too", op.name, f"{op.kind} over {dim}", "give other axes")
     if kind == "amin":
         negative = net.affine(f"{op.name}_negative", x, -1, 0)
-        highest = _reduce(net, replace(op, name=f"{op.name}_highest", kind="amax"), negative, dim, keepdim)
+        highest = reduce(net, replace(op, name=f"{op.name}_highest", kind="amax"), negative, dim, keepdim)
         return net.affine(op.name, highest, -1, 0)
     if x.last and axes == list(range(1, rank)):
         stored = x

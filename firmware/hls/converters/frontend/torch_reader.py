@@ -11,13 +11,14 @@ import copy
 import inspect
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.converters.frontend.program import Operation, Program, Value, refuse
-from l1forge.firmware.hls.converters.frontend.torch_modules import as_function
+from l1forge.firmware.hls.converters.frontend.torch_modules import as_function, attention, recurrent
 
 BATCH = 13  # a size that networks rarely have
 MOVES = {
@@ -31,6 +32,7 @@ MOVES = {
 
 SAME = {
     *("identity", "contiguous", "detach", "clone", "float", "double", "to", "type_as", "alias"),
+    *("to_copy", "lift_fresh_copy"),
     *("dropout", "alpha_dropout", "feature_dropout", "dropout1d", "dropout2d"),
 }
 """Operations that do nothing at inference."""
@@ -206,6 +208,10 @@ class _Reader:
         self.results[node] = result
         if not any(n in self.values for n in node.all_input_nodes):
             return
+        module = self.modules.get(node.target) if node.op == "call_module" else None
+        if type(module).__name__ in ("LSTM", "GRU", "RNN"):
+            self._recurrent(node, module, result[0])
+            return
         parts = result if isinstance(result, tuple | list) else [result]
         if not any(isinstance(part, torch.Tensor) for part in parts):
             return  # a size: a number from here on
@@ -216,8 +222,10 @@ class _Reader:
         elif isinstance(first, tuple) and kind in ("getitem", "getattr"):
             place = arguments[1]
             self.values[node] = first[{"values": 0, "indices": 1}.get(place, place)]
-            if self.values[node] is None:
-                raise refuse("positions of a maximum are not supported", node.name, place)
+            if isinstance(self.values[node], _Missing):
+                raise refuse(self.values[node].problem, node.name, place, self.values[node].remedy)
+        elif isinstance(first, tuple) and kind in MOVES:
+            self.values[node] = self._of_layers(node, first, kind)
         elif kind in MOVES and isinstance(first, Value):
             self._move(node, first)
         else:
@@ -225,7 +233,40 @@ class _Reader:
             values = result if isinstance(result, torch.Tensor) else result[0]
             made = self._value(node.name, values)
             self.program.operations.append(Operation(node.name, kind, arguments, options, made))
-            self.values[node] = made if isinstance(result, torch.Tensor) else (made, None)
+            self.values[node] = made if isinstance(result, torch.Tensor) else (made, _missing(kind))
+
+    def _recurrent(self, node: Any, module: Any, result: Any) -> None:
+        """Layer by layer; the final states are elements of the sequences."""
+        arguments = [self.values.get(a, a) for a in node.args]
+        x, states = arguments[0], []
+        steps, width = int(result.shape[1]), int(result.shape[2])
+        layers = recurrent(module, node.name, tuple(arguments))
+        for k, (kind, sides, size) in enumerate(layers):
+            name = node.name if k == len(layers) - 1 else f"{node.name}_layer{k}"
+            made = Value(name, (steps, width))
+            back = sides[1] if len(sides) > 1 else None
+            self.program.operations.append(Operation(name, kind, (x, sides[0], back), {}, made))
+            numbers = np.arange(steps * width).reshape(steps, width)
+            for side, index in enumerate((numbers[-1, :size], numbers[0, size:])[: len(sides)]):
+                state = Value(f"{name}_state{side}", (size,))
+                move = Operation(state.name, "move", (made,), {}, state, index.astype(np.int64))
+                self.program.operations.append(move)
+                states.append(state)
+            x = made
+        cells = _Missing("the cells' final state is not supported", "use the output, or the state h")
+        self.values[node] = (
+            x,
+            tuple(states) if module.__class__.__name__ == "GRU" else (tuple(states), cells),
+        )
+
+    def _of_layers(self, node: Any, states: tuple[Any, ...], kind: str) -> Any:
+        """What a network does to final states, whose first axis is the layer: squeeze, if there is one."""
+        if kind in ("squeeze", "flatten", "view", "reshape") and len(states) == 1:
+            return states[0]
+        raise refuse(
+            "changes the final states of a recurrent layer, whose first axis is not the batch", node.name,
+            kind, "take one layer's, h[-1], first",
+        )  # fmt: skip
 
     def _described(self, node: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         import torch
@@ -244,6 +285,9 @@ class _Reader:
                 x, weight, bias, mean, variance, *rest = arguments  # the function's order is another
                 arguments = (x, mean, variance, weight, bias, *rest)
             return kind, tuple(arguments), options
+        module = self.modules[node.target]
+        if type(module).__name__ == "MultiheadAttention":
+            return attention(module, node.name, tuple(arguments), options)
         return as_function(self.modules[node.target], node.name, (*arguments, *options.values()))
 
     def _run(self, node: Any, look_up: Callable[[Any], Any]) -> Any:
@@ -293,6 +337,20 @@ class _Reader:
             raise refuse(
                 "works in place on a tensor that is used elsewhere", node.name, kind, "use inplace=False"
             )
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A result that has no counterpart."""
+
+    problem: str
+    remedy: str
+
+
+def _missing(kind: str) -> _Missing:
+    if kind == "multi_head_attention":
+        return _Missing("the weights of an attention are not supported", "use the first result only")
+    return _Missing("positions of a maximum are not supported", "use the values only")
 
 
 def _needed(graph: Any) -> set[Any]:

@@ -12,6 +12,7 @@ from l1forge.firmware.hls.translate.layers import (
     layernorm,
     merge,
     pooling,
+    recurrent,
     score,
     softmax,
     steps,

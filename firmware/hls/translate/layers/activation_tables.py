@@ -84,29 +84,41 @@ def symmetric(builder: Builder, call: Call) -> None:
     """index = trunc(x·size / (2·half)) + size/2: truncated towards zero, clipped to the table."""
     source, result = call.arguments
     config = config_of(builder, call)
-    function, half = SYMMETRIC[call.function]
     size = builder.source.integer(config, "table_size")
-    x = builder.value(source).node
+    table = builder.source.type("table_t", config).fixed
+    x, kind = builder.value(source).node, builder.declared(result).fixed
+    builder.store(result, symmetric_node(builder, call.function, x, size, table, kind, builder.layer))
+
+
+def symmetric_node(
+    builder: Builder,
+    name: str,
+    x: Node,
+    size: int,
+    table: FixedType,
+    kind: FixedType,
+    layer: str | None = None,
+) -> Node:
+    """One of ``SYMMETRIC`` from a table of ``size`` entries of the type ``table``."""
+    function, half = SYMMETRIC[name]
     span = (2 * half).bit_length() - 1
     multiplier, shift, offset = size, x.type.fraction + span, half * size // (2 * half)
     if _index_overflows(x, size):  # the C++ holds the index in 32 bits, which wrap
         x = builder.scaled(x, constant([size / (2 * half)], holding(0, size, span)), kind=_INDEX)
         x = builder.scaled(x, _ONE, constant([offset], holding(0, offset, 0)), FixedType(32, 32))
         multiplier, shift, offset = 1, 0, 0
-    entries = constant(symmetric_table(function, half, size), builder.source.type("table_t", config).fixed)
-    node = builder.add(
+    return builder.add(
         "table",
         [x],
         x.shape,
-        builder.declared(result).fixed,
-        builder.layer,
-        {"table": entries},
+        kind,
+        layer,
+        {"table": constant(symmetric_table(function, half, size), table)},
         multiplier=multiplier,
         shift=shift,
         offset=offset,
         index_rounding="TRN_ZERO",
     )
-    builder.store(result, node)
 
 
 def _index_overflows(x: Node, size: int) -> bool:
