@@ -1,1 +1,91 @@
-"""The `l1forge` command."""
+"""Bit-accurate emulation of the LHC level-1 trigger, and the firmware that computes the same integers.
+
+    >>> import l1forge
+    >>> result = l1forge.emulate("vae", l1forge.sample("ttbar"))
+    >>> result.crossings
+    10000
+
+Importing this package is cheap and changes nothing in the process: every name below is loaded when it is
+first used. docs/python.md shows what to do with them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from l1forge.emulator.errors import InputError as InputError
+    from l1forge.emulator.events.source import open_events as open_events
+    from l1forge.emulator.graph.fixed import FixedType as FixedType
+    from l1forge.emulator.graph.graph import Graph as Graph
+    from l1forge.studies.convert import convert as convert
+    from l1forge.studies.emulate import emulate as emulate
+    from l1forge.studies.imports import import_bdt as import_bdt
+    from l1forge.studies.imports import import_hls as import_hls
+    from l1forge.studies.imports import import_model as import_model
+    from l1forge.studies.menu import check_menu as check_menu
+    from l1forge.studies.menu import load_menu as load_menu
+    from l1forge.studies.path import run_path as run_path
+    from l1forge.studies.rates import rates as rates
+    from l1forge.studies.sources import load_graph as load_graph
+    from l1forge.studies.sources import sample as sample
+
+    __version__: str
+
+_HOMES = {
+    "FixedType": "emulator.graph.fixed",
+    "Graph": "emulator.graph.graph",
+    "InputError": "emulator.errors",
+    "check_menu": "studies.menu",
+    "convert": "studies.convert",
+    "emulate": "studies.emulate",
+    "import_bdt": "studies.imports",
+    "import_hls": "studies.imports",
+    "import_model": "studies.imports",
+    "load_graph": "studies.sources",
+    "load_menu": "studies.menu",
+    "open_events": "emulator.events.source",
+    "rates": "studies.rates",
+    "run_path": "studies.path",
+    "sample": "studies.sources",
+}
+"""Public name -> the module that defines it."""
+
+__all__ = [
+    "FixedType",
+    "Graph",
+    "InputError",
+    "__version__",
+    "check_menu",
+    "convert",
+    "emulate",
+    "import_bdt",
+    "import_hls",
+    "import_model",
+    "load_graph",
+    "load_menu",
+    "open_events",
+    "rates",
+    "run_path",
+    "sample",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use and keep it."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("l1forge")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(f"l1forge.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names; subpackages are imported by name, as in ``import l1forge.emulator``."""
+    return list(__all__)

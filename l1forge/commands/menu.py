@@ -115,10 +115,10 @@ def check(
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE
     from l1forge.screen.outputs import check_outputs
-    from l1forge.studies.menu import check as compare
+    from l1forge.studies.menu import check_menu
 
     check_outputs(json_output, inputs=[menu, *vectors, *([scores] if scores else [])])
-    compared = compare(_load(menu, judge, overlap), vectors, allow=allow, scores=scores, strict=strict)
+    compared = check_menu(_load(menu, judge, overlap), vectors, allow=allow, scores=scores, strict=strict)
     for result in compared.results:
         _print_check(result, everything, accept_unevaluated)
     if json_output:

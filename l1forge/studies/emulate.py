@@ -312,8 +312,8 @@ def emulate(
         Name of a shipped model, path of a graph file, or a ``Graph``.
     source
         Event file, or arrays of the model's inputs (.npy, .npz, parquet); also an open ``EventSource``, a
-        block of ``Events``, an array of shape (n, *shape of the input*), or one such array for each input by name.
-        Integers count LSBs of the input's type; floats are physical values and are cast with that type.
+        block of ``Events``, an array of shape (n, *shape of the input*), or one such array for each input by
+        name. Integers count LSBs of the input's type; floats are physical values and are cast with that type.
     outputs
         Only these outputs of the graph.
     output
@@ -339,7 +339,7 @@ def emulate(
     >>> import l1forge
     >>> result = l1forge.emulate("vae", l1forge.sample("ttbar"), outputs=["mu2_score"])
     >>> result.crossings, result.scores["mu2_score"].shape, str(result.types["mu2_score"])
-    (10000, (10000,), 'X')
+    (10000, (10000,), 'ufixed<18,14>')
     """
     target = Path(output) if output is not None else None
     scoring = prepare(model, source, outputs=outputs, non_finite=non_finite, strict=strict, output=target)

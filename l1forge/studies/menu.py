@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE, MATCH, PASS, CheckResult, check_menu
+from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE, MATCH, PASS, CheckResult
+from l1forge.emulator.menu.checks.check import check_menu as compare
 from l1forge.emulator.menu.compiled import CompiledMenu, Judge, Known, OverlapRule
-from l1forge.emulator.menu.language.load import KNOWN_VECTORS, load_menu
+from l1forge.emulator.menu.language.load import DEFAULT, KNOWN_VECTORS
+from l1forge.emulator.menu.language.load import load_menu as read_menu
 from l1forge.emulator.menu.language.yaml_menu import read_known
 from l1forge.emulator.menu.language.yaml_tree import read_yaml
 from l1forge.screen.outputs import check_outputs
@@ -75,7 +77,38 @@ class MenuCheck:
         return text
 
 
-def check(
+def load_menu(
+    menu: str | Path | None = None, judge: Judge | None = None, overlap: OverlapRule | None = None
+) -> CompiledMenu:
+    """Load a trigger menu and compile it to hardware integers.
+
+    Parameters
+    ----------
+    menu
+        YAML, official XML or compiled JSON; None: the default menu of the package.
+    judge
+        Whose behaviour counts where software emulator and firmware differ, ``"emulator"`` or ``"firmware"``;
+        None: as the menu says.
+    overlap
+        How overlap removal decides, ``"any_free"`` or ``"none_overlaps"`` (docs/menu.md); None: as the menu
+        says.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used; names file, line and column.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> menu = l1forge.load_menu()
+    >>> len(menu.algorithms), menu.scores
+    (56, ('event_bdt', 'muon_pt.pt', 'vae'))
+    """
+    return read_menu(DEFAULT if menu is None else menu, judge, overlap)
+
+
+def check_menu(
     menu: str | Path | CompiledMenu,
     vectors: str | Path | Sequence[str | Path],
     *,
@@ -117,7 +150,7 @@ def check(
     'INCOMPLETE'
     """
     files = [Path(vectors)] if isinstance(vectors, str | Path) else [Path(path) for path in vectors]
-    compiled = menu if isinstance(menu, CompiledMenu) else load_menu(menu)
+    compiled = menu if isinstance(menu, CompiledMenu) else read_menu(menu)
     rules = {"judge": judge, "overlap": overlap}
     compiled = compiled.model_copy(update={key: rule for key, rule in rules.items() if rule is not None})
     known: tuple[Known, ...] = () if strict else read_known(read_yaml(KNOWN_VECTORS))
@@ -131,7 +164,7 @@ def check(
             remedy="check the files one by one",
         )
     values = menu_scores(Path(scores), compiled) if scores else {}
-    return MenuCheck(tuple(check_menu(compiled, path, known, values) for path in files))
+    return MenuCheck(tuple(compare(compiled, path, known, values) for path in files))
 
 
 @dataclass(frozen=True)
@@ -162,6 +195,6 @@ def compile_menu(
     """
     target = Path(output)
     check_outputs(target, inputs=[] if isinstance(menu, CompiledMenu) else [Path(menu)])
-    compiled = menu if isinstance(menu, CompiledMenu) else load_menu(menu, judge, overlap)
+    compiled = menu if isinstance(menu, CompiledMenu) else read_menu(menu, judge, overlap)
     compiled.save(target)
     return CompiledFile(compiled, target)

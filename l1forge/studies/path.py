@@ -50,7 +50,7 @@ Watch = Callable[[TriggerPath, Iterable[Decision]], Iterator[Decision]]
 class PathRun:
     """What a run of the trigger path counted.
 
-    ``report``: rates, accepts, dead time. ``latency``: clocks and ns of each model's Verilog, if there is one.
+    ``report``: rates, accepts, dead time. ``latency``: clocks and ns of each model's Verilog, if any.
     ``compared``: first events against those that each model was trained on. ``costs``: CPU ns per crossing of
     each seed alone, None if not asked for. ``interrupted``: stopped before its last orbit.
     """

@@ -92,7 +92,7 @@ class RateStudy:
         return figure
 
     def save(self, folder: Path) -> str | None:
-        """Write rates.json and rates.png, append to history.jsonl; returns what they replaced, if anything."""
+        """Write rates.json and rates.png, append to history.jsonl; returns what they replaced."""
         earlier, report = _earlier(folder), self.to_dict()
         with atomic_files(folder) as work:
             plot(report, f"{self.model}: {self.score}", work / "rates.png")
