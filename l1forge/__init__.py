@@ -12,26 +12,7 @@ first used. docs/python.md shows what to do with them.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from l1forge.emulator.errors import InputError as InputError
-    from l1forge.emulator.events.source import open_events as open_events
-    from l1forge.emulator.graph.fixed import FixedType as FixedType
-    from l1forge.emulator.graph.graph import Graph as Graph
-    from l1forge.studies.convert import convert as convert
-    from l1forge.studies.emulate import emulate as emulate
-    from l1forge.studies.imports import import_bdt as import_bdt
-    from l1forge.studies.imports import import_hls as import_hls
-    from l1forge.studies.imports import import_model as import_model
-    from l1forge.studies.menu import check_menu as check_menu
-    from l1forge.studies.menu import load_menu as load_menu
-    from l1forge.studies.path import run_path as run_path
-    from l1forge.studies.rates import rates as rates
-    from l1forge.studies.sources import load_graph as load_graph
-    from l1forge.studies.sources import sample as sample
-
-    __version__: str
+from typing import Any
 
 _HOMES = {
     "FixedType": "emulator.graph.fixed",
@@ -50,26 +31,9 @@ _HOMES = {
     "run_path": "studies.path",
     "sample": "studies.sources",
 }
-"""Public name -> the module that defines it."""
+"""Public name -> the module that defines it; __init__.pyi tells type checkers the same."""
 
-__all__ = [
-    "FixedType",
-    "Graph",
-    "InputError",
-    "__version__",
-    "check_menu",
-    "convert",
-    "emulate",
-    "import_bdt",
-    "import_hls",
-    "import_model",
-    "load_graph",
-    "load_menu",
-    "open_events",
-    "rates",
-    "run_path",
-    "sample",
-]
+__all__ = sorted(["__version__", *_HOMES])
 
 
 def __getattr__(name: str) -> Any:

@@ -80,7 +80,7 @@ def convert(
         sources,
         output,
         to=to,
-        layout=layout,
+        layout=layout,  # type: ignore[arg-type]  # the study refuses others
         columns=columns,
         bx=bx,
         emulated=emulated,

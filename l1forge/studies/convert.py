@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.cutting import columns_of, crossings, pieces
@@ -69,7 +69,7 @@ def convert(
     output: str | Path,
     *,
     to: str | None = None,
-    layout: str = "compact",
+    layout: Literal["compact", "dense"] = "compact",
     columns: int | None = None,
     bx: int = 0,
     emulated: bool = False,

@@ -3,8 +3,10 @@
 import doctest
 import inspect
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -61,6 +63,9 @@ print(json.dumps([m for m in heavy if m in sys.modules]))
 
 
 def test_public_names_are_those_that_are_listed():
+    stub = Path(l1forge.__file__).with_suffix(".pyi").read_text()
+    told = re.findall(r"^from l1forge\.(\S+) import (\w+) as \2$", stub, re.MULTILINE)
+    assert {name: home for home, name in told} == l1forge._HOMES
     assert sorted(l1forge._HOMES) == sorted(NAMES)
     assert dir(l1forge) == sorted(l1forge.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'emulat'"):
