@@ -106,22 +106,26 @@ class Emulation:
         }
 
     def plot(self) -> Picture:
-        """Distribution of every scalar score on a logarithmic axis."""
-        figure = Picture(figsize=(6 * max(len(self.distributions), 1), 4), layout="constrained")
-        panels = figure.subplots(1, max(len(self.distributions), 1), squeeze=False)[0]
-        for axis, (name, counts) in zip(panels, self.distributions.items(), strict=False):
-            filled = np.flatnonzero(counts.counts)
-            if filled.size:
-                step = max(1, (int(filled[-1] - filled[0]) + 1) // 100)
-                sums = np.add.reduceat(
-                    counts.counts[filled[0] : filled[-1] + 1], np.arange(0, filled[-1] - filled[0] + 1, step)
-                )
-                edges = filled[0] + counts.origin + step * np.arange(len(sums) + 1)
-                axis.stairs(sums, edges * 2.0**counts.shift, fill=True)
-                axis.set_yscale("log")
-            axis.set(xlabel=f"{name} [counts of {counts.type.lsb:g}]", ylabel="events")
+        """Distribution of every scalar score in its physical value, on a logarithmic axis."""
+        count = max(len(self.distributions), 1)
+        figure = Picture(figsize=(6 * count, 4), layout="constrained")
+        panels = figure.subplots(1, count, squeeze=False)[0]
+        for axis, name in zip(panels, self.distributions, strict=False):
+            counts, edges = self._histogram(name)
+            axis.stairs(counts, edges * self.types[name].lsb, fill=True)
+            axis.set(xlabel=name, ylabel="events", yscale="log")
         figure.suptitle(f"{self.model}: {self.crossings:,} events")
         return figure
+
+    def _histogram(self, name: str, bins: int = 100) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Counts of one score, and edges in raw integers; of the distribution where scores are not kept."""
+        if name in self.scores:
+            return np.histogram(self.scores[name], bins)
+        counts = self.distributions[name]
+        centres = (np.arange(len(counts.counts)) + counts.origin) * 2.0**counts.shift
+        filled = np.flatnonzero(counts.counts)
+        inside = slice(filled[0], filled[-1] + 1) if filled.size else slice(0, 1)
+        return np.histogram(centres[inside], bins, weights=counts.counts[inside])
 
     def _repr_html_(self) -> str:
         rows = [

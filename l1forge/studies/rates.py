@@ -19,7 +19,7 @@ from l1forge.emulator.events.source import EventSource
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.emulator.rates.intervals import Fraction
-from l1forge.emulator.rates.plot import draw, plot
+from l1forge.emulator.rates.plot import draw, plot, style
 from l1forge.emulator.rates.study import study
 from l1forge.simulation import SAMPLE
 from l1forge.simulation.sample import N_TRAIN
@@ -87,7 +87,7 @@ class RateStudy:
 
     def plot(self) -> Picture:
         """Rate against threshold with its interval, the targets marked."""
-        figure = Picture(figsize=(8, 6))
+        figure = Picture(figsize=(8, 6), style=style)
         draw(self.to_dict(), f"{self.model}: {self.score}", figure)
         return figure
 
