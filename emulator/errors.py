@@ -14,6 +14,15 @@ class InputError(ValueError):
 
     The command line prints ``str(error)``, which is one line, and exits with ``EXIT_BAD_INPUT``; library
     users may read the attributes.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> try:
+    ...     l1forge.open_events("nothing.parquet")
+    ... except l1forge.InputError as error:
+    ...     error.problem, str(error.file)
+    ('cannot be read: No such file or directory', 'nothing.parquet')
     """
 
     def __init__(

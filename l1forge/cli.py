@@ -18,31 +18,44 @@ from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
 from l1forge.screen.environment import epilog
 from l1forge.screen.interrupt import ending_as_interrupts, keep_interrupts
 
-SUBCOMMANDS = {
-    "demo": "The whole path in one go: events, rates, firmware, proof.",
-    "emulate": "Score events with a model, bit for bit as the firmware does.",
-    "path": "The whole trigger path: stream, models, menu, prescales, trigger rules, accept.",
-    "rates": "Rate against threshold of a score, efficiency per signal.",
-    "menu": "Check trigger menus against test vectors, compile them, show them.",
-    "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
-    "simulate-muons": "Simulate overlap-region muons as integer stubs.",
-    "evaluate": "What an algorithm is worth: efficiencies, rates, figures.",
-    "train": "Train a model from its seed and export its graph.",
-    "report": "One page about the firmware of a model.",
-    "synth": "Resources, timing and latency of the generated Verilog.",
-    "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
-    "cosim-muons": "Prove the muon firmware equal to its emulators.",
-    "firmware": "Write a model's HLS project and prove it equal to the emulator.",
-    "import-hls": "Read a generated hls4ml project into a graph.",
-    "import-model": "Read a trained network (ONNX, QONNX, PyTorch) into a graph.",
-    "import-bdt": "Read a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",
-    "fuzz": "Compare random networks with hls4ml's compiled C++.",
-    "bench": "Speed of the emulator against its peers and the machine.",
-    "export-c": "Write a model as a self-contained C++17 header.",
-    "convert": "Convert event files: parquet, HDF5, NanoAOD, test vectors, board patterns.",
+GROUPS = {
+    "Study a trigger": {
+        "demo": "The whole path in one go: events, rates, firmware, proof.",
+        "emulate": "Score events with a model, bit for bit as the firmware does.",
+        "rates": "Rate against threshold of a score, efficiency per signal.",
+        "path": "The whole trigger path: stream, models, menu, prescales, trigger rules, accept.",
+    },
+    "Models: train, judge, import": {
+        "train": "Train a model from its seed and export its graph.",
+        "evaluate": "What an algorithm is worth: efficiencies, rates, figures.",
+        "import-model": "Read a trained network (ONNX, QONNX, PyTorch) into a graph.",
+        "import-bdt": "Read a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",
+        "import-hls": "Read a generated hls4ml project into a graph.",
+    },
+    "Firmware: write, synthesise, report": {
+        "firmware": "Write a model's HLS project and prove it equal to the emulator.",
+        "synth": "Resources, timing and latency of the generated Verilog.",
+        "report": "One page about the firmware of a model.",
+        "export-c": "Write a model as a self-contained C++17 header.",
+    },
+    "Menus": {
+        "menu": "Check trigger menus against test vectors, compile them, show them.",
+    },
+    "Event files: make, convert": {
+        "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
+        "simulate-muons": "Simulate overlap-region muons as integer stubs.",
+        "convert": "Convert event files: parquet, HDF5, NanoAOD, test vectors, board patterns.",
+    },
+    "Checks: firmware against emulator, speed": {
+        "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
+        "cosim-muons": "Prove the muon firmware equal to its emulators.",
+        "fuzz": "Compare random networks with hls4ml's compiled C++.",
+        "bench": "Speed of the emulator against its peers and the machine.",
+    },
 }
-"""Name -> one-line help; the code of `import-hls` is l1forge/commands/import_hls.py."""
-
+"""What people want to do -> name -> one-line help; the code of `import-hls` is commands/import_hls.py."""
+SUBCOMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
+PANELS = {name: panel for panel, group in GROUPS.items() for name in group}
 
 UsageError: Any = typer.BadParameter.__base__
 """An unknown option, a missing argument, a value of the wrong kind; typer exports the class under no name."""
@@ -60,7 +73,12 @@ class LazyGroup(TyperGroup):
         """A stand-in with the one-line help: all that the list of subcommands shows."""
         if cmd_name not in SUBCOMMANDS:
             return None
-        return TyperCommand(cmd_name, help=SUBCOMMANDS[cmd_name], rich_markup_mode="rich")
+        return TyperCommand(
+            cmd_name,
+            help=SUBCOMMANDS[cmd_name],
+            rich_markup_mode="rich",
+            rich_help_panel=PANELS[cmd_name],
+        )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The subcommand that is about to run, imported now."""

@@ -23,6 +23,14 @@ def open_events(path: str | Path, bx: int = 0, emulated: bool | None = None) -> 
     ------
     InputError
         Not a file, empty, or of no known format.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> source = l1forge.open_events(l1forge.sample("ttbar"))
+    >>> block = next(iter(source.blocks(["mu.pt"], block_size=100)))
+    >>> source.n, block["mu.pt"].shape
+    (10000, (8, 100))
     """
     path = Path(path)
     if path.is_dir():

@@ -50,7 +50,15 @@ FARTHEST = 1024
 
 @dataclass(frozen=True)
 class FixedType:
-    """``fixed<width,integer,rounding,overflow,saturation_bits>``, signed or unsigned."""
+    """``fixed<width,integer,rounding,overflow,saturation_bits>``, signed or unsigned.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> kind = l1forge.FixedType.parse("ufixed<8,4,RND,SAT>")
+    >>> kind.minimum, kind.maximum, kind.lsb
+    (0, 255, 0.0625)
+    """
 
     width: int
     integer: int

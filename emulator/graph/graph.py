@@ -41,6 +41,13 @@ class Graph:
     InputError
         From ``check`` (called by the constructor) for unknown operations, missing weights, unresolved
         names, duplicate names, shapes that do not fit.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> graph = l1forge.Graph.load(l1forge.load_graph("vae").file)
+    >>> [(node.name, node.shape, str(node.type)) for node in graph.inputs]
+    [('x', (57,), 'fixed<13,13>')]
     """
 
     name: str

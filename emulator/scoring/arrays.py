@@ -181,6 +181,20 @@ def open_arrays(
         found = _parquet(path, graph)
     else:
         found = _numpy(path, inputs, head.startswith(NPY), names or {})
+    return array_source(found, graph, path, non_finite)
+
+
+def array_source(
+    found: Mapping[str, Array], graph: Graph, path: Path, non_finite: NonFinite = "error"
+) -> ArraySource:
+    """The arrays ``found`` by input name, in the shapes that ``open_arrays`` takes; ``path`` names them.
+
+    Raises
+    ------
+    InputError
+        If an array is not of integers or floats, has another shape, or they are of different lengths.
+    """
+    inputs = graph.inputs
     shapes = graph.meta.get("input_shapes")
     known = shapes if isinstance(shapes, dict) else {}
     arrays = {node.name: _shaped(found[node.name], node, path, known.get(node.name)) for node in inputs}

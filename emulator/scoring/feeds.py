@@ -142,12 +142,22 @@ def open_feed(path: Path, kernel: Kernel, non_finite: NonFinite = "error") -> Fe
     graph = kernel.graph
     if holds_arrays(path, graph):
         return ArrayFeed(open_arrays(path, graph, non_finite), kernel)
-    events = open_events(path)
-    bare = [node.name for node in graph.inputs if "source" not in node.attributes]
+    return event_feed(open_events(path), kernel)
+
+
+def event_feed(source: EventSource, kernel: Kernel) -> EventFeed:
+    """The crossings of ``source`` for a model whose inputs are event columns.
+
+    Raises
+    ------
+    InputError
+        If one of the model's inputs is none.
+    """
+    bare = [node.name for node in kernel.graph.inputs if "source" not in node.attributes]
     if bare:
         raise InputError(
             f"the model's input {bare[0]} is no event column, so it does not run on event files",
-            file=path,
+            file=source.path,
             remedy="give an array of its inputs: .npy, .npz or parquet, see docs/formats.md",
         )
-    return EventFeed(events, kernel)
+    return EventFeed(source, kernel)

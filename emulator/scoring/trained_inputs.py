@@ -161,7 +161,7 @@ class Recorder:
     """Collects the integers that a model reads, to make a record of them: at most ``most`` events."""
 
     def __init__(self, most: int = 1 << 18) -> None:
-        self._left = most
+        self._left = self._most = most
         self._blocks: list[dict[str, Row]] = []
 
     def add(self, rows: Mapping[str, Row]) -> None:
@@ -170,6 +170,11 @@ class Recorder:
         if n:
             self._blocks.append({name: np.array(row[:n]) for name, row in rows.items()})
             self._left -= n
+
+    @property
+    def events(self) -> int:
+        """Events kept so far."""
+        return self._most - self._left
 
     def record(self, model: str, sample: str) -> TrainedInputs:
         """The record of what was collected.
@@ -258,3 +263,25 @@ class Comparison:
                 seen = self._seen[feature.name]
                 found.append(Finding(feature.name, share, distance, (feature.low, feature.high), seen))
         return sorted(found, key=lambda finding: -max(finding.outside, finding.distance))
+
+    def demand_same(self, source: object) -> None:
+        """Demand that nothing differs; ``source`` names the inputs in the message.
+
+        Raises
+        ------
+        InputError
+            Naming the input that differs most.
+        """
+        findings = self.findings()
+        if findings:
+            more = f", and {len(findings) - 1} more inputs" if len(findings) > 1 else ""
+            raise InputError(
+                f"inputs differ from those {self.trained.model} was trained on: {findings[0]}{more}",
+                file=str(source),
+                remedy="leave --strict out to go on",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Events compared, the training sample, and every finding, for JSON."""
+        differ = [vars(finding) for finding in self.findings()]
+        return {"compared": self.events, "trained_on": self.trained.sample, "differ": differ}

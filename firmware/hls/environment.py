@@ -98,7 +98,9 @@ def keras_3_layers() -> Iterator[None]:
             raise KeyError(str(error)) from error
 
     registry = importlib.import_module("hls4ml.converters.keras_v3._base").registry
-    moved = {new: registry[old] for new, old in MOVED_LAYERS.items() if old in registry and new not in registry}
+    moved = {
+        new: registry[old] for new, old in MOVED_LAYERS.items() if old in registry and new not in registry
+    }
     Dispatcher.da_call = da_call
     registry.update(moved)
     try:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -13,48 +12,59 @@ from rich.table import Table
 
 from l1forge.screen.console import Console
 
+if TYPE_CHECKING:
+    from l1forge.studies.emulate import Emulation, Scoring
+
 app = typer.Typer(rich_markup_mode="markdown")
 
-QUANTILES = (0.5, 0.9, 0.99, 0.999)
+Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")]
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="INPUT",
+        help="Event file (parquet, ADC2021 HDF5, NanoAOD, test vector, pattern file) or arrays of the"
+        " model's inputs (.npy, .npz, parquet).",
+    ),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Scores (raw integers): .parquet or .npz.")
+]
+Outputs = Annotated[list[str] | None, typer.Option("--score", help="Only these outputs of the graph.")]
+NonFinite = Annotated[
+    Literal["error", "zero", "saturate"],
+    typer.Option(help="NaN and infinity in float arrays: refuse, 0, or the ends of the range."),
+]
+Threads = Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)]
+Block = Annotated[
+    int | None, typer.Option(help="Crossings at a time; default: as is best for the file.", min=1)
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse inputs that differ from those of the training.")
+]
+RecordInputs = Annotated[
+    bool,
+    typer.Option(
+        "--record-inputs",
+        help="INPUT is the training sample: record the model's inputs beside its graph, for comparison.",
+    ),
+]
+Plan = Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")]
 
 
 @app.command()
 def emulate(
-    model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT",
-            help="Event file (parquet, ADC2021 HDF5, NanoAOD, test vector, pattern file) or arrays of the"
-            " model's inputs (.npy, .npz, parquet).",
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Scores (raw integers): .parquet or .npz.")
-    ] = None,
-    outputs: Annotated[
-        list[str] | None, typer.Option("--score", help="Only these outputs of the graph.")
-    ] = None,
-    non_finite: Annotated[
-        Literal["error", "zero", "saturate"],
-        typer.Option(help="NaN and infinity in float arrays: refuse, 0, or the ends of the range."),
-    ] = "error",
-    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,
-    block: Annotated[
-        int | None, typer.Option(help="Crossings at a time; default: as is best for the file.", min=1)
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse inputs that differ from those of the training.")
-    ] = False,
-    record_inputs: Annotated[
-        bool,
-        typer.Option(
-            "--record-inputs",
-            help="INPUT is the training sample: record the model's inputs beside its graph, for comparison.",
-        ),
-    ] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")] = False,
-    json_output: Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")] = None,
+    model: Model,
+    source: Source,
+    output: Output = None,
+    outputs: Outputs = None,
+    non_finite: NonFinite = "error",
+    threads: Threads = None,
+    block: Block = None,
+    strict: Strict = False,
+    record_inputs: RecordInputs = False,
+    plan: Plan = False,
+    json_output: Json = None,
 ) -> None:
     """Score every crossing of INPUT, bit for bit as the firmware does.
 
@@ -74,114 +84,79 @@ def emulate(
     `l1forge emulate model.json training_sample.parquet --record-inputs`
     """
     from l1forge.emulator.atomic import write_text
-    from l1forge.emulator.graph.graph import Graph
-    from l1forge.emulator.kernel import compile_graph
-    from l1forge.emulator.scoring.feeds import open_feed
-    from l1forge.emulator.scoring.files import Distribution, check_format, open_writer
-    from l1forge.emulator.scoring.trained_inputs import Recorder, record_beside
-    from l1forge.models import graph_path
-    from l1forge.screen.outputs import check_outputs
-    from l1forge.screen.progress import bar
-    from l1forge.screen.trained import comparison, report
+    from l1forge.studies.emulate import prepare
 
     console = Console()
-    check_outputs(output, json_output, inputs=[source])
-    if output is not None:
-        check_format(output)
-    path = graph_path(model)
-    graph = Graph.load(path)
-    started = time.perf_counter()
-    kernel = compile_graph(graph, outputs or None)
-    compared = None if record_inputs else comparison(path, strict)
-    if record_inputs:
-        check_outputs(record_beside(path), output, json_output, inputs=[source])
-    recorder = Recorder()
-    feed = open_feed(source, kernel, non_finite)
-    if compared is not None:
-        feed.watchers.append(compared.add)
-    if record_inputs:
-        feed.watchers.append(recorder.add)
-    console.print(feed.description)
-    ready = time.perf_counter() - started
+    scoring = prepare(
+        model,
+        source,
+        outputs=outputs,
+        non_finite=non_finite,
+        strict=strict,
+        record_inputs=record_inputs,
+        output=output,
+        summary=json_output,
+    )
+    console.print(scoring.feed.description)
     if plan:
-        console.print(plan_table(kernel.plan))
-    names = list(outputs or graph.outputs)
-    types = {name: (graph[name].type, graph[name].size) for name in names}
-    scalars = {
-        name: Distribution(types[name][0])
-        for name in names
-        if types[name][1] == 1 and types[name][0].width <= 62
-    }
-    done, busy = 0, 0.0
-    inputs: dict[str, Any] = {}
+        console.print(plan_table(scoring.kernel.plan))
+    result = _run(scoring, output, block, threads)
+    _print(console, result, scoring)
+    if json_output is not None:
+        write_text(json_output, json.dumps(result.to_dict(), indent=1) + "\n")
+
+
+def _run(scoring: Scoring, output: Path | None, block: int | None, threads: int | None) -> Emulation:
+    """Score with a bar on standard error; scores are not kept in memory."""
+    from l1forge.screen.progress import bar
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with bar(*columns) as progress:
+        task = progress.add_task("crossings", total=scoring.feed.n)
+        return scoring.run(
+            output,
+            keep=False,
+            block=block,
+            threads=threads,
+            progress=lambda done: progress.update(task, completed=done),
+        )
 
-    def run(append) -> None:  # type: ignore[no-untyped-def]
-        nonlocal done, busy
-        with bar(*columns) as progress:
-            task = progress.add_task("crossings", total=feed.n)
-            for scores, count, seconds in feed.scores(block, threads):
-                busy += seconds
-                done += count
-                for name, distribution in scalars.items():
-                    distribution.add(scores[name])
-                append(scores)
-                progress.update(task, completed=done)
-        inputs.update(report(compared, console, source, strict))  # before a file of scores is complete
 
-    if output is None:
-        run(lambda scores: None)
-    else:
-        note = {
-            "model": graph.name,
-            "first": graph.outputs[0],  # what a menu's seed means that names the model alone
-            "graph": str(path),
-            "input": str(source),
-        }
-        with open_writer(output, types, note) as writer:
-            run(writer.append)
-    total = time.perf_counter() - started
-    summary: dict[str, Any] = {
-        "model": graph.name,
-        "input": str(source),
-        "crossings": done,
-        "kernel_ready_s": ready,
-        "kernel_events_per_s": done / busy if busy else None,
-        "events_per_s": done / total,
-        "notes": feed.notes(),
-        "casts": feed.casts(),
-        "inputs": inputs,
-        "scores": {},
-    }
-    table = Table(title=f"{graph.name}: {done} crossings of {source}")
-    for heading in ("score", "LSB", *(f"{100 * q:g} %" for q in QUANTILES), "max"):
-        table.add_column(heading, justify="right")
-    for name, distribution in scalars.items():
-        if not done:
-            continue
-        values = {f"{q:g}": distribution.quantile(q) for q in QUANTILES} | {"max": distribution.maximum()}
-        summary["scores"][name] = {"type": str(distribution.type), **values}
-        table.add_row(name, f"{distribution.type.lsb:g}", *(str(v) for v in values.values()))
-    if scalars:
-        console.print(table)
-    for note, count in feed.notes().items():
+def _print(console: Console, result: Emulation, scoring: Scoring) -> None:
+    """What differs from training, the table of scores, what was changed, speed, files."""
+    from l1forge.emulator.scoring.trained_inputs import record_beside
+    from l1forge.screen.trained import report
+
+    report(result.compared, console, result.input)
+    if result.distributions:
+        console.print(_score_table(result))
+    for note, count in result.notes.items():
         console.print(f"note: {note}: {count:,}")
-    for name, counts in feed.casts().items():
+    for name, counts in result.casts.items():
         words = ", ".join(f"{count:,} {'NaN' if kind == 'nan' else kind}" for kind, count in counts.items())
         console.print(f"floats of {name}: {words}")
-    speed = f"{_speed(done / busy)} in the kernel, " if busy else ""
-    console.print(f"{speed}{_speed(done / total)} with reading, writing and start-up")
-    if record_inputs:
-        record, replaced = recorder.record(graph.name, str(source)), record_beside(path).exists()
-        record.save(record_beside(path))
-        how = "replaced" if replaced else "recorded"
-        console.print(f"training inputs {how}: {record_beside(path)}, {record.events:,} events of {source}")
-    elif compared is None:
-        console.print(f"inputs not compared with training: no {record_beside(path)}")
-    if output is not None:
-        console.print(f"wrote {output}")
-    if json_output is not None:
-        write_text(json_output, json.dumps(summary, indent=1) + "\n")
+    speed = f"{_speed(result.kernel_events_per_s)} in the kernel, " if result.kernel_events_per_s else ""
+    console.print(f"{speed}{_speed(result.events_per_s)} with reading, writing and start-up")
+    if result.recorded is not None and scoring.recorder is not None:
+        how = "replaced" if result.replaced else "recorded"
+        events = f"{scoring.recorder.events:,} events of {result.input}"
+        console.print(f"training inputs {how}: {result.recorded}, {events}")
+    elif result.compared is None:
+        console.print(f"inputs not compared with training: no {record_beside(result.graph)}")
+    if result.output is not None:
+        console.print(f"wrote {result.output}")
+
+
+def _score_table(result: Emulation) -> Table:
+    """Quantiles and largest value of every scalar score."""
+    from l1forge.studies.emulate import QUANTILES
+
+    table = Table(title=f"{result.model}: {result.crossings} crossings of {result.input}")
+    for heading in ("score", "LSB", *(f"{100 * q:g} %" for q in QUANTILES), "max"):
+        table.add_column(heading, justify="right")
+    for name, values in result.quantiles().items():
+        table.add_row(name, f"{result.types[name].lsb:g}", *(str(v) for v in values.values()))
+    return table
 
 
 def _speed(rate: float) -> str:

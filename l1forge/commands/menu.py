@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from l1forge.emulator.menu.checks.check import CheckResult
-    from l1forge.emulator.menu.compiled import CompiledMenu, Condition, Known
+    from l1forge.emulator.menu.compiled import CompiledMenu, Condition
 
 EXIT_INCOMPLETE = 3
 """Nothing disagrees, but not everything was compared. 1 is a disagreement, 2 bad input."""
@@ -46,6 +46,24 @@ JudgeOption = Annotated[
 ]
 MenuArgument = Annotated[Path, typer.Argument(help="Menu: .yaml, official .xml, or compiled .json.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")]
+AllowOption = Annotated[
+    Path | None, typer.Option(help="YAML list of documented disagreements: algorithm, reason, vectors.")
+]
+ScoresOption = Annotated[
+    Path | None, typer.Option(help="Raw model scores, .parquet or .npz, one row per crossing.")
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Ignore the list of official vectors known to be wrong.")
+]
+AcceptOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-unevaluated",
+        help="Exit code 0 also where the verdict is INCOMPLETE: seeds without scores, or FinOR "
+        "differences that these or documented disagreements explain.",
+    ),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="List matching algorithms, too.")]
 
 
 @app.callback()
@@ -70,26 +88,13 @@ def _load(path: Path, judge: JudgeName | None, overlap: OverlapName | None) -> C
 def check(
     menu: MenuArgument,
     vectors: Annotated[list[Path], typer.Argument(help="Test-vector files.")],
-    allow: Annotated[
-        Path | None, typer.Option(help="YAML list of documented disagreements: algorithm, reason, vectors.")
-    ] = None,
-    scores: Annotated[
-        Path | None, typer.Option(help="Raw model scores, .parquet or .npz, one row per crossing.")
-    ] = None,
+    allow: AllowOption = None,
+    scores: ScoresOption = None,
     judge: JudgeOption = None,
     overlap: OverlapOption = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Ignore the list of official vectors known to be wrong.")
-    ] = False,
-    accept_unevaluated: Annotated[
-        bool,
-        typer.Option(
-            "--accept-unevaluated",
-            help="Exit code 0 also where the verdict is INCOMPLETE: seeds without scores, or FinOR "
-            "differences that these or documented disagreements explain.",
-        ),
-    ] = False,
-    everything: Annotated[bool, typer.Option("--all", help="List matching algorithms, too.")] = False,
+    strict: StrictOption = False,
+    accept_unevaluated: AcceptOption = False,
+    everything: AllOption = False,
     json_output: JsonOption = None,
 ) -> None:
     """Compare a menu's decisions with test vectors, bit by bit.
@@ -108,36 +113,20 @@ def check(
     `l1forge menu check menu.yaml v.txt --scores scores.parquet`: from `l1forge emulate MODEL v.txt -o ...`
     """
     from l1forge.emulator.atomic import write_text
-    from l1forge.emulator.errors import InputError
-    from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE, check_menu
-    from l1forge.emulator.menu.language.load import KNOWN_VECTORS
-    from l1forge.emulator.menu.language.yaml_menu import read_known
-    from l1forge.emulator.menu.language.yaml_tree import read_yaml
+    from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE
     from l1forge.screen.outputs import check_outputs
-    from l1forge.studies.score_files import menu_scores
+    from l1forge.studies.menu import check_menu
 
     check_outputs(json_output, inputs=[menu, *vectors, *([scores] if scores else [])])
-    compiled = _load(menu, judge, overlap)
-    known: tuple[Known, ...] = () if strict else read_known(read_yaml(KNOWN_VECTORS))
-    if allow:
-        known += read_known(read_yaml(allow))
-    if scores and len(vectors) > 1:
-        raise InputError(
-            "goes with one test-vector file",
-            file=scores,
-            field="--scores",
-            remedy="check the files one by one",
-        )
-    values = menu_scores(scores, compiled) if scores else {}
-    results = [check_menu(compiled, path, known, values) for path in vectors]
-    for result in results:
+    compared = check_menu(_load(menu, judge, overlap), vectors, allow=allow, scores=scores, strict=strict)
+    for result in compared.results:
         _print_check(result, everything, accept_unevaluated)
     if json_output:
-        write_text(json_output, json.dumps([result.to_dict() for result in results], indent=1) + "\n")
-    verdicts = {result.verdict for result in results}
-    if FAIL in verdicts:
+        tables = [result.to_dict() for result in compared.results]
+        write_text(json_output, json.dumps(tables, indent=1) + "\n")
+    if compared.verdict == FAIL:
         raise typer.Exit(1)
-    if INCOMPLETE in verdicts and not accept_unevaluated:
+    if compared.verdict == INCOMPLETE and not accept_unevaluated:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
@@ -192,10 +181,10 @@ def compile_(
     Example: `l1forge menu compile L1Menu.xml -o L1Menu.json`
     """
     from l1forge.screen.outputs import check_outputs
+    from l1forge.studies.menu import compile_menu
 
     check_outputs(output, inputs=[menu])
-    compiled = _load(menu, judge, overlap)
-    compiled.save(output)
+    compiled = compile_menu(_load(menu, judge, overlap), output).menu
     typer.echo(f"{len(compiled.algorithms)} algorithms, {len(compiled.conditions)} conditions -> {output}")
 
 

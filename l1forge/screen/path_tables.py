@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -132,31 +131,3 @@ def print_costs(console: Console, costs: dict[str, float]) -> None:
     for name, cost in sorted(costs.items(), key=lambda item: -item[1]):
         table.add_row(name, f"{cost:.1f}")
     console.print(table)
-
-
-def model_latencies(graphs: Mapping[str, Path]) -> dict[str, dict[str, float]]:
-    """Clocks and ns of the RTL generated from each model's graph file; empty where there is none of it.
-
-    Folded designs (`l1forge cosim-muons`) exist of the committed networks only.
-    """
-    from l1forge.emulator.graph.graph import Graph
-    from l1forge.firmware.rtl.generate import digest_of
-    from l1forge.firmware.rtl.project import MANIFEST, RtlProject
-    from l1forge.firmware.tools.folders import build_folder
-    from l1forge.models import available, graph_path
-
-    latencies: dict[str, dict[str, float]] = {}
-    for model, file in graphs.items():
-        latencies[model] = {}
-        graph = Graph.load(file)
-        graph = graph.subgraph(graph.outputs)  # what the RTL is made from
-        committed = model in available() and file.samefile(graph_path(model))
-        for name in (graph.name, f"{graph.name}_folded"):
-            folder = build_folder() / "rtl" / name
-            if not (folder / MANIFEST).is_file():
-                continue
-            project = RtlProject.load(folder)
-            folded = name != graph.name
-            if committed if folded else digest_of(graph, None, project.clock_period_ns) == project.digest:
-                latencies[model] = {"clocks": project.latency, "ns": project.latency_ns}
-    return latencies

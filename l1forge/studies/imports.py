@@ -95,6 +95,16 @@ def import_model(
     ------
     InputError
         If a part of the model cannot be converted exactly, or the C++ does not compile.
+
+    Examples
+    --------
+    ``net.pt`` holds ``torch.nn.Sequential(Linear(4, 3), ReLU())``.
+
+    >>> import l1forge
+    >>> shapes = [(4,)]
+    >>> found = l1forge.import_model("net.pt", "fixed<8,4>", input_shapes=shapes, project="net_hls")
+    >>> [(node.shape, str(node.type)) for node in found.graph.inputs]
+    [((4,), 'fixed<8,4>')]
     """
     from l1forge.firmware.hls.choose.types_file import TypesFile
     from l1forge.firmware.hls.converters.blame import Blame
@@ -193,6 +203,15 @@ def import_hls(
     ------
     InputError
         If a layer cannot be reproduced exactly, or the C++ does not compile.
+
+    Examples
+    --------
+    ``net_hls`` is the project that the example of ``import_model`` keeps.
+
+    >>> import l1forge
+    >>> found = l1forge.import_hls("net_hls")
+    >>> [str(node.type) for node in found.graph.inputs]
+    ['fixed<8,4>']
     """
     from l1forge.firmware.hls.converters.provenance import project_provenance
     from l1forge.firmware.hls.package.files import is_package
@@ -281,6 +300,15 @@ def import_bdt(
     ------
     InputError
         If the file cannot be read exactly, or types and columns do not fit its features.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> from l1forge.models import FOLDER
+    >>> weights = FOLDER / "event_bdt" / "model.weights.xml"
+    >>> found = l1forge.import_bdt(weights, features=["fixed<22,13>"], score="fixed<18,6>")
+    >>> found.trees, found.depth, found.graph.outputs
+    (60, 4, ['score'])
     """
     from l1forge.emulator.graph.fixed import FixedType
     from l1forge.firmware.bdt.choose import choose

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from l1forge.cli import SUBCOMMANDS, main
+from l1forge.cli import GROUPS, SUBCOMMANDS, main
 
 HEAVY = ("tensorflow", "torch", "hls4ml", "conifer", "pythia8mc", "numba", "uproot", "alkaid", "cocotb")
 
@@ -24,6 +24,15 @@ def test_help_lists_every_subcommand():
     assert result.returncode == 0
     for name in SUBCOMMANDS:
         assert name in result.stdout
+
+
+def test_help_shows_commands_in_groups_of_what_people_want_to_do():
+    text = run("--help").stdout
+    places = [text.index(f"─ {panel} ─") for panel in GROUPS]
+    assert places == sorted(places)
+    for start, end, group in zip(places, [*places[1:], len(text)], GROUPS.values(), strict=True):
+        assert all(f"│ {name} " in text[start:end] for name in group)
+    assert len(SUBCOMMANDS) == sum(map(len, GROUPS.values()))
 
 
 def test_version_is_that_of_the_package():

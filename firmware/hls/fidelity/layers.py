@@ -147,7 +147,7 @@ def bits_used(values: Integers, kind: FixedType) -> int:
 
 
 def _followers(trained: Mapping[str, Any], layers: set[str]) -> dict[str, list[str]]:
-    """For each layer of the graph its own name and those behind it that the graph lacks: they may be merged."""
+    """For each layer of the graph its name and those behind it that the graph lacks (they may be merged)."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
     for name in trained:

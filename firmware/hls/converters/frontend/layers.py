@@ -31,8 +31,10 @@ REMEDIES = {
     **dict.fromkeys(("logsoftmax", "log_softmax", "logsigmoid"), "end with the logits"),
     **dict.fromkeys(("groupnorm", "instancenorm1d"), "use batch or layer normalisation"),
     "rnn": "use an LSTM or a GRU",
-    **dict.fromkeys(("transformerencoderlayer", "transformerdecoderlayer", "transformerencoder"), "write it with"
-    " MultiheadAttention, Linear and LayerNorm in forward()"),
+    **dict.fromkeys(
+        ("transformerencoderlayer", "transformerdecoderlayer", "transformerencoder"),
+        "write it with MultiheadAttention, Linear and LayerNorm in forward()",
+    ),
 }
 
 
