@@ -11,9 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.fixed import FixedType, holding, widest
 from l1forge.emulator.graph.graph import Graph, Node
-from l1forge.firmware.hls.translate.builder import holding, widest
 
 WIDEST = 62
 """Bits of a twin: the fractional bits beyond them are cut off."""

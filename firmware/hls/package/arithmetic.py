@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.graph.fixed import cast
+from l1forge.emulator.graph.fixed import cast, holding
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.package.reals import as_real, fitted, real_binary
 from l1forge.firmware.hls.package.values import (
@@ -25,7 +25,7 @@ from l1forge.firmware.hls.package.values import (
     result_type,
     spread,
 )
-from l1forge.firmware.hls.translate.builder import Builder, holding
+from l1forge.firmware.hls.translate.builder import Builder
 
 _NODES = {"+": "add", "-": "subtract", "*": "multiply"}
 

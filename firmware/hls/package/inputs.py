@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.fixed import FixedType, holding
 from l1forge.emulator.graph.graph import Node
 from l1forge.firmware.hls.package.columns import Column, column_type
 from l1forge.firmware.hls.package.reals import Affine, as_real
 from l1forge.firmware.hls.package.values import INT, CType, Data, Known, Real, Value, fits, plain
 from l1forge.firmware.hls.package.wrapper import Wrapper
-from l1forge.firmware.hls.translate.builder import Builder, holding
+from l1forge.firmware.hls.translate.builder import Builder
 
 _ANY = FixedType(16, 8)
 """Stands for a floating-point input in the first run, which finds its type."""

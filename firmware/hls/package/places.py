@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.fixed import FixedType, widest
 from l1forge.emulator.graph.graph import Node
 from l1forge.firmware.hls.package.arithmetic import binary, constant, gathered
 from l1forge.firmware.hls.package.state import Carried, Output, Result, State
 from l1forge.firmware.hls.package.syntax import Assignment, Tree
 from l1forge.firmware.hls.package.values import Array, CType, Data, Known, Real, Value, split, spread
-from l1forge.firmware.hls.translate.builder import widest
 
 
 class Places(State):

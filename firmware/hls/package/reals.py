@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1forge.emulator.graph.fixed import FixedType, cast
+from l1forge.emulator.graph.fixed import FixedType, cast, holding
 from l1forge.emulator.graph.graph import Constant, Node
 from l1forge.firmware.hls.package.values import MANTISSA, CType, Data, Known, Real, Value, fits, spread
-from l1forge.firmware.hls.translate.builder import Builder, holding
+from l1forge.firmware.hls.translate.builder import Builder
 
 MOST_BITS = 20
 """Widest input type whose values are all tried where floating point rounds."""

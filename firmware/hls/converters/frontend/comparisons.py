@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, holding
 from l1forge.firmware.hls.converters.frontend.arithmetic import merge
 from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler, quantiser
 from l1forge.firmware.hls.converters.frontend.pooling import reduce
 from l1forge.firmware.hls.converters.frontend.program import Operation, refuse
 from l1forge.firmware.hls.converters.frontend.ranges import Range, known_type, range_of
-from l1forge.firmware.hls.translate.builder import holding
 
 BIT = FixedType(1, 1, False)
 SATURATED = FixedType(1, 1, False, Rounding.TRN, Overflow.SAT)

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1forge.emulator.graph.fixed import FixedType, Overflow
+from l1forge.emulator.graph.fixed import FixedType, Overflow, holding
 from l1forge.firmware.hls.converters.frontend.layers import MOVING, Layers, Tensor
-from l1forge.firmware.hls.translate.builder import holding
 
 WIDEST = 60
 """Bits beyond which a type is not followed: it is cut to the default precision."""

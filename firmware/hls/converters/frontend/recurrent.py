@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
+from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, widest
 from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler
 from l1forge.firmware.hls.converters.frontend.program import Operation, refuse
 from l1forge.firmware.hls.converters.frontend.ranges import known_type, range_of
-from l1forge.firmware.hls.translate.builder import widest
 
 SUM_FRACTION = 12
 """Fractional bits of sums and of what activations give, at least: the tables have steps of 1/128 or 1/64."""
