@@ -74,19 +74,18 @@ def study(
 
 def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
     """Rate against raw threshold with its interval, the targets marked, as a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
     import mplhep
+    from matplotlib import rc_context, style
+    from matplotlib.figure import Figure
 
     curve = report["curve"]
     x = np.array([point["threshold"] for point in curve])
     rate, low, high = (
         np.array([point[key] for point in curve]) for key in ("rate_khz", "rate_low_khz", "rate_high_khz")
     )
-    with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 15}):
-        figure, axis = plt.subplots(figsize=(8, 6))
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 15}):
+        figure = Figure(figsize=(8, 6))  # not pyplot's: the user's backend and figures stay as they are
+        axis = figure.subplots()
         axis.step(x, np.where(rate > 0, rate, np.nan), where="post", label="zero bias")
         axis.fill_between(x, low, high, step="post", alpha=0.3, label="68 % interval")
         for point in report["targets"]:
@@ -107,4 +106,3 @@ def plot(report: Mapping[str, Any], title: str, path: Path) -> None:
         axis.set_ylim(smallest / 3, report["full_rate_khz"] * 2)
         axis.legend(fontsize=12)
         figure.savefig(path, dpi=80, bbox_inches="tight")
-        plt.close(figure)

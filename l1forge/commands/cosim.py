@@ -71,9 +71,9 @@ def cosim(
     import math
 
     from l1forge.emulator.errors import InputError
+    from l1forge.emulator.folders import build_folder, variant
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
-    from l1forge.firmware.tools.folders import build_folder, variant
     from l1forge.models import graph_path
     from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
     from l1forge.screen.quiet import quiet_stderr

@@ -43,8 +43,8 @@ def cosim_muons(
     import numpy as np
 
     from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models import graph_path
     from l1forge.models.muon_patterns import find_patterns, load_patterns
     from l1forge.models.muon_pt.features import muon_features

@@ -133,7 +133,7 @@ def _trees(model: str, output: Path | None, json_output: Path | None) -> None:
     import importlib
 
     from l1forge.emulator.atomic import atomic_files, write_text
-    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.emulator.folders import build_folder
     from l1forge.screen.outputs import check_folders, check_outputs
 
     check_folders(output)

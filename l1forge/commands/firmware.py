@@ -164,8 +164,8 @@ def firmware(
 
 def _verilog(graph: Any, console: Console) -> dict[str, Any] | None:
     """Write fully pipelined Verilog where the network is small enough; what `l1forge cosim` simulates."""
+    from l1forge.emulator.folders import build_folder
     from l1forge.firmware.rtl import generate
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.studies.limits import PIPELINED_WEIGHTS, nonzero_weights
 
     weights = nonzero_weights(graph)

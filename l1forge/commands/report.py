@@ -36,9 +36,9 @@ def report(
 
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
+    from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.report import collect, to_html, to_markdown
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models import graph_path
     from l1forge.screen.outputs import check_outputs
 

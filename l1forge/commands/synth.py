@@ -52,11 +52,11 @@ def synth(
 
     from l1forge.emulator.atomic import append_line
     from l1forge.emulator.errors import InputError
+    from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.synth import vitis_hls as vitis
     from l1forge.firmware.synth import vivado as vendor
     from l1forge.firmware.synth import yosys
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models import graph_path
     from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies.limits import check_pipelined
@@ -118,8 +118,8 @@ def synth(
 
 def _design(graph: Any, stages: int | None, period: float | None, dsp: bool) -> tuple[Any, Path]:
     """The Verilog project of ``graph`` and the folder for its synthesis."""
+    from l1forge.emulator.folders import build_folder, variant
     from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
-    from l1forge.firmware.tools.folders import build_folder, variant
 
     name = variant(graph.name, stages, period)
     project = generate(

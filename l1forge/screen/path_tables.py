@@ -139,10 +139,10 @@ def model_latencies(graphs: Mapping[str, Path]) -> dict[str, dict[str, float]]:
 
     Folded designs (`l1forge cosim-muons`) exist of the committed networks only.
     """
+    from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl.generate import digest_of
     from l1forge.firmware.rtl.project import MANIFEST, RtlProject
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models import available, graph_path
 
     latencies: dict[str, dict[str, float]] = {}

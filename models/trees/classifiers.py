@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import mplhep
 import numpy as np
+from matplotlib import rc_context, style
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
@@ -94,8 +95,9 @@ def require(path: Path, remedy: str) -> Path:
 
 def plot_roc(curves: Mapping[str, Scores], sample: Sample, cut_name: str, path: Path) -> None:
     """Background against signal efficiency; the cut-based algorithm is a point."""
-    with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 14}):
-        figure, axis = plt.subplots(figsize=(7, 6))
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
+        figure = Figure(figsize=(7, 6))
+        axis = figure.subplots()
         for name, scores in curves.items():
             background, signal = roc(scores, sample.truth)
             axis.plot(signal, background, label=f"{name} (AUC {area(scores, sample.truth):.4f})")
@@ -104,7 +106,6 @@ def plot_roc(curves: Mapping[str, Scores], sample: Sample, cut_name: str, path: 
         axis.set(xlabel="signal efficiency", ylabel="background efficiency", yscale="log", ylim=(1e-4, 1))
         axis.legend(fontsize=11)
         figure.savefig(path, dpi=80, bbox_inches="tight")
-        plt.close(figure)
 
 
 def loss_table(ensemble: Any, sample: Sample, efficiency: float) -> list[dict[str, Any]]:
@@ -145,8 +146,9 @@ def plot_loss(rows: Sequence[Mapping[str, Any]], floating: float, path: Path) ->
     finest_score = max(row["score_fraction"] for row in rows)
     finest_feature = max(row["feature_bits"] for row in rows)
     least = min((row["changed"] for row in rows if row["changed"]), default=1e-6) / 3
-    with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 13}):
-        figure, axes = plt.subplots(1, 2, figsize=(12, 5))
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 13}):
+        figure = Figure(figsize=(12, 5))
+        axes = figure.subplots(1, 2)
         for key, label, keep in (
             (
                 "feature_bits",
@@ -174,4 +176,3 @@ def plot_loss(rows: Sequence[Mapping[str, Any]], floating: float, path: Path) ->
             axis.legend(fontsize=11)
         figure.tight_layout()
         figure.savefig(path, dpi=80)
-        plt.close(figure)

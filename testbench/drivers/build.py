@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.folders import build_folder
 from l1forge.emulator.trust import trusted_folder
 from l1forge.firmware.rtl import RtlProject
 from l1forge.firmware.tools import children
-from l1forge.firmware.tools.folders import build_folder
 from l1forge.firmware.tools.verilator_root import verilator_environment, verilator_root
 from l1forge.testbench.drivers.packed_top import SHELL, control_file, shell_verilog
 
