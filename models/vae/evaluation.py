@@ -8,6 +8,8 @@ from typing import Any
 
 import mplhep
 import numpy as np
+from hist import Hist
+from hist.axis import Variable
 from matplotlib import rc_context, style
 from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
@@ -85,12 +87,12 @@ def plot_scores(zero_bias: Any, signals: Mapping[str, Any], path: Path) -> None:
     with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
         figure = Figure(figsize=(8, 6))
         axis = figure.subplots()
-        counts, _ = np.histogram(zero_bias, edges)
+        counts = Hist(Variable(edges)).fill(zero_bias).values()
         axis.stairs(counts / len(zero_bias), edges, fill=True, color="0.8", label="zero bias")
         for i, (name, values) in enumerate(signals.items()):
-            counts, _ = np.histogram(values, edges)
-            style = ("-", "--")[i // 5]
-            axis.stairs(counts / len(values), edges, label=name, color=f"C{i % 5}", linestyle=style, lw=1.5)
+            counts = Hist(Variable(edges)).fill(values).values()
+            line = ("-", "--")[i // 5]
+            axis.stairs(counts / len(values), edges, label=name, color=f"C{i % 5}", linestyle=line, lw=1.5)
         axis.set(xlabel="score", ylabel="fraction of crossings", xscale="log", yscale="log")
         axis.legend(fontsize=12, loc="upper left", bbox_to_anchor=(1, 1))
         figure.savefig(path, dpi=80, bbox_inches="tight")
