@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,14 @@ def inner(x):
 
 def results(folder: Path, *prefix: str) -> str:
     code = "from triggers.code import nested, scaled; print(scaled(10), nested(10))"
+    environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
     return subprocess.run(
-        [*prefix, sys.executable, "-B", "-c", code], cwd=folder, capture_output=True, text=True, check=True
+        [*prefix, sys.executable, "-B", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
     ).stdout
 
 

@@ -1,4 +1,4 @@
-"""What of a process l1forge could change, and what users do with it: test_guest.py runs it in new processes."""
+"""What of a process l1forge could change, and what users do with it."""
 
 from __future__ import annotations
 
