@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments is None:
         speak_utf8()
     try:
-        with ending_as_interrupts():
+        with ending_as_interrupts(), naming_extras():
             sys.exit(app(args=arguments, prog_name="l1forge", standalone_mode=False) or 0)
     except typer.Abort:
         typer.echo("error: aborted", err=True)
