@@ -10,7 +10,17 @@ from contextlib import contextmanager
 
 from l1forge.emulator.errors import InputError
 
-MODULES = {"sklearn": "scikit-learn", "xgboost": "xgboost-cpu", "google": "protobuf", "cocotb_tools": "cocotb"}
+MODULES = {
+    "sklearn": "scikit-learn",
+    "xgboost": "xgboost-cpu",
+    "google": "protobuf",
+    "cocotb_tools": "cocotb",
+}
+    "sklearn": "scikit-learn",
+    "xgboost": "xgboost-cpu",
+    "google": "protobuf",
+    "cocotb_tools": "cocotb",
+}
 """Modules whose package has another name."""
 
 _REQUIREMENT = re.compile(r"""([\w.-]+).*extra == ["']([\w-]+)["']""")

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
+from l1forge.emulator.extras import naming_extras
 from l1forge.screen.environment import epilog
 from l1forge.screen.interrupt import ending_as_interrupts, keep_interrupts
 

@@ -51,17 +51,17 @@ def graph_scores(graph: Graph, features: NDArray[np.int64]) -> NDArray[np.int64]
 
 def roc(scores: Scores, truth: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Background and signal efficiency of ``score >= t`` for every distinct score, from tight to loose."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    signal, background = np.cumsum(truth[order])[ends], np.cumsum(~truth[order])[ends]
-    return background / background[-1], signal / signal[-1]
+    from sklearn.metrics import roc_curve
+
+    background, signal, _ = roc_curve(truth, scores, drop_intermediate=False)
+    return background[1:], signal[1:]  # without the point that nothing passes
 
 
 def area(scores: Scores, truth: NDArray[np.bool_]) -> float:
     """Area under the ROC; equal scores count half."""
-    background, signal = roc(scores, truth)
-    x, y = np.append(0.0, background), np.append(0.0, signal)
-    return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(truth, scores))
 
 
 def threshold_at(scores: Scores, truth: NDArray[np.bool_], efficiency: float) -> Any:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.testbench.drivers.build import Simulation, runner
-from l1forge.testbench.drivers.cocotb_check import RUN
 from l1forge.testbench.drivers.harness import GAP_PROBABILITY, Stream, Toggles
 from l1forge.testbench.drivers.packed_top import SHELL
 from l1forge.testbench.drivers.packing import pack, unpack, words_of
@@ -38,6 +37,7 @@ class CocotbDriver:
         InputError
             If the simulator leaves no result.
         """
+
         project, folder = self.simulation.project, self.simulation.folder
         run = Path(tempfile.mkdtemp(dir=folder, prefix="run-"))
         try:
