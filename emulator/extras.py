@@ -16,11 +16,6 @@ MODULES = {
     "google": "protobuf",
     "cocotb_tools": "cocotb",
 }
-    "sklearn": "scikit-learn",
-    "xgboost": "xgboost-cpu",
-    "google": "protobuf",
-    "cocotb_tools": "cocotb",
-}
 """Modules whose package has another name."""
 
 _REQUIREMENT = re.compile(r"""([\w.-]+).*extra == ["']([\w-]+)["']""")

@@ -37,7 +37,6 @@ class CocotbDriver:
         InputError
             If the simulator leaves no result.
         """
-
         project, folder = self.simulation.project, self.simulation.folder
         run = Path(tempfile.mkdtemp(dir=folder, prefix="run-"))
         try:
@@ -71,6 +70,8 @@ class CocotbDriver:
         return Stream(outputs, seen, clocks, misplaced)
 
     def _simulate(self, run: Path, log: Path) -> None:
+        from l1forge.testbench.drivers.cocotb_check import RUN  # only here: it needs cocotb
+
         simulator = runner(self.simulation.waves)
         simulator.build_dir = self.simulation.folder
         try:
