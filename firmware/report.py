@@ -136,4 +136,5 @@ def to_html(name: str, sections: list[Section]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["code"] = code
-    return environment.get_template("report.html.j2").render(name=name, sections=sections)
+    page: str = environment.get_template("report.html.j2").render(name=name, sections=sections)
+    return page

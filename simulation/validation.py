@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ BUNCHES = 2748
 """Colliding bunches of 25ns_2760b_2748_2492_2574_288bpi; with 52 collisions each: 2e34 cm-2 s-1."""
 
 Mask = NDArray[np.bool_]
-Values = NDArray[np.generic]
+Values = NDArray[Any]
 
 
 def _within(events: Events, kind: str, eta: float) -> Mask:
