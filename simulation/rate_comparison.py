@@ -158,6 +158,7 @@ def update_document(path: Path, table: str) -> None:
 
 
 def main() -> None:
+    """Read the events, draw the figures, write the table into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", type=Path, default=FOLDER / "zerobias.parquet", help="zero-bias events")
     parser.add_argument("--document", type=Path, default=ROOT / "docs/simulation.md")

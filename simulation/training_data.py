@@ -122,6 +122,7 @@ def _table(columns: dict[str, np.ndarray], sample: Sample) -> pa.Table:
 
 
 def main() -> None:
+    """Generate the pools and write every sample of candidates."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, default=cache_folder())
     arguments = parser.parse_args()

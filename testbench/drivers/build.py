@@ -246,6 +246,7 @@ def _library_digest(folder: Path, library: Path) -> str:
 
 
 def build_failure(tool: str, log: Path) -> InputError:
+    """The error of a failed build: the first lines of its log that name errors, else its last lines."""
     lines = log.read_text().splitlines() if log.exists() else []
     errors = [line for line in lines if "rror" in line][:3] or lines[-3:] or ["no log"]
     return InputError(f"{tool} failed: {' | '.join(errors)}", file=log, remedy="the log has the details")

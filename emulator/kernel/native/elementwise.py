@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def binary(generator: Generator, step: Binary) -> None:
+    """Emit an operation of two tensors, element by element, after both are shifted to one binary point."""
     writer = generator.writer
     low, high = int(min(step.out.interval.low)), int(max(step.out.interval.high))
     ends = (int(min(step.aligned.low)), int(max(step.aligned.high)))
@@ -44,6 +45,7 @@ def _pair(generator: Generator, operator: str, width: int, a: str, b: str) -> st
 
 
 def argmax(generator: Generator, step: ArgMax) -> None:
+    """Emit the number of the row with the largest value."""
     writer, source = generator.writer, step.source
     low, high = int(min(source.interval.low)), int(max(source.interval.high))
     work = max(signed_width(low, high), signed_width(0, source.rows))

@@ -83,12 +83,14 @@ def _several(union: Any) -> bool:
 
 @kernel
 def distinct_two(a: Any, b: Any, width: int, out: Any) -> None:
+    """Whether two different objects can be chosen, one from each mask of slots."""
     for e in range(width):
         out[e] = (a[e] != np.uint16(0)) & (b[e] != np.uint16(0)) & _several(np.uint16(a[e] | b[e]))
 
 
 @kernel
 def distinct_three(a: Any, b: Any, c: Any, width: int, out: Any) -> None:
+    """Whether three different objects can be chosen, one from each mask of slots."""
     for e in range(width):
         ab, ac, bc = np.uint16(a[e] | b[e]), np.uint16(a[e] | c[e]), np.uint16(b[e] | c[e])
         everything = np.uint16(ab | c[e])

@@ -96,6 +96,8 @@ class ObjectNode(Node):
 
 @dataclass(frozen=True)
 class FunctionNode(Node):
+    """A function of objects with its cuts."""
+
     name: str
     objects: tuple[ObjectNode, ...]
     cuts: tuple[str, ...]
@@ -112,6 +114,8 @@ class ScoreNode(Node):
 
 @dataclass(frozen=True)
 class OperatorNode(Node):
+    """AND, OR, XOR or NOT of its operands."""
+
     operator: str
     operands: tuple[Any, ...]
 
