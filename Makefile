@@ -50,9 +50,10 @@ test: $(READY) ## project: the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: lint
-lint: $(READY) ## project: ruff and strict type checks
+lint: $(READY) ## project: style, types of all packages, and which room may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
 .PHONY: docs
@@ -67,6 +68,18 @@ notebooks: $(READY) ## project: run every notebook in examples/; one that fails 
 .PHONY: house
 house: $(READY) ## project: the drawing of the rooms and their imports in docs/architecture.md
 	@$(BIN)/python docs/tools/draw_house.py
+
+.PHONY: test-base
+test-base: $(READY) ## project: all commands of the installed wheel without extras, beside folders models/ and emulator/
+	@$(BIN)/python tests/base/check.py
+
+.PHONY: test-lowest
+test-lowest: $(READY) ## project: the emulator's tests with the lowest releases that pyproject.toml allows
+	@$(BIN)/python tests/base/releases.py lowest
+
+.PHONY: test-newest
+test-newest: $(READY) ## project: the emulator's tests with the newest releases, on PYTHON_NEWEST (python3.13)
+	@$(BIN)/python tests/base/releases.py newest
 
 .PHONY: data
 data: $(READY) ## study: regenerate the committed event sample from its seed

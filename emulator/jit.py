@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
-from numba.core import entrypoints
+from numba.core import caching, entrypoints
 
+from l1forge.emulator.folders import cache_place
 from l1forge.emulator.trust import distrusted, warn
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -61,9 +62,31 @@ def _without_extensions() -> Iterator[None]:
         entrypoints._already_initialized = before
 
 
+class _Locator(caching.InTreeCacheLocator):  # type: ignore[misc]
+    """Beside the module, as Numba does; for an installed module in our cache folder, not in site-packages."""
+
+    def __init__(self, function: Any, file: str) -> None:
+        super().__init__(function, file)
+        if not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts):
+            self._cache_path = str(cache_place() / "numba" / self.get_suitable_cache_subpath(file))
+
+
+class _CacheFiles(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = (
+        caching.UserProvidedCacheLocator,
+        _Locator,
+        *caching.CompileResultCacheImpl._locator_classes[2:],
+    )
+
+
+class _FunctionCache(caching.FunctionCache):  # type: ignore[misc]
+    _impl_class = _CacheFiles
+
+
 def _compile(function: Function, **options: bool | str) -> Function:
     with _without_extensions():
-        dispatcher = njit(cache=True, nogil=True, **options)(function)
+        dispatcher = njit(nogil=True, **options)(function)
+    dispatcher._cache = _FunctionCache(function)
     compile_for = dispatcher._compile_for_args
 
     def compile_for_arrays(*arguments: Any, **named: Any) -> Any:

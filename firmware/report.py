@@ -5,7 +5,6 @@ Nothing is run. A step whose result is missing, or is that of another version of
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from dataclasses import MISSING, dataclass, fields
@@ -177,20 +176,19 @@ def to_markdown(name: str, sections: list[Section]) -> str:
 
 def to_html(name: str, sections: list[Section]) -> str:
     """The report as one HTML page without scripts or external files."""
-    parts = [
-        f"<!doctype html><html lang='en'><meta charset='utf-8'>"
-        f"<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{html.escape(name)}</title>",
-        "<style>body{font:16px sans-serif;margin:2em}",
-        "td{padding:.2em 1em;border-bottom:1px solid #ccc}</style>",
-        f"<h1>{html.escape(name)}</h1>",
-    ]
-    for section in sections:
-        parts.append(f"<h2>{html.escape(section.title)}</h2>")
-        if section.note:
-            note = re.sub(r"`(.*?)`", r"<code>\1</code>", html.escape(section.note))
-            parts.append(f"<p><em>{note}</em></p>")
-        cells = (f"<tr><td>{html.escape(k)}</td><td>{html.escape(v)}</td></tr>" for k, v in section.rows)
-        if section.rows:
-            parts.append(f"<table>{''.join(cells)}</table>")
-    return "\n".join([*parts, "</html>", ""])
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup, escape
+
+    def code(note: str) -> Markup:
+        return Markup(re.sub(r"`(.*?)`", r"<code>\1</code>", str(escape(note))))
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["code"] = code
+    page: str = environment.get_template("report.html.j2").render(name=name, sections=sections)
+    return page

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
+from l1forge.emulator.extras import naming_extras
 from l1forge.screen.environment import epilog
 from l1forge.screen.interrupt import ending_as_interrupts, keep_interrupts
 
@@ -147,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments is None:
         speak_utf8()
     try:
-        with ending_as_interrupts():
+        with ending_as_interrupts(), naming_extras():
             sys.exit(app(args=arguments, prog_name="l1forge", standalone_mode=False) or 0)
     except typer.Abort:
         typer.echo("error: aborted", err=True)

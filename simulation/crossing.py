@@ -92,11 +92,11 @@ def to_events(out: tuple[np.ndarray, ...], n: int) -> Events:
     for k, name in enumerate(sums.SUM_COLUMNS):
         columns[name] = out[-1][k : k + 1]
     for name, array in columns.items():
-        field = COLUMNS[name][1]
-        if field.unit == "GeV":
-            array = np.minimum(array, field.maximum)
-        if array.size and (array.min() < field.minimum or array.max() > field.maximum):
-            raise ValueError(f"{name} leaves {field.minimum} .. {field.maximum}")
+        limits = COLUMNS[name][1]
+        if limits.unit == "GeV":
+            array = np.minimum(array, limits.maximum)
+        if array.size and (array.min() < limits.minimum or array.max() > limits.maximum):
+            raise ValueError(f"{name} leaves {limits.minimum} .. {limits.maximum}")
         columns[name] = array.astype(np.int16)
     return Events(columns, n)
 

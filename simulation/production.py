@@ -106,6 +106,7 @@ class Run:
 
 
 def chunk_path(run: Run, index: int, size: int) -> Path:
+    """The file of one finished piece of a run."""
     return run.work / f"{index:05d}-{size}.npz"
 
 

@@ -92,48 +92,50 @@ def histograms(blocks: Iterator[Events]) -> tuple[dict[str, np.ndarray], int]:
 
 def plot(counts: dict[str, np.ndarray], n: int, folder: Path) -> list[Path]:
     """One figure per group of panels: simulated rate with its error band, published points."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
     import mplhep
+    from matplotlib import style
 
-    written = []
-    plt.style.use(mplhep.style.CMS)
+    with style.context(mplhep.style.CMS):
+        return [_figure(name, panels, counts, n, folder) for name, panels in PANELS.items()]
+
+
+def _figure(
+    name: str, panels: dict[str, list[Quantity]], counts: dict[str, np.ndarray], n: int, folder: Path
+) -> Path:
+    from matplotlib.figure import Figure
+
     threshold = np.arange(4096) * 0.5
-    for name, panels in PANELS.items():
-        figure, axes = plt.subplots(1, len(panels), figsize=(7.5 * len(panels), 7), layout="constrained")
-        for axis, (title, lines) in zip(axes, panels.items(), strict=True):
-            low, high = RANGES[title.split()[0]]
-            shown = (threshold >= low) & (threshold <= high)
-            for k, (label, _, published) in enumerate(lines):
-                rate, error = rate_curve(counts[label], n)
-                colour = f"C{k}"
-                axis.plot(threshold[shown], rate[shown], color=colour, label=label, lw=2.5)
-                axis.fill_between(
-                    threshold[shown],
-                    (rate - error)[shown],
-                    (rate + error)[shown],
+    figure = Figure(figsize=(7.5 * len(panels), 7), layout="constrained")
+    axes = figure.subplots(1, len(panels))
+    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+        low, high = RANGES[title.split()[0]]
+        shown = (threshold >= low) & (threshold <= high)
+        for k, (label, _, published) in enumerate(lines):
+            rate, error = rate_curve(counts[label], n)
+            colour = f"C{k}"
+            axis.plot(threshold[shown], rate[shown], color=colour, label=label, lw=2.5)
+            axis.fill_between(
+                threshold[shown],
+                (rate - error)[shown],
+                (rate + error)[shown],
+                color=colour,
+                alpha=0.25,
+                lw=0,
+            )
+            if published:
+                axis.plot(
+                    *zip(*published, strict=True),
+                    "o",
                     color=colour,
-                    alpha=0.25,
-                    lw=0,
+                    markersize=11,
+                    mec="k",
+                    label=f"{label}, CMS",
                 )
-                if published:
-                    axis.plot(
-                        *zip(*published, strict=True),
-                        "o",
-                        color=colour,
-                        markersize=11,
-                        mec="k",
-                        label=f"{label}, CMS",
-                    )
-            axis.set(yscale="log", xlim=(low, high), ylim=(0.05, 4e4), xlabel=title, ylabel="rate (kHz)")
-            axis.legend(fontsize=17)
-        with atomic_path(folder / f"{name}.png") as temporary:
-            figure.savefig(temporary, dpi=55)
-        plt.close(figure)
-        written.append(folder / f"{name}.png")
-    return written
+        axis.set(yscale="log", xlim=(low, high), ylim=(0.05, 4e4), xlabel=title, ylabel="rate (kHz)")
+        axis.legend(fontsize=17)
+    with atomic_path(folder / f"{name}.png") as temporary:
+        figure.savefig(temporary, dpi=55)
+    return folder / f"{name}.png"
 
 
 def markdown(rates: list[SeedRate]) -> str:
@@ -157,6 +159,7 @@ def update_document(path: Path, table: str) -> None:
 
 
 def main() -> None:
+    """Read the events, draw the figures, write the table into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input", type=Path, default=FOLDER / "zerobias.parquet", help="zero-bias events")
     parser.add_argument("--document", type=Path, default=ROOT / "docs/simulation.md")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.folders import cache_folder
 from l1forge.simulation.candidates import find
 from l1forge.simulation.mixing import library
 from l1forge.simulation.pool import load, parts
@@ -122,8 +122,9 @@ def _table(columns: dict[str, np.ndarray], sample: Sample) -> pa.Table:
 
 
 def main() -> None:
+    """Generate the pools and write every sample of candidates."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=Path(os.environ.get("L1FORGE_CACHE", ".cache")))
+    parser.add_argument("--cache", type=Path, default=cache_folder())
     arguments = parser.parse_args()
     for target, sample in SAMPLES.items():
         for name, n in (*POOL_EVENTS.items(), *sample.signals):

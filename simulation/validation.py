@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from l1forge.emulator.events.objects import CALO_ETA_LSB, MUON_ETA_LSB, Events
 from l1forge.emulator.lhc import COLLIDING_BUNCHES, ORBIT_FREQUENCY
 
 Mask = NDArray[np.bool_]
-Values = NDArray[np.generic]
+Values = NDArray[Any]
 
 
 def _within(events: Events, kind: str, eta: float) -> Mask:

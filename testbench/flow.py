@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.folders import build_folder
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.rtl import RtlProject, generate
-from l1forge.firmware.tools.folders import build_folder
 from l1forge.testbench.cosim import Driver, Implementation, Progress, cosimulate
 from l1forge.testbench.directed import Directed, directed
 from l1forge.testbench.drivers.build import verilate

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,7 +204,7 @@ class Events(Mapping[str, NDArray[np.generic]]):
                 raise ValueError(f"column {name!r} has shape {array.shape}, expected {(slots, n)}")
             self._columns[name] = np.ascontiguousarray(array, dtype)
 
-    def __getitem__(self, name: str) -> NDArray[np.generic]:
+    def __getitem__(self, name: str) -> NDArray[Any]:
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:

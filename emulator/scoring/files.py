@@ -65,7 +65,8 @@ class NumpyScores:
         result = {}
         for field in fields:
             size = field.type.list_size if pa.types.is_fixed_size_list(field.type) else 1
-            item = np.dtype((field.type.value_type if size > 1 else field.type).to_pandas_dtype())
+            stored = field.type.value_type if size > 1 else field.type
+            item = pa.array([], stored).to_numpy().dtype  # to_pandas_dtype() wants pandas before pyarrow 26
             empty = np.zeros((0,) if size == 1 else (0, size), item)
             parts = [block[field.name].T.astype(item) for block in self._blocks]
             result[field.name] = np.concatenate([empty, *parts])

@@ -98,10 +98,12 @@ def array(values: list[Variable], shape: tuple[int, ...]) -> Variables:
 
 
 def cast_all(values: Variables, target: FixedType, shape: tuple[int, ...]) -> Variables:
+    """Every element cast to ``target``, in ``shape``."""
     return array([cast(x, target) for x in values.ravel()], shape)
 
 
 def constant(value: float, like: Variable | None = None) -> Variable:
+    """A constant of the trace of ``like``, in real units."""
     from alkaid.trace import FVariable, HWConfig
 
     return FVariable.from_const(value, hwconf=like.hwconf if like is not None else HWConfig(*HARDWARE))

@@ -57,6 +57,7 @@ def input_ports(graph: Graph) -> list[Port]:
 
 
 def output_ports(graph: Graph) -> list[Port]:
+    """The output ports of a graph, one for each element, in the order of its outputs."""
     nodes = [graph[name] for name in graph.outputs]
     return _ports(nodes, [name for node in nodes for name in _names(node)])
 

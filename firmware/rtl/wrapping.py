@@ -72,6 +72,7 @@ def _not(bit: Variable) -> Variable:
 def select(
     condition: Variable, yes: Variable, no: Variable, interval: tuple[float, float, float] | None = None
 ) -> Variable:
+    """``yes`` where ``condition`` is 1, else ``no``; no multiplexer where the condition is constant."""
     if condition.low == condition.high:
         return yes if condition.low else no
     return condition.msb_mux(yes, no, qint=interval)

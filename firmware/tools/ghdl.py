@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.folders import cache_folder
 from l1forge.emulator.trust import trusted_folder
 from l1forge.firmware.tools import children
-from l1forge.firmware.tools.folders import cache_folder
 
 PACKAGES = ("ghdl-mcode", "ghdl-common")
 RUNTIME = re.compile(r"Depends: (libgnat-\d+)")  # ghdl-mcode's Ada run-time; its number changes by release

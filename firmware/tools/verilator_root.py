@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.folders import cache_folder
 from l1forge.emulator.trust import trusted_folder
-from l1forge.firmware.tools.folders import cache_folder
 
 TOOLS = ("g++", "make", "perl")
 

@@ -32,7 +32,8 @@ def measure(call: Callable[[], object], events: int, *, seconds: float = 1.0, le
         Events that one call processes.
     """
     call()
-    walls, cpus = [], []
+    walls: list[float] = []
+    cpus: list[float] = []
     stop = time.perf_counter() + seconds
     while len(walls) < least or time.perf_counter() < stop:
         cpu, wall = time.process_time(), time.perf_counter()

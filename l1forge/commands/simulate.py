@@ -52,7 +52,7 @@ def simulate(
             console.print(f"[bold]{name}[/bold]  {signal.title}")
         return
 
-    from l1forge.firmware.tools.folders import cache_folder
+    from l1forge.emulator.folders import cache_folder
     from l1forge.screen.outputs import check_folders
     from l1forge.simulation import production
     from l1forge.simulation import sample as recipe

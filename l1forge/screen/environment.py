@@ -4,12 +4,14 @@ from __future__ import annotations
 
 VARIABLES = {
     "L1FORGE_CACHE": "folder of compiled kernels, pile-up pools, Verilator and GHDL"
-    " (default: .cache beside the packages, else ~/.cache/l1forge; kernels: ~/.cache/l1forge)",
-    "L1FORGE_BUILD": "folder of generated projects, simulations and reports (default: build)",
+    " (default: .cache of a checkout; installed: the user's cache folder, as ~/.cache/l1forge)",
+    "L1FORGE_BUILD": "folder of generated projects, simulations and reports (default: build of a checkout;"
+    " installed: build in the current directory)",
     "L1FORGE_PORTABLE": "1: generic vectors instead of AVX-512 dot products; the integers are the same",
     "L1FORGE_VERBOSE": "1: show what TensorFlow, torch and hls4ml say on standard error",
     "WAVES": "1: l1forge cosim leaves a waveform, as with --waves",
-    "NUMBA_CACHE_DIR": "folder of Numba's compiled functions (default: beside the sources)",
+    "NUMBA_CACHE_DIR": "folder of Numba's compiled functions (default: beside the sources;"
+    " installed: numba in the cache folder)",
 }
 """Name -> what it does. docs/environment.md has the same table."""
 

@@ -141,9 +141,9 @@ def verify(
     InputError
         If a tool is missing, the design is too large, or ``hls`` is the project of another network.
     """
+    from l1forge.emulator.folders import build_folder, variant
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
-    from l1forge.firmware.tools.folders import build_folder, variant
     from l1forge.models import graph_path
     from l1forge.screen.outputs import check_folders
     from l1forge.testbench.directed import directed
@@ -197,7 +197,7 @@ def _implementations(
     model: str, graph: Graph, hls: Path | None, stack: ExitStack, progress: Say
 ) -> dict[str, Implementation]:
     """The compiled HLS C++ of a network; conifer's C++ and RTL of trees, simulated until ``stack`` ends."""
-    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.emulator.folders import build_folder
     from l1forge.models.hls_projects import hls_project
     from l1forge.screen.quiet import quiet_stderr
     from l1forge.testbench.conifer import conifer_implementations, has_trees

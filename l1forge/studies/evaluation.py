@@ -42,7 +42,7 @@ def evaluate(model: str, output: str | Path | None = None, report: Report = lamb
         If there is no such model, it offers no evaluation, or its data are missing.
     """
     from l1forge.emulator.atomic import atomic_files
-    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.emulator.folders import build_folder
     from l1forge.models.registry import models
 
     found = models().get(model)

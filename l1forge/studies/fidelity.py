@@ -33,7 +33,7 @@ class ChooseTypes:
 def chosen(
     conversion: Conversion,
     how: ChooseTypes,
-    input_type: str | Mapping[str, str] | None,
+    input_type: str | dict[str, str] | None,
     file: TypesFile,
     precision: Mapping[str, Mapping[str, str]],
     seed: int,

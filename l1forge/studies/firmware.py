@@ -250,8 +250,8 @@ def _compare(
 
 def _verilog(graph: Graph) -> RtlProject:
     """Fully pipelined Verilog: what `l1forge cosim` simulates."""
+    from l1forge.emulator.folders import build_folder
     from l1forge.firmware.rtl import generate
-    from l1forge.firmware.tools.folders import build_folder
 
     return generate(graph, build_folder() / "rtl" / graph.name)
 

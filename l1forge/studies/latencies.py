@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from l1forge.emulator.folders import build_folder
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.rtl.generate import digest_of
 from l1forge.firmware.rtl.project import MANIFEST, RtlProject
-from l1forge.firmware.tools.folders import build_folder
 from l1forge.models import available, graph_path
 
 

@@ -105,8 +105,8 @@ def verify_muons(
 def _patterns(sample: MuonSample, n: int) -> Design:
     import numpy as np
 
+    from l1forge.emulator.folders import build_folder
     from l1forge.firmware.muon.patterns import PatternTables
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models.muon_patterns import find_patterns, load_patterns
     from l1forge.simulation.muons import REFERENCE_LAYERS
     from l1forge.simulation.muons.layers import BENDING, N_LAYERS, SLOTS
@@ -148,8 +148,8 @@ def _patterns(sample: MuonSample, n: int) -> Design:
 def _network(name: str, features: np.ndarray, inputs_per_clock: int, csim: int, seed: int) -> Design:
     import numpy as np
 
+    from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models import graph_path
     from l1forge.models.hls_projects import hls_project
     from l1forge.screen.quiet import quiet_stderr

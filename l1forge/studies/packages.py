@@ -17,7 +17,7 @@ from l1forge.firmware.hls.package.reference import Reference
 from l1forge.firmware.verify import Comparison, compare_with_graph
 from l1forge.studies.imported import Imported
 from l1forge.testbench import stimuli
-from l1forge.testbench.flow import sample_files
+from l1forge.testbench.stimuli import sample_files
 
 if TYPE_CHECKING:
     from l1forge.emulator.graph.graph import Graph

@@ -44,9 +44,9 @@ def report(model: str) -> FirmwareReport:
     InputError
         If there is no such model or graph file, or a result file cannot be read.
     """
+    from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.report import collect
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models import graph_path
 
     graph = Graph.load(graph_path(model))

@@ -122,9 +122,9 @@ def synthesise(
     InputError
         If the tool or part is unknown, the tool is missing, or it rejects the design.
     """
+    from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.synth.backend import Design, Request, check_tool, choose
-    from l1forge.firmware.tools.folders import build_folder
     from l1forge.models import graph_path
     from l1forge.models.hls_projects import hls_project
     from l1forge.models.registry import hls_of
@@ -192,8 +192,8 @@ def _check_period(period: float | None) -> None:
 
 def _design(graph: Graph, stages: int | None, period: float | None, dsp: bool) -> tuple[RtlProject, Path]:
     """The Verilog project of ``graph`` and the folder for its synthesis."""
+    from l1forge.emulator.folders import build_folder, variant
     from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
-    from l1forge.firmware.tools.folders import build_folder, variant
 
     name = variant(graph.name, stages, period)
     project = generate(
@@ -205,7 +205,7 @@ def _design(graph: Graph, stages: int | None, period: float | None, dsp: bool) -
 def _record(made: Synthesised, file: Path | None) -> None:
     """Save the result, and one line for it in the design's history."""
     from l1forge.emulator.atomic import append_line
-    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.emulator.folders import build_folder
 
     reports = build_folder() / "reports" / made.model
     made.result.save(file or reports / "synthesis.json")

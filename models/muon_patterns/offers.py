@@ -21,8 +21,9 @@ def train(
     Example: `l1forge train muon_patterns -o build/patterns.npz`
     """
     import l1forge.models.muon_patterns.train as training
+    from l1forge.models.muon_patterns.patterns import TRAINED
 
-    training.main(seed, output or training.TRAINED, muons)
+    training.main(seed, output or TRAINED, muons)
 
 
 MODEL = Model("muon_patterns", Training(train, 2024, "file"))

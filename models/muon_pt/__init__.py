@@ -1,0 +1,1 @@
+"""Muon transverse momentum from stubs: a quantised network."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hist import Hist
+from hist.axis import Variable
 
 from l1forge.models.muon_pt.bins import GENERATED_UP_TO, LOWER_EDGES, MIN_PT
 from l1forge.models.muon_pt.estimators import (
@@ -59,8 +61,8 @@ def passing(estimate: Estimate, pt: np.ndarray, threshold: float) -> np.ndarray:
 
 def efficiency(passed: np.ndarray, values: np.ndarray, edges: np.ndarray) -> list[float]:
     """Share of passing muons per interval of ``values``."""
-    total, _ = np.histogram(values, edges)
-    some, _ = np.histogram(values[passed], edges)
+    bins = Variable(edges)
+    total, some = Hist(bins).fill(values).values(), Hist(bins).fill(values[passed]).values()
     return (some / np.maximum(total, 1)).tolist()
 
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import mplhep
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib import rc_context, style
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from l1forge.emulator.atomic import atomic_path
 from l1forge.models.muon_pt.evaluation import (
@@ -32,14 +32,12 @@ PERFECT = "perfect pT"
 @contextmanager
 def figure(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
     """Axes in the house style, saved as a small PNG."""
-    mpl.use("Agg")
-    with plt.style.context(mplhep.style.CMS):
-        plt.rcParams.update({"font.size": 13, "lines.linewidth": 1.6, "legend.fontsize": 11})
-        canvas, axes = plt.subplots(rows, columns, figsize=(6.2 * columns, 4.6 * rows), layout="constrained")
-        yield axes
+    settings = {"font.size": 13, "lines.linewidth": 1.6, "legend.fontsize": 11}
+    with style.context(mplhep.style.CMS), rc_context(settings):
+        canvas = Figure(figsize=(6.2 * columns, 4.6 * rows), layout="constrained")
+        yield canvas.subplots(rows, columns)
         with atomic_path(path) as temporary:
             canvas.savefig(temporary, dpi=90)
-        plt.close(canvas)
 
 
 def _step(axes: Axes, edges: np.ndarray, values: list[float], label: str) -> None:

@@ -31,7 +31,7 @@ MODELS = Path(__file__).parents[1]
 POWER = 0.3
 BATCH = 2048
 SAMPLE_BLOCK = 250_000
-Report = Callable[[str], None]
+Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import mplhep
 import numpy as np
+from matplotlib import rc_context, style
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
@@ -50,17 +51,17 @@ def graph_scores(graph: Graph, features: NDArray[np.int64]) -> NDArray[np.int64]
 
 def roc(scores: Scores, truth: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Background and signal efficiency of ``score >= t`` for every distinct score, from tight to loose."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    signal, background = np.cumsum(truth[order])[ends], np.cumsum(~truth[order])[ends]
-    return background / background[-1], signal / signal[-1]
+    from sklearn.metrics import roc_curve
+
+    background, signal, _ = roc_curve(truth, scores, drop_intermediate=False)
+    return background[1:], signal[1:]  # without the point that nothing passes
 
 
 def area(scores: Scores, truth: NDArray[np.bool_]) -> float:
     """Area under the ROC; equal scores count half."""
-    background, signal = roc(scores, truth)
-    x, y = np.append(0.0, background), np.append(0.0, signal)
-    return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(truth, scores))
 
 
 def threshold_at(scores: Scores, truth: NDArray[np.bool_], efficiency: float) -> Any:
@@ -94,8 +95,9 @@ def require(path: Path, remedy: str) -> Path:
 
 def plot_roc(curves: Mapping[str, Scores], sample: Sample, cut_name: str, path: Path) -> None:
     """Background against signal efficiency; the cut-based algorithm is a point."""
-    with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 14}):
-        figure, axis = plt.subplots(figsize=(7, 6))
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
+        figure = Figure(figsize=(7, 6))
+        axis = figure.subplots()
         for name, scores in curves.items():
             background, signal = roc(scores, sample.truth)
             axis.plot(signal, background, label=f"{name} (AUC {area(scores, sample.truth):.4f})")
@@ -104,7 +106,6 @@ def plot_roc(curves: Mapping[str, Scores], sample: Sample, cut_name: str, path: 
         axis.set(xlabel="signal efficiency", ylabel="background efficiency", yscale="log", ylim=(1e-4, 1))
         axis.legend(fontsize=11)
         figure.savefig(path, dpi=80, bbox_inches="tight")
-        plt.close(figure)
 
 
 def loss_table(ensemble: Any, sample: Sample, efficiency: float) -> list[dict[str, Any]]:
@@ -145,8 +146,9 @@ def plot_loss(rows: Sequence[Mapping[str, Any]], floating: float, path: Path) ->
     finest_score = max(row["score_fraction"] for row in rows)
     finest_feature = max(row["feature_bits"] for row in rows)
     least = min((row["changed"] for row in rows if row["changed"]), default=1e-6) / 3
-    with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 13}):
-        figure, axes = plt.subplots(1, 2, figsize=(12, 5))
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 13}):
+        figure = Figure(figsize=(12, 5))
+        axes = figure.subplots(1, 2)
         for key, label, keep in (
             (
                 "feature_bits",
@@ -174,4 +176,3 @@ def plot_loss(rows: Sequence[Mapping[str, Any]], floating: float, path: Path) ->
             axis.legend(fontsize=11)
         figure.tight_layout()
         figure.savefig(path, dpi=80)
-        plt.close(figure)

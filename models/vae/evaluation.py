@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import mplhep
 import numpy as np
+from hist import Hist
+from hist.axis import Variable
+from matplotlib import rc_context, style
+from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
 from l1forge.emulator.rates.intervals import fraction, full_rate_khz, threshold_for_rate
@@ -62,8 +65,9 @@ def over_training(train: Any, test: Any) -> dict[str, float]:
 
 def plot_curves(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> None:
     """Training and validation loss of every stage."""
-    with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 14}):
-        figure, axis = plt.subplots(figsize=(8, 6))
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
+        figure = Figure(figsize=(8, 6))
+        axis = figure.subplots()
         start = 0
         for i, (stage, curve) in enumerate(curves.items()):
             epochs = np.arange(start, start + len(curve["train"]))
@@ -75,21 +79,20 @@ def plot_curves(curves: Mapping[str, Mapping[str, list[float]]], path: Path) -> 
         axis.set(xlabel="epoch", ylabel="loss")
         axis.legend(fontsize=12)
         figure.savefig(path, dpi=80, bbox_inches="tight")
-        plt.close(figure)
 
 
 def plot_scores(zero_bias: Any, signals: Mapping[str, Any], path: Path) -> None:
     """Distribution of the clipped-KL score in zero bias and in the signals."""
     edges = np.geomspace(0.1, max(1.0, float(zero_bias.max())) * 2, 60)
-    with plt.style.context(mplhep.style.CMS), plt.rc_context({"font.size": 14}):
-        figure, axis = plt.subplots(figsize=(8, 6))
-        counts, _ = np.histogram(zero_bias, edges)
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
+        figure = Figure(figsize=(8, 6))
+        axis = figure.subplots()
+        counts = Hist(Variable(edges)).fill(zero_bias).values()
         axis.stairs(counts / len(zero_bias), edges, fill=True, color="0.8", label="zero bias")
         for i, (name, values) in enumerate(signals.items()):
-            counts, _ = np.histogram(values, edges)
-            style = ("-", "--")[i // 5]
-            axis.stairs(counts / len(values), edges, label=name, color=f"C{i % 5}", linestyle=style, lw=1.5)
+            counts = Hist(Variable(edges)).fill(values).values()
+            line = ("-", "--")[i // 5]
+            axis.stairs(counts / len(values), edges, label=name, color=f"C{i % 5}", linestyle=line, lw=1.5)
         axis.set(xlabel="score", ylabel="fraction of crossings", xscale="log", yscale="log")
         axis.legend(fontsize=12, loc="upper left", bbox_to_anchor=(1, 1))
         figure.savefig(path, dpi=80, bbox_inches="tight")
-        plt.close(figure)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import mplhep
 import numpy as np
-from matplotlib import pyplot as plt
+from matplotlib import rc_context, style
+from matplotlib.figure import Figure
 
 from l1forge.emulator.atomic import atomic_path
 from l1forge.simulation.muons.generate import MuonSettings, generate
@@ -40,10 +40,9 @@ def draw_bending(path: str | Path, muons: int = 10_000, seed: int = 1) -> dict[s
     """Draw the comparison into ``path`` (PNG); returns layer -> medians at PT."""
     table = [median_bending(pt, muons, seed) for pt in PT]
     curves = {name: [row[name] for row in table] for name in REFERENCE}
-    mpl.use("Agg")
-    with plt.style.context(mplhep.style.CMS):
-        plt.rcParams.update({"font.size": 13, "legend.fontsize": 11})
-        canvas, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    with style.context(mplhep.style.CMS), rc_context({"font.size": 13, "legend.fontsize": 11}):
+        canvas = Figure(figsize=(7, 5), layout="constrained")
+        axes = canvas.subplots()
         for name, values in curves.items():
             angle = r"$\varphi - \varphi_{MB1}$ [$2\pi/5400$]"
             what = "bending angle [1/512 rad]" if name.endswith("b") else angle
@@ -57,5 +56,4 @@ def draw_bending(path: str | Path, muons: int = 10_000, seed: int = 1) -> dict[s
         axes.legend()
         with atomic_path(path) as temporary:
             canvas.savefig(temporary, dpi=90)
-        plt.close(canvas)
     return curves

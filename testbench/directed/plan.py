@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.folders import cache_folder
 from l1forge.emulator.graph.graph import Graph
-from l1forge.firmware.tools.folders import cache_folder
 from l1forge.testbench import stimuli
 from l1forge.testbench.directed.bounds import BINARIES, SECONDS, Relaxation
 from l1forge.testbench.directed.coverage import Coverage, Watcher

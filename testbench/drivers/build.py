@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.folders import build_folder
 from l1forge.emulator.trust import trusted_folder
 from l1forge.firmware.rtl import RtlProject
 from l1forge.firmware.tools import children
-from l1forge.firmware.tools.folders import build_folder
 from l1forge.firmware.tools.locks import DONE, locked
 from l1forge.firmware.tools.verilator_root import verilator_environment, verilator_root
 from l1forge.testbench.drivers.packed_top import SHELL, control_file, shell_verilog
@@ -235,6 +235,7 @@ def _library_digest(folder: Path, library: Path) -> str:
 
 
 def build_failure(tool: str, log: Path) -> InputError:
+    """The error to raise when ``tool`` failed: the log's error lines, or its last ones."""
     lines = log.read_text().splitlines() if log.exists() else []
     errors = [line for line in lines if "rror" in line][:3] or lines[-3:] or ["no log"]
     return InputError(f"{tool} failed: {' | '.join(errors)}", file=log, remedy="the log has the details")

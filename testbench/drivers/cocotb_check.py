@@ -104,6 +104,7 @@ class TB:
 
 
 def as_integers(words: np.ndarray) -> list[int]:
+    """Rows of little-endian words as Python's integers."""
     return [int.from_bytes(row.tobytes(), "little") for row in words]
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.testbench.drivers.build import Simulation, runner
-from l1forge.testbench.drivers.cocotb_check import RUN
 from l1forge.testbench.drivers.harness import GAP_PROBABILITY, Stream, Toggles
 from l1forge.testbench.drivers.packed_top import SHELL
 from l1forge.testbench.drivers.packing import pack, unpack, words_of
@@ -71,6 +70,8 @@ class CocotbDriver:
         return Stream(outputs, seen, clocks, misplaced)
 
     def _simulate(self, run: Path, log: Path) -> None:
+        from l1forge.testbench.drivers.cocotb_check import RUN  # only here: it needs cocotb
+
         simulator = runner(self.simulation.waves)
         simulator.build_dir = self.simulation.folder
         try:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from l1forge.testbench.drivers.build import Simulation, is_linked, link_library, locked
+from l1forge.firmware.tools.locks import locked
+from l1forge.testbench.drivers.build import Simulation, is_linked, link_library
 from l1forge.testbench.drivers.harness import Harness, Stream, Toggles
 from l1forge.testbench.drivers.packing import pack, unpack, words_of
 

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l1forge.firmware.tools.locks import locked
 from l1forge.firmware.tools.verilator_root import verilator_root
-from l1forge.testbench.drivers.build import Simulation, is_linked, link_library, locked
+from l1forge.testbench.drivers.build import Simulation, is_linked, link_library
 from l1forge.testbench.drivers.harness import GAP_PROBABILITY, Stream, Toggles
 from l1forge.testbench.drivers.packing import WORD, pack, unpack, words_of
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from l1forge.emulator import trust
+from l1forge.emulator.folders import cache_place
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
 from l1forge.emulator.kernel import compile_graph
-from l1forge.emulator.kernel.native.machine import cache_directory
 from l1forge.emulator.trust import distrusted, trusted_folder
 
 
@@ -108,9 +108,9 @@ def test_fallback_is_private_and_said_once(tmp_path: Path, capsys: pytest.Captur
 def test_another_kernels_object_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("L1FORGE_CACHE", str(tmp_path))
     assert answer(scaling(3)) == [3, 6, 9]
-    (three,) = cache_directory().glob("*.o")
+    (three,) = cache_place().glob("*.o")
     assert answer(scaling(5)) == [5, 10, 15]
-    (five,) = set(cache_directory().glob("*.o")) - {three}
+    (five,) = set(cache_place().glob("*.o")) - {three}
     three.write_bytes(five.read_bytes())
     assert answer(scaling(3)) == [3, 6, 9]
     assert compile_graph(scaling(3)).cached  # mended

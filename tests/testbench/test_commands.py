@@ -35,7 +35,7 @@ def test_cosim_passes_and_leaves_its_report(graph_file: str, tmp_path: Path) -> 
 
 
 def test_cosim_of_other_stages_leaves_the_usual_record_alone(graph_file: str) -> None:
-    from l1forge.firmware.tools.folders import build_folder
+    from l1forge.emulator.folders import build_folder
 
     usual = build_folder() / "reports" / "trigger" / "cosim.json"
     before = usual.read_bytes() if usual.exists() else None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from l1forge.emulator.folders import build_folder
 from l1forge.emulator.graph.graph import Graph
-from l1forge.firmware.tools.folders import build_folder
 from l1forge.models import graph_path
 from l1forge.models.hls_projects import hls_project
 from l1forge.testbench.flow import hls_implementation, verify

@@ -164,7 +164,7 @@ class BatchReader:
         if pa.types.is_fixed_size_list(kind):
             offsets = np.arange(self.n + 1, dtype=np.int32) * np.int32(kind.list_size)
         else:
-            offsets = _numbers(column.offsets, np.dtype(column.offsets.type.to_pandas_dtype()))
+            offsets = _numbers(column.offsets, np.dtype(str(column.offsets.type)))
         collection = name.partition(".")[0]
         if collection in self._known and np.array_equal(self._known[collection][0], offsets):
             return self._known[collection][1]

@@ -20,6 +20,7 @@ import llvmlite.binding as llvm
 
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.folders import cache_place
 from l1forge.emulator.kernel.native.vectors import Target
 from l1forge.emulator.trust import trusted_folder
 
@@ -42,11 +43,6 @@ def host_target() -> Target:
     """Dot-product instructions if this CPU has them; ``L1FORGE_PORTABLE=1`` forces generic vectors."""
     has = all(host_features().get(name, False) for name in NEEDED)
     return Target(dot_products=has and os.environ.get("L1FORGE_PORTABLE") != "1")
-
-
-def cache_directory() -> Path:
-    """``$L1FORGE_CACHE`` or ``~/.cache/l1forge``."""
-    return Path(os.environ.get("L1FORGE_CACHE") or Path.home() / ".cache" / "l1forge")
 
 
 def signature(target: Target) -> str:
@@ -102,7 +98,7 @@ def load_or_compile(
     digest = hashlib.sha256(key.encode()).hexdigest()
     path: Path | None = None
     try:
-        path = trusted_folder(cache_directory(), "set L1FORGE_CACHE to a folder of your own") / f"{digest}.o"
+        path = trusted_folder(cache_place(), "set L1FORGE_CACHE to a folder of your own") / f"{digest}.o"
         image = path.read_bytes()
         checksum, body = image[:32], image[32:]
         if _checksum(key, body) == checksum:

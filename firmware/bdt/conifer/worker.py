@@ -66,10 +66,12 @@ def score(model: Any, file: Path) -> None:
 
 
 def answer(**values: float) -> None:
+    """Write one line that the parent process reads."""
     print(ANSWER, json.dumps(values), flush=True)
 
 
 def main() -> None:
+    """Prepare the model once; score each file that standard input names."""
     model = prepare(Path(sys.argv[1]))
     for line in sys.stdin:
         score(model, Path(line.strip()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import tempfile
 from collections import Counter
@@ -179,6 +180,7 @@ def campaign(
     resumed
         The summary of an interrupted campaign of the same seed, which is gone on with.
     """
+    importlib.import_module("hls4ml")  # where it is missing, that is said once, not of every network
     summary = resumed or Summary()
     for first in range(summary.done, count, batch):
         numbers = range(first, min(first + batch, count))

@@ -34,6 +34,7 @@ class Built:
 
 
 def describe(name: str, folder: Path) -> Built:
+    """What was written to ``folder``: its source as it is read back, with its arrays in and out."""
     source = read_source(folder)
     return Built(name, folder, source, source.inputs, source.outputs)
 

@@ -31,11 +31,7 @@ class Expressions(Places):
             case ("member", inner, name):
                 return self._member(inner, name)
             case ("negative", inner):
-                zero = Known((Fraction(0),), INT)
-                value = self._plain(self.value(inner))
-                if isinstance(value, Known):
-                    return Known(tuple(-v for v in value.values), value.type)
-                return binary(self.builder, "-", zero, value, self.lanes)
+                return self._negative(self._plain(self.value(inner)))
             case ("not", inner):
                 value = self.value(inner)
                 if not isinstance(value, Known):
@@ -53,6 +49,11 @@ class Expressions(Places):
                 a, b = self._plain(self.value(left)), self._plain(self.value(right))
                 return binary(self.builder, operator, a, b, self.lanes)
         raise self.refuse("expression is not understood", str(tree))
+
+    def _negative(self, value: Value) -> Value:
+        if isinstance(value, Known):
+            return Known(tuple(-v for v in value.values), value.type)
+        return binary(self.builder, "-", Known((Fraction(0),), INT), value, self.lanes)
 
     def _choose(self, condition: Tree, first: Tree, second: Tree) -> Value:
         which = self._plain(self.value(condition))

@@ -14,11 +14,11 @@ import pytest
 from l1forge.benchmarks.graphs import forest, network
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.objects import COLLECTIONS, Events
+from l1forge.emulator.folders import cache_place
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
 from l1forge.emulator.graph.reference import evaluate
 from l1forge.emulator.kernel import compile_graph
-from l1forge.emulator.kernel.native.machine import cache_directory
 from tests.emulator.kernel.random_graphs import corner_inputs
 
 BACKENDS = ["vector", "portable", "interpreter", "reference"]
@@ -215,7 +215,7 @@ def test_objects_are_cached_and_survive_damage(monkeypatch, tmp_path):
     graph = network(sizes=(6, 4, 2))
     x = corner_inputs(graph, 100)
     first = compile_graph(graph)
-    (stored,) = cache_directory().glob("*.o")
+    (stored,) = cache_place().glob("*.o")
     again = compile_graph(graph)
     assert (first.cached, again.cached) == (False, True)
     stored.write_bytes(stored.read_bytes()[:-7])
