@@ -30,6 +30,8 @@ _HOMES = {
     "rates": "studies.rates",
     "run_path": "studies.path",
     "sample": "studies.sources",
+    "synthesise": "studies.synthesis",
+    "verify": "studies.cosim",
 }
 """Public name -> the module that defines it; __init__.pyi tells type checkers the same."""
 

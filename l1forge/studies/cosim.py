@@ -140,6 +140,13 @@ def verify(
     ------
     InputError
         If a tool is missing, the design is too large, or ``hls`` is the project of another network.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> proof = l1forge.verify("tau_id", n=2000)
+    >>> proof.passed
+    True
     """
     from l1forge.emulator.folders import build_folder, variant
     from l1forge.emulator.graph.graph import Graph

@@ -121,6 +121,13 @@ def synthesise(
     ------
     InputError
         If the tool or part is unknown, the tool is missing, or it rejects the design.
+
+    Examples
+    --------
+    >>> import l1forge
+    >>> found = l1forge.synthesise("tau_id", tool="yosys")
+    >>> found.passed
+    True
     """
     from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
