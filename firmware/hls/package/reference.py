@@ -257,7 +257,7 @@ def _wrapper_harness(imported: Imported) -> tuple[str, str]:
         *(f"    {line}" for line in (*filled, f"model->prepare_input({given});", "model->predict();")),
         *(f"    {line}" for line in (*read, *write)),
         "}",
-        "destroy_model(model);",
+        "delete model;",
     ]
     text = "\n        ".join(lines)
     head = (

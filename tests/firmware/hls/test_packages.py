@@ -153,6 +153,17 @@ SCALINGS: dict[str, tuple[str, str]] = {
     }""",
         "",
     ),
+    "deduced types in nested loops": (
+        """
+    for (int i = 0; i < 3; i++) {
+      auto first = unscaled[3 * i] - ad_offsets[i];
+      for (int j = 0; j < 3; j++) {
+        auto both = first + unscaled[3 * i + j];
+        scaled[3 * i + j] = both >> 3;
+      }
+    }""",
+        "",
+    ),
     "in place, running": (
         """
     unscaled_t last = 0;
