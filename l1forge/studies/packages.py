@@ -13,7 +13,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.package.columns import Column, read_columns
 from l1forge.firmware.hls.package.graph import Imported as Package
 from l1forge.firmware.hls.package.graph import import_package
-from l1forge.firmware.hls.package.reference import Reference
+from l1forge.firmware.hls.package.reference import Reference, representable
 from l1forge.firmware.verify import Comparison, compare_with_graph
 from l1forge.studies.imported import Imported
 from l1forge.testbench import stimuli
@@ -111,7 +111,7 @@ def check_package(
     found: list[Comparison] = []
     with Reference(package, optimisation) as reference:
         for kind, block in blocks.items():
-            given = list(stimuli.as_inputs(graph, block).values())
+            given = list(stimuli.as_inputs(graph, representable(graph, block)).values())
             outcomes = compare_with_graph(graph, given, reference(given))
             found += [replace(outcome, output=f"{outcome.output}, {kind}") for outcome in outcomes]
     return found

@@ -131,13 +131,11 @@ def _behind(wrapper: Path, macros: Macros) -> Package:
     text = _compiled(wrapper, macros)
     body = re.search(r"\bpredict\s*\(\s*\)[^{;]*\{", text)
     called = set(re.findall(r"\b(\w+)\s*\(", _braced(text, body.end())) if body else ())
-    found = [
-        (name, path)
-        for path in _sources(wrapper.parent)
-        if path != wrapper
-        for name in _tops(_compiled(path, macros))
-        if name in called
-    ]
+    every = [(n, p) for p in _sources(wrapper.parent) if p != wrapper for n in _tops(_compiled(p, macros))]
+    found = [item for item in every if item[0] in called]
+    if not found:  # predict calls it through another function of the class
+        called = set(re.findall(r"\b(\w+)\s*\(", text))
+        found = [item for item in every if item[0] in called]
     included = {Path(name).stem for name in _INCLUDE.findall(text)}
     if len(found) > 1:
         near = [item for item in found if item[1].stem in included]

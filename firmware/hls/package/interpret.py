@@ -117,7 +117,10 @@ class Interpreter(Expressions):
             scope[declared.name] = Functor(short, self.type(self._arguments(declared.type)[0]))
             return
         if declared.value is not None and (declared.pointer or declared.type == "auto"):
-            scope[declared.name] = self.value(declared.value)
+            value = self.value(declared.value)
+            if isinstance(value, Known | Data | Real):
+                value = Array(value.type, (), [value], self.depth)
+            scope[declared.name] = value
             return
         if declared.type in self.wrapper.structs or (
             declared.value is not None and declared.value[0] == "any_cast"

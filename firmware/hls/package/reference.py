@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.package.graph import Imported, Port
 from l1forge.firmware.hls.project.bridge import ap_types
 from l1forge.firmware.tools import children
@@ -44,6 +45,9 @@ using HLS4MLModel = hls4mlEmulator::Model;
 """
 """What a wrapper needs of hls4mlEmulatorExtras; old packages call the class HLS4MLModel."""
 
+EXACT = 53
+"""Bits that a double holds: values pass through doubles."""
+
 _TRACE = """
 namespace nnet {
 bool trace_enabled = false;
@@ -60,6 +64,12 @@ int main(int count, char **given) {
     return std::fclose(out) ? 4 : 0;
 }
 """
+
+
+def representable(graph: Graph, block: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of input integers without the low bits of inputs that are wider than a double's 53."""
+    masks = [-1 << max(node.type.width - EXACT, 0) for node in graph.inputs for _ in range(node.size)]
+    return block & np.array(masks, dtype=np.int64)
 
 
 class Reference:
@@ -148,6 +158,8 @@ class Reference:
         values, columns = [], list(self.imported.columns or ())
         for node, array in zip(graph.inputs, inputs, strict=True):
             flat = np.asarray(array).reshape(len(array), -1)
+            if node.type.width > EXACT and np.any(flat & ((1 << (node.type.width - EXACT)) - 1)):
+                raise InputError("is too wide to pass exactly through double", field=node.name)
             real = np.ldexp(flat.astype(np.float64), -node.type.fraction)
             if columns:
                 factors, columns = columns[: node.size], columns[node.size :]
@@ -170,7 +182,7 @@ class Reference:
         found, start = [], 0
         for port in self.imported.outputs:
             kind: FixedType = graph[port.name].type
-            if kind.width > 53:
+            if kind.width > EXACT:
                 raise InputError(
                     "is too wide to pass exactly through double", field=port.name, value=str(kind)
                 )
@@ -245,7 +257,7 @@ def _wrapper_harness(imported: Imported) -> tuple[str, str]:
         *(f"    {line}" for line in (*filled, f"model->prepare_input({given});", "model->predict();")),
         *(f"    {line}" for line in (*read, *write)),
         "}",
-        "destroy_model(model);",
+        "delete model;",
     ]
     text = "\n        ".join(lines)
     head = (

@@ -105,7 +105,9 @@ class Array:
 
 
 def spread(values: Sequence[Any], lanes: int) -> list[Any]:
-    """One entry for each of ``lanes``."""
+    """One entry for each of ``lanes``: there is one for each already, or one for all."""
+    if len(values) not in (1, lanes):
+        raise AssertionError(f"{len(values)} values for {lanes} passes")
     return list(values) if len(values) == lanes else [values[0]] * lanes
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from l1forge.emulator.errors import InputError
+from l1forge.cli import main
+from l1forge.emulator.errors import EXIT_BAD_INPUT, InputError
+from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.package.columns import read_columns
 from l1forge.firmware.hls.package.graph import Imported, import_package
-from l1forge.firmware.hls.package.reference import Reference
+from l1forge.firmware.hls.package.reference import Reference, representable
 from l1forge.firmware.verify import compare_with_graph
+from l1forge.studies.packages import check_package
 from l1forge.testbench import stimuli
 
 from .packages import (
@@ -37,7 +41,7 @@ def check(imported: Imported, count: int = EVENTS) -> dict[str, int]:
     rng = np.random.default_rng(11)
     graph = imported.graph
     block = np.concatenate([stimuli.corners(graph, count // 3, rng), stimuli.random_bits(graph, count, rng)])
-    given = list(stimuli.as_inputs(graph, block).values())
+    given = list(stimuli.as_inputs(graph, representable(graph, block)).values())
     with Reference(imported, "-O0") as reference:
         found = compare_with_graph(graph, given, reference(given))
     return {comparison.output: comparison.mismatches for comparison in found}
@@ -145,6 +149,17 @@ SCALINGS: dict[str, tuple[str, str]] = {
           int whole = unscaled[k];
           scaled[k] = (whole - (j == 2 ? 72 : 4)) >> (j + 1);
         }
+      }
+    }""",
+        "",
+    ),
+    "deduced types in nested loops": (
+        """
+    for (int i = 0; i < 3; i++) {
+      auto first = unscaled[3 * i] - ad_offsets[i];
+      for (int j = 0; j < 3; j++) {
+        auto both = first + unscaled[3 * i + j];
+        scaled[3 * i + j] = both >> 3;
       }
     }""",
         "",
@@ -287,6 +302,40 @@ def test_faults_are_told(tmp_path: Path) -> None:
         data.flat[0] += 1
         assert not all(c.exact for c in compare_with_graph(graph, given, found)), name
         data.flat[0] -= 1
+
+
+def _run(*arguments: object) -> object:
+    """Exit code of a command."""
+    with pytest.raises(SystemExit) as end:
+        main(list(map(str, arguments)))
+    return end.value.code
+
+
+def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From an archive to the score of real crossings; a package's options do not fit a project."""
+    layout = Layout(sizes=(57, 5, 4), wrapper=wrapper(), scales=scales(57, NAMESPACE))
+    folder = write_package(tmp_path / "Net_v1", layout)
+    with tarfile.open(tmp_path / "net.tar.gz", "w:gz") as archive:
+        archive.add(folder, "Net_v1")
+    graph = tmp_path / "net.json"
+    asked = ["--inputs", "met-eg-mu-jet", "--verify", "400"]
+    assert _run("import-hls", tmp_path / "net.tar.gz", "-o", graph, *asked) == 0
+    shown = capsys.readouterr().out
+    assert "score.sum, real: 0 mismatches in 400 events" in shown
+    assert Graph.load(graph).meta["package"] == "Net_v1"
+    project = tmp_path / "project"
+    (project / "firmware").mkdir(parents=True)
+    assert _run("import-hls", project, "-o", graph, "--network-only") == EXIT_BAD_INPUT
+    assert "--network-only" in capsys.readouterr().err
+
+
+def test_check_package_finds_a_fault(tmp_path: Path) -> None:
+    layout = Layout(wrapper=simple_wrapper(NAMESPACE, "NN/"))
+    imported = import_package(write_package(tmp_path / "Net_v1", layout))
+    imported.graph["mu"].constants["bias"].data[0] += 1
+    outcomes = check_package(imported, 100, optimisation="-O0")
+    assert [o.output for o in outcomes] == ["mu, corner", "mu, random"]
+    assert not any(o.exact for o in outcomes)
 
 
 def _two_versions(folder: Path) -> Path:
