@@ -47,7 +47,7 @@ EXACT: dict[str, tuple[tuple[int, ...], Callable[[Any], Any]]] = {
 @pytest.mark.parametrize("name", EXACT)
 def test_comparisons_are_exact(name: str, tmp_path: Path) -> None:
     shape, function = EXACT[name]
-    compiled = name in ("not equal", "two tensors", "masked maximum", "counted")
+    compiled = name in ("not equal", "two tensors")
     assert of_torch(Function(function), shape, tmp_path, compiled=compiled).difference == 0
 
 
@@ -101,7 +101,7 @@ def test_functions_of_keras_3(tmp_path: Path) -> None:
     mean = total / keras.ops.maximum(keras.ops.sum(mask, axis=1), 1.0)
     model = keras.Model(inputs, mean + keras.ops.max(keras.ops.where(x > 1.0, x, -8.0), axis=1))
     hls = convert_keras(model, "net", tmp_path, "fixed<7,4>")
-    assert outcome(hls, tmp_path, lambda x: model(x), (4, 3)).difference <= 2.0**-10
+    assert outcome(hls, tmp_path, lambda x: model(x), (4, 3), compiled=False).difference <= 2.0**-10
 
 
 def test_functions_and_masking_of_keras_2(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_functions_and_masking_of_keras_2(tmp_path: Path) -> None:
     second = keras.layers.GlobalAveragePooling1D()(keras.layers.Masking()(x))
     model = snapped(keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()([first, second]))))
     hls = convert_keras(model, "net", tmp_path, "fixed<7,4>")
-    assert outcome(hls, tmp_path, lambda x: model(x), (4, 3)).difference < 0.01
+    assert outcome(hls, tmp_path, lambda x: model(x), (4, 3), compiled=False).difference < 0.01
 
 
 def test_refusals_blame_the_network(tmp_path: Path) -> None:
