@@ -18,7 +18,6 @@ from l1forge.firmware.hls.converters.frontend.pooling import reduce
 from l1forge.firmware.hls.converters.frontend.program import Operation, refuse
 from l1forge.firmware.hls.converters.frontend.ranges import Range, known_type, range_of
 
-
 BIT = FixedType(1, 1, False)
 SATURATED = FixedType(1, 1, False, Rounding.TRN, Overflow.SAT)
 FAR = 2.0**20
