@@ -127,4 +127,4 @@ def test_refusals_blame_the_network(tmp_path: Path) -> None:
         lambda x: torch.where(x > 0, 1.0, float("nan")) * x,
         "layer where: chooses a number that is not finite",
     )
-    refused(lambda x: x.int() + x, "layer int: cuts off the fraction of its input.*whole numbers")
+    refused(lambda x: x.int() + x, "layer int_1: cuts off the fraction of its input.*whole numbers")
