@@ -99,7 +99,7 @@ def test_the_implementation_of_an_unstable_softmax(tmp_path: Path) -> None:
 
     keras = use_legacy_keras()
     x = keras.layers.Input((3,), name="x")
-    model = keras.Model(x, keras.layers.Softmax(name="s")(x))
+    model = keras.Model(x, keras.layers.Activation("softmax", name="s")(x))
     from l1forge.firmware.hls.environment import legacy_keras
 
     with legacy_keras():
