@@ -69,7 +69,7 @@ def legacy_keras() -> Iterator[Any]:
 
 
 OWN_READERS = ("QMultiHeadAttention", "QLinformerAttention")
-"""Layers of HGQ2 read by our own code: da4ml counts a tensor that is both query and value twice."""
+"""Layers of HGQ2 that hls4ml makes plain ones of: da4ml counts a tensor that is query and value twice."""
 
 
 MOVED_LAYERS = {

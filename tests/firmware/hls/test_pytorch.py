@@ -85,7 +85,9 @@ def _compare(network: nn.Module, shapes: Shapes, folder: Path, compiled: bool = 
     expected = [expected] if isinstance(expected, torch.Tensor) else expected
     found = evaluate(graph, {node.name: x for node, x in zip(graph.inputs, inputs, strict=True)})
     for name, values in zip(graph.outputs, expected, strict=True):
-        integers = np.ldexp(values.detach().double().numpy(), graph[name].type.fraction)
+        scaled = np.ldexp(values.detach().double().numpy(), graph[name].type.fraction)
+        integers = scaled.astype(np.int64)
+        assert (integers == scaled).all()
         assert compare(name, integers, found[name]).first is None
         assert len(np.unique(found[name])) > 3
     if compiled:

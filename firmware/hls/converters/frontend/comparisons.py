@@ -83,9 +83,7 @@ def _one_sided(net: Layers, name: str, x: Tensor, limits: NDArray[np.float64], s
 def _steps(
     net: Layers, name: str, x: Tensor, factor: float, fraction: int, bias: NDArray[np.float64]
 ) -> Tensor:
-    if (
-        factor == 1 and fraction == 0 and not bias.any()
-    ):  # hls4ml leaves such a layer out, and its type with it
+    if factor == 1 and fraction == 0 and not bias.any():  # hls4ml would leave it out, and its type with it
         return net.activation(name, "relu", x, types={"result": str(SATURATED)})
     scale_kind = FixedType(1, fraction + 1, factor < 0)
     bias_kind = holding(int(min(bias.min(), 0)), int(max(bias.max(), 0)), 0)

@@ -27,7 +27,7 @@ MOVING = ("Reshape", "Transpose", "Cropping1D", "Cropping2D")
 """Layers that change no element."""
 
 REMEDIES = {
-    **dict.fromkeys(("gelu", "mish", "erf"), "use SiLU or ReLU"),
+    **dict.fromkeys(("gelu", "mish"), "use SiLU or ReLU"),
     **dict.fromkeys(("logsoftmax", "log_softmax", "logsigmoid"), "end with the logits"),
     **dict.fromkeys(("groupnorm", "instancenorm1d"), "use batch or layer normalisation"),
     "rnn": "use an LSTM or a GRU",

@@ -85,8 +85,8 @@ class OnnxReader:
         if not shape or shape[0] != 1 or any(n < 1 for n in shape):
             raise refuse(
                 "shape is not (1, ...): the batch goes first", tensor, shape,
-                "keep the batch first; attention and recurrent layers of PyTorch, whose ONNX has it behind"
-                " the steps, are read from files of torch.save",
+                "keep the batch first; PyTorch's attention and recurrent layers, whose ONNX has the steps"
+                " there, are read from files of torch.save",
             )  # fmt: skip
         return Value(tensor, tuple(int(n) for n in shape[1:]))
 

@@ -133,6 +133,7 @@ def _gru(layer: _Layer) -> Callable[[Node], Node]:
 def stack(builder: Builder, call: Call) -> None:
     """All steps of a sequence, forwards."""
     config = config_of(builder, call)
+    _check(builder)
     if len(call.arguments) != 6:
         raise builder.refuse("a state that is given from outside is not supported", remedy="begin at zero")
     source, result, *weights = call.arguments
@@ -143,6 +144,11 @@ def stack(builder: Builder, call: Call) -> None:
     if builder.source.integer(config, "n_sequence_out") == 1:
         outputs = outputs[-1:]
     _store(builder, result, outputs)
+
+
+def _check(builder: Builder) -> None:
+    if builder.source.streamed:
+        raise builder.refuse("recurrent layers are not read in io_stream", remedy="use io_parallel")
 
 
 def _unrolled(
@@ -177,6 +183,7 @@ def _store(builder: Builder, result: str, parts: list[Node]) -> None:
 @translator("bidirectional_stack")
 def bidirectional(builder: Builder, call: Call) -> None:
     """Two layers, the second from the end to the beginning; their states side by side."""
+    _check(builder)
     config = config_of(builder, call)
     source, result, *weights = call.arguments
     x, state = builder.value(source), builder.declared(result)
