@@ -1,4 +1,4 @@
-"""`make fidelity`: the example of docs/fidelity.md, and chosen types beside quantisation-aware training.
+"""`make fidelity`: the worked example of docs/fidelity.md, and quantisation-aware training beside it.
 
 Everything is made from seeds: three classification tasks on toy events (their features are those of no
 detector), float networks trained on them, types chosen from data, and the same networks trained with QKeras
@@ -49,7 +49,7 @@ TASKS = (
 
 
 def toy(task: Task, seed: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Events (2·n, features) and labels: each class mixes normal features, some of them with tails."""
+    """Events (2·n, features) and labels: a mean and a mixing of normal features for each class."""
     shape = np.random.default_rng([SEED, task.features])  # of the classes: the same for every sample
     means = shape.normal(size=(task.classes, task.features))
     mixing = shape.normal(size=(task.classes, task.features, task.features)) / np.sqrt(task.features)

@@ -26,6 +26,12 @@ Replay = Annotated[Path | None, typer.Option(help="Check one saved reproducer in
 JsonOutput = Annotated[
     Path | None, typer.Option("--json", help="Summary as JSON, written after every batch.")
 ]
+Trained = Annotated[
+    bool,
+    typer.Option(
+        "--trained", help="Random PyTorch networks against their own prediction, with types from data."
+    ),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run that wrote --json stopped.")]
 
 
@@ -37,6 +43,7 @@ def fuzz(
     batch: Batch = 25,
     replay: Replay = None,
     json_output: JsonOutput = None,
+    trained: Trained = False,
     resume: Resume = False,
 ) -> None:
     """Compare random networks with hls4ml's C++: random layers, types and weights, corner and random inputs.
@@ -52,6 +59,8 @@ def fuzz(
     `l1forge fuzz -n 2000 --seed 7 --json fuzz.json --resume`
 
     `l1forge fuzz --replay build/fuzz/fuzz_7_123.json`
+
+    `l1forge fuzz --trained -n 500 --seed 7 --json trained.json`
     """
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
@@ -66,6 +75,9 @@ def fuzz(
         problem = studies.replay(replay)
         console.print(f"[red]{problem}[/red]" if problem else "[green]no difference[/green]")
         raise typer.Exit(1 if problem else 0)
+    if trained:
+        _trained(n, seed, json_output, console, resume)
+        return
     if resume and json_output is None:
         raise InputError("needs the summary of the run", field="--resume", remedy="give it with --json")
     resumed = Summary.load(json_output, seed) if resume and json_output and json_output.exists() else None
@@ -99,3 +111,35 @@ def _print(found: Fuzzed, console: Console) -> None:
     console.print(found.verdict)
     if not summary.networks:
         console.print("[red]nothing was compared, so nothing is proven[/red]")
+
+
+def _trained(n: int, seed: int, json_output: Path | None, console: Console, resume: bool) -> None:
+    """Networks against the framework's own prediction; exit code 1 if one differs, or none was compared."""
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.firmware.hls.fuzz.trained import TrainedSummary, trained_campaign
+    from l1forge.screen.quiet import quiet_stderr
+
+    if resume:
+        raise InputError("cannot go on with this mode", field="--resume", remedy="run it again")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("networks", total=n)
+
+        def report(summary: TrainedSummary) -> None:
+            bar.update(task, completed=summary.done)
+            if json_output is not None:
+                write_text(json_output, json.dumps(summary.document(seed), indent=1) + "\n")
+
+        with quiet_stderr():
+            summary = trained_campaign(n, seed, report)
+    for reason, count in summary.refused.most_common():
+        console.print(f"refused {count}: {reason}")
+    for number, problem in summary.failures:
+        console.print(f"[red]network {number}: {problem}[/red]")
+    console.print(
+        f"{len(summary.failures)} networks differ of {summary.networks} compared with their own prediction"
+        f" (largest mean error over spread {summary.worst:.2g}, {sum(summary.refused.values())} refused)"
+    )
+    if summary.failures or not summary.networks:
+        raise typer.Exit(1)

@@ -158,3 +158,65 @@ def test_asked_types_that_are_not_taken_are_refused(
     assert "the type asked for table was not taken: the layer has no such type" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "graph.json").exists()
+
+
+def _data(path: Path) -> None:
+    import numpy as np
+
+    x = np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
+    np.savez(path, x=x, y=np.arange(60) % 2)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_data_strict_choose_and_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data, graph = tmp_path / "net.onnx", tmp_path / "data.npz", tmp_path / "graph.json"
+    _onnx(model)
+    _data(data)
+    strict = [model, "-o", graph, "-t", "fixed<8,4>", "--default-precision", "fixed<6,1>", "--strict"]
+    assert _run(*strict) == EXIT_BAD_INPUT
+    assert not graph.exists()
+    assert "--strict" in capsys.readouterr().err
+    files = ["--fidelity", tmp_path / "layers.json", "--fidelity", tmp_path / "layers.png"]
+    curve = ["--curve", tmp_path / "curve.json", "--curve", tmp_path / "curve.png"]
+    assert (
+        _run(model, "-o", graph, "--choose", data, "--data", data, "--loss", "error=0.1", *files, *curve) == 0
+    )
+    told = " ".join(capsys.readouterr().out.split())
+    assert "types chosen from 30 events" in told
+    assert "AUC" in told
+    found = json.loads((tmp_path / "layers.json").read_text())
+    assert found["events"] == 60
+    assert [one["output"] for one in found["outputs"]] == Graph.load(graph).outputs
+    assert json.loads((tmp_path / "curve.json").read_text())["loss"] == "error=0.1"
+    again = tmp_path / "again.json"
+    assert _run(model, "-o", again, "--types", tmp_path / "graph.types.json") == 0
+    assert [str(node) for node in Graph.load(again).nodes] == [str(node) for node in Graph.load(graph).nodes]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as done:
+        main(["report", str(graph)])
+    assert done.value.code == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "Provenance" in page
+    assert "same largest output" in page
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--labels", "y"], "--labels"),
+        (["--fidelity", "layers.json"], "--fidelity"),
+        (["--data", "x.npz", "--fidelity", "layers.txt"], "layers.txt"),
+        (["--loss", "argmax=0.1"], "--choose"),
+        (["--correct-bias"], "--choose"),
+    ],
+)
+def test_options_that_need_another_one(
+    options: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    _onnx(tmp_path / "net.onnx")
+    assert _run("net.onnx", "-o", "graph.json", "-t", "fixed<8,4>", *options) == EXIT_BAD_INPUT
+    assert problem in capsys.readouterr().err
+    assert not (tmp_path / "graph.json").exists()

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.graph.graph import Graph
-from l1forge.emulator.kernel import compile_graph
 from l1forge.firmware.hls.fidelity.layers import layer_of
+from l1forge.firmware.hls.fidelity.run import run_rows
 from l1forge.firmware.hls.fidelity.sample import Sample
 
 
@@ -20,7 +20,7 @@ def layer_means(graph: Graph, sample: Sample) -> dict[str, NDArray[np.float64]]:
     """Mean of each layer's result over events and positions, one number for each channel (the last axis)."""
     names = {layer_of(node): node.name for node in graph.nodes if node.op not in ("input", "constant")}
     taps = Graph(graph.name, graph.nodes, list(names.values()))
-    made = compile_graph(taps, backend="interpreter").run_rows(sample.integers(graph)[0])
+    made = run_rows(taps, sample.integers(graph)[0])
     return {
         layer: made[name].reshape(-1, made[name].shape[-1]).astype(np.float64).mean(axis=0)
         * graph[name].type.lsb

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import Overflow, Rounding
 from l1forge.emulator.graph.graph import Graph
-from l1forge.emulator.kernel import compile_graph
 from l1forge.firmware.hls.choose.cost import luts
 from l1forge.firmware.hls.choose.loss import Floats, Loss, mean_error
 from l1forge.firmware.hls.choose.tensors import (
@@ -31,6 +30,7 @@ from l1forge.firmware.hls.choose.tensors import (
     precision_of,
 )
 from l1forge.firmware.hls.converters.files import Types
+from l1forge.firmware.hls.fidelity.run import run_rows
 from l1forge.firmware.hls.translate.exceeded import exceeded
 
 Say = Callable[[str], None]
@@ -87,10 +87,10 @@ class Search:
         return self.loss.of(self.trained, made, self.labels), mean_error(self.trained, made)
 
     def good(self, point: Point) -> bool:
-        """Whether the loss is kept; a share of events with one standard error in reserve."""
+        """Whether the loss is kept; a share of events with two standard errors in reserve."""
         reserve = 0.0
         if self.loss.kind in ("argmax", "cut"):
-            reserve = math.sqrt(self.loss.limit / len(self.trained[0]))
+            reserve = 2 * math.sqrt(self.loss.limit / len(self.trained[0]))
         return point.loss <= max(self.loss.limit - reserve, 0.0)
 
     def run(self, arrays: Mapping[str, Floats]) -> Point:
@@ -101,6 +101,26 @@ class Search:
         InputError
             If nothing is free, or the loss cannot be kept with types of ``MOST`` bits.
         """
+        best = self._narrowed(self._least(self._start(arrays)))
+        self._truncated(best)
+        cheapest = min(filter(self.good, self.points), key=lambda point: (point.luts, point.error))
+        return self._wrapping(cheapest)
+
+    def run_uniform(self, arrays: Mapping[str, Floats]) -> Point:
+        """One width for all, of 16, 20 or 24 bits, that keeps the loss; errors as ``run``."""
+        return self._start(arrays)
+
+    @staticmethod
+    def error(trained: list[Floats], graph: list[Floats]) -> float:
+        """The mean error, as it is kept in the points."""
+        return mean_error(trained, graph)
+
+    def _at(self, tensors: Sequence[Tensor], width: int) -> Point:
+        self.progress(f"choosing types: {width} bits everywhere")
+        return self.try_types([replace(tensor, width=width) for tensor in tensors])
+
+    def _start(self, arrays: Mapping[str, Floats]) -> Point:
+        """All free types with one width, 16 bits or as many more as the loss needs."""
         tensors = free_tensors(self.convert, self.inputs, Values(arrays, self.integers))
         if not tensors:
             raise InputError(
@@ -108,29 +128,8 @@ class Search:
                 field="--choose",
                 remedy="import it without --choose",
             )
-        best = self._uniform(tensors)
-        best = self._narrowed(best)
-        best = self._truncated(best)
-        return self._wrapping(best)
-
-    def _uniform(self, tensors: Sequence[Tensor]) -> Point:
-        """One width for all: the least that keeps the loss."""
-
-        def at(width: int) -> Point:
-            self.progress(f"choosing types: {width} bits everywhere")
-            return self.try_types([replace(tensor, width=width) for tensor in tensors])
-
-        best: Point | None = None
-        for width in range(START, MOST + 1, 4):
-            point = at(width)
-            if self.good(point):
-                best = point
-                break
-        while best is not None and best.tensors[0].width > LEAST:
-            point = at(best.tensors[0].width - 1)
-            if not self.good(point):
-                break
-            best = point
+        widths = range(START, MOST + 1, 4)
+        best = next((point for width in widths if self.good(point := self._at(tensors, width))), None)
         if best is None:
             least = min(self.points, key=lambda point: point.loss)
             raise InputError(
@@ -139,6 +138,15 @@ class Search:
                 value=str(self.loss),
                 remedy="allow a larger loss; look at import-model --data for the layer where it arises",
             )
+        return best
+
+    def _least(self, best: Point) -> Point:
+        """One width for all: the least that keeps the loss."""
+        while best.tensors[0].width > LEAST:
+            point = self._at(best.tensors, best.tensors[0].width - 1)
+            if not self.good(point):
+                break
+            best = point
         return best
 
     def _narrowed(self, best: Point) -> Point:
@@ -209,7 +217,7 @@ class Search:
 
 def outputs_of(graph: Graph, integers: Mapping[str, NDArray[Any]]) -> list[Floats]:
     """The outputs of a graph as physical values, (n, size) each."""
-    made = compile_graph(graph, backend="interpreter").run_rows(integers)
+    made = run_rows(graph, integers)
     return [
         made[name].reshape(len(made[name]), -1).astype(np.float64) * graph[name].type.lsb
         for name in graph.outputs

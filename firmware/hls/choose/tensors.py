@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
 from l1forge.emulator.graph.graph import Graph
-from l1forge.emulator.kernel import compile_graph
 from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.layers import layer_of
+from l1forge.firmware.hls.fidelity.run import run_rows
 
 Convert = Callable[[Types, Mapping[str, Mapping[str, str]], str], tuple[Graph, Any]]
 """Types of the inputs, types of layers, default type -> the graph, and hls4ml's model of it."""
@@ -119,7 +119,7 @@ class Values:
     def __call__(self, graph: Graph) -> dict[str, tuple[float, float]]:
         names = {layer_of(node): node.name for node in graph.nodes if node.op not in ("input", "constant")}
         taps = Graph(graph.name, graph.nodes, list(names.values()))
-        found = compile_graph(taps, backend="interpreter").run_rows(self.integers(graph))
+        found = run_rows(taps, self.integers(graph))
         return {
             layer: (
                 float(found[name].min()) * graph[name].type.lsb,

@@ -29,7 +29,7 @@ IGNORED = ("Trace", "TraceOutput")
 
 @dataclass(frozen=True)
 class TypesFile:
-    """``layers``: types by layer and use, also of inputs; ``options``: other options of hls4ml by layer.
+    """``layers``: types (or 'auto') by layer and use, also of inputs; ``options``: hls4ml's others by layer.
 
     ``default``: type where no layer has one, or None. ``model``: Strategy and ReuseFactor of all layers.
     ``biases``: what is added to the biases of a layer, by layer. ``inputs``: layers that are inputs.
@@ -63,7 +63,12 @@ class TypesFile:
                 remedy="write -t 'fixed<12,4>', or choose them from data with --choose",
             )
         given = own if input_type is None else input_type
-        layers = {name: dict(types) for name, types in self.layers.items() if name not in self.inputs}
+        layers = {
+            name: {use: kind for use, kind in types.items() if kind != "auto"}
+            for name, types in self.layers.items()
+            if name not in self.inputs
+        }
+        layers = {name: types for name, types in layers.items() if types}
         for layer, types in precision.items():
             layers[layer] = layers.get(layer, {}) | dict(types)
         return given, layers
@@ -100,9 +105,10 @@ class TypesFile:
             for use, text in entry.get("Precision", {}).items():
                 kind = None if node is None else node.types.get(f"{use}_t")
                 known = use == "result" if node is None else kind is not None or use in node.weights
-                if text != "auto" and known:  # a layer that is merged into another one has a result alone
-                    kept = text if kind is None else str(kind.precision)
-                    layers.setdefault(layer, {})[use] = str(FixedType.parse(kept))
+                if known:  # a layer that is merged into another one has a result alone
+                    kept = text if kind is None or text == "auto" else str(kind.precision)
+                    plain = kept if kept == "auto" else str(FixedType.parse(kept))
+                    layers.setdefault(layer, {})[use] = plain
             own = {key: value for key, value in entry.items() if key in OPTIONS}
             if own and node is not None:
                 options[layer] = own
@@ -203,7 +209,7 @@ def _types(value: Any, path: Path, layer: str) -> dict[str, str]:
     for key, kind in given.items():
         if kind != "auto":
             FixedType.parse(kind, file=path, field=f"layer {layer}: {key}")
-    return {key: kind for key, kind in given.items() if kind != "auto"}
+    return dict(given)
 
 
 def _option(key: str, value: Any, path: Path, where: str) -> Any:

@@ -10,13 +10,13 @@ import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
-from l1forge.emulator.kernel import compile_graph
 from l1forge.emulator.scoring.floats import Counts
 from l1forge.firmware.hls.converters.provenance import file_sha256
 from l1forge.firmware.hls.fidelity.frameworks import Framework
 from l1forge.firmware.hls.fidelity.frameworks.framework import shaped
 from l1forge.firmware.hls.fidelity.layers import LayerFidelity, compare_layers, looked_at
 from l1forge.firmware.hls.fidelity.outputs import BACKGROUND, OutputFidelity, compare_output
+from l1forge.firmware.hls.fidelity.run import run_rows
 from l1forge.firmware.hls.fidelity.sample import Sample
 
 
@@ -93,7 +93,7 @@ def compare_with_framework(
         )
     progress("predicting with the graph")
     integers, casts = sample.integers(graph)
-    ours = compile_graph(graph, backend="interpreter").run_rows(integers)
+    ours = run_rows(graph, integers)
     outputs = []
     for name, wanted in zip(graph.outputs, trained, strict=True):
         node = graph[name]

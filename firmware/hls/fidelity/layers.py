@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.graph.fixed import FixedType, Overflow, round_shift
 from l1forge.emulator.graph.graph import Graph, Node
-from l1forge.emulator.kernel import compile_graph
 from l1forge.firmware.hls.fidelity.instrument import instrumented
+from l1forge.firmware.hls.fidelity.run import run_rows
 
 EVENTS = 2000
 """Events that the layers are looked at with, the first ones."""
@@ -75,7 +75,7 @@ def compare_layers(
     fed = {name: values[:count] for name, values in integers.items()}
     followers = _followers(trained, {layer_of(node) for node in graph.nodes})
     taps, twins = instrumented(graph)
-    values = compile_graph(taps, backend="interpreter").run_rows(fed)
+    values = run_rows(taps, fed)
     groups: dict[str, list[Node]] = {}
     for node in graph.nodes:
         if node.op not in ("constant", "input"):
@@ -147,7 +147,7 @@ def bits_used(values: Integers, kind: FixedType) -> int:
 
 
 def _followers(trained: Mapping[str, Any], layers: set[str]) -> dict[str, list[str]]:
-    """For each layer of the graph its name and those behind it that the graph lacks (they may be merged)."""
+    """For each layer of the graph its own name, and those behind it that the graph lacks (merged)."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
     for name in trained:

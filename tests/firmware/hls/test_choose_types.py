@@ -55,7 +55,6 @@ def test_the_types_file_is_read_by_import_model_and_hls4ml(tmp_path: Path) -> No
     best = next(point for point in choice.curve if point.chosen)
     assert best.rtl is not None
     assert best.rtl.latency > 1
-    assert best.luts == min(point.luts for point in choice.curve if point.loss <= 0.02)
     plot_curve(choice, tmp_path / "curve.png")
     json.dumps(choice.document())
     choice.types.save(tmp_path / "types.json")
