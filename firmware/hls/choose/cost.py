@@ -17,7 +17,7 @@ from l1forge.emulator.graph.graph import Graph, Node
 
 LUT_INPUTS = 6
 SHARED = 0.55
-"""What is left of the adders when equal sums are made once: 0.4 .. 0.7 in docs/fidelity.md's networks."""
+"""What is assumed to be left of the adders when equal sums are made once; not measured."""
 
 
 @dataclass(frozen=True)
