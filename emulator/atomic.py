@@ -107,7 +107,7 @@ def _full_disk(target: Path) -> Iterator[None]:
         raise InputError(
             f"cannot be written: {os.strerror(number)}",
             file=target,
-            remedy="make room or choose another disk",
+            remedy="free some space or choose another disk",
         ) from error
 
 

@@ -21,22 +21,22 @@ from l1forge.screen.interrupt import ending_as_interrupts, keep_interrupts
 
 GROUPS = {
     "Study a trigger": {
-        "demo": "The whole path in one go: events, rates, firmware, proof.",
+        "demo": "Run the whole chain once: events, rates, firmware, co-verification.",
         "emulate": "Score events with a model, bit for bit as the firmware does.",
-        "rates": "Rate against threshold of a score, efficiency per signal.",
-        "path": "The whole trigger path: stream, models, menu, prescales, trigger rules, accept.",
+        "rates": "Compute rate against threshold of a score, and signal efficiencies.",
+        "path": "Stream orbits through models, menu, prescales, trigger rules and accept.",
     },
-    "Models: train, judge, import": {
+    "Models: train, evaluate, import": {
         "train": "Train a model from its seed and export its graph.",
-        "evaluate": "What an algorithm is worth: efficiencies, rates, figures.",
-        "import-model": "Read a trained network (ONNX, QONNX, PyTorch) into a graph.",
-        "import-bdt": "Read a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",
-        "import-hls": "Read a generated hls4ml project into a graph.",
+        "evaluate": "Measure an algorithm: efficiencies, rates, figures.",
+        "import-model": "Convert a trained network (ONNX, QONNX, PyTorch, Keras) into a graph.",
+        "import-bdt": "Convert a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",
+        "import-hls": "Convert a generated hls4ml project into a graph.",
     },
     "Firmware: write, synthesise, report": {
-        "firmware": "Write a model's HLS project and prove it equal to the emulator.",
-        "synth": "Resources, timing and latency of the generated Verilog.",
-        "report": "One page about the firmware of a model.",
+        "firmware": "Write the HLS project of a model and compare it exactly with the emulator.",
+        "synth": "Measure resources, timing and latency of the generated Verilog.",
+        "report": "Write one page about the firmware of a model.",
         "export-c": "Write a model as a self-contained C++17 header.",
     },
     "Menus": {
@@ -48,10 +48,10 @@ GROUPS = {
         "convert": "Convert event files: parquet, HDF5, NanoAOD, test vectors, board patterns.",
     },
     "Checks: firmware against emulator, speed": {
-        "cosim": "Prove the Verilog of a model equal to its emulator and HLS C++.",
-        "cosim-muons": "Prove the muon firmware equal to its emulators.",
+        "cosim": "Compare the Verilog of a model exactly with its emulator and HLS C++.",
+        "cosim-muons": "Compare the muon firmware exactly with its emulators.",
         "fuzz": "Compare random networks with hls4ml's compiled C++.",
-        "bench": "Speed of the emulator against its peers and the machine.",
+        "bench": "Measure the speed of the emulator and of comparable programs.",
     },
 }
 """What people want to do -> name -> one-line help; the code of `import-hls` is commands/import_hls.py."""
@@ -114,8 +114,8 @@ def root(
 ) -> None:
     """Real-time level-1 trigger emulation and firmware generation.
 
-    One trained model in; a bit-exact emulator, an HLS project, vendor-free Verilog and the proof that
-    all of them agree out. Start with: l1forge emulate --help
+    From one trained model, l1forge makes a bit-exact emulator, an HLS project and vendor-independent
+    Verilog, and checks that all of them give the same integers. Start with: l1forge emulate --help
     """
 
 
@@ -159,7 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(EXIT_BAD_INPUT)
     except MemoryError as error:
         said = " ".join(str(error).split())[:SHOWN]
-        remedy = "free some, raise the limit (ulimit -v), or take fewer events or a smaller --block"
+        remedy = "free memory, raise the limit (ulimit -v), or use fewer events or a smaller --block"
         typer.echo(f"error: not enough memory{': ' + said if said else ''}; {remedy}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     except UnicodeEncodeError as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-Trees = Annotated[int, typer.Option("--trees", min=1, help="Boosting rounds.")]
+Trees = Annotated[int, typer.Option("--trees", min=1, help="Number of boosting rounds.")]
 Candidates = Annotated[
-    Path | None, typer.Option("--data", help="Candidate file; default: the committed one.")
+    Path | None, typer.Option("--data", help="File with candidates; default: the committed one.")
 ]

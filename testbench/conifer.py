@@ -53,7 +53,7 @@ def simulated(project: RtlProject, harness: Harness) -> Callable[[Block], NDArra
         found = harness.stream(block)
         if found.misplaced or found.results != len(block):
             raise InputError(
-                f"{found.misplaced} results off the latency of {project.latency} clocks",
+                f"{found.misplaced} results do not arrive at the latency of {project.latency} clocks",
                 field=project.name,
                 value=f"{found.results} of {len(block)} results",
             )

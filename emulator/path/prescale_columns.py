@@ -46,7 +46,7 @@ def load_settings(
     chosen = column or choices[0]
     if chosen not in choices:
         raise InputError(
-            "no such prescale column", file=path, value=chosen, remedy=f"it has {', '.join(choices)}"
+            "unknown prescale column", file=path, value=chosen, remedy=f"it has {', '.join(choices)}"
         )
     settings = PrescaleSettings.default(())
     seen: set[str] = set()

@@ -75,7 +75,7 @@ def check_score_type(
     wanted = FixedType.parse(declared)
     if (found.signed, found.width, found.integer) != (wanted.signed, wanted.width, wanted.integer):
         raise InputError(
-            f"the menu declares {score} as {declared}, and its thresholds count in that",
+            f"the menu declares {score} as {declared}, and its thresholds are integers of that type",
             file=file,
             field=f"output {output}",
             value=str(found),

@@ -40,7 +40,7 @@ class Fraction:
 def fraction(passed: int, total: int) -> Fraction:
     """Clopper-Pearson interval of a binomial fraction (Biometrika 26 (1934) 404)."""
     if not 0 <= passed <= total:
-        raise ValueError(f"{passed} of {total} is no fraction")
+        raise ValueError(f"{passed} of {total} is not a fraction")
     tail = (1 - COVERAGE) / 2
     low = 0.0 if passed == 0 else float(beta.ppf(tail, passed, total - passed + 1))
     high = 1.0 if passed == total else float(beta.ppf(1 - tail, passed + 1, total - passed))

@@ -324,7 +324,7 @@ def _shaped(array: Array, node: Node, path: Path, known: Any = None) -> Array:
         return array.reshape(len(array), node.size)
     turned = array.ndim == 2 and array.shape[0] == node.size
     raise InputError(
-        f"shape (n, {text}) expected, one event a row",
+        f"shape (n, {text}) expected, one row per event",
         file=path,
         field=node.name,
         value=array.shape,

@@ -156,7 +156,7 @@ def event_feed(source: EventSource, kernel: Kernel) -> EventFeed:
     bare = [node.name for node in kernel.graph.inputs if "source" not in node.attributes]
     if bare:
         raise InputError(
-            f"the model's input {bare[0]} is no event column, so it does not run on event files",
+            f"the model's input {bare[0]} is not an event column, so the model cannot run on event files",
             file=source.path,
             remedy="give an array of its inputs: .npy, .npz or parquet, see docs/formats.md",
         )

@@ -152,7 +152,7 @@ class Finding:
             words.append(f"{100 * self.outside:.3g} % of the values outside {trained} (here {seen})")
         if self.distance > DISTANCE:
             words.append(
-                f"distributed otherwise ({100 * self.distance:.0f} % of the values would have to move)"
+                f"distributed differently ({100 * self.distance:.0f} % of the values would have to move)"
             )
         return f"{self.feature}: {', '.join(words)}"
 
@@ -278,7 +278,7 @@ class Comparison:
             raise InputError(
                 f"inputs differ from those {self.trained.model} was trained on: {findings[0]}{more}",
                 file=str(source),
-                remedy="leave --strict out to go on",
+                remedy="leave --strict out to continue",
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -80,7 +80,9 @@ def open_stream(
     if "bx" not in source.columns:
         return FilledStream(source, wanted, scheme, seed, signal, noise), source
     if signal is not None:
-        raise InputError("signal can be injected into filled streams only", file=path, remedy="drop --signal")
+        raise InputError(
+            "signal can be injected into filled streams only", file=path, remedy="leave --signal out"
+        )
     names = tuple(dict.fromkeys(["bx", *wanted]))
     return ReplayStream(lambda: _checked(opened, names), repeat and path != STANDARD_INPUT), source
 

@@ -26,7 +26,7 @@ def read_features(path: Path, names: Sequence[str]) -> NDArray[np.float64]:
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot read: {error}", file=path, remedy="give a parquet file") from error
     if not table.num_rows:
-        raise InputError("has no rows", file=path, remedy="give the events that the types are to fit")
+        raise InputError("has no rows", file=path, remedy="give the events from which the types are chosen")
     for name in names:
         if name not in table.column_names:
             raise InputError("column is missing", file=path, field=name, remedy="one column per feature")

@@ -53,7 +53,11 @@ def threshold(name: str, cut: float) -> float:
         If the link has no inverse (softmax), or ``cut`` is not an output it can give.
     """
     if name not in INVERSES:
-        raise InputError("cut on the raw scores or their argmax", field="link", value=name)
+        raise InputError(
+            "this output has no inverse: apply thresholds to the raw scores or take their argmax",
+            field="link",
+            value=name,
+        )
     with np.errstate(all="ignore"):
         value = INVERSES[name](cut)
     if not np.isfinite(value):

@@ -26,7 +26,7 @@ def with_class(graph: Graph) -> Graph:
     """
     score = graph["score"]
     if score.size < 2:
-        raise InputError("one score has no largest: cut on it", field=graph.name)
+        raise InputError("argmax needs at least two scores; apply a threshold instead", field=graph.name)
     kind = FixedType.integers(0, score.size - 1)
     node = Node("class", "argmax", (score.name,), (1,), kind)
     return Graph(graph.name, [*graph.nodes, node], [*graph.outputs, node.name], graph.meta, graph.file)

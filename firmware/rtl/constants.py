@@ -1,4 +1,4 @@
-"""Constants that alkaid holds exactly, and the refusal of those that it would cut without a word."""
+"""Checks that alkaid can hold a constant exactly; it would silently truncate others, so they are refused."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def generate(
     graph = graph.subgraph(outputs or graph.outputs)
     if not graph.inputs:
         raise InputError(
-            "results depend on no input: there is no circuit",
+            "no result depends on an input: there is nothing to synthesise",
             file=graph.file,
             field="outputs",
             value=", ".join(graph.outputs),

@@ -103,7 +103,7 @@ def check_tool(tool: str, part: str | None = None) -> None:
         )
     if part is not None:
         if tool == AUTO:
-            raise InputError("belongs to one tool", field="--part", value=part, remedy="give --tool, too")
+            raise InputError("depends on the tool", field="--part", value=part, remedy="give --tool, too")
         known[tool].check_part(part)
 
 

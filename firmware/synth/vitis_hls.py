@@ -110,8 +110,8 @@ class VitisHls:
         return design.model_has_hls
 
     def check_part(self, part: str) -> None:
-        remedy = "the HLS project says its part: change it in project.tcl"
-        raise InputError("is not taken by Vitis HLS", field="--part", value=part, remedy=remedy)
+        remedy = "the HLS project sets the part: change it in project.tcl"
+        raise InputError("cannot be used with Vitis HLS", field="--part", value=part, remedy=remedy)
 
     def synthesise(self, design: Design, request: Request) -> Synthesis:
         request.progress("Vitis HLS")

@@ -238,7 +238,9 @@ class Yosys:
     def check_part(self, part: str) -> None:
         if part not in FAMILIES:
             remedy = f"one of {', '.join(f'{name} ({what})' for name, what in FAMILIES.items())}"
-            raise InputError("is not a family that Yosys maps to", field="--part", value=part, remedy=remedy)
+            raise InputError(
+                "is not an FPGA family that Yosys supports", field="--part", value=part, remedy=remedy
+            )
 
     def synthesise(self, design: Design, request: Request) -> Synthesis:
         label = f"Yosys, {design.rtl.stages} stages"

@@ -15,14 +15,18 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 def bench(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where page, plot and JSON go.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder for the page, the plot and the JSON file."
+        ),
     ] = Path("docs"),
-    seconds: Annotated[float, typer.Option(help="Time for each measurement.", min=0.01)] = 1.0,
-    events: Annotated[int, typer.Option("-n", help="Events in memory.", min=2000)] = 1 << 20,
+    seconds: Annotated[float, typer.Option(help="Time for each measurement, in s.", min=0.01)] = 1.0,
+    events: Annotated[int, typer.Option("-n", help="Number of events held in memory.", min=2000)] = 1 << 20,
 ) -> None:
-    """Measure speed on this machine: ours, hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy, roofline.
+    """Measure the speed of the emulator, hls4ml, alkaid, conifer, ONNX Runtime, QKeras and NumPy here.
 
-    About two minutes, most of it compiling and importing the peers.
+    The tables also show the roofline of this machine. A run takes about two minutes; most of that time goes
+    into compiling and importing the other programs.
 
     Examples:
 
@@ -42,7 +46,9 @@ def bench(
     console = Console()
     check_folders(output)
     if not math.isfinite(seconds):
-        raise InputError("is not a time", field="--seconds", value=seconds, remedy="such as 0.3")
+        raise InputError(
+            "is not a time in s", field="--seconds", value=seconds, remedy="write 0.3, for example"
+        )
     with console.status("starting") as status, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of tf_keras, about QKeras' own constraints
         import_tensorflow()

@@ -22,26 +22,33 @@ Sources = Annotated[
         help="Parquet, ADC2021 HDF5, NanoAOD, test vector or pattern files; several are joined in order.",
     ),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="File to write; its ending tells the format.")]
-To = Annotated[str | None, typer.Option(help="Format: parquet, test-vectors, empv1, empv2 or apx.")]
-Layout = Annotated[str, typer.Option(help="Parquet: compact (small) or dense (fastest to read).")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="File to write; the format follows from its name.")
+]
+To = Annotated[str | None, typer.Option(help="Format to write: parquet, test-vectors, empv1, empv2 or apx.")]
+Layout = Annotated[str, typer.Option(help="For parquet: compact (small file) or dense (fastest to read).")]
 Columns = Annotated[
     int | None,
-    typer.Option(help="Test vectors: 60 columns, or 48 (2015, 2016); default: as INPUT, else 60."),
+    typer.Option(
+        help="For test vectors: write 60 columns, or 48 (years 2015, 2016); default: as in INPUT, else 60."
+    ),
 ]
-Crossing = Annotated[int, typer.Option(help="NanoAOD: bunch crossing to take, 0 is the triggered one.")]
+Crossing = Annotated[int, typer.Option(help="For NanoAOD: bunch crossing to read; 0 is the triggered one.")]
 Emulated = Annotated[
-    bool, typer.Option("--emulated", help="NanoAOD: re-emulated objects (L1EmulMu_…), not L1Mu_….")
+    bool,
+    typer.Option("--emulated", help="For NanoAOD: read the re-emulated objects (L1EmulMu_…), not L1Mu_…."),
 ]
-Skip = Annotated[int, typer.Option("--skip", help="Leave out the first crossings.", min=0)]
-Limit = Annotated[int | None, typer.Option("-n", help="Only so many crossings, after those skipped.", min=1)]
+Skip = Annotated[int, typer.Option("--skip", help="Skip this number of crossings at the start.", min=0)]
+Limit = Annotated[int | None, typer.Option("-n", help="Write at most this number of crossings.", min=1)]
 Select = Annotated[
     str | None,
-    typer.Option(help="Only these columns, separated by commas: mu.pt,jet (a collection has them all)."),
+    typer.Option(
+        help="Write only these columns, separated by commas: mu.pt,jet (jet: all columns of the jets)."
+    ),
 ]
 Split = Annotated[
     int | None,
-    typer.Option(help="Files of at most so many crossings: OUTPUT-0000, OUTPUT-0001 …", min=1),
+    typer.Option(help="Write at most this number of crossings per file: OUTPUT-0000, OUTPUT-0001 …", min=1),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
@@ -61,7 +68,7 @@ def convert(
     split: Split = None,
     as_json: Json = False,
 ) -> None:
-    """Convert event files; integers stay what they are, and everything that did not fit is counted.
+    """Convert event files. Integers are copied unchanged; what the new format cannot hold is counted.
 
     Examples:
 

@@ -18,24 +18,31 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode="markdown")
 
 Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")]
-Crossings = Annotated[int | None, typer.Option("-n", help="Crossings (1 M; 50 M with --deep).", min=1)]
-Deep = Annotated[bool, typer.Option("--deep", help="Compiled harness only, many crossings.")]
-Waves = Annotated[bool, typer.Option("--waves", help="Also leave a waveform (VCD); or set WAVES=1.")]
+Crossings = Annotated[
+    int | None,
+    typer.Option("-n", help="Number of crossings to compare (default: 1 M; 50 M with --deep).", min=1),
+]
+Deep = Annotated[
+    bool, typer.Option("--deep", help="Use only the compiled Verilator harness: many crossings.")
+]
+Waves = Annotated[bool, typer.Option("--waves", help="Also write a waveform (VCD); or set WAVES=1.")]
 EventFiles = Annotated[
-    list[Path] | None, typer.Option("--events", help="Event files instead of the committed sample.")
+    list[Path] | None, typer.Option("--events", help="Event files to use instead of the committed sample.")
 ]
 Hls = Annotated[
     Path | None,
-    typer.Option("--hls", help="hls4ml project to compare with; default: written from MODEL."),
+    typer.Option("--hls", help="hls4ml project to compare with; default: a project written from MODEL."),
 ]
 Stages = Annotated[
-    int | None, typer.Option(help="Pipeline stages; default: as many as the clock needs.", min=1)
+    int | None, typer.Option(help="Number of pipeline stages; default: as many as the clock needs.", min=1)
 ]
-Period = Annotated[float | None, typer.Option(help="Clock period in ns; default 240 MHz.", min=0.1)]
-Seed = Annotated[int, typer.Option(help="Of random bits, corners and gaps.", min=0)]
-Threads = Annotated[int, typer.Option(help="Simulated instances side by side.", min=1)]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of report and waveform.")]
-JsonOutput = Annotated[Path | None, typer.Option("--json", help="Report as JSON.")]
+Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
+Seed = Annotated[int, typer.Option(help="Seed of random bits, corner values and gaps.", min=0)]
+Threads = Annotated[int, typer.Option(help="Number of simulations that run in parallel.", min=1)]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder for the report and the waveform.")
+]
+JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the report to this JSON file.")]
 
 
 @app.command()
@@ -53,13 +60,12 @@ def cosim(
     output: Output = None,
     json_output: JsonOutput = None,
 ) -> None:
-    """Prove the Verilog of MODEL equal to its emulator, crossing by crossing; any difference fails.
+    """Compare the Verilog of MODEL with its emulator, crossing by crossing; any difference is an error.
 
-    Ctrl-C ends a long run early: what was compared until then is reported and saved.
+    Ctrl-C ends a long run early: the crossings compared until then are reported and saved.
 
-    The folder keeps the strongest record of the design in cosim.json (a failure always replaces it), and one
-    line for every run in history.jsonl. `--json` writes
-    this run's report there and, without `--output`, nowhere else.
+    cosim.json in the folder keeps the longest run of this design (a failure always replaces it);
+    history.jsonl has one line per run. `--json` without `--output` writes only the JSON file.
 
     Examples:
 

@@ -16,17 +16,24 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 @app.command()
 def cosim_muons(
-    n: Annotated[int, typer.Option("-n", help="Muons.", min=100)] = 100_000,
-    small: Annotated[bool, typer.Option("--small", help="Without the ten-layer network.")] = False,
-    inputs_per_clock: Annotated[int, typer.Option(help="Inputs of each neuron per clock.", min=1)] = 8,
+    n: Annotated[int, typer.Option("-n", help="Number of muons.", min=100)] = 100_000,
+    small: Annotated[bool, typer.Option("--small", help="Leave out the ten-layer network.")] = False,
+    inputs_per_clock: Annotated[
+        int, typer.Option(help="Inputs that each neuron reads per clock.", min=1)
+    ] = 8,
     csim: Annotated[
         int,
-        typer.Option(help="Events through the HLS C++ at most: it runs 400/s for the large network.", min=1),
+        typer.Option(
+            help="Largest number of events through the HLS C++ (400 events/s for the large network).",
+            min=1,
+        ),
     ] = 100_000,
-    seed: Annotated[int, typer.Option(help="Of muons, corners and random codes.", min=0)] = 1,
-    json_output: Annotated[Path | None, typer.Option("--json", help="Outcome as JSON.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of muons, corner values and random codes.", min=0)] = 1,
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the result to this JSON file.")
+    ] = None,
 ) -> None:
-    """Prove the muon RTL (patterns; networks folded in time) and the hls4ml C++ equal to the emulators.
+    """Compare the muon RTL (patterns; time-multiplexed networks) and the hls4ml C++ with the emulators.
 
     Examples:
 

@@ -19,13 +19,13 @@ MODEL, SCORE = "vae", "mu2_score"
 
 @app.command()
 def demo(
-    n: Annotated[int, typer.Option("-n", help="Crossings to co-verify.", min=1000)] = 50_000,
-    seed: Annotated[int, typer.Option(help="Of corner and random stimuli.", min=0)] = 1,
+    n: Annotated[int, typer.Option("-n", help="Number of crossings to co-verify.", min=1000)] = 50_000,
+    seed: Annotated[int, typer.Option(help="Seed of corner and random stimuli.", min=0)] = 1,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for demo.json.")] = Path(
         "build/demo"
     ),
 ) -> None:
-    """Real events through the trained anomaly trigger, its firmware written, and all of it proven equal.
+    """Run events through the trained anomaly trigger, write its firmware and compare all of it exactly.
 
     Example: `l1forge demo -n 20000`
     """

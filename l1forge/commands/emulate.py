@@ -27,29 +27,32 @@ Source = Annotated[
     ),
 ]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Scores (raw integers): .parquet or .npz.")
+    Path | None, typer.Option("--output", "-o", help="File for the scores (raw integers): .parquet or .npz.")
 ]
-Outputs = Annotated[list[str] | None, typer.Option("--score", help="Only these outputs of the graph.")]
+Outputs = Annotated[
+    list[str] | None, typer.Option("--score", help="Compute only these outputs of the graph; repeatable.")
+]
 NonFinite = Annotated[
     Literal["error", "zero", "saturate"],
-    typer.Option(help="NaN and infinity in float arrays: refuse, 0, or the ends of the range."),
+    typer.Option(
+        help="What to do with NaN and infinity in floats: error (refuse the file), zero (NaN and infinity"
+        " become 0), saturate (infinity becomes the largest or smallest value)."
+    ),
 ]
-Threads = Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)]
+Threads = Annotated[int | None, typer.Option(help="Number of threads; default: all cores.", min=1)]
 Block = Annotated[
-    int | None, typer.Option(help="Crossings at a time; default: as is best for the file.", min=1)
+    int | None, typer.Option(help="Block size in crossings; the default depends on the format.", min=1)
 ]
-Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse inputs that differ from those of the training.")
-]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse inputs that differ from the training sample.")]
 RecordInputs = Annotated[
     bool,
     typer.Option(
         "--record-inputs",
-        help="INPUT is the training sample: record the model's inputs beside its graph, for comparison.",
+        help="INPUT is the training sample: record its ranges beside the graph, for later comparison.",
     ),
 ]
-Plan = Annotated[bool, typer.Option("--plan", help="Print how each layer is computed.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Summary as JSON.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Print for each layer how the emulator computes it.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the summary to this JSON file.")]
 
 
 @app.command()
@@ -68,10 +71,10 @@ def emulate(
 ) -> None:
     """Score every crossing of INPUT, bit for bit as the firmware does.
 
-    Arrays have one event a row. Integers count LSBs of the input's type; floats are physical values, cast
-    with that type, and what saturates, wraps, is rounded or is not finite is counted.
+    Arrays have one row per event. Integers count LSBs of the input's type. Floats are physical values and are
+    cast to that type; values that saturate, wrap, are rounded or are not finite are counted.
 
-    Inputs are compared with those that the model was trained on, where its graph has a record of them.
+    If the graph has a record of its training inputs, the inputs are compared with it.
 
     Examples:
 
@@ -136,13 +139,13 @@ def _print(console: Console, result: Emulation, scoring: Scoring) -> None:
         words = ", ".join(f"{count:,} {'NaN' if kind == 'nan' else kind}" for kind, count in counts.items())
         console.print(f"floats of {name}: {words}")
     speed = f"{_speed(result.kernel_events_per_s)} in the kernel, " if result.kernel_events_per_s else ""
-    console.print(f"{speed}{_speed(result.events_per_s)} with reading, writing and start-up")
+    console.print(f"{speed}{_speed(result.events_per_s)} including reading, writing and start-up")
     if result.recorded is not None and scoring.recorder is not None:
         how = "replaced" if result.replaced else "recorded"
         events = f"{scoring.recorder.events:,} events of {result.input}"
         console.print(f"training inputs {how}: {result.recorded}, {events}")
     elif result.compared is None:
-        console.print(f"inputs not compared with training: no {record_beside(result.graph)}")
+        console.print(f"inputs are not compared with training: there is no {record_beside(result.graph)}")
     if result.output is not None:
         console.print(f"wrote {result.output}")
 

@@ -24,24 +24,27 @@ def evaluate() -> None:
     """
 
 
-Muons = Annotated[int, typer.Option("--muons", "-n", min=20_000)]
-Seed = Annotated[int, typer.Option(help="Of the evaluation sample; differs from every training seed.", min=0)]
+Muons = Annotated[int, typer.Option("--muons", "-n", help="Number of muons.", min=20_000)]
+Seed = Annotated[
+    int, typer.Option(help="Seed of the evaluation sample; it differs from every training seed.", min=0)
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for muon_pt.json and the figures.")]
-Docs = Annotated[Path | None, typer.Option(help="Also refresh the tables of this page (docs/muon.md).")]
+Docs = Annotated[Path | None, typer.Option(help="Also update the tables of this page (docs/muon.md).")]
 Stubs = Annotated[
     Path | None,
     typer.Option(
-        help="Stubs of another simulation (npz, parquet; docs/muon.md): pT of each, and with truth"
-        " turn-on, rates, charge and resolution."
+        help="Stubs of another simulation (npz, parquet; docs/muon.md): compute the pT of each candidate and,"
+        " if the file has the truth, turn-on, rates, charge and resolution."
     ),
 ]
 PatternsOnly = Annotated[
-    bool, typer.Option("--patterns-only", help="--stubs without the networks, which need eta.")
+    bool, typer.Option("--patterns-only", help="With --stubs: leave out the networks, which need eta.")
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse --stubs unlike those that the networks were trained on.")
+    bool,
+    typer.Option("--strict", help="Refuse --stubs that differ from the training sample of the networks."),
 ]
-Table = Annotated[Path | None, typer.Option("--json", help="The table as JSON.")]
+Table = Annotated[Path | None, typer.Option("--json", help="Write the table to this JSON file.")]
 
 
 @app.command("muon_pt")
@@ -55,7 +58,8 @@ def muon_pt(
     strict: Strict = False,
     json_output: Table = None,
 ) -> None:
-    """Muon pT: golden patterns, float, quantised and small network, perfect pT at equal efficiency.
+    """Compare muon pT algorithms at equal efficiency: golden patterns, float, quantised and small network,
+    perfect pT.
 
     Examples:
 
@@ -115,11 +119,13 @@ def _stubs(
         f"left out: {counts.outside_sector} stubs outside the sector, {counts.too_many} too many in a layer"
     )
     console.print(
-        f"held at the limit: {counts.saturated_angles} bending angles;"
+        f"saturated: {counts.saturated_angles} bending angles;"
         f" no reference stub: {result['without_muon']} candidates"
     )
     for name in counts.absent:
-        console.print(f"[yellow]no column {name}: taken as {'no angle' if name == 'phib' else 0}[/]")
+        console.print(
+            f"[yellow]no column {name}: the value is set to {'no angle' if name == 'phib' else 0}[/]"
+        )
     if result["muons"]:
         for table in tables(result):
             console.print(table)
@@ -131,8 +137,10 @@ def _stubs(
         write_text(json_output, json.dumps(document, indent=1) + "\n")
 
 
-TreeOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default build/MODEL.")]
-JsonOutput = Annotated[Path | None, typer.Option("--json", help="The report as JSON.")]
+TreeOutput = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder for the report; default: build/MODEL.")
+]
+JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the report to this JSON file.")]
 
 
 def _command(model: Model) -> Callable[..., None]:

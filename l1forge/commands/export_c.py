@@ -17,7 +17,7 @@ def export_c(
     model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write into.")],
     outputs: Annotated[
-        list[str] | None, typer.Option("--score", help="Only these outputs of the graph.")
+        list[str] | None, typer.Option("--score", help="Write only these outputs of the graph; repeatable.")
     ] = None,
 ) -> None:
     """Write MODEL as one C++17 header with a C interface, and an example program.

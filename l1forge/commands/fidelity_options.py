@@ -1,4 +1,4 @@
-"""Options that the imports share: data to compare with the trained network on, and what is written of it."""
+"""Options that the import commands share: comparison with the trained network, and files to write."""
 
 from __future__ import annotations
 
@@ -22,17 +22,24 @@ Labels = Annotated[
     ),
 ]
 Background = Annotated[
-    float, typer.Option(help="With labels: share of background at which efficiencies are compared.")
+    float,
+    typer.Option(
+        help="With --labels: fraction of background accepted where signal efficiencies are compared."
+    ),
 ]
 FidelityFiles = Annotated[
     list[Path] | None,
-    typer.Option("--fidelity", help="Write the comparison: .json, or .png / .pdf / .svg of the layers."),
+    typer.Option(
+        "--fidelity",
+        help="Write the comparison to .json, or a plot of the layers to .png, .pdf or .svg; repeatable.",
+    ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse types that values can exceed and that wrap: exit code 2.")
+    bool, typer.Option("--strict", help="Exit with code 2 if a value can exceed a type that wraps.")
 ]
 Sources = Annotated[
-    Path | None, typer.Option(help="Text file: one event column per input element, e.g. mu.pt[0].")
+    Path | None,
+    typer.Option(help="Text file with one event column per line, one for each input element, e.g. mu.pt[0]."),
 ]
 
 
@@ -42,7 +49,7 @@ def columns_of(path: Path | None) -> list[str] | None:
     Raises
     ------
     InputError
-        If it is no text, or names no such columns.
+        If it is not a text file, or a name is not an event column.
     """
     from l1forge.emulator.errors import InputError
     from l1forge.studies.imports import check_columns
@@ -52,7 +59,7 @@ def columns_of(path: Path | None) -> list[str] | None:
     try:
         columns = path.read_text(encoding="utf-8").split()
     except UnicodeDecodeError as error:
-        raise InputError("is not a text file", file=path, remedy="write one event column a line") from error
+        raise InputError("is not a text file", file=path, remedy="write one event column per line") from error
     check_columns(columns, f"--sources {path}")
     return columns
 
@@ -63,7 +70,7 @@ def shape_of(text: str) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        If it is no shape.
+        If it is not a shape.
     """
     from l1forge.emulator.errors import InputError
 
@@ -75,7 +82,7 @@ def shape_of(text: str) -> tuple[int, ...]:
 
 
 def check_data(data: Path | None, labels: str | None, files: list[Path] | None) -> None:
-    """Refuse labels or files of a comparison that nothing is compared on.
+    """Refuse --labels or --fidelity without --data: there would be nothing to compare.
 
     Raises
     ------

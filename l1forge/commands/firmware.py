@@ -18,18 +18,18 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 DEFAULT = 20_000
 
-Model = Annotated[str, typer.Argument(help="Model name (vae, ...), or a graph file that ends in trees.")]
-Crossings = Annotated[int, typer.Option("-n", help="Crossings to compare.", min=1)]
+Model = Annotated[str, typer.Argument(help="Model name (vae, ...), or the graph file of a BDT.")]
+Crossings = Annotated[int, typer.Option("-n", help="Number of crossings to compare.", min=1)]
 EventFiles = Annotated[list[Path] | None, typer.Option("--events", help="Event files for the comparison.")]
 Compile = Annotated[
     bool, typer.Option("--compile/--no-compile", help="Compile the C++ with g++ and compare.")
 ]
-Verilog = Annotated[bool, typer.Option("--rtl/--no-rtl", help="Write the Verilog of the same graph too.")]
+Verilog = Annotated[bool, typer.Option("--rtl/--no-rtl", help="Also write the Verilog of the same graph.")]
 Seed = Annotated[int, typer.Option(help="Seed of the random crossings.", min=0)]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Project folder; default hls_projects/MODEL.")
+    Path | None, typer.Option("--output", "-o", help="Project folder; default: hls_projects/MODEL.")
 ]
-JsonOutput = Annotated[Path | None, typer.Option("--json", help="The result as JSON.")]
+JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the result to this JSON file.")]
 
 
 @app.command()
@@ -43,10 +43,10 @@ def firmware(
     output: Output = None,
     json_output: JsonOutput = None,
 ) -> None:
-    """Write the Vitis HLS project of MODEL, compile it with g++ and compare it with the emulator: exactly.
+    """Write the Vitis HLS project of MODEL, compile it with g++ and compare it exactly with the emulator.
 
-    The fixed-point graph is read back from the written C++ and must be the committed one. Crossings are
-    real events, corner vectors and random bits; any difference ends with exit code 1.
+    The fixed-point graph is read back from the written C++ and must equal the committed graph. The stimuli
+    are events, corner vectors and random bits; any difference gives exit code 1.
 
     Examples:
 
@@ -101,7 +101,7 @@ def _print_network(made: Firmware, console: Console) -> None:
         console.print("\n".join(made.directed.report()))
     if made.too_many_weights is not None:
         weights = f"{made.too_many_weights:,}"
-        console.print(f"no Verilog: {weights} weights are too many for a design of initiation interval 1")
+        console.print(f"no Verilog: {weights} weights are too many for a design with initiation interval 1")
     if made.rtl is not None:
         clock = f"{1000 / made.rtl.clock_period_ns:.0f} MHz"
         console.print(f"Verilog in {made.rtl.folder}: latency {made.rtl.latency} clocks at {clock}")

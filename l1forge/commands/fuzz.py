@@ -18,21 +18,24 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode="markdown")
 
 
-Networks = Annotated[int, typer.Option("-n", help="Networks.", min=1)]
-Seed = Annotated[int, typer.Option(help="Network k is drawn from (seed, k).", min=0)]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for shrunk reproducers of failures.")]
-Batch = Annotated[int, typer.Option(help="Networks in one translation unit.", min=1)]
-Replay = Annotated[Path | None, typer.Option(help="Check one saved reproducer instead of drawing networks.")]
+Networks = Annotated[int, typer.Option("-n", help="Number of random networks.", min=1)]
+Seed = Annotated[int, typer.Option(help="Seed of the networks; network k is drawn from (seed, k).", min=0)]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for the smallest network that reproduces each failure.")
+]
+Batch = Annotated[int, typer.Option(help="Number of networks compiled in one C++ file.", min=1)]
+Replay = Annotated[Path | None, typer.Option(help="Check one saved failing network instead of random ones.")]
 JsonOutput = Annotated[
-    Path | None, typer.Option("--json", help="Summary as JSON, written after every batch.")
+    Path | None, typer.Option("--json", help="JSON file for the summary, written after every batch.")
 ]
 Trained = Annotated[
     bool,
     typer.Option(
-        "--trained", help="Random PyTorch networks against their own prediction, with types from data."
+        "--trained",
+        help="Compare random PyTorch networks with their own prediction, with types chosen from data.",
     ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run that wrote --json stopped.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the run that wrote the --json file.")]
 
 
 @app.command()
@@ -46,9 +49,9 @@ def fuzz(
     trained: Trained = False,
     resume: Resume = False,
 ) -> None:
-    """Compare random networks with hls4ml's C++: random layers, types and weights, corner and random inputs.
+    """Compare the emulator with hls4ml's C++ on random networks: random layers, types, weights and inputs.
 
-    A network that differs is shrunk and saved; the exit code is then 1.
+    A network that differs is reduced to the smallest one that still differs and saved; the exit code is 1.
 
     Examples:
 
@@ -110,7 +113,7 @@ def _print(found: Fuzzed, console: Console) -> None:
         console.print(f"[red]network {failure.number}: {failure.network.label}: {failure.problem}[/red]")
     console.print(found.verdict)
     if not summary.networks:
-        console.print("[red]nothing was compared, so nothing is proven[/red]")
+        console.print("[red]no network was compared: this run shows nothing[/red]")
 
 
 def _trained(n: int, seed: int, json_output: Path | None, console: Console, resume: bool) -> None:
@@ -121,7 +124,7 @@ def _trained(n: int, seed: int, json_output: Path | None, console: Console, resu
     from l1forge.screen.quiet import quiet_stderr
 
     if resume:
-        raise InputError("cannot go on with this mode", field="--resume", remedy="run it again")
+        raise InputError("cannot continue a run with --trained", field="--resume", remedy="run it again")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("networks", total=n)

@@ -21,21 +21,26 @@ Features = Annotated[
     typer.Option(
         "--feature",
         "-f",
-        help="Type of every feature, once for all or one each; with --source also what a count is.",
+        help="Type of the features: once for all, or one for each in order. With --source it also sets the"
+        " physical value of one count.",
     ),
 ]
 Source = Annotated[
     list[str] | None,
     typer.Option("--source", "-s", help="Event column of each feature in order, e.g. jet.et[0]."),
 ]
-Score = Annotated[str, typer.Option(help="Type of leaves and start values.")]
-Threshold = Annotated[str | None, typer.Option(help="Type of thresholds; default: the features' own grid.")]
+Score = Annotated[str, typer.Option(help="Fixed-point type of the leaves and the start values.")]
+Threshold = Annotated[
+    str | None, typer.Option(help="Fixed-point type of the thresholds; default: the LSB of each feature.")
+]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Parquet with one column per feature: choose the narrowest types from it."),
+    typer.Option(help="Parquet file with one column per feature, from which the narrowest types are chosen."),
 ]
-Cut = Annotated[float, typer.Option(help="With --data: cut on the raw score whose decisions count.")]
-Loss = Annotated[float, typer.Option(help="With --data: share of decisions that may change.")]
+Cut = Annotated[
+    float, typer.Option(help="With --data: threshold on the raw score, which defines the decisions.")
+]
+Loss = Annotated[float, typer.Option(help="With --data: largest fraction of decisions that may change.")]
 
 
 @app.command()
@@ -50,7 +55,7 @@ def import_bdt(
     cut: Cut = 0.0,
     loss: Loss = 0.001,
 ) -> None:
-    """Read a BDT of another program and write the graph that emulator, Verilog and conifer share.
+    """Read a BDT trained elsewhere and write it as a graph for the emulator, the Verilog and conifer.
 
     Examples:
 

@@ -29,30 +29,43 @@ def import_hls(
         Path,
         typer.Argument(
             metavar="PROJECT",
-            help="Folder with firmware/, or its .tar.gz; or an emulator package, or its wrapper's .cpp.",
+            help="Folder that contains firmware/, or its .tar.gz; or the folder (or wrapper .cpp) of an"
+            " emulator package.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Graph file to write.")],
     verify: Annotated[
         int,
         typer.Option(
-            "--verify", help="Compare N corner and random events with the project's own compiled C++.", min=0
+            "--verify",
+            help="Compare with the project's compiled C++ on this number of corner and random events.",
+            min=0,
         ),
     ] = 0,
     sources: Sources = None,
     define: Annotated[
         list[str] | None,
-        typer.Option("--define", "-D", metavar="NAME[=VALUE]", help="Macro that the build sets; repeatable."),
+        typer.Option(
+            "--define",
+            "-D",
+            metavar="NAME[=VALUE]",
+            help="Preprocessor macro that the build sets; repeatable.",
+        ),
     ] = None,
     inputs: Annotated[
         str | None,
         typer.Option(
             metavar="PRESET|FILE",
-            help="Columns of a package's inputs: met-eg-mu-jet, methf-eg-mu-jet, or a file of COLUMN*FACTOR.",
+            help="Event columns of a package's inputs: met-eg-mu-jet, methf-eg-mu-jet, or a file with one"
+            " COLUMN*FACTOR per line.",
         ),
     ] = None,
     network_only: Annotated[
-        bool, typer.Option("--network-only", help="Of a package, leave out input scaling and score.")
+        bool,
+        typer.Option(
+            "--network-only",
+            help="For a package: import only the network, not the input scaling and the score.",
+        ),
     ] = False,
     events: Annotated[
         list[Path] | None,
@@ -61,13 +74,14 @@ def import_hls(
         ),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="The trained model that the project was made of; needs --data.")
+        Path | None, typer.Option(help="Trained model from which the project was made; needs --data.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="For a reference that is a Keras .json: its weights.")
+        Path | None, typer.Option(help="If --reference is a Keras .json file: its weights file.")
     ] = None,
     shapes: Annotated[
-        list[str] | None, typer.Option("--input-shape", help="For a reference .pt: shape of each input.")
+        list[str] | None,
+        typer.Option("--input-shape", help="If --reference is a .pt file: shape of each input, e.g. 16."),
     ] = None,
     data: Data = None,
     labels: Labels = None,
@@ -75,15 +89,17 @@ def import_hls(
     fidelity: FidelityFiles = None,
     strict: Strict = False,
     seed: Annotated[int, typer.Option(help="Seed of the random events.", min=0)] = 1,
-    json_output: Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")] = None,
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the nodes to this JSON file.")
+    ] = None,
 ) -> None:
-    """Read the C++ that hls4ml wrote (parameters.h, defines.h, weights) into a graph: no Keras file needed.
+    """Convert the C++ that hls4ml wrote (parameters.h, defines.h, weights) into a graph, without Keras.
 
     A folder as experiments publish it (NN/ with the network, a wrapper class with input scaling and score)
     becomes one graph from the hardware columns (--inputs) to the score.
 
-    A layer that cannot be reproduced exactly is refused by name, and so is a function of nnet_utils that no
-    known release of hls4ml wrote. Comments, and blocks that are not compiled, do not count.
+    The import stops with the name of the layer if a layer cannot be reproduced exactly, or if a function of
+    nnet_utils is in no known release of hls4ml. Comments and blocks that are not compiled are ignored.
 
     Examples:
 

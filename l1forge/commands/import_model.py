@@ -35,32 +35,39 @@ InputTypes = Annotated[
     typer.Option(
         "--input-type",
         "-t",
-        help="Type of all inputs, fixed<12,4>, or NAME=TYPE for each; default: of --types or --choose.",
+        help="Type of all inputs, e.g. fixed<12,4>, or NAME=TYPE for each; default: from --types, --choose.",
     ),
 ]
 Shapes = Annotated[
     list[str] | None,
-    typer.Option("--input-shape", help="For .pt: shape of one event, 16 or 3x10x10; one for each input."),
+    typer.Option(
+        "--input-shape", help="For .pt: shape of one event, e.g. 16 or 3x10x10; one for each input."
+    ),
 ]
 PrecisionFile = Annotated[
-    Path | None, typer.Option(help='JSON file: {"layer": {"result": "fixed<16,6>", "weight": ...}}.')
+    Path | None,
+    typer.Option(
+        help='JSON file with the types of layers: {"layer": {"result": "fixed<16,6>", "weight": ...}}.'
+    ),
 ]
 TypesOption = Annotated[
     Path | None,
-    typer.Option(help="Types of all layers: hls4ml's configuration, .json or .yml, as --choose writes it."),
+    typer.Option(
+        help="File with the types of all layers: hls4ml's configuration (.json, .yml), as --choose writes it."
+    ),
 ]
 DefaultPrecision = Annotated[
     str | None,
-    typer.Option(
-        help="Type of weights and results that nothing else tells.", show_default="of --types, or fixed<16,6>"
-    ),
+    typer.Option(help="Type used where the model gives none.", show_default="from --types, or fixed<16,6>"),
 ]
 MaxPrecision = Annotated[
-    str | None, typer.Option(help="The widest type to infer for results and accumulators.")
+    str | None, typer.Option(help="Widest type that may be inferred for results and accumulators.")
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option(help="For a Keras .json: its weights, .h5; default: the one such file beside it."),
+    typer.Option(
+        help="For a Keras .json: its weights file (.h5); default: the only such file in its folder."
+    ),
 ]
 IoType = Annotated[
     Literal["io_parallel", "io_stream"], typer.Option(help="How hls4ml passes arrays between layers.")
@@ -70,45 +77,56 @@ Strategy = Annotated[
     typer.Option(
         case_sensitive=False,
         help="How hls4ml builds layers with weights.",
-        show_default="of --types, or Latency",
+        show_default="from --types, or Latency",
     ),
 ]
 ReuseFactor = Annotated[
     int | None,
     typer.Option(
-        help="How often each multiplier is used for one event.", min=1, show_default="of --types, or 1"
+        help="Number of times each multiplier is used per event.", min=1, show_default="from --types, or 1"
     ),
 ]
 Choose = Annotated[
     Path | None,
-    typer.Option(help="Choose every type that neither the model nor another option gives, on these events."),
+    typer.Option(
+        help="Use these events to choose every type that neither the model nor another option sets."
+    ),
 ]
 Loss = Annotated[
     str | None,
     typer.Option(
-        help="What --choose may lose: argmax=0.005, cut:0.5=0.001, auc=0.002, error=0.01 (docs/fidelity.md).",
+        help="Largest loss that --choose may cause: argmax=0.005, cut:0.5=0.001, auc=0.002 or error=0.01"
+        " (docs/fidelity.md).",
         show_default="argmax=0.005, or error=0.01",
     ),
 ]
 SaveTypes = Annotated[
-    Path | None, typer.Option(help="Types file of --choose.", show_default="beside the graph, .types.json")
+    Path | None,
+    typer.Option(
+        help="File for the types that --choose finds.", show_default="beside the graph, .types.json"
+    ),
 ]
 Curve = Annotated[
     list[Path] | None,
-    typer.Option(help="Trade-off of --choose, loss against LUTs: .json, or .png / .pdf / .svg."),
+    typer.Option(help="Write the trade-off of --choose, loss against LUTs: .json, or .png / .pdf / .svg."),
 ]
 CorrectBias = Annotated[
     bool,
-    typer.Option("--correct-bias", help="With --choose: correct biases for the mean of what is rounded."),
+    typer.Option("--correct-bias", help="With --choose: correct the biases for the mean rounding error."),
 ]
 Project = Annotated[
-    Path | None, typer.Option(help="Keep the HLS project in this folder; default: a temporary one.")
+    Path | None, typer.Option(help="Keep the HLS project in this folder; default: a temporary folder.")
 ]
 Verify = Annotated[
-    int, typer.Option(help="Compare N corner and random events with the project's compiled C++.", min=0)
+    int,
+    typer.Option(
+        help="Compare with the project's compiled C++ on this number of corner and random events.", min=0
+    ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the random events, and of the halves of --choose.", min=0)]
-JsonOutput = Annotated[Path | None, typer.Option("--json", help="The nodes as JSON.")]
+Seed = Annotated[
+    int, typer.Option(help="Seed of the random events, and of how --choose splits its events.", min=0)
+]
+JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the nodes to this JSON file.")]
 
 
 @app.command(name="import-model")
@@ -143,8 +161,8 @@ def import_model(
 ) -> None:
     """Convert a trained network with hls4ml and read its fixed-point graph back from the C++.
 
-    ONNX and QONNX (Brevitas), programs of torch.export, torch.nn networks written by torch.save, and models
-    of Keras 2 (QKeras) and Keras 3 written by model.save, or as model.to_json and model.save_weights.
+    Formats: ONNX and QONNX (Brevitas); programs of torch.export; torch.nn networks written by torch.save;
+    models of Keras 2 (QKeras) and Keras 3 written by model.save, or by model.to_json and model.save_weights.
 
     Examples:
 
@@ -237,6 +255,8 @@ def _types(given: list[str]) -> str | dict[str, str]:
         return given[0]
     named = [text.partition("=") for text in given]
     if any(not (name and kind) for name, _, kind in named) or len({n for n, _, _ in named}) != len(named):
-        remedy = "give one type, or NAME=TYPE once for each input"
-        raise InputError("types do not tell their inputs", field="--input-type", value=given, remedy=remedy)
+        remedy = "give one type for all inputs, or NAME=TYPE for each"
+        raise InputError(
+            "several types, and not each names its input", field="--input-type", value=given, remedy=remedy
+        )
     return {name.strip(): kind.strip() for name, _, kind in named}

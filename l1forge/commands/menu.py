@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from l1forge.emulator.menu.compiled import CompiledMenu, Condition
 
 EXIT_INCOMPLETE = 3
-"""Nothing disagrees, but not everything was compared. 1 is a disagreement, 2 bad input."""
+"""Exit code if nothing disagrees but not everything was compared; 1 is a disagreement, 2 bad input."""
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
 
 class JudgeName(StrEnum):
-    """Whose behaviour counts where the software emulator and the firmware differ."""
+    """Which behaviour is the reference where the software emulator and the firmware differ."""
 
     emulator = "emulator"
     firmware = "firmware"
@@ -37,17 +37,22 @@ class OverlapName(StrEnum):
 OverlapOption = Annotated[
     OverlapName | None,
     typer.Option(
-        help="Overlap removal: one clear object of reference is enough (2022 and later), or none may overlap "
-        "(before); default: by the year in an official menu's name, else as the menu says."
+        help="Rule of overlap removal: any_free (one reference object without overlap is enough, since "
+        "2022) or none_overlaps (no reference object may overlap, before 2022); default: by the year in the "
+        "name of an official menu, else as written in the menu."
     ),
 ]
 JudgeOption = Annotated[
-    JudgeName | None, typer.Option(help="Where emulator and firmware differ; default: as the menu says.")
+    JudgeName | None,
+    typer.Option(
+        help="Whether to follow the CMS emulator or its firmware where they differ; default: as in the menu."
+    ),
 ]
-MenuArgument = Annotated[Path, typer.Argument(help="Menu: .yaml, official .xml, or compiled .json.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")]
+MenuArgument = Annotated[Path, typer.Argument(help="Menu file: .yaml, official .xml, or compiled .json.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the table to this JSON file.")]
 AllowOption = Annotated[
-    Path | None, typer.Option(help="YAML list of documented disagreements: algorithm, reason, vectors.")
+    Path | None,
+    typer.Option(help="YAML file that lists documented disagreements: algorithm, reason, vectors."),
 ]
 ScoresOption = Annotated[
     Path | None, typer.Option(help="Raw model scores, .parquet or .npz, one row per crossing.")
@@ -59,23 +64,23 @@ AcceptOption = Annotated[
     bool,
     typer.Option(
         "--accept-unevaluated",
-        help="Exit code 0 also where the verdict is INCOMPLETE: seeds without scores, or FinOR "
-        "differences that these or documented disagreements explain.",
+        help="Exit with code 0 also if the verdict is INCOMPLETE: some seeds have no scores, or the FinOR "
+        "differs only because of them or of documented disagreements.",
     ),
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="List matching algorithms, too.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Also list the algorithms that match.")]
 
 
 @app.callback()
 def menu() -> None:
-    """Trigger menus: YAML with seeds in the CMS grammar, official menu XML, compiled JSON.
+    """Work with trigger menus: YAML with seeds in the CMS grammar, official menu XML, compiled JSON.
 
     Example: `l1forge menu check L1Menu.xml TestVector.txt`
     """
 
 
 def _load(path: Path, judge: JudgeName | None, overlap: OverlapName | None) -> CompiledMenu:
-    """The menu by the rules asked for; what its compiler found odd goes to stderr."""
+    """The menu, compiled by the requested rules; the compiler's notes go to standard error."""
     from l1forge.emulator.menu.language.load import load_menu
 
     compiled = load_menu(path, judge.value if judge else None, overlap.value if overlap else None)
@@ -99,10 +104,16 @@ def check(
 ) -> None:
     """Compare a menu's decisions with test vectors, bit by bit.
 
-    Verdicts and exit codes: PASS 0; FAIL 1, a disagreement that is documented neither in the menu's `known`
-    nor with `--allow` nor in the list of official test vectors that are known to be wrong
-    (emulator/menu/known.yaml); INCOMPLETE 3, no such disagreement, but seeds could not be evaluated or the
-    FinOR differs because of them or of documented disagreements (`--accept-unevaluated`: 0).
+    Verdicts and exit codes:
+
+    PASS (0): everything agrees, or the disagreement is documented.
+
+    FAIL (1): an algorithm disagrees, and this is documented neither in the menu's `known`, nor with
+    `--allow`, nor in the list of official test vectors that are known to be wrong
+    (emulator/menu/known.yaml).
+
+    INCOMPLETE (3; 0 with `--accept-unevaluated`): no such disagreement, but some seeds could not be
+    evaluated, or the FinOR differs because of them or of documented disagreements.
 
     Examples:
 
@@ -110,7 +121,7 @@ def check(
 
     `l1forge menu check menu.json data.txt --allow known.yaml --all`
 
-    `l1forge menu check menu.yaml v.txt --scores scores.parquet`: from `l1forge emulate MODEL v.txt -o ...`
+    `l1forge menu check menu.yaml v.txt --scores scores.parquet` (from `l1forge emulate MODEL v.txt -o …`)
     """
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE
@@ -172,7 +183,7 @@ def _print_check(result: CheckResult, everything: bool, accepted: bool) -> None:
 @app.command("compile")
 def compile_(
     menu: MenuArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Compiled menu, JSON.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="JSON file for the compiled menu.")],
     judge: JudgeOption = None,
     overlap: OverlapOption = None,
 ) -> None:
@@ -191,10 +202,10 @@ def compile_(
 @app.command()
 def show(
     menu: MenuArgument,
-    algorithm: Annotated[str | None, typer.Argument(help="Name or bit of one algorithm.")] = None,
+    algorithm: Annotated[str | None, typer.Argument(help="Name or bit of the algorithm to show.")] = None,
     json_output: JsonOption = None,
 ) -> None:
-    """List the algorithms of a menu; with a name or a bit, the integers of one.
+    """List the algorithms of a menu, or show the hardware integers of one algorithm.
 
     Examples: `l1forge menu show menu.yaml`, `l1forge menu show menu.xml L1_SingleMu22`
     """
@@ -230,16 +241,19 @@ def show(
 @app.command()
 def bench(
     menu: MenuArgument,
-    events: Annotated[Path, typer.Argument(help="Any event file, or a test vector.")],
+    events: Annotated[Path, typer.Argument(help="Event file or test vector.")],
     crossings: Annotated[
-        int, typer.Option(min=1000, help="Crossings to evaluate; the file is repeated.")
+        int,
+        typer.Option(
+            min=1000, help="Number of crossings to evaluate; the file is read again if it has fewer."
+        ),
     ] = 500_000,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the kernels.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Number of threads of the kernels.")] = 2,
     json_output: JsonOption = None,
 ) -> None:
-    """Crossings per second of the kernels, and of the menu written in NumPy, in the same run.
+    """Measure crossings per second of the compiled kernels and of the same menu written in NumPy.
 
-    Both must decide alike, or the exit code is 1.
+    The exit code is 1 if their decisions differ.
 
     Example: `l1forge menu bench menu.xml simulation/sample/zerobias.parquet`
     """

@@ -15,18 +15,19 @@ from l1forge.screen.console import Console
 app = typer.Typer(rich_markup_mode="markdown")
 
 Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")]
-Score = Annotated[str | None, typer.Option(help="Output of the graph; default: the first.")]
+Score = Annotated[str | None, typer.Option(help="Output of the graph to use as score; default: the first.")]
 ZeroBias = Annotated[
     Path | None,
-    typer.Option(help="Zero-bias events, or arrays of inputs; default: the committed sample."),
+    typer.Option(help="Event file or array of inputs with zero-bias events; default: the committed sample."),
 ]
 Signal = Annotated[
-    list[Path] | None, typer.Option(help="Signal events or arrays, repeatable; default: the sample.")
+    list[Path] | None,
+    typer.Option(help="Event file or array with signal events; repeatable; default: the sample."),
 ]
-Rate = Annotated[list[float] | None, typer.Option(help="Target rate in kHz, repeatable [1, 10, 30].")]
+Rate = Annotated[list[float] | None, typer.Option(help="Target rate in kHz; repeatable; default: 1, 10, 30.")]
 TrainedOn = Annotated[
     bool,
-    typer.Option("--trained-on", help="Also use the sample's zero-bias events that trained the models."),
+    typer.Option("--trained-on", help="Also use the zero-bias events on which the models were trained."),
 ]
 Output = Annotated[
     Path | None,
@@ -46,10 +47,10 @@ def rates(
     trained_on: TrainedOn = False,
     output: Output = None,
 ) -> None:
-    """Rate vs threshold, thresholds for target rates, efficiency per signal, with binomial errors.
+    """Compute rate against threshold, thresholds for target rates, and signal efficiencies, with errors.
 
-    Every model, and every score that is not its first, has its own folder; history.jsonl in it keeps the
-    results of all runs.
+    The errors are binomial. Every model has its own folder, and so has every score other than the first;
+    history.jsonl in it keeps the results of all runs.
 
     Examples:
 
@@ -79,7 +80,7 @@ def rates(
     earlier = result.save(folder)
     if left_out := result.left_out_crossings:
         console.print(
-            f"the first {left_out:,} crossings trained the models: left out (--trained-on uses them)"
+            f"the first {left_out:,} crossings are left out: the models were trained on them (--trained-on uses them)"
         )
     console.print(rates_table(result.to_dict()))
     console.print(f"wrote {folder}/rates.json and rates.png")

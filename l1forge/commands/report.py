@@ -20,11 +20,13 @@ PAGE_WIDTH = 80
 def report(
     model: Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it: .md or .html by the name.")
+        Path | None, typer.Option("--output", "-o", help="File to write the page to: .md or .html.")
     ] = None,
-    json_output: Annotated[Path | None, typer.Option("--json", help="The same as JSON.")] = None,
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the report to this JSON file.")
+    ] = None,
 ) -> None:
-    """Collect design, co-verification and synthesis of MODEL; what has not been run is said so.
+    """Collect design, co-verification and synthesis of MODEL; steps not yet run are listed as missing.
 
     Examples:
 
@@ -40,7 +42,10 @@ def report(
     check_outputs(output, json_output)
     if output is not None and output.suffix not in (".md", ".html"):
         raise InputError(
-            "cannot tell what to write", file=output, value=output.suffix, remedy="name it .md or .html"
+            "the file format is not known from its name",
+            file=output,
+            value=output.suffix,
+            remedy="name it .md or .html",
         )
     found = study(model)
     if output is None:

@@ -12,29 +12,30 @@ app = typer.Typer(rich_markup_mode="rich")
 
 @app.command()
 def simulate(
-    process: Annotated[str, typer.Option(help="zerobias or a signal (see --list).")] = "zerobias",
-    n: Annotated[int, typer.Option("-n", "--events", help="Bunch crossings.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of everything but the pile-up pools.", min=0)] = 1,
+    process: Annotated[str, typer.Option(help="Process: zerobias or a signal (see --list).")] = "zerobias",
+    n: Annotated[int, typer.Option("-n", "--events", help="Number of bunch crossings.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of everything except the pile-up pools.", min=0)] = 1,
     pileup: Annotated[float, typer.Option(help="Mean number of inelastic collisions per crossing.")] = 52.0,
     jobs: Annotated[
-        int, typer.Option("-j", "--jobs", help="Processes; the events do not depend on it.", min=1)
+        int, typer.Option("-j", "--jobs", help="Number of processes; the events do not depend on it.", min=1)
     ] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Parquet file to write.")] = None,
     pool_scale: Annotated[
-        float, typer.Option(help="Size of the pile-up pools: 1 is right for rates, 0.1 for a first look.")
+        float, typer.Option(help="Relative size of the pile-up pools: use 1 for rates, 0.1 for a first look.")
     ] = 1.0,
     pool_seed: Annotated[int, typer.Option(help="Seed of the pile-up pools.", min=0)] = 1,
     cache: Annotated[
-        Path | None, typer.Option(help="Pools and unfinished work; default $L1FORGE_CACHE or .cache")
+        Path | None,
+        typer.Option(help="Folder for pools and unfinished work; default: $L1FORGE_CACHE or .cache."),
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Regenerate the committed sample.")] = False,
     list_processes: Annotated[bool, typer.Option("--list", help="Show the processes and stop.")] = False,
 ) -> None:
     """Simulate bunch crossings: Pythia 8, pile-up, detector, trigger objects.
 
-    Collisions are generated once into pools and reused; the first run makes them (about 10 minutes on one
-    core, a tenth of that with --pool-scale 0.1; --jobs shares them out). Finished pieces are kept: after
-    Ctrl-C the same command goes on where it stopped.
+    The first run generates pools of collisions, which all later runs reuse. This takes about 10 minutes on
+    one core, or a tenth of that with --pool-scale 0.1; --jobs divides the work. Finished parts are kept:
+    after Ctrl-C the same command continues where it stopped.
 
     \b
     Examples:
@@ -69,7 +70,7 @@ def simulate(
         for run, path in work:
             _with_progress(run, path, jobs, console)
     except KeyboardInterrupt:
-        console.print("interrupted: the same command goes on where it stopped")
+        console.print("interrupted: the same command continues where it stopped")
         raise
 
 

@@ -15,15 +15,17 @@ app = typer.Typer(rich_markup_mode="markdown")
 def simulate_muons(
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
     muons: Annotated[
-        int, typer.Option("--muons", "-n", help="How many.", min=1, max=1_000_000_000)
+        int, typer.Option("--muons", "-n", help="Number of muons.", min=1, max=1_000_000_000)
     ] = 100_000,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal files, for any --processes.", min=0)] = 1,
-    pt_min: Annotated[float, typer.Option(help="GeV; pT is flat in its logarithm.")] = 1.0,
-    pt_max: Annotated[float, typer.Option(help="GeV.")] = 200.0,
-    displacement: Annotated[float, typer.Option(help="Largest transverse impact parameter, cm.")] = 0.0,
-    noise: Annotated[float, typer.Option(help="Chance of a noise stub per end-cap layer.")] = 0.02,
-    punch_through: Annotated[float, typer.Option(help="Chance of a hadron leaking into station 1.")] = 0.01,
-    processes: Annotated[int, typer.Option("--processes", "-j", help="Processes.", min=1)] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Seed; equal seeds give equal files for any --processes.", min=0)
+    ] = 1,
+    pt_min: Annotated[float, typer.Option(help="Smallest pT in GeV; log(pT) is uniform.")] = 1.0,
+    pt_max: Annotated[float, typer.Option(help="Largest pT in GeV.")] = 200.0,
+    displacement: Annotated[float, typer.Option(help="Largest transverse impact parameter in cm.")] = 0.0,
+    noise: Annotated[float, typer.Option(help="Probability of a noise stub per end-cap layer.")] = 0.02,
+    punch_through: Annotated[float, typer.Option(help="Probability that a hadron reaches station 1.")] = 0.01,
+    processes: Annotated[int, typer.Option("--processes", "-j", help="Number of processes.", min=1)] = 1,
 ) -> None:
     """Simulate muons in the 18 logic layers of the overlap region.
 

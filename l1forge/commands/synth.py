@@ -18,21 +18,21 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")]
 Stages = Annotated[
-    int | None, typer.Option(help="Pipeline stages; default: as many as the clock needs.", min=1)
+    int | None, typer.Option(help="Number of pipeline stages; default: as many as the clock needs.", min=1)
 ]
-Period = Annotated[float | None, typer.Option(help="Clock period in ns; default 240 MHz.", min=0.1)]
-Tool = Annotated[str, typer.Option(help="auto, yosys, vivado (Verilog) or vitis (HLS).")]
+Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
+Tool = Annotated[str, typer.Option(help="Synthesis tool: auto, yosys, vivado (Verilog) or vitis (HLS).")]
 Part = Annotated[
     str | None, typer.Option(help="With --tool: FPGA part for Vivado, family for Yosys (xcup, xcu, xc7).")
 ]
-Dsp = Annotated[bool, typer.Option("--dsp/--no-dsp", help="Multipliers in DSP blocks, or in LUTs.")]
-Netlist = Annotated[int, typer.Option(help="Also simulate the netlist on so many crossings.", min=0)]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder of netlist and log.")]
-JsonOutput = Annotated[Path | None, typer.Option("--json", help="Result as JSON.")]
+Dsp = Annotated[bool, typer.Option("--dsp/--no-dsp", help="Build multipliers from DSP blocks, or from LUTs.")]
+Netlist = Annotated[int, typer.Option(help="Also simulate the netlist on this number of crossings.", min=0)]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the netlist and the log.")]
+JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the result to this JSON file.")]
 Compare = Annotated[
-    str | None, typer.Option(help="Instead: a table over pipeline stages, 9-13 or 9,11 (Yosys).")
+    str | None, typer.Option(help="Compare numbers of pipeline stages in a table, 9-13 or 9,11 (Yosys only).")
 ]
-Docs = Annotated[Path | None, typer.Option(help="With --compare: page whose table is refreshed.")]
+Docs = Annotated[Path | None, typer.Option(help="With --compare: page whose table is updated.")]
 
 
 @app.command()
@@ -49,9 +49,10 @@ def synth(
     compare: Compare = None,
     docs: Docs = None,
 ) -> None:
-    """Synthesise MODEL for UltraScale+ with Yosys, or with the vendor's tool where that is on PATH.
+    """Synthesise MODEL for UltraScale+ with Yosys, or with the vendor's tool if it is on PATH.
 
-    `auto` takes Vivado on the Verilog, else Vitis on the HLS project of a model that has one, else Yosys.
+    `auto` uses the first tool that is available: Vivado (on the Verilog), Vitis (on the HLS project, if the
+    model has one), Yosys.
 
     Examples:
 

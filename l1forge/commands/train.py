@@ -15,11 +15,13 @@ from l1forge.models.registry import Model, Training, models
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
 LARGEST_SEED = 2**32 - 1
-"""What NumPy's old generator takes, which Keras and scikit-learn use."""
+"""Largest seed of NumPy's legacy generator, which Keras and scikit-learn use."""
 Seed = Annotated[
-    int, typer.Option(help="Seed of everything random; printed and stored.", min=0, max=LARGEST_SEED)
+    int, typer.Option(help="Seed of all random numbers; it is printed and stored.", min=0, max=LARGEST_SEED)
 ]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default: the model's own.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder to write to; default: the model's own.")
+]
 OutputFile = Annotated[Path | None, typer.Option("--output", "-o", help="npz file to write.")]
 
 
@@ -30,7 +32,7 @@ def train() -> None:
 
 @contextmanager
 def _filled(folder: Path) -> Iterator[Path]:
-    """A place for files that become ``folder``'s if the training ends well; says which."""
+    """A temporary folder whose files move to ``folder`` if the training succeeds; prints their names."""
     from l1forge.emulator.atomic import atomic_files
     from l1forge.screen.outputs import check_folders
 
@@ -78,16 +80,17 @@ for _model in models().values():
 @app.command("inputs")
 def inputs(
     model: Annotated[
-        list[str] | None, typer.Argument(help="Models; default: all of this repository.")
+        list[str] | None, typer.Argument(help="Names of models; default: all models of this repository.")
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for MODEL.inputs.json; default: the models' own."),
     ] = None,
 ) -> None:
-    """Record ranges and coarse histograms of what the committed models were trained on, without training.
+    """Record ranges and coarse histograms of the training inputs of the committed models, without training.
 
-    `emulate`, `evaluate` and `path` compare with these records. Every training writes its own.
+    `emulate`, `evaluate` and `path` compare their inputs with these records. `l1forge train MODEL` also
+    writes the record of its model.
 
     Example: `l1forge train inputs`
     """

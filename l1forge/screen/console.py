@@ -15,13 +15,13 @@ UNLIMITED = 1 << 16
 class Console(rich.console.Console):
     """rich's console, which prints numbers and words in full.
 
-    Into a pipe or file a table is as wide as its content. On a terminal its columns are folded between words
-    if it is too wide, but not narrower than their longest word: rather are its lines. Lines of text are the
-    terminal's to break.
+    In a pipe or file a table is as wide as its content. On a terminal, the columns of a table that is too wide
+    are folded between words, but every column keeps the width of its longest word; otherwise the table is
+    wider than the terminal. The terminal itself breaks lines of text.
     """
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """As rich's."""
+        """Print as rich does, but widen the console if a table needs it."""
         tables = [item for item in objects if isinstance(item, Table)]
         if not tables:
             if all(isinstance(item, str | Text) for item in objects):
@@ -36,7 +36,7 @@ class Console(rich.console.Console):
             self.width = before
 
     def _needed(self, table: Table) -> int:
-        """Characters that the table needs."""
+        """Width in characters that the table needs."""
         unlimited = self.options.update(max_width=UNLIMITED)
         for column in table.columns:
             sizes = [Measurement.get(self, unlimited, cell) for cell in (column.header, *column.cells)]

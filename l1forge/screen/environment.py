@@ -8,8 +8,8 @@ VARIABLES = {
     "L1FORGE_BUILD": "folder of generated projects, simulations and reports (default: build of a checkout;"
     " installed: build in the current directory)",
     "L1FORGE_PORTABLE": "1: generic vectors instead of AVX-512 dot products; the integers are the same",
-    "L1FORGE_VERBOSE": "1: show what TensorFlow, torch and hls4ml say on standard error",
-    "WAVES": "1: l1forge cosim leaves a waveform, as with --waves",
+    "L1FORGE_VERBOSE": "1: show what TensorFlow, torch and hls4ml write to standard error",
+    "WAVES": "1: l1forge cosim writes a waveform, as with --waves",
     "NUMBA_CACHE_DIR": "folder of Numba's compiled functions (default: beside the sources;"
     " installed: numba in the cache folder)",
 }

@@ -25,7 +25,7 @@ def check_names(paths: Sequence[Path], option: str) -> None:
     for path in paths:
         if path.suffix not in (".json", *PICTURES):
             raise InputError(
-                "cannot tell what to write",
+                "the file format is not known from its name",
                 file=path,
                 field=option,
                 value=path.suffix,
@@ -90,7 +90,7 @@ def _output_lines(found: Fidelity) -> list[str]:
     for one in found.outputs:
         if one.flips is not None and one.flips.events:
             lines.append(
-                f"{one.output}: another largest output in {one.flips.events:,} of {one.events:,} events,"
+                f"{one.output}: the largest output is another one in {one.flips.events:,} of {one.events:,} events,"
                 f" where the trained network's margin is {one.flips.median_margin:.3g} (median),"
                 f" {one.flips.largest_margin:.3g} (largest)"
             )
@@ -141,11 +141,11 @@ def show_choice(choice: Choice, types: Path, curves: Sequence[Path], console: Co
     console.print(table)
     error = "" if choice.uncertainty is None else f" ± {choice.uncertainty:.2g}"
     console.print(
-        f"loss {choice.loss}: {choice.kept:.4g} on the events chosen with,"
+        f"loss {choice.loss}: {choice.kept:.4g} on the events used to choose,"
         f" {choice.held_out:.4g}{error} on the other {choice.events[1]:,}"
     )
     if not choice.keeps:
-        console.print("warning: the other events do not confirm the loss: choose with more events")
+        console.print("warning: the loss is larger on the other events: give --choose more events")
     best = next(point for point in choice.curve if point.chosen)
     rtl = best.rtl
     said = (
@@ -153,9 +153,9 @@ def show_choice(choice: Choice, types: Path, curves: Sequence[Path], console: Co
         if rtl is None
         else f"; RTL generator: {rtl.luts:,.0f} LUTs, {rtl.latency} clocks of {rtl.clock_ns:.2f} ns"
     )
-    console.print(f"{best.luts:,.0f} LUTs by the quick estimate{said}")
+    console.print(f"{best.luts:,.0f} LUTs (quick estimate){said}")
     choice.types.save(types)
-    console.print(f"types in {types}: for import-model --types, and hls4ml's hls_config")
+    console.print(f"wrote types to {types}; use it with import-model --types, or as hls_config of hls4ml")
     for path in curves:
         if path.suffix == ".json":
             write_text(path, json.dumps(choice.document(), indent=1) + "\n")

@@ -47,5 +47,5 @@ def print_comparisons(compared: Sequence[Comparison], console: Console) -> None:
     for outcome in compared:
         console.print(str(outcome))
     if not all(outcome.exact for outcome in compared):
-        console.print("the graph is written, but it is not what the C++ computes")
+        console.print("the graph was written, but the C++ computes other results")
         raise typer.Exit(1)

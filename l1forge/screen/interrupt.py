@@ -1,4 +1,4 @@
-"""Ctrl-C and requests to end: never lost; for streams at the next block, so that what is written stays."""
+"""Ctrl-C and termination signals are never lost; a stream ends at the next block, so its output stays valid."""
 
 from __future__ import annotations
 

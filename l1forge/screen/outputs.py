@@ -1,4 +1,4 @@
-"""Outputs and event files looked at first: an hour's work must not die on a mistyped name."""
+"""Checks of output and event file names before the work starts, so that a wrong name costs no hour."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_outputs(*targets: Path | None, inputs: Iterable[Path] = ()) -> None:
     given = [target.resolve() for target in targets if target is not None]
     for target in given:
         if given.count(target) > 1:
-            raise InputError("is named for two outputs", file=target, remedy="choose another name")
+            raise InputError("is given for two outputs", file=target, remedy="choose another name")
 
 
 def check_folders(*targets: Path | None) -> None:

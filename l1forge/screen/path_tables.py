@@ -30,7 +30,7 @@ def watched(
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with bar(*columns) as progress:
         task = progress.add_task(
-            "kernels (compiled the first time)", total=orbits * ORBIT if orbits else None
+            "compiling kernels (first run only)", total=orbits * ORBIT if orbits else None
         )
         for decision in decisions:
             yield decision
@@ -74,13 +74,15 @@ def print_report(
     counted = f"({accounts.accepts} in {report.simulated:.4f} s)"
     summary.add_row("accepts", f"{report.accept_rate / 1e3:.2f} kHz {counted}")
     if report.repeats > 1:
-        summary.add_row("events", f"each used {report.repeats:.1f} times; errors are those of the sample")
+        summary.add_row(
+            "events", f"each used {report.repeats:.1f} times; the errors are those of the sample read once"
+        )
     summary.add_row("dead time", f"{100 * accounts.dead_time:.3f} % of the colliding crossings")
     for reason, lost in accounts.lost.items():
         dead = 100 * accounts.dead[reason] / max(accounts.live_crossings, 1)
         summary.add_row(f"  {reason}", f"{lost} requests lost, {dead:.3f} %")
     for model, latency in latencies.items():
-        text = "no RTL of this graph yet: l1forge cosim writes it"
+        text = "this graph has no RTL yet; l1forge cosim writes it"
         if latency:
             text = f"{latency['clocks']:g} clocks = {latency['ns']:.1f} ns = {latency['ns'] / BX_NS:.1f} BX"
         summary.add_row(f"latency of {model}", text)
@@ -93,11 +95,11 @@ def print_report(
     for note, count in sorted(source.notes.items()):
         console.print(f"[yellow]{count}[/] {note}")
     if isinstance(stream, ReplayStream) and stream.missing:
-        console.print(f"[yellow]the last orbit broke off: {stream.missing} crossings are missing[/]")
+        console.print(f"[yellow]the last orbit is incomplete: {stream.missing} crossings are missing[/]")
     if isinstance(stream, ReplayStream) and stream.repeats and (stream.turn or 0) % ORBIT:
         console.print(
             f"[yellow]{source.path.name}: {stream.turn} rows are not a multiple of the {ORBIT} of an orbit[/]"
-            ": where it starts again, crossings that are no neighbours follow each other"
+            ": where the file is read again, crossings follow each other that were not consecutive"
         )
 
 
@@ -112,7 +114,7 @@ def print_excluded(console: Console, menu: CompiledMenu, excluded: Sequence[Excl
         names = [seed.name for seed in seeds]
         more = f" and {len(names) - NAMED} more (--json lists all)" if len(names) > NAMED else ""
         console.print(
-            f"[yellow]{len(names)} of {len(menu.algorithms)} seeds are not evaluated, not in the FinOR[/]: "
+            f"[yellow]{len(names)} of {len(menu.algorithms)} seeds are not evaluated and do not enter the FinOR[/]: "
             f"{reason}: {', '.join(names[:NAMED])}{more}",
             highlight=False,
         )
@@ -124,8 +126,8 @@ def print_excluded(console: Console, menu: CompiledMenu, excluded: Sequence[Excl
 
 
 def print_costs(console: Console, costs: dict[str, float]) -> None:
-    """Cost per seed, dearest first."""
-    table = Table(title="cost of each seed alone")
+    """CPU time per seed, the largest first."""
+    table = Table(title="CPU time of each seed, evaluated alone")
     table.add_column("algorithm")
     table.add_column("ns per crossing", justify="right")
     for name, cost in sorted(costs.items(), key=lambda item: -item[1]):

@@ -1,4 +1,4 @@
-"""TensorFlow, torch and hls4ml without their chatter, some of which ignores every log level."""
+"""Hide the messages of TensorFlow, torch and hls4ml; some of them ignore every log level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from l1forge.emulator.errors import InputError
 
 VERBOSE = "L1FORGE_VERBOSE"
-"""Environment variable; anything but nothing: hide nothing."""
+"""Environment variable: any value that is not empty shows all messages."""
 
 
 @contextmanager

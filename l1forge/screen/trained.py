@@ -50,6 +50,10 @@ def print_compared(
         if made is not None:
             report(made, console, source)
         elif source == STANDARD_INPUT:
-            console.print(f"inputs of {name} not compared with training: standard input is read once")
+            console.print(
+                f"inputs of {name} are not compared with training: standard input can be read only once"
+            )
         else:
-            console.print(f"inputs of {name} not compared with training: no {record_beside(graphs[name])}")
+            console.print(
+                f"inputs of {name} are not compared with training: there is no {record_beside(graphs[name])}"
+            )

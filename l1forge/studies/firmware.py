@@ -185,10 +185,10 @@ def _require_hls(model: str) -> Callable[[Path], Any]:
     make = hls_of(model)
     if make is None:
         raise InputError(
-            "an HLS project is written from a trained model of this repository, and this is none",
+            "not a model of this repository: no HLS project can be written",
             field="MODEL",
             value=model,
-            remedy=f"its Verilog: l1forge cosim {model} (--hls DIR compares with the project it came from)",
+            remedy=f"write its Verilog with l1forge cosim {model} (--hls DIR compares with its hls4ml project)",
         )
     return make
 

@@ -320,14 +320,19 @@ def import_bdt(
     check_columns(sources or [], "--source")
     if not 0 <= loss < 1 or not isfinite(cut):
         name, wrong = ("--cut", cut) if 0 <= loss < 1 else ("--loss", loss)
-        raise InputError("is out of range", field=name, value=wrong, remedy="a loss of 0.001 is one permille")
+        raise InputError(
+            "is out of range",
+            field=name,
+            value=wrong,
+            remedy="give a finite cut and a loss from 0 to below 1, such as 0.001",
+        )
     ensemble = convert(model)
     types = _feature_types(features, ensemble.n_features)
     if sources and len({kind.fraction for kind in types}) != 1:
         raise InputError(
-            "event columns hold integers: what does one count stand for?",
+            "event columns hold integers, and these types give one count several physical values",
             field="--feature",
-            remedy="with --source give types of one LSB, such as uint<11>, or ufixed<11,10> for half units",
+            remedy="with --source give types with the same LSB, such as uint<11>, or ufixed<11,10> for half units",
         )
     raw = common_type(types) if sources else None
     changed = None
@@ -336,7 +341,11 @@ def import_bdt(
         precision, changed = best.precision, best.loss
     else:
         if not types:
-            raise InputError("types are not given", field="--feature", remedy="give --feature or --data")
+            raise InputError(
+                "the types of the features are not given",
+                field="--feature",
+                remedy="give --feature or --data",
+            )
         limit = FixedType.parse(threshold, field="--threshold") if threshold else None
         precision = Precision(types, FixedType.parse(score, field="--score"), limit)
     if sources and len(sources) != ensemble.n_features:
@@ -394,7 +403,7 @@ def check_columns(columns: Sequence[str], option: str) -> None:
         slots = COLUMNS[name][0] if name in COLUMNS else 0
         if text != "0" and not (slot.isdecimal() and int(slot) < slots and text == f"{name}[{int(slot)}]"):
             raise InputError(
-                "is no event column",
+                "is not an event column",
                 field=option,
                 value=text,
                 remedy=f"{name}[0] … {name}[{slots - 1}]" if slots else "jet.et[0], mu.pt[1], … or 0",

@@ -28,5 +28,5 @@ def check_pipelined(graph: Graph) -> None:
             "has too many weights for a design with one event per clock",
             file=graph.file,
             value=weights,
-            remedy=f"at most {PIPELINED_WEIGHTS:,}; networks folded in time: l1forge cosim-muons",
+            remedy=f"at most {PIPELINED_WEIGHTS:,}; time-multiplexed networks: l1forge cosim-muons",
         )

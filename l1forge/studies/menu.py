@@ -158,7 +158,7 @@ def check_menu(
         known += read_known(read_yaml(Path(allow)))
     if scores and len(files) > 1:
         raise InputError(
-            "goes with one test-vector file",
+            "can be used with one test-vector file only",
             file=scores,
             field="--scores",
             remedy="check the files one by one",

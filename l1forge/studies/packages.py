@@ -43,7 +43,7 @@ class PackageOptions:
         for name, value in given:
             if value:
                 raise InputError(
-                    "is for emulator packages, and this is an hls4ml project",
+                    "is an option for emulator packages, but this is an hls4ml project",
                     field=name,
                     remedy="bind the columns of a project with --sources",
                 )
@@ -98,7 +98,7 @@ def check_package(
     bound = all("source" in node.attributes for node in graph.inputs)
     if events and not bound:
         raise InputError(
-            "the inputs of the package are not bound to columns",
+            "the inputs of the package are not assigned to event columns",
             field="--events",
             remedy="bind them with --inputs",
         )

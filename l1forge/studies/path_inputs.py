@@ -51,7 +51,7 @@ def given_scores(
             "has no scores of the signal",
             field="--scores",
             value=str(path),
-            remedy="give --model or drop --signal",
+            remedy="give --model, or leave --signal out",
         )
     scores = menu_scores(path, menu, without_models)
     rows = source.first + _crossings(source)
@@ -116,7 +116,7 @@ def graph_files(given: list[str], used: list[str]) -> dict[str, Path]:
     if unknown:
         name = unknown[0]
         raise InputError(
-            "the menu needs a model that is not here",
+            "the menu needs a model that is not available",
             field="--model",
             value=name,
             remedy=f"give --model {name}=graph.json, --scores FILE, or --without-model {name}",

@@ -19,9 +19,11 @@ def train(
     output: Path,
     report: Report,
     zero_bias: Annotated[
-        Path | None, typer.Option(help="Zero-bias events; default: the committed sample.")
+        Path | None, typer.Option(help="File with zero-bias events; default: the committed sample.")
     ] = None,
-    signal: Annotated[Path | None, typer.Option(help="Signal events; default: the committed VBF.")] = None,
+    signal: Annotated[
+        Path | None, typer.Option(help="File with signal events; default: the committed VBF sample.")
+    ] = None,
     trees: Trees = 60,
 ) -> None:
     """Train the VBF H->tautau classifier, write it as a TMVA file, read that back, quantise and evaluate.

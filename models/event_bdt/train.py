@@ -74,7 +74,9 @@ def main(
     train = training_part(vbf, path)
     measured = vbf.select(slice(1, None, 2)), load(path, N_TRAIN)
     if vbf.n < 2:
-        raise InputError("needs crossings to train on and others to measure on", file=signal, value=vbf.n)
+        raise InputError(
+            "needs some crossings for training and others for the evaluation", file=signal, value=vbf.n
+        )
     if not measured[1].n:
         problem = f"rates are measured on what follows the first {N_TRAIN:,} crossings, and nothing does"
         raise InputError(problem, file=path, remedy="give a larger zero-bias file")

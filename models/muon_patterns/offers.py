@@ -14,7 +14,7 @@ def train(
     seed: int,
     output: Path | None,
     report: Report,
-    muons: Annotated[int, typer.Option("--muons", "-n", min=1000)] = 2_000_000,
+    muons: Annotated[int, typer.Option("--muons", "-n", help="Number of muons.", min=1000)] = 2_000_000,
 ) -> None:
     """Fill the golden-pattern tables from simulated muons (about a minute).
 

@@ -22,7 +22,12 @@ def train(
     seed: int,
     output: Path | None,
     report: Report,
-    quick: Annotated[bool, typer.Option(help="One epoch on few muons: a check, not a result.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            help="Train one epoch on few muons; this checks the code, and the result is not useful."
+        ),
+    ] = False,
 ) -> None:
     """Train the muon pT networks (10 x 128 and the small one): float, quantised, calibrated, graphs.
 

@@ -20,7 +20,12 @@ def train(
     sample: Annotated[
         Path | None, typer.Option(help="Folder of event files; default: the committed sample.")
     ] = None,
-    quick: Annotated[bool, typer.Option(help="One epoch on few events: a check, not a result.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            help="Train one epoch on few events; this checks the code, and the result is not useful."
+        ),
+    ] = False,
 ) -> None:
     """Train the anomaly VAE on zero bias: float, quantised, pruned; efficiencies, plots and graph.
 

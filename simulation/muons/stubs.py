@@ -92,7 +92,7 @@ def _columns(path: Path, needed: dict[str, str]) -> tuple[dict[str, np.ndarray],
         if column.dtype.kind not in "iuf":
             raise InputError("not numbers", file=path, field=name, value=str(column.dtype))
     if units is not None and not (np.isfinite(units) and units > 0):
-        raise InputError("is no number of units per radian", file=path, field=UNITS, value=units)
+        raise InputError("is not a number of units per radian", file=path, field=UNITS, value=units)
     if length == 0:
         raise InputError("no stubs", file=path)
     return columns, units
@@ -117,7 +117,7 @@ def read_stubs(
     Raises
     ------
     InputError
-        If the file or a required column is missing, a column is no integer array, or a layer, eta or quality
+        If the file or a required column is missing, a column is not an integer array, or a layer, eta or quality
         is out of range. Counted instead, see :class:`StubReport`: stubs outside the sector, too many stubs.
     """
     path = Path(path)

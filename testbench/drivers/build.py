@@ -61,7 +61,7 @@ def verilate(project: RtlProject, *, waves: bool = False, folder: Path | None = 
     for place, variable in ((parent, "L1FORGE_BUILD"), (root, "L1FORGE_CACHE")):
         if any(character.isspace() for character in str(place.resolve())):
             raise InputError(
-                "GNU make cannot build in a path with blanks",
+                "GNU make cannot build in a path with spaces",
                 file=place,
                 remedy=f"set {variable} to a folder without",
             )

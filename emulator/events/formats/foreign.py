@@ -47,5 +47,5 @@ def refuse_foreign(head: bytes, file: str | Path, *, only_text: bool = False) ->
 
         for magic, kind in magics().items():
             if head.startswith(magic):
-                remedy = "l1forge convert writes test vectors from it"
+                remedy = "l1forge convert can write test vectors from it"
                 raise InputError(f"is a {kind} file, not a test vector", file=file, remedy=remedy)

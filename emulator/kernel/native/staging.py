@@ -1,8 +1,8 @@
-"""The kernel called on copies of its input rows, for rows that caches cannot hold side by side.
+"""Copies of the input rows for the kernel, where the rows would compete for the same cache sets.
 
-Rows a whole number of memory pages apart share the few lines that a cache keeps for one place of a page. Some
-sixty such rows, read tile by tile, push each other out before they are used. Copied a stretch at a time, each
-row in one go, to rows that lie apart, they cost a quarter less (docs/performance.md).
+Rows whose addresses differ by a whole number of memory pages fall into the same cache sets. About sixty such
+rows, read tile by tile, evict each other before they are used. The kernel copies several tiles of each row to
+addresses in different sets and reads the copies: this takes a quarter less time (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STRETCH = 16
 AHEAD = 2
 """Rows fetched into the cache while one is copied."""
 CROWD = 16
-"""Rows at one place of their pages from which on copying pays: second-level caches keep 8 to 16."""
+"""Rows that may share one cache set before copying is faster: second-level caches keep 8 to 16 lines a set."""
 LINE, PAGE = 64, 4096
 TILE_BYTES = TILE * 2
 
@@ -30,7 +30,7 @@ def stage_bytes(used: Sized) -> int:
 
 
 def crowded(addresses: NDArray[np.int64]) -> bool:
-    """Whether rows that begin at ``addresses`` are so many at one place of their pages that copying pays."""
+    """Whether rows that begin at ``addresses`` share so few cache sets that copying is faster."""
     return len(addresses) > CROWD and int(np.bincount(addresses % PAGE // LINE).max()) > CROWD
 
 

@@ -90,7 +90,11 @@ def _needs(plan: MenuPlan, algorithm: Algorithm) -> int:
 
 
 def _not_above_zero(plan: MenuPlan, clause: Clause) -> int:
-    """Columns with a limit that zeros may reach though the values do not."""
+    """Columns whose lower limit is zero or negative, as bits: an absent object (all zeros) would pass it.
+
+    Example: no muon of a crossing passes ``mu.eta >= 0``, but the zeros of an empty slot do. The screen reads
+    maxima over slots, so such a column must be filled before its limit says anything.
+    """
     return _bits(plan, [name for (kind, name), low in clause.items() if kind in (FIRST, SECOND) and low <= 0])
 
 

@@ -163,7 +163,7 @@ def _check_object(element: Element) -> None:
     written = _threshold_in(name, kind.text)
     if written is not None and written != element.number("threshold"):
         threshold = element.find("threshold")
-        raise threshold.error(f"the name {name} says another threshold", value=threshold.text)
+        raise threshold.error(f"the name {name} states another threshold", value=threshold.text)
 
 
 def _threshold_in(name: str, kind: str) -> float | None:

@@ -36,7 +36,11 @@ def read_yaml_menu(path: str | Path) -> CompiledMenu:
         raise root.error("the menu has no algorithms", remedy="list them under algorithms")
     judge = table["judge"].text() if "judge" in table else "emulator"
     if judge not in JUDGES:
-        raise table["judge"].error("unknown judge", value=judge, remedy=" or ".join(JUDGES))
+        raise table["judge"].error(
+            "unknown judge (which of emulator and firmware to follow)",
+            value=judge,
+            remedy=" or ".join(JUDGES),
+        )
     overlap = table["overlap"].text() if "overlap" in table else "any_free"
     if overlap not in OVERLAP_RULES:
         remedy = " or ".join(OVERLAP_RULES)
@@ -160,5 +164,7 @@ def read_known(item: Item) -> tuple[Known, ...]:
 def _bits(item: Item) -> tuple[int, int]:
     bits = [entry.integer() for entry in item.items()]
     if len(bits) != 2 or not 0 <= bits[0] <= bits[1] < ALGORITHMS:
-        raise item.error("first and last algorithm bit", value=bits, remedy="such as [67, 511]")
+        raise item.error(
+            "expected a list of the first and the last algorithm bit", value=bits, remedy="such as [67, 511]"
+        )
     return bits[0], bits[1]

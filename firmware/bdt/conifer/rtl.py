@@ -68,7 +68,7 @@ def generate_conifer_rtl(
     if model.width > VHDL_INTEGER_BITS:
         raise InputError("conifer's VHDL holds numbers as integers", field=graph.name, value=model.width)
     if model.ensemble["max_depth"] == 0:
-        raise InputError("trees without comparisons are no circuit", field=graph.name)
+        raise InputError("every tree is a single leaf: there is nothing to synthesise", field=graph.name)
     name, target = identifier(f"{graph.name}_conifer"), Path(out_dir)
     target.parent.mkdir(parents=True, exist_ok=True)
     ports = [port for port in input_ports(alone) if port is not None]

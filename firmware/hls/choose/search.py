@@ -124,7 +124,7 @@ class Search:
         tensors = free_tensors(self.convert, self.inputs, Values(arrays, self.integers))
         if not tensors:
             raise InputError(
-                "no type is free: the model, or the command, gives every one",
+                "there is no type to choose: the model or the command sets all of them",
                 field="--choose",
                 remedy="import it without --choose",
             )

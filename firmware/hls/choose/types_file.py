@@ -149,11 +149,11 @@ class TypesFile:
                     options.setdefault(layer, {})[key] = _option(key, value, path, f"layer {layer}")
                 elif key not in IGNORED:
                     raise InputError(
-                        "this option is not passed on",
+                        "this option is not supported",
                         file=path,
                         field=f"layer {layer}",
                         value=key,
-                        remedy=f"take it out; Precision, {', '.join(OPTIONS)} are",
+                        remedy=f"remove it; Precision, {', '.join(OPTIONS)} are",
                     )
         model = dict(document.get("Model", {}))
         default = model.pop("Precision", None)

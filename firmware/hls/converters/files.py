@@ -91,7 +91,7 @@ def converter(model: Path, weights: Path | None, shapes: Sequence[tuple[int, ...
     remedy = (
         "give an .onnx, .pt2, .pt, .pth, .keras, .h5 or .json file; l1forge import-hls reads hls4ml projects"
     )
-    raise InputError("is of no known kind", file=model, value=model.suffix, remedy=remedy)
+    raise InputError("is not a known kind of model file", file=model, value=model.suffix, remedy=remedy)
 
 
 def _refuse_shapes(shapes: Sequence[tuple[int, ...]], problem: str) -> None:

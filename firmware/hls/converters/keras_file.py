@@ -165,7 +165,7 @@ def _json_description(path: Path) -> tuple[str, Any]:
     config = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(config, dict) or not {"class_name", "config"} <= config.keys():
         remedy = "give what model.to_json returns; l1forge emulate reads graphs"
-        raise InputError("is JSON, but no Keras model", file=path, remedy=remedy)
+        raise InputError("is JSON, but not a Keras model", file=path, remedy=remedy)
     version = config.get("keras_version") or ("3" if "module" in config else "2")
     return str(version), config
 

@@ -117,7 +117,7 @@ def _called(keras: Any, layer: Any, parts: list[Any], taken: set[str]) -> list[A
         ]
         if other:
             raise InputError(
-                "TimeDistributed has no counterpart around this layer",
+                "TimeDistributed is not supported around this layer",
                 field=f"layer {layer.name}",
                 value=other[0],
                 remedy=f"wrap one of {', '.join(sorted(POINTWISE - IDLE))}, or use a convolution",

@@ -1,4 +1,4 @@
-"""Options of Keras layers that hls4ml 1.3 reads past without a word: refused, so that nothing gets lost."""
+"""Options of Keras layers that hls4ml 1.3 silently ignores; they are refused, so that nothing gets lost."""
 
 from __future__ import annotations
 

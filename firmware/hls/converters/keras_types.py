@@ -23,7 +23,7 @@ def keep_quantisers(model: Any, config: dict[str, Any]) -> None:
     """Give each ``QActivation(quantized_bits)``, and the layer before it, the quantiser's type.
 
     hls4ml 1.3 merges a linear activation into a predecessor whose precision is 'auto' and then infers that
-    precision afresh: the quantiser is lost without a word. With both types set nothing is left to infer.
+    precision afresh: the quantiser is silently lost. With both types set nothing is left to infer.
     """
     layers = config["LayerName"]
     for layer in leaves(model):

@@ -122,7 +122,7 @@ def quantizer_type(quantizer: Any) -> FixedType:
     if name == "quantized_relu":
         return FixedType(int(quantizer.bits), int(quantizer.integer), False)
     raise InputError(
-        "is no fixed-point quantiser", field="quantiser", value=name, remedy="use quantized_bits"
+        "is not a fixed-point quantiser", field="quantiser", value=name, remedy="use quantized_bits"
     )
 
 

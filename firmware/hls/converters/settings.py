@@ -59,14 +59,14 @@ def settle(options: Settings) -> Settings:
         FixedType.parse(settings["max_precision"], field="max_precision")
     if settings["strategy"].lower() not in STRATEGIES:
         raise InputError(
-            "no such strategy",
+            "unknown strategy",
             field="strategy",
             value=settings["strategy"],
             remedy="one of " + ", ".join(STRATEGIES),
         )
     if settings["io_type"] not in IO_TYPES:
         raise InputError(
-            "no such io type",
+            "unknown io type",
             field="io_type",
             value=settings["io_type"],
             remedy="one of " + ", ".join(IO_TYPES),

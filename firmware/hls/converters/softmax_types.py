@@ -1,4 +1,4 @@
-"""Types and tables that a softmax needs to be one.
+"""Types and tables with which hls4ml's softmax is numerically correct.
 
 hls4ml 1.3 subtracts the largest logit in a type that wraps at half their range, looks inverses up in a table
 that begins at zero, and indexes its tables by the upper bits of whatever type it has inferred for the logits.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
 
 LOGITS = FixedType(10, 5, True, Rounding.RND, Overflow.SAT)
-"""What a softmax is fed with unless told otherwise: all bits index the table, none is beyond its end."""
+"""Default type of the logits: all of its bits index the table, and no index is beyond the table's end."""
 
 TABLE_BITS = 12
 

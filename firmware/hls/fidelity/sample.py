@@ -103,7 +103,7 @@ def read_sample(
         array = found[node.name][:stop]
         if array.dtype.kind != "f" and not given:
             raise InputError(
-                "holds integers, which count LSBs of a type",
+                "holds integers, which count LSBs, and the type of the inputs is not known",
                 file=path,
                 field=node.name,
                 value=str(array.dtype),

@@ -93,7 +93,11 @@ class Summary:
             raise InputError("is not the summary of a fuzz run", file=path, value=str(error)) from error
         if found != seed:
             raise InputError(
-                "is of another seed", file=path, field="seed", value=found, remedy=f"--seed {found}"
+                "was written with another seed",
+                file=path,
+                field="seed",
+                value=found,
+                remedy=f"--seed {found}",
             )
         return summary
 

@@ -45,7 +45,7 @@ def constant(values: list[Fraction]) -> Constant:
     """
     bits = [value.denominator.bit_length() - 1 for value in values]
     if any(value.denominator != 1 << bit for value, bit in zip(values, bits, strict=True)):
-        raise InputError("constant is no multiple of a power of two", field="scaling", value=str(values))
+        raise InputError("constant is not a multiple of a power of two", field="scaling", value=str(values))
     fraction = max(bits)
     data = [int(value * 2**fraction) for value in values]
     kind = holding(min(0, *data), max(1, *data), fraction)

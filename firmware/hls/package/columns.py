@@ -52,7 +52,7 @@ def read_columns(text: str) -> list[Column]:
     Raises
     ------
     InputError
-        If a line is no column, or a factor is no multiple of a power of two.
+        If a line is not a column, or a factor is not a multiple of a power of two.
     """
     if text in PRESETS:
         return list(PRESETS[text])
@@ -78,14 +78,16 @@ def _column(text: str, path: Path, line: int) -> Column:
     slots = COLUMNS[name][0] if name in COLUMNS else 0
     if source != "0" and not (slot.isdecimal() and int(slot) < slots and source == f"{name}[{int(slot)}]"):
         remedy = f"{name}[0] … {name}[{slots - 1}]" if slots else "jet.et[0]*0.5, mu.pt[1], … or 0"
-        raise InputError("is no event column", file=path, field=f"line {line}", value=source, remedy=remedy)
+        raise InputError(
+            "is not an event column", file=path, field=f"line {line}", value=source, remedy=remedy
+        )
     try:
         value = Fraction(factor) if factor else Fraction(1)
     except (ValueError, ZeroDivisionError) as error:
-        raise InputError("is no number", file=path, field=f"line {line}", value=factor) from error
+        raise InputError("is not a number", file=path, field=f"line {line}", value=factor) from error
     if value.denominator & (value.denominator - 1):
         raise InputError(
-            "is no multiple of a power of two",
+            "is not a multiple of a power of two",
             file=path,
             field=f"line {line}",
             value=factor,

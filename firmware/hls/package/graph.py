@@ -203,7 +203,7 @@ def _network(
     if columns is not None:
         if any(column.factor != 1 for column in columns):
             raise InputError(
-                "the inputs of the network alone take codes, not multiples of them",
+                "with --network-only the inputs are raw integers and cannot have factors",
                 field="--inputs",
                 remedy="write the columns without factors, or import the package with its wrapper",
             )

@@ -71,15 +71,15 @@ class Inputs:
             raise InputError(
                 f"{len(self.columns)} columns for {total} inputs",
                 field="--inputs",
-                remedy="give one for each element in the order in which the package takes them",
+                remedy="give one column for each element, in the order in which the package reads them",
             )
         for name, text in self.texts.items():
             if self.columns is None and self._type(text).real and name not in self.real:
                 raise InputError(
-                    "takes floating-point inputs and scales them, so that their type is not known",
+                    "reads floating-point inputs and scales them, so their fixed-point type is not known",
                     file=self.wrapper.file,
                     field=name,
-                    remedy="bind them to columns with --inputs",
+                    remedy="assign them to event columns with --inputs",
                 )
         return Inputs(
             self.wrapper, self.columns, dict(self.sizes), True, {}, self.top, self.real, dict(self.strides)
@@ -161,7 +161,7 @@ class Inputs:
                     file=self.wrapper.file,
                     field=name,
                     value=f"{self.real[name]} and {target}",
-                    remedy="bind the inputs to columns with --inputs",
+                    remedy="assign the inputs to event columns with --inputs",
                 )
 
     def forget(self, builder: Builder) -> None:

@@ -120,7 +120,7 @@ class Places(State):
         if value is None:
             raise self.refuse("value is read before it is set", "variable")
         if not isinstance(value, Known | Data | Real):
-            raise self.refuse("is no value", type(value).__name__)
+            raise self.refuse("is not a value", type(value).__name__)
         return value
 
     def _read(self, tree: Tree) -> Value:

@@ -154,7 +154,7 @@ class CompiledProject:
             flat = np.asarray(array, dtype=np.float64).reshape(count, -1)
             if flat.shape[1] != self.source.arrays[name][1]:
                 raise InputError(
-                    f"expected {self.source.arrays[name][1]} elements an event",
+                    f"expected {self.source.arrays[name][1]} elements per event",
                     field=name,
                     value=flat.shape[1],
                 )

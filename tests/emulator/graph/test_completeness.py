@@ -1,4 +1,4 @@
-"""An operation of the graph is whole, or says what it lacks: nothing is forgotten without a word."""
+"""An operation of the graph is whole, or says what it lacks: nothing is forgotten silently."""
 
 from __future__ import annotations
 

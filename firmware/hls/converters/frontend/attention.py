@@ -34,7 +34,7 @@ def _attention(
 ) -> Tensor:
     """``weights``: (outputs, inputs) matrices and biases by q, k, v and o; all tensors (length, width)."""
     if any(len(part.shape) != 2 for part in (query, key, value)):
-        raise refuse("needs tensors of (length, width) an event", op.name, query.shape)
+        raise refuse("needs tensors of (length, width) per event", op.name, query.shape)
     parts = {}
     for letter, source in (("q", query), ("k", key), ("v", value)):
         made = _linear(net, op, f"{op.name}_{letter}", source, *weights[letter])
@@ -162,7 +162,10 @@ def _dot_product_attention(
 ) -> Tensor:
     """Of (heads, length, width) or (length, width) tensors."""
     if enable_gqa or len(query.shape) not in (2, 3):
-        raise refuse("needs (heads, length, width) an event, as many for keys as for queries", op.name)
+        raise refuse(
+            "needs (heads, length, width) per event, with the same heads and width for keys and queries",
+            op.name,
+        )
     mask = causal(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
     alone = len(query.shape) == 2
     left, right = ("td,sd->ts", "ts,sd->td") if alone else ("htd,hsd->hts", "hts,hsd->htd")

@@ -209,7 +209,7 @@ def _near(net: Layers, op: Operation, value: Any, other: Any) -> Any:
         return value
     numbers = np.asarray(value, dtype=np.float64)
     if np.isnan(numbers).any():
-        raise refuse("fills with what is no number", op.name, value)
+        raise refuse("fills with a value that is not a finite number", op.name, value)
     if (np.abs(numbers) < FAR).all():
         return numbers
     kind = known_type(net, other)

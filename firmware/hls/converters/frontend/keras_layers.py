@@ -46,7 +46,7 @@ def weight(layer: Any, key: str, turn: Callable[[NDArray[Any]], NDArray[Any]] = 
     kind = exact_type(values)
     if kind is None:
         raise refuse(
-            f"quantised {key} with scales that are no powers of two", layer.name, type(quantiser).__name__,
+            f"quantised {key} with scales that are not powers of two", layer.name, type(quantiser).__name__,
             "use alpha=1 or alpha='auto_po2'",
         )  # fmt: skip
     integers = FixedType(kind.width, kind.width, kind.signed)

@@ -322,8 +322,8 @@ class Layers:
         scales = weight.scale.reshape(len(weight.scale), -1)
         if (scales != scales[:, :1]).any():
             raise InputError(
-                "weights have scales that are no powers of two and differ within an output",
-                field="weights", remedy="quantise with one scale a tensor or a channel",
+                "weights have scales that are not powers of two and differ within an output",
+                field="weights", remedy="quantise with one scale per tensor or per channel",
             )  # fmt: skip
         integers = {"weight_data": weight.integers, "weight_quantizer": quantiser(weight.kind)}
         return integers | self._bias(None), scales[:, 0]

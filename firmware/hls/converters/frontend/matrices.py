@@ -95,7 +95,9 @@ def _matmul(net: Layers, op: Operation, x: Any, y: Any) -> Tensor:
     if isinstance(x, Tensor) and isinstance(y, np.ndarray) and y.ndim == 2:
         return _linear(net, op, x, y.T)
     if not (isinstance(x, Tensor) and isinstance(y, Tensor) and len(x.shape) == len(y.shape) == 2):
-        raise refuse("only a tensor times a matrix, or two matrices an event", op.name, op.kind)
+        raise refuse(
+            "only a tensor times a matrix, or two matrices per event, is supported", op.name, op.kind
+        )
     return _einsum(net, op, "bij,bjk->bik", x, y)
 
 

@@ -84,7 +84,7 @@ def hls_model(
 
 
 def _check_range(model: Any) -> None:
-    """Weights beyond their type would wrap in the C++ without a word."""
+    """Refuse weights beyond their type: they would silently wrap in the C++."""
     for layer in model.get_layers():
         for weight in layer.get_weights():
             kind = weight.type.precision

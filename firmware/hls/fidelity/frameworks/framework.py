@@ -70,7 +70,7 @@ def open_framework(
 
         return OnnxFramework(path)
     raise InputError(
-        "is of no known kind",
+        "is not a known kind of model file",
         file=path,
         value=path.suffix,
         remedy="give the trained model: .onnx, .pt2, .pt, .pth, .keras, .h5 or .json",

@@ -81,8 +81,8 @@ def _included(folder: Path, texts: Sequence[str], macros: Macros) -> dict[str, l
         seen.add(path.name)
         if not path.is_file():
             if path.name.startswith("nnet_") and path.name != GENERATED:
-                remedy = "copy all of the headers that the project is compiled with"
-                raise InputError("is included, but is not there", file=path, remedy=remedy)
+                remedy = "copy all headers with which the project is compiled"
+                raise InputError("is included, but does not exist", file=path, remedy=remedy)
             continue
         try:
             text = path.read_text(encoding="utf-8", errors="replace")

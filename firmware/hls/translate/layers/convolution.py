@@ -53,7 +53,7 @@ def _convolve(
     if depthwise:
         if filters != channels:
             raise builder.refuse(
-                "depthwise convolution with more than one filter a channel: the C++ stops at an assertion",
+                "depthwise convolution with more than one filter per channel: the C++ stops at an assertion",
                 f"{filters} filters for {channels} channels",
                 "use an ordinary convolution, with zeros",
             )
