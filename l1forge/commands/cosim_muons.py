@@ -12,6 +12,8 @@ from rich.table import Table
 from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
+UNITS = {"interval": r"interval \[clocks]", "latency": r"latency \[clocks]"}
+"""Headings with a unit; rich would take a bare [clocks] for markup and drop it."""
 
 
 @app.command()
@@ -56,7 +58,8 @@ def cosim_muons(
             seed=seed,
             progress=status.update,
         )
-    table = Table(*HEADINGS, title=f"muon firmware, seed {seed}")
+    headings = (UNITS.get(heading, heading) for heading in HEADINGS)
+    table = Table(*headings, title=f"muon firmware, seed {seed}")
     for line in found.designs:
         *cells, wrong = (f"{getattr(line, key)}" for key in HEADINGS)
         table.add_row(*cells, f"[{'red' if line.mismatches else 'green'}]{wrong}[/]")

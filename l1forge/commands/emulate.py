@@ -103,6 +103,7 @@ def emulate(
     console.print(scoring.feed.description)
     if plan:
         console.print(plan_table(scoring.kernel.plan))
+        console.print(PLAN_LEGEND)
     result = _run(scoring, output, block, threads)
     _print(console, result, scoring)
     if json_output is not None:
@@ -154,7 +155,7 @@ def _score_table(result: Emulation) -> Table:
     """Quantiles and largest value of every scalar score."""
     from l1forge.studies.emulate import QUANTILES
 
-    table = Table(title=f"{result.model}: {result.crossings} crossings of {result.input}")
+    table = Table(title=f"{result.model}: {result.crossings} crossings of {result.input}, quantiles in LSBs")
     for heading in ("score", "LSB", *(f"{100 * q:g} %" for q in QUANTILES), "max"):
         table.add_column(heading, justify="right")
     for name, values in result.quantiles().items():
@@ -166,10 +167,21 @@ def _speed(rate: float) -> str:
     return f"{rate / 1e6:.2f} M events/s" if rate >= 1e5 else f"{rate / 1e3:.1f} k events/s"
 
 
+PLAN_LEGEND = """\
+operations: Map: scale, shift, add and cast each value; Dot: matrix product, exact in any order of the sum;
+  OrderedDot: matrix product with a cast after each term; Lookup: table; Binary: two values combined;
+  ArgMax: index of the largest value; Trees: decision trees; Evaluated: Python reference, slow
+rows: values per event; range: smallest and largest value that can occur, in LSBs of the result;
+bits: width of every intermediate result; computed in: machine type that holds it;
+non-zero: fraction of weights other than 0; code path: instructions or back end"""
+
+
 def plan_table(plan: Any) -> Table:
-    """How each layer is computed: proven range, carrier, density of weights, code path."""
+    """How each layer is computed: proven range, machine type, density of weights, code path."""
     table = Table(title="how each layer is computed")
-    for heading in ("node", "step", "rows", "proven range", "bits", "carrier", "non-zero", "path"):
+    for heading in (
+        "node", "operation", "rows", "range [LSB]", "bits", "computed in", "non-zero", "code path",
+    ):
         table.add_column(heading)
     for layer in plan:
         density = "" if layer.density is None else f"{layer.density:.0%}"

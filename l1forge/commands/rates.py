@@ -80,7 +80,8 @@ def rates(
     earlier = result.save(folder)
     if left_out := result.left_out_crossings:
         console.print(
-            f"the first {left_out:,} crossings are left out: the models were trained on them (--trained-on uses them)"
+            f"the first {left_out:,} crossings are left out: the models were trained on them"
+            " (--trained-on uses them)"
         )
     console.print(rates_table(result.to_dict()))
     console.print(f"wrote {folder}/rates.json and rates.png")

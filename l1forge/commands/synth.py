@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from l1forge.screen.console import Console
@@ -127,7 +128,7 @@ def _compare(
     with console.status("writing Verilog") as status:
         found = compare_stages(model, numbers, period=period, dsp=dsp, progress=status.update)
     table = Table(
-        *tradeoff.HEADINGS, title=f"{found.model}: stages at {1000 / found.clock_period_ns:.0f} MHz"
+        *map(escape, tradeoff.HEADINGS), title=f"{found.model}: stages at {1000 / found.clock_period_ns:.0f} MHz"
     )
     for cut in found.cuts:
         table.add_row(*cut.row())

@@ -15,9 +15,9 @@ UNLIMITED = 1 << 16
 class Console(rich.console.Console):
     """rich's console, which prints numbers and words in full.
 
-    In a pipe or file a table is as wide as its content. On a terminal, the columns of a table that is too wide
-    are folded between words, but every column keeps the width of its longest word; otherwise the table is
-    wider than the terminal. The terminal itself breaks lines of text.
+    In a pipe or file a table is as wide as its content. On a terminal, the columns of a wide table are folded
+    between words. If the longest words still do not fit, the table is wider than the terminal. The terminal
+    itself breaks lines of text.
     """
 
     def print(self, *objects: Any, **options: Any) -> None:

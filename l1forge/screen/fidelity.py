@@ -90,7 +90,7 @@ def _output_lines(found: Fidelity) -> list[str]:
     for one in found.outputs:
         if one.flips is not None and one.flips.events:
             lines.append(
-                f"{one.output}: the largest output is another one in {one.flips.events:,} of {one.events:,} events,"
+                f"{one.output}: argmax differs in {one.flips.events:,} of {one.events:,} events,"
                 f" where the trained network's margin is {one.flips.median_margin:.3g} (median),"
                 f" {one.flips.largest_margin:.3g} (largest)"
             )

@@ -1,4 +1,4 @@
-"""Ctrl-C and termination signals are never lost; a stream ends at the next block, so its output stays valid."""
+"""Ctrl-C and termination signals: never lost; a stream ends at the next block, so its output stays valid."""
 
 from __future__ import annotations
 

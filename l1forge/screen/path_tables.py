@@ -60,7 +60,8 @@ def print_report(
     table = Table(title=f"{report.menu}: {report.crossings / ORBIT:g} orbits of {source.path.name}")
     table.add_column("bit", justify="right")
     table.add_column("algorithm", overflow="fold")
-    for heading in ("prescale", "before [kHz]", "±", "after [kHz]", "accepted [kHz]"):
+    # rich takes a bare [kHz] for markup and drops it
+    for heading in ("prescale", "before \\[kHz]", "± \\[kHz]", "after \\[kHz]", "accepted \\[kHz]"):
         table.add_column(heading, justify="right")
     for row in report.algorithms():
         values = (f"{value / 1e3:.3f}" for value in (row.before, row.error, row.after, row.accepted))
@@ -114,8 +115,8 @@ def print_excluded(console: Console, menu: CompiledMenu, excluded: Sequence[Excl
         names = [seed.name for seed in seeds]
         more = f" and {len(names) - NAMED} more (--json lists all)" if len(names) > NAMED else ""
         console.print(
-            f"[yellow]{len(names)} of {len(menu.algorithms)} seeds are not evaluated and do not enter the FinOR[/]: "
-            f"{reason}: {', '.join(names[:NAMED])}{more}",
+            f"[yellow]{len(names)} of {len(menu.algorithms)} seeds are not evaluated"
+            f" and do not enter the FinOR[/]: {reason}: {', '.join(names[:NAMED])}{more}",
             highlight=False,
         )
     absent = [seed.index for seed in excluded if INPUTS["ext"] in seed.reason]

@@ -188,7 +188,7 @@ def _require_hls(model: str) -> Callable[[Path], Any]:
             "not a model of this repository: no HLS project can be written",
             field="MODEL",
             value=model,
-            remedy=f"write its Verilog with l1forge cosim {model} (--hls DIR compares with its hls4ml project)",
+            remedy=f"its Verilog: l1forge cosim {model} (--hls DIR compares with its hls4ml project)",
         )
     return make
 

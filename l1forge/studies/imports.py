@@ -330,9 +330,9 @@ def import_bdt(
     types = _feature_types(features, ensemble.n_features)
     if sources and len({kind.fraction for kind in types}) != 1:
         raise InputError(
-            "event columns hold integers, and these types give one count several physical values",
+            "event columns hold integers, and the physical value of one count is not known",
             field="--feature",
-            remedy="with --source give types with the same LSB, such as uint<11>, or ufixed<11,10> for half units",
+            remedy="give types with one LSB for all, such as uint<11>, or ufixed<11,10> for half units",
         )
     raw = common_type(types) if sources else None
     changed = None

@@ -42,7 +42,7 @@ def tables(result: Numbers) -> list[Table]:
     )
     slow = f"{FEED_THROUGH[0]:g}-{FEED_THROUGH[1]:g} GeV passing [%]"
     plateau = f"passing, {PLATEAU[0]:g} to {PLATEAU[1]:g} thresholds [%]"
-    for heading in ("algorithm", "threshold [GeV]", "rate [kHz]", slow, plateau, "pT code ≥ threshold [%]"):
+    for heading in ("algorithm", "threshold [GeV]", r"rate \[kHz]", slow, plateau, "pT code ≥ threshold [%]"):
         main.add_column(heading, justify="right")
     for name, numbers in algorithms.items():
         for threshold in thresholds:

@@ -123,4 +123,4 @@ def test_a_campaign_that_compares_nothing_fails(monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(["fuzz", "-n", "1", "-o", str(tmp_path)])
     assert end.value.code == 1
-    assert "nothing was compared" in capsys.readouterr().out
+    assert "no network was compared" in capsys.readouterr().out

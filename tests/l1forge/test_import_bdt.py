@@ -60,13 +60,13 @@ def test_event_columns_with_types_chosen_from_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((XGBOOST,), "types are not given"),
+        ((XGBOOST,), "the types of the features are not given"),
         ((XGBOOST, "-f", "fixed<8"), "is not a fixed-point type"),
         ((XGBOOST, "-f", "int<8>", "-f", "int<8>"), "one type for each of 4 features"),
         ((XGBOOST, "-f", "int<8>", "-s", "jet.et[0]"), "one event column for each of 4 features"),
-        ((XGBOOST, "-f", "int<8>", "-s", "jet.xx[0]"), "--source: is no event column (got 'jet.xx[0]')"),
+        ((XGBOOST, "-f", "int<8>", "-s", "jet.xx[0]"), "--source: is not an event column (got 'jet.xx[0]')"),
         ((XGBOOST, "-f", "int<8>", "-s", "jet.et[12]"), "jet.et[0] … jet.et[11]"),
-        ((XGBOOST, "-s", "jet.et[0]"), "what does one count stand for"),
+        ((XGBOOST, "-s", "jet.et[0]"), "the physical value of one count is not known"),
         (("absent.json", "-f", "int<8>"), "cannot read model"),
         ((XGBOOST, "-f", "int<8>", "--score", "fixed<4,-6>"), "does not fit fixed<4,-6>"),
         ((XGBOOST, "--data", "absent.parquet"), "absent.parquet: cannot read"),

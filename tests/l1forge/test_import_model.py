@@ -97,12 +97,12 @@ BROKEN: dict[str, tuple[str, Callable[[Path], Any], list[str], str]] = {
     "cut program": ("net.pt2", _half(_exported), [], "cannot be read as a PyTorch file"),
     "cut onnx": ("net.onnx", _half(_onnx), [], "cannot read the ONNX model"),
     "empty": ("net.onnx", _bytes(b""), [], "it holds no operations"),
-    "kind": ("net.txt", _bytes(b"x"), [], "is of no known kind"),
+    "kind": ("net.txt", _bytes(b"x"), [], "is not a known kind of model file"),
     "missing": ("net.pt2", lambda path: None, [], "No such file"),
     "no shape": ("net.pt", _saved, [], "needs the shapes of its inputs"),
     "shape": ("net.pt", _saved, ["--input-shape", "3"], "does not run on inputs of the given shape"),
     "no size": ("net.pt", _saved, ["--input-shape", "-1x4"], "is not a shape"),
-    "names": ("net.pt", _saved, ["--input-shape", "4", "-t", "x"], "types do not tell their inputs"),
+    "names": ("net.pt", _saved, ["--input-shape", "4", "-t", "x"], "several types, and not each names its input"),
     "folder": ("net.pt", _saved, ["--json", "."], "is a folder"),
 }
 

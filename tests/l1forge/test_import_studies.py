@@ -45,7 +45,7 @@ def test_a_network_file_becomes_a_result_with_its_comparison(tmp_path: Path) -> 
 
 
 def test_columns_are_checked_before_the_project_is_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"is no event column.*jet\.et\[0\]"):
+    with pytest.raises(InputError, match=r"is not an event column.*jet\.et\[0\]"):
         import_hls(tmp_path, sources=["jett.et[0]"])
 
 

@@ -68,7 +68,7 @@ def test_a_users_own_model_gets_a_record(tmp_path: Path, capsys) -> None:
     assert run("emulate", graph, events, "--strict") == 2
     assert "mine.inputs.json: no record of the inputs" in capsys.readouterr().err
     assert run("emulate", graph, events) == 0
-    assert "inputs not compared with training: no " in capsys.readouterr().out
+    assert "inputs are not compared with training: there is no " in capsys.readouterr().out
     assert run("emulate", graph, events, "--record-inputs") == 0
     record = TrainedInputs.load(tmp_path / "mine.inputs.json")
     assert (record.events, record.sample) == (4000, str(events))

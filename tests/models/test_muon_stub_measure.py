@@ -120,7 +120,7 @@ def test_networks_need_eta_and_patterns_do_not(stubs: Path, tmp_path: Path, caps
     assert not (tmp_path / "out").exists()
     assert run("--stubs", path, "--patterns-only", "-o", tmp_path / "out") == 0
     said = capsys.readouterr().out
-    assert "no column eta: taken as 0" in said
+    assert "no column eta: the value is set to 0" in said
     assert "quantised NN" not in said
     assert run("--patterns-only") == 2
     assert "--patterns-only: needs --stubs" in capsys.readouterr().err

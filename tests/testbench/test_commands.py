@@ -115,4 +115,4 @@ def test_blanks_that_make_cannot_handle_are_named(graph_file: str, tmp_path: Pat
     monkeypatch.setenv("L1FORGE_BUILD", str(tmp_path / "my builds"))
     result = CliRunner().invoke(cosim, [graph_file, "-n", "10", "-o", str(tmp_path)])
     assert isinstance(result.exception, InputError)
-    assert "cannot build in a path with blanks; set L1FORGE_BUILD" in str(result.exception)
+    assert "cannot build in a path with spaces; set L1FORGE_BUILD" in str(result.exception)

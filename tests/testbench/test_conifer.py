@@ -45,5 +45,5 @@ def test_late_result_is_an_error(tmp_path: Path) -> None:
     with opened(verilate(project)) as harness:
         np.testing.assert_array_equal(simulated(project, harness)(block), evaluate(alone, block)["score"])
     late = replace(project, latency=project.latency + 1)
-    with opened(verilate(late)) as harness, pytest.raises(InputError, match="off the latency"):
+    with opened(verilate(late)) as harness, pytest.raises(InputError, match="do not arrive at the latency"):
         simulated(late, harness)(block)

@@ -19,7 +19,7 @@ STRETCH = 16
 AHEAD = 2
 """Rows fetched into the cache while one is copied."""
 CROWD = 16
-"""Rows that may share one cache set before copying is faster: second-level caches keep 8 to 16 lines a set."""
+"""Rows per cache set above which copying is faster: second-level caches keep 8 to 16 lines per set."""
 LINE, PAGE = 64, 4096
 TILE_BYTES = TILE * 2
 

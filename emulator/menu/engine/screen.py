@@ -90,10 +90,9 @@ def _needs(plan: MenuPlan, algorithm: Algorithm) -> int:
 
 
 def _not_above_zero(plan: MenuPlan, clause: Clause) -> int:
-    """Columns whose lower limit is zero or negative, as bits: an absent object (all zeros) would pass it.
+    """Columns with a limit of zero or less, as bits: they must not be read as zeros.
 
-    Example: no muon of a crossing passes ``mu.eta >= 0``, but the zeros of an empty slot do. The screen reads
-    maxima over slots, so such a column must be filled before its limit says anything.
+    Example: the limit is -2 and the largest value of the column is -5. The value fails, a zero would pass.
     """
     return _bits(plan, [name for (kind, name), low in clause.items() if kind in (FIRST, SECOND) and low <= 0])
 

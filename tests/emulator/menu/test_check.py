@@ -153,7 +153,7 @@ def test_one_file_of_scores_belongs_to_one_file_of_crossings(menu_file: Path, tm
     np.savez(tmp_path / "s.npz", vae=np.zeros(12, np.int32))
     run = CliRunner().invoke(app, ["check", str(menu_file), *vectors, "--scores", str(tmp_path / "s.npz")])
     assert isinstance(run.exception, InputError)
-    assert "goes with one test-vector file" in str(run.exception)
+    assert "can be used with one test-vector file only" in str(run.exception)
 
 
 F9 = """menu: T

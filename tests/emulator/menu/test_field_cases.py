@@ -129,7 +129,7 @@ def test_f3_name_against_threshold(tmp_path: Path) -> None:
     assert isinstance(condition, Combination)
     assert condition.legs[0].threshold == 510
     (note,) = menu.notes
-    assert "the name MU254p5 says another threshold (got '255'): not used, the expression counts" in note
+    assert "the name MU254p5 states another threshold (got '255'): not used, the expression counts" in note
 
 
 def test_f4_unknown_encoding(tmp_path: Path) -> None:

@@ -71,5 +71,5 @@ def test_entries_of_ones_own(tmp_path: Path) -> None:
     assert entry == Known(algorithm="L1_*", reason="why", bits=(67, 80), unset=True)
     for bits in ("[80, 67]", "[0, 512]", "[1]"):
         path.write_text(f"- {{algorithm: L1_*, reason: why, bits: {bits}}}\n")
-        with pytest.raises(InputError, match="first and last algorithm bit"):
+        with pytest.raises(InputError, match="expected a list of the first and the last algorithm bit"):
             read_known(read_yaml(path))

@@ -153,7 +153,7 @@ def test_interrupted_endless_stream_reports_and_keeps_its_file(
     [
         (["nothing.parquet"], "No such file"),
         (["zb.parquet", "--menu", "zb.parquet"], "unknown kind of menu"),
-        (["zb.parquet", "--menu", "menu.yaml", "--buffer", "many"], "places,service expected"),
+        (["zb.parquet", "--menu", "menu.yaml", "--buffer", "many"], "depth,service expected"),
         (["zb.parquet", "--menu", "menu.yaml", "--column", "high"], "needs --prescales"),
         (["zb.parquet", "--menu", "menu.yaml", "--scheme", "menu.yaml"], "header must be"),
         (["zb.parquet", "--menu", "menu.yaml", "--model", "vae"], "name=graph.json expected"),

@@ -132,5 +132,5 @@ def test_refused_columns(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_column_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such prescale column.*it has 2e34"):
+    with pytest.raises(InputError, match=r"unknown prescale column.*it has 2e34"):
         settings_from(tmp_path, "algorithm,2e34\nL1_A,1\n", "3e34")

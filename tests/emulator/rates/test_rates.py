@@ -26,7 +26,7 @@ def test_all_passed_mirrors_none_passed():
 
 @pytest.mark.parametrize(("passed", "total"), [(-1, 10), (11, 10)])
 def test_impossible_fraction_is_refused(passed, total):
-    with pytest.raises(ValueError, match="no fraction"):
+    with pytest.raises(ValueError, match="is not a fraction"):
         fraction(passed, total)
 
 

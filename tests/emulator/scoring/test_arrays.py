@@ -121,7 +121,7 @@ def four(first):
 @pytest.mark.parametrize(
     ("write", "values", "said"),
     [
-        (save, X.T.copy(), "shape (n, 2, 2) expected, one event a row (got (4, 6)); transpose it"),
+        (save, X.T.copy(), "shape (n, 2, 2) expected, one row per event (got (4, 6)); transpose it"),
         (save, np.zeros(3), "shape (n, 2, 2) expected"),
         (save, np.int64(3), "shape (n, 2, 2) expected"),
         (save, np.array(["a"]), "integers or floats of at most 64 bits expected (got '<U1')"),

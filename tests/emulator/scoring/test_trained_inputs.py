@@ -67,11 +67,11 @@ def test_a_column_of_zeros_another_unit_and_a_wider_range_are_reported() -> None
     constant[:, 1] = -376
     assert findings(constant) == {
         "eta": "eta: 100 % of the values outside -80 .. 80 (here -376),"
-        " distributed otherwise (88 % of the values would have to move)"
+        " distributed differently (88 % of the values would have to move)"
     }
     zero = values.copy()
     zero[:, 1] = 0
-    assert "eta: distributed otherwise (88 % of the values would have to move)" in findings(zero)["eta"]
+    assert "eta: distributed differently (88 % of the values would have to move)" in findings(zero)["eta"]
     scaled[:, 0] *= 4
     assert set(findings(scaled)) == {"pt"}
     wide[::100, 1] = 100

@@ -63,7 +63,7 @@ def test_probability_is_within_its_bound(link: str) -> None:
 def test_refusals() -> None:
     one, _ = model("logistic", 1)
     many, _ = model("softmax", 3)
-    with pytest.raises(InputError, match="cut on it"):
+    with pytest.raises(InputError, match="apply a threshold instead"):
         with_class(one)
     with pytest.raises(InputError, match="link has no table"):
         with_probability(many)

@@ -153,7 +153,7 @@ def test_missing_header_is_an_error_and_no_headers_a_note(tmp_path: Path) -> Non
     folder = project(drawn("dense", shape=(4,), types=TYPES), tmp_path)
     headers = folder / "firmware" / "nnet_utils"
     (headers / "nnet_dense.h").unlink()
-    with pytest.raises(InputError, match=r"nnet_dense\.h: is included, but is not there"):
+    with pytest.raises(InputError, match=r"nnet_dense\.h: is included, but does not exist"):
         import_project(folder)
     for path in headers.glob("*.h"):
         path.unlink()

@@ -280,7 +280,7 @@ def test_jet_tagger_with_softmax(tmp_path: Path) -> None:
     assert compare_with_graph(graph, inputs, found)[0].first is None
     expected = network(torch.tensor(inputs / 64, dtype=torch.float32)).detach().numpy()
     assert np.abs(found[0] * graph[graph.outputs[0]].type.lsb - expected).max() < 0.01
-    with pytest.raises(InputError, match="no such strategy"):
+    with pytest.raises(InputError, match="unknown strategy"):
         convert_torch(network, (16,), "net", tmp_path, "fixed<10,4>", strategy="Fast")
 
 

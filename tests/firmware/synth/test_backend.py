@@ -46,7 +46,7 @@ def test_auto_takes_vivado_then_vitis_for_models_that_have_one_then_yosys(instal
     [
         ("quartus", None, r"unknown tool.*auto, yosys, vitis or vivado"),
         ("auto", "xcup", r"--part.*give --tool, too"),
-        ("yosys", "xc9", r"not a family that Yosys maps to.*xcup \(UltraScale\+\)"),
+        ("yosys", "xc9", r"is not an FPGA family that Yosys supports.*xcup \(UltraScale\+\)"),
         ("vivado", "vu13p", r"is not a part.*such as xcvu13p-flga2577-2-e"),
         ("vitis", "xcvu13p-flga2577-2-e", r"the HLS project says its part"),
     ],

@@ -163,7 +163,7 @@ def _dot_product_attention(
     """Of (heads, length, width) or (length, width) tensors."""
     if enable_gqa or len(query.shape) not in (2, 3):
         raise refuse(
-            "needs (heads, length, width) per event, with the same heads and width for keys and queries",
+            "needs (heads, length, width) per event, with as many heads for keys as for queries",
             op.name,
         )
     mask = causal(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
