@@ -47,13 +47,14 @@ def schedule(program: Any, stages: int | None, period_ns: float) -> Schedule:
     given = stages is not None
     if stages is None:
         stages = _earliest(program, period_ns / (1 + MARGIN)).stages
+    # one stage for everything: the upper end of the bisection, always feasible
     best = _earliest(program, float("inf"))
     low, high = LAUNCH_NS, max(best.delays)
     while high - low > RESOLUTION_NS:
         middle = (low + high) / 2
         found = _earliest(program, middle)
         if found.stages <= stages and max(found.delays) < high:
-            high, best = max(found.delays), found
+            high, best = max(found.delays), found  # the delay that was found, not the one tried: ends sooner
         else:
             low = middle
     return _fewer_registers(program, best, stages if given else best.stages)
@@ -70,6 +71,7 @@ def _earliest(program: Any, period_ns: float) -> Schedule:
         own = max((stage[i] for i in op.input_ids), default=1)
         times = _times(op, own, ops, stage, settled)
         result = arrival(op, sources, times)
+        # a new stage helps only if some source settles late; an operation too slow alone stays where it is
         if result.latest > period_ns and max((t.latest for t in times), default=LAUNCH_NS) > LAUNCH_NS:
             own += 1
             result = arrival(op, sources, _times(op, own, ops, stage, settled))
@@ -115,6 +117,7 @@ def _fewer_registers(program: Any, plan: Schedule, stages: int) -> Schedule:
             keeping.add(source)
 
     settled = _settled(program, stage)
+    # from the outputs back: an operation can move only after all that use it have moved
     for index in reversed(range(len(ops))):
         while ops[index].opcode not in (READ, CONSTANT):
             here = stage[index]
@@ -178,6 +181,7 @@ def with_stages(program: Any, plan: Schedule) -> Any:
     alkaid divides the latency of the last operation by the number of stages it is asked for: that number must
     be ``plan.busy``.
     """
+    # alkaid has no interface for a schedule; it reads the stage of an operation from its latency
     ops = [op._replace(latency=float(stage)) for op, stage in zip(program.ops, plan.stage, strict=True)]
     assert plan.busy <= plan.stages
     return program._replace(ops=ops)

@@ -55,7 +55,7 @@ def import_bdt(
     cut: Cut = 0.0,
     loss: Loss = 0.001,
 ) -> None:
-    """Read a BDT trained elsewhere and write it as a graph for the emulator, the Verilog and conifer.
+    """Convert a BDT trained elsewhere into a graph for the emulator, the Verilog and conifer.
 
     Examples:
 

@@ -23,7 +23,7 @@ def train(seed: int, output: Path, report: Report, data: Candidates = None, tree
 
 
 def evaluate(folder: Path, report: Report) -> dict[str, Any]:
-    """e/gamma isolation: ROC, background at the isolation bit's efficiency, loss against bits.
+    """Evaluate the e/gamma isolation: ROC, background at the isolation bit's efficiency, loss against bits.
 
     Example: `l1forge evaluate eg_iso --json build/eg_iso.json`
     """

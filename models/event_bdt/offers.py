@@ -38,7 +38,8 @@ def train(
 
 
 def evaluate(folder: Path, report: Report) -> dict[str, Any]:
-    """VBF H->tautau classifier: efficiency at equal rate against cut-based seeds, loss against bits.
+    """Evaluate the VBF H->tautau classifier: efficiency at equal rate against cut-based seeds, loss against
+    bits.
 
     Example: `l1forge evaluate event_bdt -o build/event_bdt`
     """

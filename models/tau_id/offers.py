@@ -23,7 +23,7 @@ def train(seed: int, output: Path, report: Report, data: Candidates = None, tree
 
 
 def evaluate(folder: Path, report: Report) -> dict[str, Any]:
-    """Tau identification: ROC, background at the isolation bit's efficiency, loss against bits.
+    """Evaluate the tau identification: ROC, background at the isolation bit's efficiency, loss against bits.
 
     Example: `l1forge evaluate tau_id -o build/tau_id`
     """

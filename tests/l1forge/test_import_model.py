@@ -102,7 +102,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], Any], list[str], str]] = {
     "no shape": ("net.pt", _saved, [], "needs the shapes of its inputs"),
     "shape": ("net.pt", _saved, ["--input-shape", "3"], "does not run on inputs of the given shape"),
     "no size": ("net.pt", _saved, ["--input-shape", "-1x4"], "is not a shape"),
-    "names": ("net.pt", _saved, ["--input-shape", "4", "-t", "x"], "several types, and not each names its input"),
+    "names": ("net.pt", _saved, ["--input-shape", "4", "-t", "x"], "not each names its input"),
     "folder": ("net.pt", _saved, ["--json", "."], "is a folder"),
 }
 

@@ -1,4 +1,4 @@
-"""Every --help text is plain English: a student who reads English as a second language understands it at once.
+"""Every --help text is plain English, which a second-language reader understands at once.
 
 The habits below are those of sentences that stopped readers (a fragment that begins with "of", "a row a
 crossing", "without a word", "is no type"). A text with one of them fails, whichever command it belongs to.
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import typer
+
 from l1forge.cli import COMPLETION, GROUPS, SUBCOMMANDS
 from l1forge.screen.environment import VARIABLES
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 HABITS = {
     "begins with a fragment": r"^(Of|Without|With|As|To)\b(?! --)",
-    "a X a Y instead of one X per Y": r"\b(one|a|an|\d+) (row|line|value|event|column|type|word|crossing)s? an? "
+    "a X a Y instead of one X per Y": r"\b(one|a|an|\d+) (row|line|value|event|column|type|word)s? an? "
     r"(row|line|event|crossing|clock|layer|channel|feature|tensor|column)\b",
     "riddle for silently": r"without a word|without saying",
     "is no X instead of is not an X": r"\b(is|are) no [a-z]",
@@ -77,8 +78,10 @@ def test_every_command_and_option_has_a_help_text() -> None:
 
 
 def test_a_command_begins_with_a_verb() -> None:
-    verbs = "Collect Compare Compile Compute Convert Evaluate List Measure Record Run Score Simulate Stream "
-    verbs += "Synthesise Train Work Write"
+    verbs = (
+        "Check Collect Compare Compile Compute Convert Evaluate Fill List Measure Record Run Score Simulate "
+    )
+    verbs += "Stream Synthesise Train Work Write"
     first = {text.split()[0] for _, text in SUBCOMMANDS.items()}
     first |= {(command.help or "-").split()[0] for _, command in every_command()}
     assert first - set(verbs.split()) == set()
@@ -151,8 +154,9 @@ def test_the_sentences_that_stopped_readers_are_gone() -> None:
 
 def test_units_in_headings_are_printed() -> None:
     """rich takes a bare [kHz] in a heading for markup and drops it."""
-    from l1forge.screen.console import Console
     from rich.table import Table
+
+    from l1forge.screen.console import Console
 
     for heading, shown in ((r"before \[kHz]", "before [kHz]"), ("before [kHz]", "before")):
         out = io.StringIO()

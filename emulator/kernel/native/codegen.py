@@ -91,6 +91,7 @@ class Generator:
         events: list[tuple[int, int, int]] = []  # first written, last read, value number
         born: dict[int, int] = {source.value.number: -1 for source in self.program.sources}
         for at, step in enumerate(self.program.steps):
+            # a fused step writes while its input is produced, so its rows live from then on
             root = born[step.inputs[0].number] if id(step) in self.fused else at
             born[step.out.number] = min(root, born.get(step.out.number, root))
         for value in self.program.values:

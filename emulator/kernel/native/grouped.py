@@ -109,8 +109,9 @@ def _part(generator: Generator, step: Dot, targets: list[int], path: Path) -> No
     rest = [int(s) - ((int(s) >> path.scale) << path.scale) for s in step.start]
     for j, i, w in zip(step.target, step.row, step.weight, strict=True):
         weights[int(j), position[int(i)]] += int(w) >> path.scale
-    if path.offset:
+    if path.offset:  # the instruction wants unsigned bytes: inputs are shifted by 128, and the sum back
         start = start - path.offset * weights.sum(axis=1).astype(object)
+    # the accumulators wrap at 32 bits and the final sum fits, so a start outside that range may wrap, too
     start = np.array([_wrapped(int(s)) for s in start], dtype=object)
     words = _packed(weights, group)
     filled = np.count_nonzero(words)

@@ -73,7 +73,7 @@ which the condition needs NEEDED from NEEDS on; ALIKE: all legs are of one type 
 of reference may overlap with a leg, where otherwise one that is clear is enough."""
 
 (S_MEASURE, S_MUONS, S_ALIKE, S_A, S_B) = (0, 1, 2, 3, 10)
-"""Columns of the sheet table: S_A and S_B start seven columns on either object:"""
+"""Columns of the sheet table (a sheet holds one measure, such as dR, of all pairs of objects): S_A and S_B start seven columns on either object:"""
 (O_MUON, O_BX, O_UNION, O_PT, O_ETA, O_PHI, O_UPT) = range(7)
 SHEET_WIDTH = 17
 
@@ -239,7 +239,7 @@ def _value(plan: MenuPlan, row: list[int], condition: compiled.QuantityCut) -> N
     quantity = QUANTITIES[condition.quantity]
     windows = value_windows(condition, plan.menu.judge)
     if quantity.source.startswith("link:"):
-        lower, upper = windows[0] if windows else (1, 0)
+        lower, upper = windows[0] if windows else (1, 0)  # (1, 0): no window, never true
         _wide(plan, row, quantity.source, condition.bx, lower, upper)
         return
     atoms = [Atom(quantity.source, windows)]
@@ -247,6 +247,7 @@ def _value(plan: MenuPlan, row: list[int], condition: compiled.QuantityCut) -> N
         collection = quantity.source.split(".")[0]
         maximum = COLLECTIONS[collection]["phi"].maximum
         atoms.append(Atom(f"{collection}.phi", phi_windows(condition.phi, maximum)))
+    # a quantity of the crossing has one value: it is a leg with slot 0 only
     row[KIND], row[LEGS], row[BX0] = ANY, 1, condition.bx
     row[LEG0] = plan.requirement(tuple(atoms), 1)
 

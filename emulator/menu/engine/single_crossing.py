@@ -72,6 +72,7 @@ def distinct(a: int, b: int, c: int, d: int, legs: int) -> bool:
 @kernel
 def charged(a: int, b: int, c: int, d: int, legs: int, rule: int, positive: int, negative: int) -> bool:
     """Distinct objects with like signs (all valid and equal) or opposite signs (all valid, not all equal)."""
+    # every assignment of signs to the legs is tried: legs share objects, so signs cannot be chosen leg by leg
     last = (1 << legs) - 1
     for signs in range(last + 1):
         alike = signs in (0, last)
@@ -224,6 +225,7 @@ def _clear_third(
 @kernel
 def search_triple(conditions: Any, condition: int, masks: Any, centre: int, values: Any) -> bool:
     """Three distinct objects with limits on the sum of their pair masses."""
+    # the sum is symmetric, but the legs are not: all orders of the three objects must be tried
     at, sheet = centre + conditions[condition, BX0], conditions[condition, SHEET]
     mask_i, mask_j = int(masks[conditions[condition, LEG0], at]), int(masks[conditions[condition, LEG1], at])
     mask_k = int(masks[conditions[condition, LEG2], at])
@@ -266,6 +268,7 @@ def search(
     out: Any,
 ) -> None:
     """Decide the conditions ``searched`` where out[condition, e] is 1: every leg has a candidate there."""
+    # stamps hold the crossing for which a matrix was filled; old ones would pass for those of this block
     sheet_stamp[:] = NONE
     matrix_stamp[:] = NONE
     for e in range(width):
