@@ -109,7 +109,7 @@ def _table(values: Sequence[Arrival], delay: float = LUT_NS) -> Arrival:
 def _merged(values: Sequence[Arrival]) -> tuple[Times, int]:
     inputs = sum(bool(np.isfinite(v.latest)) for v in values)
     columns = []
-    for value in sorted(values, key=lambda v: -v.latest):
+    for value in sorted(values, key=lambda v: -v.latest):  # the latest sets the delay, so it is merged first
         fits = value.inputs > 1 and inputs + value.inputs - 1 <= LUT_INPUTS
         columns.append(value.before if fits else value.bits)
         inputs += value.inputs - 1 if fits else 0
@@ -156,6 +156,8 @@ def _added(op: Any, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival
     first = int(np.argmax(chain))
     bits = np.max([t.bits for t in terms], axis=0)
     into = _into_chain(terms)[first:]
+    # carry[k + 1] = max(carry[k] + PER_BIT_NS, into[k] + INTO_CARRY_NS): without the slope k * PER_BIT_NS this
+    # recurrence is a running maximum
     position = np.arange(len(into)) * PER_BIT_NS
     carry = np.full(len(into), NEVER)
     carry[1:] = (np.maximum.accumulate(into + INTO_CARRY_NS - position) + position)[:-1]

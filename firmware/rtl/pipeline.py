@@ -181,7 +181,6 @@ def with_stages(program: Any, plan: Schedule) -> Any:
     alkaid divides the latency of the last operation by the number of stages it is asked for: that number must
     be ``plan.busy``.
     """
-    # alkaid has no interface for a schedule; it reads the stage of an operation from its latency
     ops = [op._replace(latency=float(stage)) for op, stage in zip(program.ops, plan.stage, strict=True)]
     assert plan.busy <= plan.stages
     return program._replace(ops=ops)

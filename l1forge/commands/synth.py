@@ -127,9 +127,8 @@ def _compare(
         tradeoff.halves(docs, Graph.load(graph_path(model)).name)
     with console.status("writing Verilog") as status:
         found = compare_stages(model, numbers, period=period, dsp=dsp, progress=status.update)
-    table = Table(
-        *map(escape, tradeoff.HEADINGS), title=f"{found.model}: stages at {1000 / found.clock_period_ns:.0f} MHz"
-    )
+    title = f"{found.model}: stages at {1000 / found.clock_period_ns:.0f} MHz"
+    table = Table(*map(escape, tradeoff.HEADINGS), title=title)
     for cut in found.cuts:
         table.add_row(*cut.row())
     console.print(table)

@@ -118,7 +118,7 @@ def read_stubs(
     ------
     InputError
         If the file or a required column is missing, a column is not an integer array, or a layer, eta or
-        quality is out of range. Counted instead, see :class:`StubReport`: stubs outside the sector, too many stubs.
+        quality is out of range. :class:`StubReport` counts stubs outside the sector and too many stubs.
     """
     path = Path(path)
     columns, file_units = _columns(path, needed or {})

@@ -30,6 +30,7 @@ def choose(step: Dot, target: Target) -> Path:
     plain = Path(f"int{wide} multiply", 1, wide)
     if not target.dot_products or wide > 32 or len(step.row) < 4:
         return plain
+    # weights with a common power of two may fit bytes or words once they are divided by it
     together = 0
     for w in step.weight:
         together |= int(w)

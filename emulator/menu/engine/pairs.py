@@ -158,7 +158,7 @@ def fill_sheet(sheets: Any, sheet: int, block: Any, unions: Any, centre: int, fl
         p_i = momentum(code, muon_a, pt_a, upt_a, i, at_a, block, flat)
         eta_i = 0 if eta_a == NONE else scale_a * int(block[eta_a + i, at_a]) + shift_a
         phi_i = scale_a * int(block[phi_a + i, at_a]) + shift_a
-        j = i if alike else -1
+        j = i if alike else -1  # two objects of one list: each pair once, mirrored below
         rest_b = all_b >> (j + 1)
         while rest_b:
             j += 1

@@ -73,7 +73,8 @@ which the condition needs NEEDED from NEEDS on; ALIKE: all legs are of one type 
 of reference may overlap with a leg, where otherwise one that is clear is enough."""
 
 (S_MEASURE, S_MUONS, S_ALIKE, S_A, S_B) = (0, 1, 2, 3, 10)
-"""Columns of the sheet table (a sheet holds one measure, such as dR, of all pairs of objects): S_A and S_B start seven columns on either object:"""
+"""Columns of the sheet table; a sheet holds one measure, such as dR, of all pairs of objects.
+S_A and S_B start seven columns on either object:"""
 (O_MUON, O_BX, O_UNION, O_PT, O_ETA, O_PHI, O_UPT) = range(7)
 SHEET_WIDTH = 17
 
