@@ -156,8 +156,8 @@ def _added(op: Any, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival
     first = int(np.argmax(chain))
     bits = np.max([t.bits for t in terms], axis=0)
     into = _into_chain(terms)[first:]
-    # carry[k + 1] = max(carry[k] + PER_BIT_NS, into[k] + INTO_CARRY_NS): without the slope k * PER_BIT_NS this
-    # recurrence is a running maximum
+    # carry[k + 1] = max(carry[k] + PER_BIT_NS, into[k] + INTO_CARRY_NS): without the slope k * PER_BIT_NS
+    # this recurrence is a running maximum
     position = np.arange(len(into)) * PER_BIT_NS
     carry = np.full(len(into), NEVER)
     carry[1:] = (np.maximum.accumulate(into + INTO_CARRY_NS - position) + position)[:-1]

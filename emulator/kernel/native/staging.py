@@ -37,7 +37,7 @@ def crowded(addresses: NDArray[np.int64]) -> bool:
 def staged(used: Sequence[int], rows: int, stage: int) -> str:
     """IR of ``@staged``, to follow that of ``@kernel``: same arguments, calls it on copies of int16 rows.
 
-    The kernel adds the offset of its tile to the address of a row, so ``%as.if`` subtracts it from the copy's.
+    The kernel adds the offset of its tile to a row's address, so ``%as.if`` subtracts it from the copy's.
 
     Parameters
     ----------

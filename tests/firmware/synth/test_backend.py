@@ -48,7 +48,7 @@ def test_auto_takes_vivado_then_vitis_for_models_that_have_one_then_yosys(instal
         ("auto", "xcup", r"--part.*give --tool, too"),
         ("yosys", "xc9", r"is not an FPGA family that Yosys supports.*xcup \(UltraScale\+\)"),
         ("vivado", "vu13p", r"is not a part.*such as xcvu13p-flga2577-2-e"),
-        ("vitis", "xcvu13p-flga2577-2-e", r"the HLS project says its part"),
+        ("vitis", "xcvu13p-flga2577-2-e", r"the HLS project sets the part"),
     ],
 )
 def test_unknown_names_are_refused(tool: str, part: str | None, said: str) -> None:
