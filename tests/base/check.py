@@ -59,7 +59,8 @@ def install(folder: Path) -> Path:
     python = folder / "venv" / "bin" / "python"
     venv.create(folder / "venv", clear=True, with_pip=True)
     wheels = folder / "wheel"
-    run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT])
+    # isolated: without setuptools-scm beside it, setuptools would call the version 0.0.0 and say nothing
+    run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", wheels, ROOT])
     (wheel,) = wheels.glob("l1forge-*.whl")
     run([python, "-m", "pip", "install", "-q", wheel])
     return python.parent
