@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypedDict
 
 EXIT_BAD_INPUT = 2
 SHOWN, SAID = 200, 600
 """Characters of a bad value and of each other part that are shown: the line stays one."""
+
+
+class Details(TypedDict, total=False):
+    """Keywords of ``InputError`` that a function passes on, where it gives the file and the field itself."""
+
+    value: object
+    remedy: str | None
 
 
 class InputError(ValueError):

@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from numba import njit
 from numba.core import caching, entrypoints
 
 from l1forge.emulator.folders import cache_place
 from l1forge.emulator.trust import distrusted, warn
+
+if TYPE_CHECKING:
+    from numba.core.compiler import CompileResult
+    from numba.core.typing import Signature
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -65,7 +69,7 @@ def _without_extensions() -> Iterator[None]:
 class _Locator(caching.InTreeCacheLocator):  # type: ignore[misc]
     """Beside the module, as Numba does; for an installed module in our cache folder, not in site-packages."""
 
-    def __init__(self, function: Any, file: str) -> None:
+    def __init__(self, function: Callable[..., Any], file: str) -> None:
         super().__init__(function, file)
         if not {"site-packages", "dist-packages"}.isdisjoint(Path(file).parts):
             self._cache_path = str(cache_place() / "numba" / self.get_suitable_cache_subpath(file))
@@ -89,7 +93,7 @@ def _compile(function: Function, **options: bool | str) -> Function:
     dispatcher._cache = _FunctionCache(function)
     compile_for = dispatcher._compile_for_args
 
-    def compile_for_arrays(*arguments: Any, **named: Any) -> Any:
+    def compile_for_arrays(*arguments: object, **named: object) -> Any:
         with _without_extensions():
             return compile_for(*arguments, **named)
 
@@ -104,7 +108,7 @@ def _compile(function: Function, **options: bool | str) -> Function:
         return cast(Function, njit(nogil=True, **options)(function))
     save = kept.save_overload
 
-    def save_if_possible(signature: Any, data: Any) -> None:
+    def save_if_possible(signature: Signature, data: CompileResult) -> None:
         with suppress(OSError):  # no room: compiled again by the next process
             save(signature, data)
 

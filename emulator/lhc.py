@@ -142,21 +142,21 @@ def _from_csv(path: Path, text: str) -> FillingScheme:
     return from_trains(path.stem, trains, path)
 
 
-def _pairs(rows: Any, path: Path) -> list[tuple[Any, Any]]:
+def _pairs(rows: object, path: Path) -> list[tuple[Any, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == 2 for row in rows):
         raise InputError("pairs of first BX and number of bunches expected", file=path, field="trains")
     return [(row[0], row[1]) for row in rows]
 
 
-def _crossings(values: Any, field: str, path: Path) -> list[int]:
+def _crossings(values: object, field: str, path: Path) -> list[int]:
     if not isinstance(values, list):
         raise InputError("a list of BX numbers expected", file=path, field=field)
     return [_integer(value, path) for value in values]
 
 
-def _integer(value: Any, path: Path) -> int:
+def _integer(value: object, path: Path) -> int:
     try:
-        if isinstance(value, float | bool):
+        if isinstance(value, bool) or not isinstance(value, int | str):  # "4" in CSV; 4.0 is no whole number
             raise ValueError
         return int(value)
     except (TypeError, ValueError) as error:

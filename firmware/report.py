@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from l1forge.firmware.rtl import RtlProject
 from l1forge.firmware.rtl.generate import digest_of
 from l1forge.firmware.rtl.project import MANIFEST
 from l1forge.firmware.synth.result import Synthesis
+
+Reader = Callable[[dict[str, Any]], tuple[str, list[tuple[str, str]]]]
+"""From a result of a step to the digest of its design and (quantity, value) rows."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _fidelity(record: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _section(title: str, file: Path, command: str, project: RtlProject, rows: Any) -> Section:
+def _section(title: str, file: Path, command: str, project: RtlProject, rows: Reader) -> Section:
     if not file.exists():
         return Section(title, note=f"not run yet: `{command}`")
     try:

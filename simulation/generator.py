@@ -79,7 +79,7 @@ def _collisions(events: Any, process: Process, rng: np.random.Generator) -> dict
     tower, em, had = deposits(pdg[calo], pt[calo], eta[calo], phi[calo], energy[calo], rng)
     hit = tower >= 0
     key, inverse = np.unique(event[calo][hit] * N_TOWERS + tower[hit], return_inverse=True)
-    em, had = np.bincount(inverse, em[hit]), np.bincount(inverse, had[hit])
+    em, had = (np.asarray(np.bincount(inverse, energies[hit]), np.float64) for energies in (em, had))
     big = em + had > MIN_DEPOSIT
     result["tower"] = (key[big] % N_TOWERS).astype(np.uint16)
     result["em"], result["had"] = em[big].astype(np.float16), had[big].astype(np.float16)

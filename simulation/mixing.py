@@ -44,8 +44,13 @@ def library(strata: list[Pool], pileup: float, signal: Pool | None = None) -> Li
         steps = np.concatenate([np.diff(offset) for offset in offsets])
         return np.concatenate([[0], np.cumsum(steps)])
 
+    tower, em, had = (
+        np.concatenate([getattr(pool, name) for pool in pools]) for name in ("tower", "em", "had")
+    )
     return Library(
-        *(np.concatenate([getattr(pool, name) for pool in pools]) for name in ("tower", "em", "had")),
+        tower,
+        em,
+        had,
         joined([pool.tower_offset for pool in pools]),
         np.concatenate([pool.muon for pool in pools]),
         joined([pool.muon_offset for pool in pools]),

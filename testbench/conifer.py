@@ -22,7 +22,7 @@ from l1forge.firmware.bdt.conifer.rtl import generate_conifer_rtl
 from l1forge.firmware.rtl import RtlProject
 from l1forge.testbench.cosim import Implementation
 from l1forge.testbench.drivers.build import verilate
-from l1forge.testbench.drivers.harness import Harness, opened
+from l1forge.testbench.drivers.harness import Harness, Parallel, opened
 from l1forge.testbench.stimuli import Block, as_inputs
 
 
@@ -46,7 +46,7 @@ def tree_inputs(graph: Graph) -> Callable[[Block], Block]:
     return run
 
 
-def simulated(project: RtlProject, harness: Harness) -> Callable[[Block], NDArray[np.int64]]:
+def simulated(project: RtlProject, harness: Harness | Parallel) -> Callable[[Block], NDArray[np.int64]]:
     """The simulated project as a function; latency is asserted on every clock."""
 
     def run(block: Block) -> NDArray[np.int64]:

@@ -49,7 +49,7 @@ def entry_of(entry: dict[str, Any], key: str, kind: type, where: str, file: str 
     return entry[key]
 
 
-def _read_shape(value: Any, where: str, file: str | None) -> tuple[int, ...]:
+def _read_shape(value: object, where: str, file: str | None) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(n) is int and n >= 0 for n in value):
         raise InputError("shape must be a list of sizes", file=file, field=where, value=value)
     return tuple(value)
@@ -73,7 +73,7 @@ def _read_constant(entry: dict[str, Any], where: str, file: str | None) -> Const
     return Constant(kind, np.array(data, dtype=object if wide else np.int64).reshape(shape))
 
 
-def read_node(entry: Any, index: int, file: str | None) -> Node:
+def read_node(entry: object, index: int, file: str | None) -> Node:
     """The node that ``node_text`` wrote; ``index`` is its place in the file, for messages.
 
     Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class Encoded:
         self.words: Array = np.array(self._words, np.int64)
         self.widest = max([s.source.rows for s in steps if isinstance(s, Dot)] + [1])
 
-    def _put(self, words: Any) -> int:
+    def _put(self, words: Iterable[int]) -> int:
         at = len(self._words)
         self._words.extend(int(w) for w in words)
         return at

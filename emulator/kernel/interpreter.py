@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 @compiled
-def _round(t: Any, shift: int, rounding: int) -> Any:
+def _round(t: int, shift: int, rounding: int) -> Any:
     floor = t >> shift
     rest = t - (floor << shift)
     half = 1 << (shift - 1)

@@ -6,17 +6,20 @@ All functions take object arrays of Python integers, so that a proof never overf
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, round_shift
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 Exact = NDArray[Any]  # object dtype: Python integers
 
 
-def exact(values: Any, shape: tuple[int, ...] | None = None) -> Exact:
+def exact(values: ArrayLike, shape: tuple[int, ...] | None = None) -> Exact:
     """``values`` as a (broadcast) array of Python integers."""
     array = np.asarray(values).astype(object)
     return np.broadcast_to(array, shape).copy() if shape is not None else array

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -43,7 +43,7 @@ Measure = Literal[
 """What a cut on a pair (or, for mass3, a triple) of objects limits; scales in docs/menu.md."""
 
 
-def _member(table: Any, what: str) -> AfterValidator:
+def _member(table: Collection[str], what: str) -> AfterValidator:
     def check(name: str) -> str:
         if name not in table:
             raise ValueError(f"unknown {what} {name!r}; known: {', '.join(table)}")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -21,7 +24,7 @@ def style() -> Iterator[None]:
         yield
 
 
-def draw(report: Mapping[str, Any], title: str, figure: Any) -> None:
+def draw(report: Mapping[str, Any], title: str, figure: Figure) -> None:
     """Rate against raw threshold with its interval, the targets marked, on an empty matplotlib figure."""
     curve = report["curve"]
     x = np.array([point["threshold"] for point in curve])

@@ -279,7 +279,7 @@ def _parquet(path: Path, graph: Graph) -> dict[str, Array]:
     return found
 
 
-def _column(column: Any, path: Path, name: str) -> Array:
+def _column(column: pa.Array, path: Path, name: str) -> Array:
     """A column as an array (n,), or (n, length) for lists of one length."""
     rows = len(column)
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
@@ -299,7 +299,7 @@ def _column(column: Any, path: Path, name: str) -> Array:
     return flat if values is column else flat.reshape(rows, -1) if rows else flat.reshape(0, 0)
 
 
-def _shaped(array: Array, node: Node, path: Path, known: Any = None) -> Array:
+def _shaped(array: Array, node: Node, path: Path, known: object = None) -> Array:
     """``array`` as (n, size); InputError if it is no table of numbers for this input.
 
     ``known`` is the shape of one event in the framework, a list of integers, or None.

@@ -26,7 +26,7 @@ _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 @inlined
-def _high(a: Any, b: Any) -> Any:
+def _high(a: np.uint64, b: np.uint64) -> Any:
     """Upper 64 bits of a product, from 32-bit halves: vectors have no wider product."""
     a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
     middle = a_low * b_high + (a_low * b_low >> _HALF)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,7 +202,12 @@ def _threshold_type(
     return scaled, FixedType(kind.width, kind.integer, kind.signed)
 
 
-def _extreme(trees: list[list[IntegerNode]], classes: NDArray[Any], bias: NDArray[Any], pick: Any) -> int:
+def _extreme(
+    trees: list[list[IntegerNode]],
+    classes: NDArray[Any],
+    bias: NDArray[Any],
+    pick: Callable[[Iterable[int]], int],
+) -> int:
     """Smallest (largest) value of any leaf, start value or partial sum."""
     total = [int(b) for b in bias]
     seen = list(total)

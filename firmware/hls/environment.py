@@ -80,7 +80,7 @@ MOVED_LAYERS = {
 
 
 @contextmanager
-def keras_3_layers() -> Iterator[None]:
+def keras_3_layers() -> Iterator[Any]:
     """Within the block hls4ml goes on to its Keras 2 handlers where it has none for a Keras 3 layer.
 
     It asks da4ml first and expects ``KeyError``, but da4ml 0.6 raises ``ValueError`` for plain layers.
@@ -89,7 +89,7 @@ def keras_3_layers() -> Iterator[None]:
 
     earlier = Dispatcher.da_call
 
-    def da_call(self: Any, layer: Any, *arguments: Any) -> Any:
+    def da_call(self: Dispatcher, layer: object, *arguments: object) -> Any:
         if type(layer).__name__ in OWN_READERS:
             raise KeyError(type(layer).__name__)
         try:

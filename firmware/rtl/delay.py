@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, log
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from alkaid.types import Op
 
 LAUNCH_NS = 0.40
 """Clock buffer and clock-to-output of a register; set-up is 0 in Yosys' cell library."""
@@ -49,12 +52,12 @@ class Arrival(NamedTuple):
         return float(self.bits.max(initial=NEVER))
 
 
-def launched(op: Any) -> Arrival:
+def launched(op: Op) -> Arrival:
     """The bits of an operation's result behind a register."""
     return _plain(np.full(_width(op), NEVER if op.opcode == CONSTANT else LAUNCH_NS))
 
 
-def arrival(op: Any, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival:
+def arrival(op: Op, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival:
     """When the bits of ``op`` settle, given its source operations and when theirs do."""
     low, high = _span(op)
     code, width = op.opcode, _width(op)
@@ -123,7 +126,7 @@ def _reduced(inputs: int, latest: float, width: int) -> Arrival:
     return Arrival(before + LUT_NS, before, min(inputs, LUT_INPUTS))
 
 
-def _added(op: Any, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival:
+def _added(op: Op, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival:
     """A carry chain; wires below the second operand and above an unsigned first."""
     low, high = _span(op)
     code, data = op.opcode, op.data
@@ -180,7 +183,7 @@ def _top(time: Arrival, width: int) -> Arrival:
     return Arrival(np.full(width, time.bits[-1]), np.full(width, time.before[-1]), time.inputs)
 
 
-def _aligned(source: Any, time: Arrival, low: int, high: int, shift: int = 0) -> Arrival:
+def _aligned(source: Op, time: Arrival, low: int, high: int, shift: int = 0) -> Arrival:
     """The bits worth ``2**low`` ... ``2**(high - 1)`` of a source moved up by ``shift``."""
     count = len(time.bits)
     index = np.arange(low, high) - _span(source)[0] - shift
@@ -192,13 +195,13 @@ def _aligned(source: Any, time: Arrival, low: int, high: int, shift: int = 0) ->
     return Arrival(bits, before, time.inputs)
 
 
-def _span(op: Any) -> tuple[int, int]:
+def _span(op: Op) -> tuple[int, int]:
     """Lowest and one past the highest power of two of an operation's bits."""
     signed, integer, fraction = op.qint.kif
     return -int(fraction), int(integer) + int(signed)
 
 
-def _width(op: Any) -> int:
+def _width(op: Op) -> int:
     low, high = _span(op)
     return max(high - low, 0)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil, log2
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,14 @@ from l1forge.firmware.rtl.delay import (
 from l1forge.firmware.rtl.lowering import HARDWARE
 from l1forge.firmware.rtl.wrapping import select
 
+if TYPE_CHECKING:
+    from alkaid.trace import FVariable
+    from alkaid.types import CombLogic, Op, QInterval
+
 LEAST_FACTOR_BITS = 2  # one row of adders; a factor of one bit is no faster
 
 
-def divided(program: Any, limit_ns: float) -> Any:
+def divided(program: CombLogic, limit_ns: float) -> Any:
     """``program`` with no multiplication or table slower than ``limit_ns`` where dividing helps.
 
     The same object if there is none.
@@ -43,14 +47,14 @@ def divided(program: Any, limit_ns: float) -> Any:
     return _replayed(program, slow, limit_ns) if slow else program
 
 
-def alone(program: Any, index: int) -> float:
+def alone(program: CombLogic, index: int) -> float:
     """When the result of one operation settles if all its sources are registers, ns."""
     op = program.ops[index]
     sources = [program.ops[i] for i in op.input_ids]
     return arrival(op, sources, [launched(source) for source in sources]).latest
 
 
-def _replayed(program: Any, slow: set[int], limit_ns: float) -> Any:
+def _replayed(program: CombLogic, slow: set[int], limit_ns: float) -> Any:
     """The program traced again, its slow operations replaced."""
     from alkaid.trace import FVariable, HWConfig, trace
 
@@ -78,7 +82,7 @@ def _replayed(program: Any, slow: set[int], limit_ns: float) -> Any:
     return trace(inputs, outputs)
 
 
-def _looked_up(program: Any, op: Any, key: Any, values: list[Any], given: list[Any]) -> Any:
+def _looked_up(program: CombLogic, op: Op, key: FVariable, values: list[Any], given: list[Any]) -> Any:
     """The table of ``op``, longer where dividing a product has made the interval of ``key`` wider.
 
     The addresses that come with it never do: any value may stand there.
@@ -96,7 +100,7 @@ def _fits(delay: Callable[[int], float], bits: range, limit_ns: float) -> int:
     return max((n for n in bits if LAUNCH_NS + delay(n) <= limit_ns), default=bits[0])
 
 
-def _partial_products(a: Any, b: Any, op: Any, limit_ns: float) -> Any:
+def _partial_products(a: FVariable, b: FVariable, op: Op, limit_ns: float) -> Any:
     """``a * b`` as a sum of products with parts of the narrower operand."""
     wide, narrow = (a, b) if _bits(a) >= _bits(b) else (b, a)
     width = _bits(narrow)
@@ -121,7 +125,9 @@ def _partial_products(a: Any, b: Any, op: Any, limit_ns: float) -> Any:
 class _Levels:
     """One table as several, chosen between by the highest address bits."""
 
-    def __init__(self, key: Any, table: NDArray[np.float64], interval: Any, limit_ns: float) -> None:
+    def __init__(
+        self, key: FVariable, table: NDArray[np.float64], interval: QInterval, limit_ns: float
+    ) -> None:
         self.key, self.table = key, table
         self.step = float(interval.step)
         self.first = round(interval.min / self.step)
@@ -164,5 +170,5 @@ class _Levels:
         return low.lookup(self.table[np.clip(entries + offset - self.first, 0, len(self.table) - 1)])
 
 
-def _bits(x: Any) -> int:
+def _bits(x: FVariable) -> int:
     return sum(int(n) for n in x.kif)

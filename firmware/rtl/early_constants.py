@@ -6,15 +6,18 @@ programs are exact (each result is as wide as its interval needs), so the values
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l1forge.firmware.rtl.delay import ADD, ADD_CONSTANT, SUBTRACT, Arrival, arrival
+
+if TYPE_CHECKING:
+    from alkaid.types import CombLogic, QInterval
 
 CARRY_CHAIN_NS = 1.0
 """What adding the constant costs about, wherever it stands."""
 
 
-def constants_first(program: Any) -> Any:
+def constants_first(program: CombLogic) -> Any:
     """``program`` with every constant moved from behind a sum to the earliest operand of its tree."""
     from alkaid.types import QInterval
 
@@ -53,12 +56,12 @@ def _open(ops: list[Any], uses: list[int], index: int) -> bool:
     return ops[index].opcode in (ADD, SUBTRACT) and uses[index] == 1
 
 
-def _moved(interval: Any, value: int, fraction: int, kind: Any) -> Any:
+def _moved(interval: QInterval, value: int, fraction: int, kind: type[QInterval]) -> Any:
     constant = value * 2.0**-fraction
     return kind(interval.min + constant, interval.max + constant, min(interval.step, 2.0**-fraction))
 
 
-def _rebuilt(program: Any, ops: list[Any], added: dict[int, Any], replaced: dict[int, int]) -> Any:
+def _rebuilt(program: CombLogic, ops: list[Any], added: dict[int, Any], replaced: dict[int, int]) -> Any:
     place: dict[int, int] = {-1: -1}
     result: list[Any] = []
     for index, op in enumerate(ops):

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
@@ -21,6 +21,10 @@ from l1forge.firmware.rtl.lowering import inputs_of, lower
 from l1forge.firmware.rtl.pipeline import MARGIN, Schedule, schedule, with_stages
 from l1forge.firmware.rtl.ports import Precision, identifier, input_ports, output_ports, top_module
 from l1forge.firmware.rtl.project import MANIFEST, RtlProject
+
+if TYPE_CHECKING:
+    from alkaid.stateful.fsm import FSM
+    from alkaid.types import CombLogic
 
 CLOCK_PERIOD_NS = 1000 / 240.47  # six clocks per bunch crossing at the LHC's 40.079 MHz
 TIMESCALE = "`timescale 1 ns / 1 ps"
@@ -107,14 +111,14 @@ def trace(graph: Graph) -> Any:
     return alkaid_trace(flat_in, flat_out)
 
 
-def planned(program: Any, stages: int | None, period_ns: float) -> tuple[Any, Schedule]:
+def planned(program: CombLogic, stages: int | None, period_ns: float) -> tuple[Any, Schedule]:
     """The program that becomes Verilog and its stages.
 
     What is slower than the clock is divided, if that makes the longest stage shorter.
     """
     from alkaid.trace.passes import add_surrogate, dead_code_elimin
 
-    def prepared(program: Any) -> tuple[Any, Schedule]:
+    def prepared(program: CombLogic) -> tuple[Any, Schedule]:
         ready = add_surrogate(constants_first(dead_code_elimin(program)), _skip_op8_cost=True)
         return ready, schedule(ready, stages, period_ns)
 
@@ -171,7 +175,7 @@ def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_pe
     )
 
 
-def _precision(precision: Any) -> Precision:
+def _precision(precision: Sequence[float]) -> Precision:
     signed, integer, fraction = precision
     return int(signed), int(integer), int(fraction)
 
@@ -180,7 +184,7 @@ def _renamed(text: str, name: str) -> str:
     return re.sub(r"\blogic(\d+)\b", rf"{name}_stage\1", text)
 
 
-def _registers(machine: Any) -> list[Any]:
+def _registers(machine: FSM) -> list[Any]:
     from l1forge.firmware.rtl.project import Register
 
     return [Register(s.name, int(s.width)) for s in machine.signals.values() if s.reg and s.width]

@@ -8,10 +8,14 @@ is found by bisection. Then operations move to later stages where that saves reg
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l1forge.firmware.rtl.delay import CONSTANT, LAUNCH_NS, READ, Arrival, arrival, launched
+
+if TYPE_CHECKING:
+    from alkaid.types import CombLogic, Op
 
 RESOLUTION_NS = 0.01
 MARGIN = 0.05
@@ -38,7 +42,7 @@ class Schedule:
         return max(self.stage, default=1)
 
 
-def schedule(program: Any, stages: int | None, period_ns: float) -> Schedule:
+def schedule(program: CombLogic, stages: int | None, period_ns: float) -> Schedule:
     """The most even cut into ``stages``; if not given, into the least number that meets ``period_ns``.
 
     An operation that takes longer than the period stands alone in its stage: look at ``delays``. Not given,
@@ -60,7 +64,7 @@ def schedule(program: Any, stages: int | None, period_ns: float) -> Schedule:
     return _fewer_registers(program, best, stages if given else best.stages)
 
 
-def _earliest(program: Any, period_ns: float) -> Schedule:
+def _earliest(program: CombLogic, period_ns: float) -> Schedule:
     """Each operation in the first stage where its bits settle in time, or behind a register of its own."""
     ops = program.ops
     stage: list[int] = []
@@ -82,7 +86,7 @@ def _earliest(program: Any, period_ns: float) -> Schedule:
     return Schedule(tuple(stage), tuple(delays))
 
 
-def _fewer_registers(program: Any, plan: Schedule, stages: int) -> Schedule:
+def _fewer_registers(program: CombLogic, plan: Schedule, stages: int) -> Schedule:
     """Operations moved to later stages where that saves register bits and makes no stage the longest.
 
     What moves on by a stage is an operation that nothing in its own stage needs, together with those before
@@ -141,7 +145,7 @@ def _fewer_registers(program: Any, plan: Schedule, stages: int) -> Schedule:
     return Schedule(tuple(stage), tuple(delays))
 
 
-def _settled(program: Any, stage: list[int]) -> dict[int, Arrival]:
+def _settled(program: CombLogic, stage: list[int]) -> dict[int, Arrival]:
     result: list[Arrival] = []
     for index, op in enumerate(program.ops):
         sources = [program.ops[i] for i in op.input_ids]
@@ -150,7 +154,7 @@ def _settled(program: Any, stage: list[int]) -> dict[int, Arrival]:
 
 
 def _propagated(
-    program: Any, stage: list[int], settled: dict[int, Arrival], users: list[list[int]], moved: set[int]
+    program: CombLogic, stage: list[int], settled: dict[int, Arrival], users: list[list[int]], moved: set[int]
 ) -> dict[int, Arrival]:
     """What settles anew in the stage to which ``moved`` were moved; operations are in order."""
     ops, changed, waiting = program.ops, dict[int, Arrival](), sorted(moved)
@@ -170,12 +174,12 @@ def _propagated(
     return changed
 
 
-def _times(op: Any, own: int, ops: Any, stage: list[int], settled: list[Arrival]) -> list[Arrival]:
+def _times(op: Op, own: int, ops: Sequence[Op], stage: list[int], settled: list[Arrival]) -> list[Arrival]:
     """When the sources of ``op`` settle if it stands in stage ``own``."""
     return [settled[i] if stage[i] == own else launched(ops[i]) for i in op.input_ids]
 
 
-def with_stages(program: Any, plan: Schedule) -> Any:
+def with_stages(program: CombLogic, plan: Schedule) -> Any:
     """``program`` with each operation's stage as its latency, which is what alkaid cuts it by.
 
     alkaid divides the latency of the last operation by the number of stages it is asked for: that number must

@@ -23,7 +23,7 @@ def _ours(result: Result, model: str) -> Row:
 
 def cells(result: Result) -> list[tuple[str, ...]]:
     """Model, what, threads, ns per event (wall, best, CPU), events/s, how many times slower than ours."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for row in result.rows:
         ratio = row.cpu_ns / _ours(result, row.model).cpu_ns
         lines.append(
@@ -120,7 +120,7 @@ def plot(result: Result, file: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 8), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.3, 1))
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=(1.3, 1)))
     axis = top.subplots()
     rows = [row for row in result.rows if row.events > 1 and (row.what != "l1forge" or row.threads == 1)]
     colours = ["tab:orange" if row.what.startswith("l1forge") else "tab:gray" for row in rows]

@@ -7,6 +7,7 @@ import platform
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ class Suite:
             self.add(
                 model,
                 "l1forge",
-                lambda threads=threads: kernel.run_array(x, threads),  # type: ignore[misc]
+                partial(kernel.run_array, x, threads),
                 x.shape[1],
                 threads,
             )
@@ -113,9 +114,9 @@ class Suite:
             self.add(
                 "vae",
                 "l1forge",
-                lambda threads=threads: kernel.run(events, threads),
+                partial(kernel.run, events, threads),
                 events.n,
-                threads,  # type: ignore[misc]
+                threads,
             )
         portable = compile_graph(graph, backend="portable")
         self.add("vae", "l1forge, no AVX-512", lambda: portable.run(events, 1), events.n)

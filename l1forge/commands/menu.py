@@ -150,8 +150,7 @@ def _print_check(result: CheckResult, everything: bool, accepted: bool) -> None:
     console = Console()
     table = Table(title=f"{result.menu}: {Path(result.vectors).name}, {result.crossings} crossings")
     for name in ("bit", "algorithm", "expected", "ours", "differences", "status"):
-        justify = "left" if name in ("algorithm", "status") else "right"
-        table.add_column(name, justify=justify)
+        table.add_column(name, justify="left" if name in ("algorithm", "status") else "right")
     for item in result.algorithms:
         if item.status == MATCH and not everything:
             continue

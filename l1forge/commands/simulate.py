@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from l1forge.screen.console import Console
+    from l1forge.simulation.production import Run
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -74,7 +78,7 @@ def simulate(
         raise
 
 
-def _with_progress(run, path: Path, jobs: int, console) -> None:
+def _with_progress(run: Run, path: Path, jobs: int, console: Console) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from l1forge.screen.outputs import check_outputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -54,7 +54,7 @@ def print_report(
     report: PathReport,
     source: EventSource,
     stream: Stream,
-    latencies: dict[str, dict[str, float]],
+    latencies: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Algorithm rates, accept rate, dead time per reason, latency, speed, and everything that was lost."""
     table = Table(title=f"{report.menu}: {report.crossings / ORBIT:g} orbits of {source.path.name}")
@@ -126,7 +126,7 @@ def print_excluded(console: Console, menu: CompiledMenu, excluded: Sequence[Excl
         )
 
 
-def print_costs(console: Console, costs: dict[str, float]) -> None:
+def print_costs(console: Console, costs: Mapping[str, float]) -> None:
     """CPU time per seed, the largest first."""
     table = Table(title="CPU time of each seed, evaluated alone")
     table.add_column("algorithm")

@@ -79,7 +79,7 @@ def load_patterns(path: str | Path = TRAINED) -> Patterns:
     value = arrays["value"]
     if value.max() > MAX_VALUE or value[..., [0, 1, ADDRESSES - 1]].any():
         raise InputError("pdf value outside 0..63 or beyond the reach", file=path, field="value")
-    return Patterns(
-        *(np.ascontiguousarray(arrays[name], np.int32) for name in ("offset", "slope", "shift")),
-        np.ascontiguousarray(value, np.uint8),
+    offset, slope, shift = (
+        np.ascontiguousarray(arrays[name], np.int32) for name in ("offset", "slope", "shift")
     )
+    return Patterns(offset, slope, shift, np.ascontiguousarray(value, np.uint8))

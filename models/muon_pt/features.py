@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from l1forge.emulator.jit import compiled, inlined
@@ -26,7 +28,7 @@ HITS, REFERENCE, ETA = N_LAYERS, 2 * N_LAYERS, 2 * N_LAYERS + len(REFERENCE_LAYE
 
 
 @inlined
-def _clip(value: int) -> int:
+def _clip(value: Any) -> Any:  # an int or a NumPy integer: Numba takes both
     return min(max(value, -LIMIT), LIMIT)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from l1forge.firmware.hls.converters.keras import convert_keras
 from l1forge.firmware.hls.converters.score import ACCUMULATOR, attach_scores
+from l1forge.firmware.hls.environment import use_legacy_keras
 
 WEIGHTS = Path(__file__).parent / "weights.npz"
 
@@ -40,6 +41,7 @@ def hls_model(folder: Path, weights: Path = WEIGHTS) -> Any:
     from l1forge.models.vae.features import INPUT_TYPE
     from l1forge.models.vae.train import load_encoder
 
+    use_legacy_keras()  # here, so that one message names both extras that this needs
     return build(load_encoder(weights), folder, input_type=INPUT_TYPE)[1]
 
 

@@ -163,12 +163,12 @@ class Relaxation:
         if node.op in ("add", "subtract"):
             fine = max(fractions)
             sign = 1.0 if node.op == "add" else -1.0
-            a, b = (
+            left, right = (
                 np.broadcast_to(_objects(s).reshape(shape), node.shape).ravel()
                 for s, shape in zip(sources, shapes, strict=True)
             )
             factors = 2.0 ** (fine - fractions[0]), sign * 2.0 ** (fine - fractions[1])
-            return [_sum([(x, factors[0]), (y, factors[1])]) for x, y in zip(a, b, strict=True)], fine
+            return [_sum([(x, factors[0]), (y, factors[1])]) for x, y in zip(left, right, strict=True)], fine
         return None
 
     def _dense(

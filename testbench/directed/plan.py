@@ -19,7 +19,7 @@ from l1forge.testbench.directed.bounds import BINARIES, SECONDS, Relaxation
 from l1forge.testbench.directed.coverage import Coverage, Watcher
 from l1forge.testbench.directed.probes import Probes, probes_of
 from l1forge.testbench.directed.search import Search
-from l1forge.testbench.directed.trees import Ensemble, PathRows
+from l1forge.testbench.directed.trees import Ensemble, Features, PathRows
 from l1forge.testbench.stimuli import Block
 
 WORK = 1.5e10  # counted operations of a search: about 20 s
@@ -85,10 +85,11 @@ def directed(
     probes = probes_of(graph)
     ensembles = [Ensemble(graph, node) for node in graph.nodes if node.op == "tree_ensemble"]
     watcher = Watcher(graph, probes, ensembles)
-    finders = [
-        PathRows(graph, e, stimuli.limits(graph), lambda b, n=e.source.name: watcher.features(b)[n])
-        for e in ensembles
-    ]
+
+    def features_of(name: str) -> Features:
+        return lambda block: watcher.features(block)[name]
+
+    finders = [PathRows(graph, e, stimuli.limits(graph), features_of(e.source.name)) for e in ensembles]
     digest, width = _digest(graph, seed, work), sum(node.size for node in graph.inputs)
     names = [f"{digest}.npz"] if proofs else [f"{digest}.npz", f"{digest}-quick.npz"]
     for name in names if cache else []:

@@ -92,7 +92,7 @@ def probes_of(graph: Graph) -> Probes:
                 bounds.append((low, high))
             goals += [replace(goal, column=columns[column]) for goal in made]
     used = list(dict.fromkeys(column.quantity for column in columns))
-    low, high = np.array(bounds, np.int64).reshape(-1, 2).T
+    least, most = np.array(bounds, np.int64).reshape(-1, 2).T
     derived = {
         columns[column]: Derived(columns[base], function)
         for watch in watches
@@ -104,8 +104,8 @@ def probes_of(graph: Graph) -> Probes:
     return Probes(
         replace(probing, outputs=used) if used else probing,
         list(columns),
-        low,
-        high,
+        least,
+        most,
         goals,
         unwatched,
         derived,
@@ -132,13 +132,15 @@ def _monotone(graph: Graph, watch: _Watch) -> Callable[[int], int] | None:
     return quantity
 
 
-def _margins(low: NDArray[np.object_], high: NDArray[np.object_]) -> tuple[list[int], list[int]]:
+def _margins(
+    low: NDArray[np.object_], high: NDArray[np.object_]
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     def others(values: NDArray[np.object_], i: int) -> int:
         return max((int(v) for j, v in enumerate(values) if j != i), default=0)
 
     lows = [int(v) - others(high, i) for i, v in enumerate(low)]
     highs = [int(v) - others(low, i) for i, v in enumerate(high)]
-    return lows, highs
+    return np.array(lows, object), np.array(highs, object)
 
 
 def _wide(fraction: int, rounding: Rounding = Rounding.TRN) -> FixedType:
@@ -157,8 +159,8 @@ def _watches(graph: Graph, node: Node) -> Iterator[_Watch]:
         if sources[0].size > 1:
             yield _Watch(node, sources[0], "margin")
     elif node.op in PAIRS:
-        fraction = max(source.type.fraction for source in sources)
-        yield _Watch(node, Node(name, "subtract", node.inputs, node.shape, _wide(fraction)), "difference")
+        finest = max(source.type.fraction for source in sources)
+        yield _Watch(node, Node(name, "subtract", node.inputs, node.shape, _wide(finest)), "difference")
     fraction = _fraction_before(node, sources)
     if fraction is not None and node.op != "square":  # the entries of a square hold its ends
         probe = replace(node, name=f"{name}.before", type=_wide(node.type.fraction, node.type.rounding))

@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = ("tests/emulator",)
 TOOLS = ("pytest", "hypothesis")
 NEED_EXTRAS = (
-    "tests/emulator/test_fixed.py::test_all_modes_against_the_ap_fixed_headers",
-    "tests/emulator/test_path_command.py::test_latency_is_that_of_the_graph_given",
+    "tests/emulator/graph/test_fixed.py::test_all_modes_against_the_ap_fixed_headers",
+    "tests/emulator/path/test_path_command.py::test_latency_is_that_of_the_graph_given",
 )
 """Tests that need hls4ml's headers or alkaid; all others run on the base alone."""
 
@@ -39,6 +39,10 @@ def lowest(requirements: list[str]) -> list[str]:
 
 def main(which: str) -> int:
     """Make the environment, run the tests; returns pytest's exit code."""
+    for test in NEED_EXTRAS:  # pytest says nothing where it finds no such test
+        file, name = test.split("::")
+        if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8"):
+            raise SystemExit(f"error: tests/base/releases.py: NEED_EXTRAS: there is no test {test}")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     dependencies = project["dependencies"]
     newest = os.environ.get("PYTHON_NEWEST", "python3.13")

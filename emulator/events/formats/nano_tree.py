@@ -6,9 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l1forge.emulator.errors import InputError
+
+if TYPE_CHECKING:
+    import awkward
 
 TREE = "Events"
 
@@ -58,7 +61,7 @@ def flat_name(key: str) -> str:
     return "_".join(parts)
 
 
-def _member(arrays: Any, key: str) -> Any:
+def _member(arrays: awkward.Array, key: str) -> Any:
     """The array of one key: a field, or a member of a record where the file has records."""
     if key in arrays.fields:
         return arrays[key]

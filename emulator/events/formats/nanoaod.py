@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from l1forge.emulator.events.formats.nano_tree import open_tree
 from l1forge.emulator.events.objects import CALO_PHI_BINS, COLUMNS, MUON_PHI_BINS, Events
 from l1forge.emulator.events.quantise import HARDWARE_VALUES, codes
 from l1forge.emulator.jit import compiled
+
+if TYPE_CHECKING:
+    import awkward
 
 Jagged = tuple[NDArray[Any], NDArray[np.int64]]
 """All values of a branch one after the other, and where each event's begin."""
@@ -118,7 +121,7 @@ def read_nanoaod(
             yield events
 
 
-def _flat(jagged: Any, name: str, path: str | Path) -> Jagged:
+def _flat(jagged: awkward.Array, name: str, path: str | Path) -> Jagged:
     """Values and offsets of a branch; InputError unless it is one list of finite numbers an event."""
     import awkward  # comes with uproot
 

@@ -6,7 +6,7 @@ decision. Arrays are (slots, n), pairs (slots, slots, n).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import combinations, product
 from typing import Any
@@ -84,7 +84,7 @@ class NumpyMenu:
                 return self.correlation(condition, legs)
         return self.triple(condition, legs)
 
-    def inside(self, column: str, windows: Any, bx: int) -> Bools:
+    def inside(self, column: str, windows: Sequence[tuple[int, int]], bx: int) -> Bools:
         """Where a column lies in any of ``windows``, (slots, n)."""
         values = self.column(column, bx)
         nothing = np.zeros(values.shape, bool)
@@ -256,7 +256,7 @@ def _pairs(good: Bools) -> Bools:
     return np.asarray(good.any(axis=(0, 1)))
 
 
-def _between(values: Any, lower: int | None, upper: int | None) -> Bools:
+def _between(values: NDArray[np.int64] | NDArray[np.object_], lower: int | None, upper: int | None) -> Bools:
     passed = np.ones(np.shape(values), bool)
     if lower is not None:
         passed &= values >= lower

@@ -18,6 +18,8 @@ from l1forge.emulator.events.objects import CALO_ETA_LSB, MUON_ETA_LSB, Events
 from l1forge.emulator.menu import compiled
 from l1forge.emulator.menu.compiled import CompiledMenu, Expression, Limit, Requirement
 
+_OfObjects = compiled.Combination | compiled.Correlation | compiled.Triple
+
 SLOTS = {"mu": 8, "eg": 12, "tau": 12, "jet": 12}
 SUM_COLUMNS = {
     "ettem": "ett.em",
@@ -260,7 +262,7 @@ class Reference:
         inside = not condition.phi or any(_in_phi(window, phi) for window in condition.phi)
         return inside and (value == condition.threshold if condition.equal else value >= condition.threshold)
 
-    def _choices(self, condition: Any, crossing: Crossing) -> Any:
+    def _choices(self, condition: _OfObjects, crossing: Crossing) -> Any:
         """All assignments of objects to the legs; of one type and crossing: distinct objects."""
         legs = condition.legs
         if len({(leg.type, leg.bx) for leg in legs}) == 1:
@@ -268,7 +270,12 @@ class Reference:
             return permutations(things, len(legs)) if len(legs) > 1 else ((thing,) for thing in things)
         return product(*(crossing.objects(leg.type, leg.bx) for leg in legs))
 
-    def _legs(self, condition: Any, things: tuple[dict[str, int], ...], crossing: Crossing) -> bool:
+    def _legs(
+        self,
+        condition: _OfObjects,
+        things: tuple[dict[str, int], ...],
+        crossing: Crossing,
+    ) -> bool:
         judge, legs = self.menu.judge, condition.legs
         if not all(accepts(leg, thing, judge) for leg, thing in zip(legs, things, strict=True)):
             return False

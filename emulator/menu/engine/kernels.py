@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.jit import kernel
 from l1forge.emulator.menu.compiled import EXTERNALS
+from l1forge.emulator.menu.engine.arrays import Fields, Flags, Masks, Words
 from l1forge.emulator.menu.engine.plan import (
     ALIKE,
     AND,
@@ -35,6 +36,7 @@ from l1forge.emulator.menu.engine.plan import (
     ROW,
     UPPER,
     WIDE,
+    Integers,
 )
 from l1forge.emulator.menu.engine.plan_tables import PlanTables
 from l1forge.emulator.menu.engine.rows import gather, pick, pick_needed
@@ -48,7 +50,7 @@ BLOCK = 256
 
 
 @kernel
-def atom_masks(atoms: Any, windows: Any, block: Any, width: int, masks: Any) -> None:
+def atom_masks(atoms: Integers, windows: Integers, block: Fields, width: int, masks: Masks) -> None:
     """masks[atom, e]: bit s is set if the field of slot s lies in one of the atom's windows."""
     for atom in range(atoms.shape[0]):
         row, slots, first, count = atoms[atom, 0], atoms[atom, 1], atoms[atom, 2], atoms[atom, 3]
@@ -61,7 +63,9 @@ def atom_masks(atoms: Any, windows: Any, block: Any, width: int, masks: Any) -> 
 
 
 @kernel
-def requirement_masks(requirements: Any, members: Any, atom_mask: Any, width: int, masks: Any) -> None:
+def requirement_masks(
+    requirements: Integers, members: Integers, atom_mask: Masks, width: int, masks: Masks
+) -> None:
     """masks[requirement, e]: slots in which all atoms hold."""
     for requirement in range(requirements.shape[0]):
         first, count = requirements[requirement, 0], requirements[requirement, 1]
@@ -76,20 +80,20 @@ def requirement_masks(requirements: Any, members: Any, atom_mask: Any, width: in
 
 
 @kernel
-def _several(union: Any) -> bool:
+def _several(union: np.uint16) -> bool:
     """At least two bits set."""
     return bool(np.uint16(union & np.uint16(union - np.uint16(1))) != np.uint16(0))
 
 
 @kernel
-def distinct_two(a: Any, b: Any, width: int, out: Any) -> None:
+def distinct_two(a: Masks, b: Masks, width: int, out: Flags) -> None:
     """Whether two different objects can be chosen, one from each mask of slots."""
     for e in range(width):
         out[e] = (a[e] != np.uint16(0)) & (b[e] != np.uint16(0)) & _several(np.uint16(a[e] | b[e]))
 
 
 @kernel
-def distinct_three(a: Any, b: Any, c: Any, width: int, out: Any) -> None:
+def distinct_three(a: Masks, b: Masks, c: Masks, width: int, out: Flags) -> None:
     """Whether three different objects can be chosen, one from each mask of slots."""
     for e in range(width):
         ab, ac, bc = np.uint16(a[e] | b[e]), np.uint16(a[e] | c[e]), np.uint16(b[e] | c[e])
@@ -122,13 +126,13 @@ def workspace(rows: int, tables: PlanTables, wide_rows: int, halo: int) -> tuple
 
 
 @kernel
-def by_masks(condition: Any) -> bool:
+def by_masks(condition: Integers) -> bool:
     """Do masks alone decide this condition of objects?"""
     return bool(condition[KIND] == ANY or (condition[KIND] == DISTINCT and condition[LEGS] < 4))
 
 
 @kernel
-def mask_condition(condition: Any, masks: Any, halo: int, width: int, out: Any) -> None:
+def mask_condition(condition: Integers, masks: Masks, halo: int, width: int, out: Flags) -> None:
     """One leg, or two or three distinct objects of one type."""
     at = halo + condition[BX0]
     a = masks[condition[LEG0]][at:]
@@ -142,7 +146,7 @@ def mask_condition(condition: Any, masks: Any, halo: int, width: int, out: Any) 
 
 
 @kernel
-def candidates(condition: Any, masks: Any, halo: int, width: int, out: Any) -> None:
+def candidates(condition: Integers, masks: Masks, halo: int, width: int, out: Flags) -> None:
     """out[e] = 1 where the masks allow the condition: every leg has an object, of its own if alike."""
     if condition[ALIKE]:
         mask_condition(condition, masks, halo, width, out)
@@ -164,7 +168,7 @@ def candidates(condition: Any, masks: Any, halo: int, width: int, out: Any) -> N
 
 
 @kernel
-def external_condition(condition: Any, external: Any, halo: int, width: int, out: Any) -> None:
+def external_condition(condition: Integers, external: Words, halo: int, width: int, out: Flags) -> None:
     """The external bit itself."""
     word, bit = external[condition[ROW] >> 6][halo + condition[BX0] :], np.uint64(condition[ROW] & 63)
     for e in range(width):
@@ -172,7 +176,9 @@ def external_condition(condition: Any, external: Any, halo: int, width: int, out
 
 
 @kernel
-def wide_condition(condition: Any, wide: Any, wide_rows: Any, halo: int, width: int, out: Any) -> None:
+def wide_condition(
+    condition: Integers, wide: Integers, wide_rows: Integers, halo: int, width: int, out: Flags
+) -> None:
     """A score (of any object) within its limits."""
     out[:width] = 0
     first, lower, upper = wide_rows[condition[ROW], 0], condition[LOWER], condition[UPPER]
@@ -183,7 +189,9 @@ def wide_condition(condition: Any, wide: Any, wide_rows: Any, halo: int, width: 
 
 
 @kernel
-def leave_guarded(guarded: Any, uses: Any, guards: Any, width: int, flags: Any, values: Any) -> None:
+def leave_guarded(
+    guarded: Integers, uses: Integers, guards: Integers, width: int, flags: Flags, values: Flags
+) -> None:
     """No candidates of a condition where every use of it has a guard that fails."""
     needed, use = flags[0], flags[1]
     for index in range(guarded.shape[0]):
@@ -202,7 +210,7 @@ def leave_guarded(guarded: Any, uses: Any, guards: Any, width: int, flags: Any, 
 
 
 @kernel
-def gate(operator: int, a: Any, b: Any, width: int, out: Any) -> None:
+def gate(operator: int, a: Flags, b: Flags, width: int, out: Flags) -> None:
     """Boolean gates on bytes that are 0 or 1."""
     if operator == NOT:
         for e in range(width):
@@ -219,7 +227,7 @@ def gate(operator: int, a: Any, b: Any, width: int, out: Any) -> None:
 
 
 @kernel
-def pack(value: Any, index: int, width: int, words: Any) -> None:
+def pack(value: Flags, index: int, width: int, words: Words) -> None:
     """Set bit ``index`` of the 512 where ``value`` is 1."""
     word, bit = words[index >> 6], np.uint64(index & 63)
     for e in range(width):
@@ -227,7 +235,7 @@ def pack(value: Any, index: int, width: int, words: Any) -> None:
 
 
 @kernel
-def union_masks(unions: Any, members: Any, masks: Any, width: int, out: Any) -> None:
+def union_masks(unions: Integers, members: Integers, masks: Masks, width: int, out: Masks) -> None:
     """out[union, e]: slots that some requirement of the union accepts."""
     for union in range(unions.shape[0]):
         target = out[union]
@@ -240,18 +248,18 @@ def union_masks(unions: Any, members: Any, masks: Any, width: int, out: Any) -> 
 
 @kernel
 def run(
-    inputs: Any,
+    inputs: tuple[Integers, ...],
     n: int,
     start: int,
     stop: int,
     halo: int,
     wrap: bool,
-    places: Any,
-    needed: Any,
-    tables: Any,
-    flat: Any,
-    work: Any,
-    out: Any,
+    places: Integers,
+    needed: Integers,
+    tables: tuple[Integers, ...],
+    flat: Integers,
+    work: tuple[NDArray[Any], ...],
+    out: Words,
 ) -> None:
     """Evaluate crossings ``start .. stop``; ``out`` is (8, stop - start) uint64, all zero.
 

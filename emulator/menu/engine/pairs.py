@@ -5,8 +5,6 @@ All integers; every measure is symmetric in its two objects.
 
 from __future__ import annotations
 
-from typing import Any
-
 from l1forge.emulator.events.objects import CALO_PHI_BINS, MUON_PHI_BINS
 from l1forge.emulator.jit import kernel
 from l1forge.emulator.menu.correlation_tables import (
@@ -22,6 +20,7 @@ from l1forge.emulator.menu.correlation_tables import (
     GEOMETRY_WORDS,
     MUON_DIGITS,
 )
+from l1forge.emulator.menu.engine.arrays import Fields, Masks
 from l1forge.emulator.menu.engine.plan import (
     HIGHEST,
     MEASURES,
@@ -38,6 +37,7 @@ from l1forge.emulator.menu.engine.plan import (
     S_B,
     S_MEASURE,
     S_MUONS,
+    Integers,
 )
 
 DETA, DPHI, DR2, MASS, MASS_UPT, MASS_TRANSVERSE, MASS_OVER_DR, MASS3, PT2 = range(len(MEASURES))
@@ -59,7 +59,7 @@ def folded(first: int, second: int, half: int) -> int:
 
 
 @kernel
-def inverse_dr2(muons: int, eta_a: int, phi_a: int, eta_b: int, phi_b: int, flat: Any) -> int:
+def inverse_dr2(muons: int, eta_a: int, phi_a: int, eta_b: int, phi_b: int, flat: Integers) -> int:
     """1/dR^2; the muon table is addressed with halved indices. 0: infinite."""
     half = CALO_HALF
     if muons:
@@ -78,7 +78,7 @@ def saturated_product(mass: int, inverse: int) -> int:
 
 
 @kernel
-def two_body_pt2(muons: int, pt_a: int, phi_a: int, pt_b: int, phi_b: int, flat: Any) -> int:
+def two_body_pt2(muons: int, pt_a: int, phi_a: int, pt_b: int, phi_b: int, flat: Integers) -> int:
     """pt^2 of the sum of two transverse vectors."""
     turn, unit = (2 * MUON_HALF, MUON_UNIT) if muons else (2 * CALO_HALF, CALO_UNIT)
     cosine = flat[muons * GEOMETRY_WORDS + FLAT_COS_PHI]
@@ -98,7 +98,7 @@ def measure(
     pt_b: int,
     eta_b: int,
     phi_b: int,
-    flat: Any,
+    flat: Integers,
 ) -> int:
     """One measure of a pair on common bins (``muons``: muon bins)."""
     half, unit = (MUON_HALF, MUON_UNIT) if muons else (CALO_HALF, CALO_UNIT)
@@ -124,7 +124,7 @@ def measure(
 
 @kernel
 def momentum(
-    code: int, muon: int, pt_row: int, upt_row: int, slot: int, at: int, block: Any, flat: Any
+    code: int, muon: int, pt_row: int, upt_row: int, slot: int, at: int, block: Fields, flat: Integers
 ) -> int:
     """Transverse (for mass_upt: unconstrained) momentum in units of 0.1 GeV."""
     if code == MASS_UPT:
@@ -134,7 +134,9 @@ def momentum(
 
 
 @kernel
-def fill_sheet(sheets: Any, sheet: int, block: Any, unions: Any, centre: int, flat: Any, values: Any) -> None:
+def fill_sheet(
+    sheets: Integers, sheet: int, block: Fields, unions: Masks, centre: int, flat: Integers, values: Integers
+) -> None:
     """values[sheet, i, j] for all objects that take part in a pair; a same-type sheet has no diagonal."""
     code, muons, alike = sheets[sheet, S_MEASURE], sheets[sheet, S_MUONS], sheets[sheet, S_ALIKE]
     muon_a, muon_b = sheets[sheet, S_A + O_MUON], sheets[sheet, S_B + O_MUON]
@@ -177,7 +179,13 @@ def fill_sheet(sheets: Any, sheet: int, block: Any, unions: Any, centre: int, fl
 
 @kernel
 def fill_matrix(
-    sheets: Any, matrices: Any, matrix: int, unions: Any, centre: int, values: Any, good: Any
+    sheets: Integers,
+    matrices: Integers,
+    matrix: int,
+    unions: Masks,
+    centre: int,
+    values: Integers,
+    good: Integers,
 ) -> None:
     """good[matrix, i]: bit j is set if the pair (i, j) is within the limits, both ends inclusive."""
     sheet, lower, upper = matrices[matrix, 0], matrices[matrix, 1], matrices[matrix, 2]

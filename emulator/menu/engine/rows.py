@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from l1forge.emulator.jit import kernel
+from l1forge.emulator.menu.engine.arrays import Row
+from l1forge.emulator.menu.engine.plan import Integers
+
+if TYPE_CHECKING:
+    from numba.core.base import BaseContext
+    from numba.core.typing import Context, Signature
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def load(_context: Any, address: Any, index: Any, like: Any) -> Any:
+def load(_context: Context, address: types.Type, index: types.Type, like: types.Array) -> Any:
     """Element ``index`` of the row of ``like``'s type at an address."""
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, _signature: Signature, arguments: list[ir.Value]
+    ) -> Any:
         element = context.get_data_type(like.dtype)
         pointer = builder.inttoptr(arguments[0], element.as_pointer())
         return builder.load(builder.gep(pointer, [arguments[1]]))
@@ -24,10 +32,12 @@ def load(_context: Any, address: Any, index: Any, like: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def prefetch(_context: Any, address: Any, index: Any, like: Any) -> Any:
+def prefetch(_context: Context, address: types.Type, index: types.Type, like: types.Array) -> Any:
     """Ask for the cache line of what ``load`` would return."""
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, _signature: Signature, arguments: list[ir.Value]
+    ) -> Any:
         element, byte, number = context.get_data_type(like.dtype), ir.IntType(8), ir.IntType(32)
         pointer = builder.inttoptr(arguments[0], element.as_pointer())
         pointer = builder.bitcast(builder.gep(pointer, [arguments[1]]), byte.as_pointer())
@@ -40,14 +50,14 @@ def prefetch(_context: Any, address: Any, index: Any, like: Any) -> Any:
 
 
 @kernel
-def copy(address: int, first: int, count: int, target: Any) -> None:
+def copy(address: int, first: int, count: int, target: Row) -> None:
     """``count`` elements from ``first`` on."""
     for index in range(count):
         target[index] = load(address, first + index, target)
 
 
 @kernel
-def gather(addresses: Any, n: int, start: int, width: int, halo: int, wrap: bool, out: Any) -> None:
+def gather(addresses: Integers, n: int, start: int, width: int, halo: int, wrap: bool, out: Row) -> None:
     """Copy rows of crossings ``start - halo .. start + width + halo``; outside the data: wrap, or zeros."""
     first, last = start - halo, start + width + halo
     inner_first, inner_last = max(first, 0), min(last, n)
@@ -66,7 +76,7 @@ def gather(addresses: Any, n: int, start: int, width: int, halo: int, wrap: bool
 
 
 @kernel
-def pick(addresses: Any, places: Any, out: Any) -> None:
+def pick(addresses: Integers, places: Integers, out: Row) -> None:
     """Copy rows of the crossings ``places``, lines apart: those of the next row are asked for ahead."""
     last = addresses.shape[0] - 1
     for row in range(last + 1):
@@ -77,7 +87,9 @@ def pick(addresses: Any, places: Any, out: Any) -> None:
 
 
 @kernel
-def pick_needed(addresses: Any, columns: Any, places: Any, needed: Any, chosen: Any, out: Any) -> None:
+def pick_needed(
+    addresses: Integers, columns: Integers, places: Integers, needed: Integers, chosen: Integers, out: Row
+) -> None:
     """As ``pick``, but column i only of crossings with bit i of ``needed``; zeros of the others.
 
     ``columns`` (first row, rows); ``chosen`` (places,) is work space.

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.jit import kernel
+from l1forge.emulator.menu.engine.arrays import Fields, Words
+from l1forge.emulator.menu.engine.plan import Integers
 from l1forge.emulator.menu.engine.rows import load
 from l1forge.emulator.menu.engine.screen import Screen
 from l1forge.emulator.menu.engine.vector_lanes import LANES, at_least, flag_lanes, lowest_bit, two_largest
@@ -22,7 +24,7 @@ def screen_buffers(screen: Screen) -> tuple[NDArray[np.int16], NDArray[np.uint64
 
 
 @kernel
-def _few(addresses: Any, at: int, width: int, first: Any, second: Any) -> None:
+def _few(addresses: Integers, at: int, width: int, first: Fields, second: Fields) -> None:
     """``two_largest`` of the last ``width`` crossings, where a whole vector would be read beyond the rows."""
     for e in range(width):
         first[e] = load(addresses[0], at + e, first)
@@ -34,7 +36,7 @@ def _few(addresses: Any, at: int, width: int, first: Any, second: Any) -> None:
 
 
 @kernel
-def _found(tests: Any, values: Any, held: Any) -> Any:
+def _found(tests: Integers, values: Fields, held: Words) -> Any:
     """Lanes in which all tests of some clause hold, as bits; ``held``: those of each clause. No branches."""
     holds, found, clause = _ALL, np.uint64(0), 0
     for number in range(tests.shape[0]):
@@ -48,7 +50,7 @@ def _found(tests: Any, values: Any, held: Any) -> Any:
 
 
 @kernel
-def _needs(held: Any, needs: Any, lane: int) -> int:
+def _needs(held: Words, needs: Integers, lane: int) -> int:
     """Columns of the algorithms that may fire in one lane."""
     needed = 0
     for clause in range(needs.shape[0]):
@@ -58,17 +60,17 @@ def _needs(held: Any, needs: Any, lane: int) -> int:
 
 @kernel
 def find(
-    addresses: Any,
-    flags: Any,
+    addresses: Integers,
+    flags: Integers,
     start: int,
     stop: int,
-    columns: Any,
-    tests: Any,
-    needs: Any,
-    values: Any,
-    held: Any,
-    places: Any,
-    needed: Any,
+    columns: Integers,
+    tests: Integers,
+    needs: Integers,
+    values: Fields,
+    held: Words,
+    places: Integers,
+    needed: Integers,
 ) -> int:
     """Crossings of ``start .. stop - 1`` that fulfil a clause, in order, into ``places``; how many.
 

@@ -6,10 +6,9 @@ Matrices are made when the first condition asks for one, once per crossing.
 
 from __future__ import annotations
 
-from typing import Any
-
 from l1forge.emulator.events.objects import COLLECTIONS
 from l1forge.emulator.jit import kernel
+from l1forge.emulator.menu.engine.arrays import Fields, Flags, Masks
 from l1forge.emulator.menu.engine.pairs import fill_matrix, fill_sheet
 from l1forge.emulator.menu.engine.plan import (
     BX0,
@@ -40,6 +39,7 @@ from l1forge.emulator.menu.engine.plan import (
     TRIPLE,
     UPPER,
     VETO,
+    Integers,
 )
 
 MOST_SLOTS = max(collection.slots for collection in COLLECTIONS.values())
@@ -90,7 +90,7 @@ def charged(a: int, b: int, c: int, d: int, legs: int, rule: int, positive: int,
 
 
 @kernel
-def leg_mask(conditions: Any, condition: int, leg: int, masks: Any, at: int) -> int:
+def leg_mask(conditions: Integers, condition: int, leg: int, masks: Masks, at: int) -> int:
     """Slots of a leg, 0 if the condition has no such leg."""
     if leg >= conditions[condition, LEGS]:
         return 0
@@ -98,7 +98,7 @@ def leg_mask(conditions: Any, condition: int, leg: int, masks: Any, at: int) -> 
 
 
 @kernel
-def search_legs(conditions: Any, condition: int, masks: Any, centre: int) -> bool:
+def search_legs(conditions: Integers, condition: int, masks: Masks, centre: int) -> bool:
     """Distinct legs, with or without a charge correlation."""
     at = centre + conditions[condition, BX0]
     a, b = leg_mask(conditions, condition, 0, masks, at), leg_mask(conditions, condition, 1, masks, at)
@@ -107,7 +107,9 @@ def search_legs(conditions: Any, condition: int, masks: Any, centre: int) -> boo
 
 
 @kernel
-def assigned(conditions: Any, condition: int, a: int, b: int, c: int, d: int, masks: Any, at: int) -> bool:
+def assigned(
+    conditions: Integers, condition: int, a: int, b: int, c: int, d: int, masks: Masks, at: int
+) -> bool:
     """Can every leg be given an object of its own, with charges by the condition's rule if it has one?"""
     legs, rule = conditions[condition, LEGS], conditions[condition, CHARGE]
     if not rule:
@@ -118,7 +120,7 @@ def assigned(conditions: Any, condition: int, a: int, b: int, c: int, d: int, ma
 
 
 @kernel
-def any_row(chosen: Any, first: int, count: int, slot: int, good: Any) -> int:
+def any_row(chosen: Integers, first: int, count: int, slot: int, good: Integers) -> int:
     """OR of one row of several matrices."""
     row = 0
     for index in range(first, first + count):
@@ -127,7 +129,7 @@ def any_row(chosen: Any, first: int, count: int, slot: int, good: Any) -> int:
 
 
 @kernel
-def touched(chosen: Any, first: int, count: int, thirds: int, good: Any) -> int:
+def touched(chosen: Integers, first: int, count: int, thirds: int, good: Integers) -> int:
     """Objects that overlap with any of the reference objects ``thirds``."""
     row = 0
     for third in range(MOST_SLOTS):
@@ -137,7 +139,9 @@ def touched(chosen: Any, first: int, count: int, thirds: int, good: Any) -> int:
 
 
 @kernel
-def search_clear(conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, good: Any) -> bool:
+def search_clear(
+    conditions: Integers, condition: int, chosen: Integers, masks: Masks, centre: int, good: Integers
+) -> bool:
     """comb_orm: distinct legs, and a reference object that overlaps with none of them.
 
     With VETO no reference object may overlap with a leg; that there is one, ``candidates`` has checked.
@@ -159,7 +163,9 @@ def search_clear(conditions: Any, condition: int, chosen: Any, masks: Any, centr
 
 
 @kernel
-def search_pair(conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, good: Any) -> bool:
+def search_pair(
+    conditions: Integers, condition: int, chosen: Integers, masks: Masks, centre: int, good: Integers
+) -> bool:
     """All limits, the charge rule and the absence of overlap on one and the same pair."""
     at = centre + conditions[condition, BX0]
     mask_a = int(masks[conditions[condition, LEG0], at])
@@ -186,7 +192,7 @@ def search_pair(conditions: Any, condition: int, chosen: Any, masks: Any, centre
 
 
 @kernel
-def _partners(conditions: Any, condition: int, masks: Any, centre: int, i: int) -> int:
+def _partners(conditions: Integers, condition: int, masks: Masks, centre: int, i: int) -> int:
     """Slots whose charge goes with that of muon ``i``; both must be valid."""
     positives, negatives = conditions[condition, POSITIVES], conditions[condition, NEGATIVES]
     at, other = centre + conditions[condition, BX0], centre + conditions[condition, BX1]
@@ -200,7 +206,14 @@ def _partners(conditions: Any, condition: int, masks: Any, centre: int, i: int) 
 
 @kernel
 def _clear_third(
-    conditions: Any, condition: int, chosen: Any, masks: Any, centre: int, i: int, mask_b: int, good: Any
+    conditions: Integers,
+    condition: int,
+    chosen: Integers,
+    masks: Masks,
+    centre: int,
+    i: int,
+    mask_b: int,
+    good: Integers,
 ) -> bool:
     """Is there a third object that overlaps neither with ``i`` nor with one of ``mask_b``?
 
@@ -223,7 +236,7 @@ def _clear_third(
 
 
 @kernel
-def search_triple(conditions: Any, condition: int, masks: Any, centre: int, values: Any) -> bool:
+def search_triple(conditions: Integers, condition: int, masks: Masks, centre: int, values: Integers) -> bool:
     """Three distinct objects with limits on the sum of their pair masses."""
     # the sum is symmetric, but the legs are not: all orders of the three objects must be tried
     at, sheet = centre + conditions[condition, BX0], conditions[condition, SHEET]
@@ -250,22 +263,22 @@ def search_triple(conditions: Any, condition: int, masks: Any, centre: int, valu
 
 @kernel
 def search(
-    searched: Any,
-    conditions: Any,
-    chosen: Any,
-    sheets: Any,
-    matrices: Any,
-    masks: Any,
-    unions: Any,
-    block: Any,
+    searched: Integers,
+    conditions: Integers,
+    chosen: Integers,
+    sheets: Integers,
+    matrices: Integers,
+    masks: Masks,
+    unions: Masks,
+    block: Fields,
     halo: int,
     width: int,
-    flat: Any,
-    values: Any,
-    good: Any,
-    sheet_stamp: Any,
-    matrix_stamp: Any,
-    out: Any,
+    flat: Integers,
+    values: Integers,
+    good: Integers,
+    sheet_stamp: Integers,
+    matrix_stamp: Integers,
+    out: Flags,
 ) -> None:
     """Decide the conditions ``searched`` where out[condition, e] is 1: every leg has a candidate there."""
     # stamps hold the crossing for which a matrix was filled; old ones would pass for those of this block

@@ -6,12 +6,16 @@ overlaps none of them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from numba.core.base import BaseContext
+    from numba.core.typing import Context, Signature
 
 LANES = 64
 AHEAD = 512
@@ -23,19 +27,19 @@ _VECTOR = ir.VectorType(_WORD, LANES)
 _LOWEST = -32768
 
 
-def _splat(builder: Any, value: Any) -> Any:
+def _splat(builder: ir.IRBuilder, value: ir.Value) -> Any:
     one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.IntType(32)(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
     return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
 
-def _row(builder: Any, address: Any, index: Any) -> Any:
+def _row(builder: ir.IRBuilder, address: ir.Value, index: ir.Value) -> Any:
     """Elements ``index .. index + LANES - 1`` of the int16 row at an address."""
     pointer = builder.gep(builder.inttoptr(address, _WORD.as_pointer()), [index])
     return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=2)
 
 
-def _ask(builder: Any, address: Any, index: Any) -> None:
+def _ask(builder: ir.IRBuilder, address: ir.Value, index: ir.Value) -> None:
     """Fetch the cache lines of ``_row`` at AHEAD elements further."""
     byte, number = ir.IntType(8), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
@@ -46,26 +50,30 @@ def _ask(builder: Any, address: Any, index: Any) -> None:
         builder.call(function, [line, number(0), number(3), number(1)])  # to read, keep, data
 
 
-def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+def _data(context: BaseContext, builder: ir.IRBuilder, kind: types.Array, array: ir.Value) -> Any:
     return context.make_array(kind)(context, builder, array).data
 
 
-def _larger(builder: Any, a: Any, b: Any) -> Any:
+def _larger(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> Any:
     return builder.select(builder.icmp_signed(">", a, b), a, b)
 
 
-def _smaller(builder: Any, a: Any, b: Any) -> Any:
+def _smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> Any:
     return builder.select(builder.icmp_signed("<", a, b), a, b)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def two_largest(_context: Any, addresses: Any, at: Any, first: Any, second: Any) -> Any:
+def two_largest(
+    _context: Context, addresses: types.Array, at: types.Type, first: types.Array, second: types.Array
+) -> Any:
     """Largest and second largest of the int16 rows at ``addresses``, for LANES crossings from ``at`` on.
 
     ``first``, ``second``: int16 (LANES,), filled; of a single row ``second`` is the lowest number.
     """
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, signature: Signature, arguments: list[ir.Value]
+    ) -> Any:
         rows, index = _data(context, builder, signature.args[0], arguments[0]), arguments[1]
         count = context.make_array(signature.args[0])(context, builder, arguments[0]).nitems
         head = builder.load(rows)
@@ -89,10 +97,12 @@ def two_largest(_context: Any, addresses: Any, at: Any, first: Any, second: Any)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def at_least(_context: Any, values: Any, least: Any) -> Any:
+def at_least(_context: Context, values: types.Array, least: types.Type) -> Any:
     """Bit i is set where ``values[i] >= least``; int16 (LANES,)."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, signature: Signature, arguments: list[ir.Value]
+    ) -> Any:
         pointer = builder.bitcast(
             _data(context, builder, signature.args[0], arguments[0]), _VECTOR.as_pointer()
         )
@@ -104,10 +114,12 @@ def at_least(_context: Any, values: Any, least: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def flag_lanes(_context: Any, address: Any, at: Any, target: Any) -> Any:
+def flag_lanes(_context: Context, address: types.Type, at: types.Type, target: types.Array) -> Any:
     """Bytes ``at .. at + LANES - 1`` of the row at an address as int16 (LANES,)."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, signature: Signature, arguments: list[ir.Value]
+    ) -> Any:
         vector = ir.VectorType(ir.IntType(8), LANES)
         pointer = builder.gep(builder.inttoptr(arguments[0], ir.IntType(8).as_pointer()), [arguments[1]])
         values = builder.load(builder.bitcast(pointer, vector.as_pointer()), align=1)
@@ -119,13 +131,17 @@ def flag_lanes(_context: Any, address: Any, at: Any, target: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def slots_within(_context: Any, rows: Any, at: Any, low: Any, span: Any, mask: Any) -> Any:
+def slots_within(
+    _context: Context, rows: types.Array, at: types.Type, low: types.Type, span: types.Type, mask: types.Array
+) -> Any:
     """Set bit s of ``mask[at + i]`` where ``low <= rows[s, at + i] <= low + span``, for LANES crossings.
 
     ``rows``: int16 (slots, n), the last axis contiguous; ``mask``: uint16 (n,).
     """
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, signature: Signature, arguments: list[ir.Value]
+    ) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         slots, stride = (
             cgutils.unpack_tuple(builder, array.shape)[0],
@@ -150,10 +166,12 @@ def slots_within(_context: Any, rows: Any, at: Any, low: Any, span: Any, mask: A
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def lowest_bit(_context: Any, mask: Any) -> Any:
+def lowest_bit(_context: Context, mask: types.Type) -> Any:
     """Number of the lowest bit that is set; some is."""
 
-    def generate(_lowering: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+    def generate(
+        _lowering: BaseContext, builder: ir.IRBuilder, _signature: Signature, arguments: list[ir.Value]
+    ) -> Any:
         return builder.cttz(arguments[0], ir.IntType(1)(1))
 
     return types.int64(types.uint64), generate

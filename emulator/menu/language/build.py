@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Unpack
 
 from pydantic import ValidationError
 
-from l1forge.emulator.errors import InputError
+from l1forge.emulator.errors import Details, InputError
 from l1forge.emulator.menu import compiled
 from l1forge.emulator.menu.compiled import (
     ALGORITHMS,
@@ -143,7 +143,7 @@ class _SeedCompiler:
             seed.place, seed.cuts, source.scales, source.strict, builder.note, source.judge, seed.faults
         )
 
-    def error(self, problem: str, column: int, **details: Any) -> InputError:
+    def error(self, problem: str, column: int, **details: Unpack[Details]) -> InputError:
         return self.seed.place.error(problem, column, **details)
 
     def expression(self, tree: Tree) -> compiled.Expression:

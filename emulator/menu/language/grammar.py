@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Unpack
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF
 
-from l1forge.emulator.errors import InputError
+from l1forge.emulator.errors import Details, InputError
 from l1forge.emulator.menu.quantities import OBJECTS, QUANTITIES, SIGNALS
 
 FUNCTIONS = (
@@ -154,7 +154,7 @@ class _ToTree(Transformer[Token, Any]):  # type: ignore[misc]
     def object(self, token: Token, cuts: tuple[str, ...] | None = None) -> ObjectNode:
         return _split_object(token, cuts or ())
 
-    def function(self, name: Token, *rest: Any) -> FunctionNode:
+    def function(self, name: Token, *rest: ObjectNode | tuple[str, ...]) -> FunctionNode:
         objects = tuple(item for item in rest if isinstance(item, ObjectNode))
         cuts = rest[-1] if isinstance(rest[-1], tuple) else ()
         return FunctionNode(name.column or 1, str(name), objects, cuts)
@@ -191,7 +191,7 @@ class Place:
     column: int
     seed: str
 
-    def error(self, problem: str, column: int = 1, **details: Any) -> InputError:
+    def error(self, problem: str, column: int = 1, **details: Unpack[Details]) -> InputError:
         """An InputError at a column of the seed."""
         where = f"{self.file}:{self.line}:{self.column + column - 1}"
         return InputError(problem, file=where, field=self.seed, **details)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
-from l1forge.emulator.errors import InputError
+from l1forge.emulator.errors import Details, InputError
 from l1forge.emulator.events.objects import COLLECTIONS, Field
 from l1forge.emulator.menu.compiled import Judge, Requirement, Window
 from l1forge.emulator.menu.language.cuts import (
@@ -48,7 +48,7 @@ class LegCompiler:
         self.judge, self.faults = judge, faults or {}
         self.column = 1
 
-    def error(self, problem: str, **details: Any) -> InputError:
+    def error(self, problem: str, **details: Unpack[Details]) -> InputError:
         """The error at the object that is being compiled."""
         return self.place.error(problem, self.column, **details)
 
@@ -58,7 +58,7 @@ class LegCompiler:
             raise self.error(f"contradictory window: {text}")
         self.note(f"{self.place.seed}: {text}")
 
-    def unreachable(self, problem: str, **details: Any) -> None:
+    def unreachable(self, problem: str, **details: Unpack[Details]) -> None:
         """A limit above the scale: refused; in official menus such a placeholder is never true."""
         error = self.error(problem, **details)
         if self.strict:

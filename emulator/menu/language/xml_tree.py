@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 from xml.parsers import expat
 
-from l1forge.emulator.errors import InputError
+from l1forge.emulator.errors import Details, InputError
 
 LONGEST = 18
 """Characters of the longest integer that is read; a longer one fits no field and no message."""
@@ -28,7 +28,7 @@ class Element:
         """Line and column."""
         return f"{self.line}:{self.column}"
 
-    def error(self, problem: str, **details: Any) -> InputError:
+    def error(self, problem: str, **details: Unpack[Details]) -> InputError:
         """An InputError at this element."""
         return InputError(problem, file=f"{self.file}:{self.line}:{self.column}", field=self.tag, **details)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import yaml
 
-from l1forge.emulator.errors import InputError
+from l1forge.emulator.errors import Details, InputError
 
 MOST_VALUES = 100_000
 """Values of a file once its aliases are written out; a menu of 512 seeds has some 2,000. Nine levels of nine
@@ -26,7 +26,7 @@ class Item:
     column: int
     field: str
 
-    def error(self, problem: str, **details: Any) -> InputError:
+    def error(self, problem: str, **details: Unpack[Details]) -> InputError:
         """An InputError at this place."""
         where = f"{self.file}:{self.line}:{self.column}"
         return InputError(problem, file=where, field=self.field or None, **details)
@@ -122,7 +122,7 @@ class _Count:
         self.values = 0
 
 
-def _convert(node: Any, loader: Any, file: str, field: str, count: _Count) -> Item:
+def _convert(node: yaml.Node, loader: yaml.SafeLoader, file: str, field: str, count: _Count) -> Item:
     line, column = node.start_mark.line + 1, node.start_mark.column + 1
     count.values += 1
     if count.values > MOST_VALUES:

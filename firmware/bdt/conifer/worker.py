@@ -14,9 +14,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from conifer.model import ModelBase
 
 ANSWER = "conifer-worker:"
 
@@ -55,7 +58,7 @@ def prepare(folder: Path) -> Any:
     return model
 
 
-def score(model: Any, file: Path) -> None:
+def score(model: ModelBase, file: Path) -> None:
     """Save the scores of the features in ``file``."""
     features = np.load(file).astype(np.float64)
     start, cpu = time.perf_counter(), time.process_time()

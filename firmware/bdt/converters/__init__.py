@@ -17,7 +17,7 @@ DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, Rec
 """What reading an entry of the wrong kind ends in."""
 
 
-def convert(model: Any) -> Ensemble:
+def convert(model: object) -> Ensemble:
     """Read a trained model, live or from a file.
 
     Parameters

@@ -29,7 +29,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def entry(document: Any, path: str, file: str | None) -> Any:
+def entry(document: object, path: str, file: str | None) -> Any:
     """``document[a][b]`` for path ``"a.b"``; InputError if there is none."""
     for key in path.split("."):
         if not isinstance(document, dict) or key not in document:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.bdt.converters.document import entry
 from l1forge.firmware.bdt.ensemble import Ensemble, Tree, TreeBuilder
+
+if TYPE_CHECKING:
+    from lightgbm import Booster, LGBMModel
 
 ZERO = 1e-35  # LightGBM's kZeroThreshold: values this small count as missing under zero_as_missing
 LINKS = {
@@ -29,7 +32,7 @@ LINKS = {
 }
 
 
-def convert(model: Any) -> Ensemble:
+def convert(model: Booster | LGBMModel) -> Ensemble:
     """Read a live Booster or an estimator of lightgbm's scikit-learn interface (to its best iteration)."""
     booster = getattr(model, "booster_", model)
     return from_document(booster.dump_model(), None)

@@ -6,7 +6,7 @@ boosting compares doubles. Sums are doubles, in tree order.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.bdt.ensemble import LEAF, Ensemble, Tree, names
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+    from sklearn.tree._tree import Tree as FittedTree
+
 Values = NDArray[Any]
 
 
-def convert(model: Any) -> Ensemble:
+def convert(model: BaseEstimator) -> Ensemble:
     """Read a fitted ensemble.
 
     Raises
@@ -40,7 +44,7 @@ def convert(model: Any) -> Ensemble:
     return ensemble
 
 
-def _tree(tree: Any, value: Values, columns: Values | None = None) -> Tree:
+def _tree(tree: FittedTree, value: Values, columns: Values | None = None) -> Tree:
     """``value`` has one number per node; ``columns`` maps the tree's features to the ensemble's."""
     inner = tree.children_left != LEAF
     feature = np.where(inner, tree.feature, LEAF)
@@ -58,7 +62,9 @@ def _finite(threshold: Values) -> Values:
     return np.clip(threshold, limits.min, limits.max)
 
 
-def _ensemble(model: Any, trees: list[Tree], classes: list[int], base: Values, **more: Any) -> Ensemble:
+def _ensemble(
+    model: BaseEstimator, trees: list[Tree], classes: list[int], base: Values, **more: Any
+) -> Ensemble:
     return Ensemble(
         trees=tuple(trees),
         tree_class=tuple(classes),
@@ -70,7 +76,7 @@ def _ensemble(model: Any, trees: list[Tree], classes: list[int], base: Values, *
     )
 
 
-def _gradient_boosting(model: Any) -> Ensemble:
+def _gradient_boosting(model: BaseEstimator) -> Ensemble:
     start = getattr(model, "init_", None)
     if (
         start != "zero"
@@ -98,7 +104,7 @@ def _gradient_boosting(model: Any) -> Ensemble:
     return _ensemble(model, trees, classes, base, link=link)
 
 
-def _forest(model: Any) -> Ensemble:
+def _forest(model: BaseEstimator) -> Ensemble:
     """Mean of the trees: probability of class 1 for two classes, of every class for more, or the value."""
     counts = len(model.classes_) if hasattr(model, "classes_") else 0
     chosen = list(range(counts)) if counts > 2 else [1 if counts else 0]
@@ -111,7 +117,7 @@ def _forest(model: Any) -> Ensemble:
     return _ensemble(model, trees, classes, np.zeros(len(chosen)), divisor=float(len(model.estimators_)))
 
 
-def _isolation_forest(model: Any) -> Ensemble:
+def _isolation_forest(model: BaseEstimator) -> Ensemble:
     """Mean path length over the expected one; ``score_samples`` is its link."""
     from sklearn.ensemble._iforest import _average_path_length
 
@@ -125,7 +131,7 @@ def _isolation_forest(model: Any) -> Ensemble:
     return _ensemble(model, trees, [0] * len(trees), np.zeros(1), link="isolation", divisor=divisor)
 
 
-def _histogram(model: Any) -> Ensemble:
+def _histogram(model: BaseEstimator) -> Ensemble:
     if model._preprocessor is not None or getattr(model, "is_categorical_", None) is not None:
         raise InputError(
             "categorical split cannot be represented",

@@ -8,7 +8,7 @@ beside the one that the library compares with.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.bdt.converters.document import entry
 from l1forge.firmware.bdt.ensemble import LEAF, Ensemble, Tree, names
+
+if TYPE_CHECKING:
+    from xgboost import Booster, XGBModel
 
 # What the objective does to the raw score, and how it reads ``base_score`` (its "ProbToMargin"). Only one
 # rule is needed per objective: base_score is given on the output's scale, for softmax on the raw one. The
@@ -42,7 +45,7 @@ LINKS = {
 }
 
 
-def convert(model: Any) -> Ensemble:
+def convert(model: Booster | XGBModel) -> Ensemble:
     """Read a live Booster or an estimator of xgboost's scikit-learn interface.
 
     An estimator that stopped early predicts with the trees up to its best iteration only; so does the
@@ -62,7 +65,7 @@ def convert(model: Any) -> Ensemble:
     return ensemble
 
 
-def _stopped(booster: Any) -> bool:
+def _stopped(booster: Booster) -> bool:
     return booster.attr("best_iteration") is not None
 
 

@@ -5,17 +5,21 @@ YDF sums gradient-boosted trees in float32; leaves are float32.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.bdt.ensemble import Ensemble, Tree, TreeBuilder
 
+if TYPE_CHECKING:
+    import ydf
+
 EULER = 0.5772156649  # as written in Yggdrasil's isolation_forest.cc
 
 
-def convert(model: Any) -> Ensemble:
+def convert(model: ydf.DecisionForestModel) -> Ensemble:
     """Read a gradient-boosted, random-forest or isolation-forest model.
 
     Raises
@@ -46,7 +50,7 @@ def convert(model: Any) -> Ensemble:
     chosen = list(range(len(labels))) if len(labels) > 2 else [1 if labels else 0]
     vote = bool(labels) and model.winner_takes_all()
 
-    def values(value: Any, depth: int) -> list[float]:
+    def values(value: ydf.tree.AbstractValue, depth: int) -> list[float]:
         if not labels:
             return [value.value]
         share = np.asarray(value.probability, np.float64)
@@ -71,11 +75,16 @@ def expected_path_length(examples: int) -> float:
     return 2 * (float(np.log(examples - 1.0)) + EULER) - 2 * (examples - 1.0) / examples
 
 
-def _path_length(value: Any, depth: int) -> list[float]:
+def _path_length(value: ydf.tree.AbstractValue, depth: int) -> list[float]:
     return [depth + expected_path_length(value.num_examples_without_weight)]
 
 
-def _tree(source: Any, columns: dict[int, int], number: int, values: Any) -> list[Tree]:
+def _tree(
+    source: ydf.tree.Tree,
+    columns: dict[int, int],
+    number: int,
+    values: Callable[[ydf.tree.AbstractValue, int], list[float]],
+) -> list[Tree]:
     """One tree for each value of a leaf."""
     import ydf
 
@@ -86,7 +95,9 @@ def _tree(source: Any, columns: dict[int, int], number: int, values: Any) -> lis
     for score in range(len(values(first.value, depth))):
         builder = TreeBuilder()
 
-        def add(node: Any, depth: int, builder: TreeBuilder = builder, score: int = score) -> int:
+        def add(
+            node: ydf.tree.AbstractNode, depth: int, builder: TreeBuilder = builder, score: int = score
+        ) -> int:
             if node.is_leaf:
                 return builder.leaf(values(node.value, depth)[score])
             condition = node.condition

@@ -11,11 +11,12 @@ from typing import Any
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.hls.objects import HlsModel, HlsPrecision, HlsType
 from l1forge.firmware.hls.project.parse import read_source
 from l1forge.firmware.hls.project.source import Source
 
 
-def limit_inferred(hls_model: Any, layers: Mapping[str, Any], maximum: str | None) -> None:
+def limit_inferred(hls_model: HlsModel, layers: Mapping[str, Any], maximum: str | None) -> None:
     """Give inferred types of results and accumulators at the limit, or beyond, the modes of ``maximum``.
 
     hls4ml takes its width and integer bits only, and of accumulators of pooling nothing: what does not fit
@@ -47,7 +48,7 @@ def limit_inferred(hls_model: Any, layers: Mapping[str, Any], maximum: str | Non
                 node.get_output_variable().type.precision = limited
 
 
-def _plain(precision: Any) -> bool:
+def _plain(precision: HlsPrecision) -> bool:
     """Whether it is a fixed-point type that truncates and wraps, as those that hls4ml infers."""
     from hls4ml.model.types import FixedPrecisionType
 
@@ -57,7 +58,7 @@ def _plain(precision: Any) -> bool:
     )
 
 
-def _limited(precision: Any, limit: FixedType) -> Any:
+def _limited(precision: HlsPrecision, limit: FixedType) -> Any:
     from hls4ml.model.types import RoundingMode, SaturationMode
 
     limited = copy.copy(precision)
@@ -70,7 +71,7 @@ def _limited(precision: Any, limit: FixedType) -> Any:
 
 
 def check_asked(
-    hls_model: Any,
+    hls_model: HlsModel,
     graph: Graph,
     folder: str | Path,
     input_type: str | Mapping[str, str],
@@ -102,13 +103,13 @@ def check_asked(
             _check_layer(hls_model, source, layer, key, FixedType.parse(text))
 
 
-def _array(hls_model: Any, name: str) -> str:
+def _array(hls_model: HlsModel, name: str) -> str:
     """The C++ array of an input: its layer's output."""
     node = hls_model.graph.get(name)
     return str(node.get_output_variable().name) if node is not None else name
 
 
-def _check_layer(hls_model: Any, source: Source, layer: str, key: str, asked: FixedType) -> None:
+def _check_layer(hls_model: HlsModel, source: Source, layer: str, key: str, asked: FixedType) -> None:
     node = hls_model.graph.get(layer)
     if node is None:  # merged into a neighbour, which should have its type
         results = {_written(source, other.get_output_variable().type) for other in hls_model.get_layers()}
@@ -128,7 +129,7 @@ def _check_layer(hls_model: Any, source: Source, layer: str, key: str, asked: Fi
         )
 
 
-def _written(source: Source, kind: Any) -> FixedType | None:
+def _written(source: Source, kind: HlsType) -> FixedType | None:
     """What the C++ says about an hls4ml type, or hls4ml where it declares none; None if not fixed-point."""
     try:
         return source.type(kind.name if kind.name in source.typedefs else str(kind.precision)).fixed
@@ -145,7 +146,7 @@ def _not_taken(layer: str, key: str, asked: FixedType, why: str, remedy: str) ->
     )
 
 
-def check_options_taken(hls_model: Any, options: Mapping[str, Mapping[str, Any]]) -> None:
+def check_options_taken(hls_model: HlsModel, options: Mapping[str, Mapping[str, Any]]) -> None:
     """Compare options of layers that were asked for with those of hls4ml's model.
 
     Raises

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, holding
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 EXACT_FRACTION = 24
 SIGNIFICANT = 18
 """Bits of a scale that is no power of two."""
 
 
-def exact_type(values: Any) -> FixedType | None:
+def exact_type(values: ArrayLike) -> FixedType | None:
     """The narrowest type that holds all ``values``, or None beyond ``EXACT_FRACTION`` fractional bits."""
     exact = [Fraction(v) for v in np.ravel(values).tolist()]
     fraction = max(v.denominator for v in exact).bit_length() - 1
@@ -25,7 +28,7 @@ def exact_type(values: Any) -> FixedType | None:
     return holding(min(integers), max(integers), fraction)
 
 
-def scale_type(values: Any) -> FixedType:
+def scale_type(values: ArrayLike) -> FixedType:
     """The exact type of finite ``values``, or one with ``SIGNIFICANT`` bits where that is wider."""
     kind = exact_type(values)
     if kind is not None and kind.width <= SIGNIFICANT:
@@ -35,7 +38,7 @@ def scale_type(values: Any) -> FixedType:
     return FixedType(SIGNIFICANT, integer, signed, Rounding.RND, Overflow.SAT)
 
 
-def rounding_error(values: Any, kind: str | FixedType) -> str:
+def rounding_error(values: ArrayLike, kind: str | FixedType) -> str:
     """How constants of a type differ from ``values``, in words; empty where they do not.
 
     The constants are whole multiples of the type's LSB, rounded to the nearest.

@@ -19,6 +19,7 @@ from l1forge.firmware.hls.converters.asked_types import check_asked, check_optio
 from l1forge.firmware.hls.converters.blame import Blame
 from l1forge.firmware.hls.converters.described import described
 from l1forge.firmware.hls.converters.files import Precision, Types, converter
+from l1forge.firmware.hls.objects import HlsModel
 from l1forge.firmware.hls.translate.graph import import_project, write_project
 
 
@@ -95,7 +96,7 @@ class Conversion:
         return graph, hls_model
 
 
-def correct_biases(hls_model: Any, biases: Mapping[str, Sequence[float]]) -> None:
+def correct_biases(hls_model: HlsModel, biases: Mapping[str, Sequence[float]]) -> None:
     """Add to the biases of layers, one number for each channel.
 
     Raises

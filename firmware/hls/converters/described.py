@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from l1forge.firmware.hls.converters.notes import notes_of
+from l1forge.firmware.hls.objects import HlsModel
 
 
-def described(hls_model: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+def described(hls_model: HlsModel, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata of the graph of an hls4ml ``ModelGraph``: ``input_shapes`` and ``notes`` (if there are any).
 
     Shapes are those of one event in the framework's order of axes; the graph's inputs are flat.
@@ -18,7 +19,7 @@ def described(hls_model: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"input_shapes": shapes} | ({"notes": notes} if notes else {})
 
 
-def _changed(hls_model: Any, settings: Mapping[str, Any]) -> Iterator[str]:
+def _changed(hls_model: HlsModel, settings: Mapping[str, Any]) -> Iterator[str]:
     """Reuse factors and strategies of layers with weights that are not those asked for."""
     for layer in hls_model.get_layers():
         if not any(key in layer.weights for key in ("weight", "depthwise")):

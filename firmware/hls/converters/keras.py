@@ -32,10 +32,11 @@ from l1forge.firmware.hls.converters.settings import (
 from l1forge.firmware.hls.converters.thresholds import raise_thresholds
 from l1forge.firmware.hls.converters.vocabulary import fill_vocabularies
 from l1forge.firmware.hls.environment import keras_3_layers, legacy_keras
+from l1forge.firmware.hls.objects import HlsModel, KerasModel
 
 
 def convert_keras(
-    model: Any,
+    model: KerasModel,
     name: str,
     output_dir: str | Path,
     input_type: str | Mapping[str, str],
@@ -152,7 +153,7 @@ def _place(error: Exception) -> str:
     return f"{Path(frame.filename).name}, {frame.name}: {frame.line}"
 
 
-def _set_input_types(model: Any, config: dict[str, Any], given: str | Mapping[str, str]) -> None:
+def _set_input_types(model: KerasModel, config: dict[str, Any], given: str | Mapping[str, str]) -> None:
     layers = config["LayerName"]
     names = getattr(model, "input_names", None) or [tensor.name for tensor in model.inputs]
     names = [name for name in names if name in layers] or [next(iter(layers))]  # Sequential has its own
@@ -168,7 +169,7 @@ def _type_linear(config: dict[str, Any], precision: Mapping[str, Mapping[str, st
             linear.setdefault("Precision", {})["result"] = types["result"]
 
 
-def _keep_softmax(model: Any, config: dict[str, Any]) -> None:
+def _keep_softmax(model: KerasModel, config: dict[str, Any]) -> None:
     """The implementation of HGQ2's softmax: hls4ml's default by name would replace what the layer says."""
     for layer in leaves(model):
         if type(layer).__name__ == "QSoftmax" and hasattr(layer, "stable"):
@@ -176,7 +177,7 @@ def _keep_softmax(model: Any, config: dict[str, Any]) -> None:
             options["Implementation"] = "stable" if layer.stable else "latency"
 
 
-def _rounded(hls_model: Any, scaled: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
+def _rounded(hls_model: HlsModel, scaled: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
     """Scales of weights (``alpha='auto'``) and of inputs that their type does not hold exactly."""
     for node in hls_model.get_layers():
         constants: dict[str, Any] = {}
@@ -211,7 +212,7 @@ def _exact_normalisation(
                 types[key] = str(scale_type(np.asarray(values, dtype=np.float64)))
 
 
-def _normalisations(model: Any) -> dict[str, tuple[Any, Any]]:
+def _normalisations(model: KerasModel) -> dict[str, tuple[Any, Any]]:
     """Scale and offset of each batch norm."""
     found = {}
     for layer in leaves(model):

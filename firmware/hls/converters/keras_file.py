@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from l1forge.emulator.errors import InputError
@@ -66,7 +67,7 @@ def load_keras(path: str | Path, weights: str | Path | None = None) -> Any:
         raise InputError(f"cannot read the Keras model: {problem}", file=path, remedy=remedy) from error
 
 
-def _loaded(keras: Any, path: Path, weights: Path | None, **options: Any) -> Any:
+def _loaded(keras: ModuleType, path: Path, weights: Path | None, **options: Any) -> Any:
     if weights is None:
         return keras.models.load_model(path, compile=False, **options)
     model = keras.models.model_from_json(path.read_text(encoding="utf-8"), **options)
@@ -117,7 +118,7 @@ def _weights(path: Path, given: str | Path | None) -> Path:
     return found[0]
 
 
-def _check_origin(path: Path, version: str, config: Any) -> None:
+def _check_origin(path: Path, version: str, config: object) -> None:
     """Refuse layers of packages that cannot be loaded here, which Keras would quote in full."""
     for entry in _entries(config):
         kind, package = str(entry.get("class_name", "")), str(entry.get("registered_name") or "")
@@ -170,7 +171,7 @@ def _json_description(path: Path) -> tuple[str, Any]:
     return str(version), config
 
 
-def _entries(config: Any) -> Iterator[dict[str, Any]]:
+def _entries(config: object) -> Iterator[dict[str, Any]]:
     if isinstance(config, dict):
         yield config
         for value in config.values():
@@ -180,11 +181,11 @@ def _entries(config: Any) -> Iterator[dict[str, Any]]:
             yield from _entries(value)
 
 
-def _kinds(config: Any) -> Iterator[str]:
+def _kinds(config: object) -> Iterator[str]:
     return (str(entry["class_name"]) for entry in _entries(config) if "class_name" in entry)
 
 
-def _modules(config: Any) -> Iterator[str]:
+def _modules(config: object) -> Iterator[str]:
     return (str(entry["module"]) for entry in _entries(config) if entry.get("module"))
 
 

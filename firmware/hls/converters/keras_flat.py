@@ -8,11 +8,13 @@ sequence with weights that are neither quantised nor merged with the batch norm 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.objects import KerasLayer, KerasModel
 
 IDLE = {
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout"),
@@ -27,7 +29,7 @@ POINTWISE = {
 """Layers that treat each position of a sequence alike, so that ``TimeDistributed`` changes nothing."""
 
 
-def leaves(model: Any) -> Iterator[Any]:
+def leaves(model: KerasModel | KerasLayer) -> Iterator[Any]:
     """The layers of a model and of the models inside it."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
@@ -36,7 +38,7 @@ def leaves(model: Any) -> Iterator[Any]:
             yield layer
 
 
-def flattened(keras: Any, model: Any) -> Any:
+def flattened(keras: Any, model: KerasModel) -> Any:
     """``model`` itself, or an equal one of plain layers; repeated layers get names of their own.
 
     Raises
@@ -61,7 +63,7 @@ def flattened(keras: Any, model: Any) -> Any:
     return keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=model.name)
 
 
-def _as_convolution(keras: Any, layer: Any, parts: list[Any], name: str) -> Any | None:
+def _as_convolution(keras: ModuleType, layer: KerasLayer, parts: list[Any], name: str) -> Any | None:
     """A dense layer along a sequence or an image as a convolution of single pixels.
 
     hls4ml makes one of it too, but of the weights as they were: not quantised, and without the batch norm
@@ -82,7 +84,9 @@ def _as_convolution(keras: Any, layer: Any, parts: list[Any], name: str) -> Any 
     return convolution.from_config({"name": name, "filters": layer.units, "kernel_size": 1, **options})
 
 
-def _through(keras: Any, model: Any, tensors: list[Any], taken: set[str]) -> list[Any]:
+def _through(
+    keras: ModuleType, model: KerasModel | KerasLayer, tensors: list[Any], taken: set[str]
+) -> list[Any]:
     """The outputs of a model for these inputs, made of new layers."""
     config = model.get_config()
     if "output_layers" not in config:  # Sequential
@@ -105,7 +109,7 @@ def _through(keras: Any, model: Any, tensors: list[Any], taken: set[str]) -> lis
     return [made[name, node][place] for name, node, place in config["output_layers"]]
 
 
-def _called(keras: Any, layer: Any, parts: list[Any], taken: set[str]) -> list[Any]:
+def _called(keras: ModuleType, layer: KerasLayer, parts: list[Any], taken: set[str]) -> list[Any]:
     kind, inner = type(layer).__name__, layer
     if kind in IDLE:
         return parts

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.converters.keras_flat import leaves
+from l1forge.firmware.hls.objects import KerasLayer, KerasModel
 
 
-def check_options(model: Any, legacy: bool = True) -> None:
+def check_options(model: KerasModel, legacy: bool = True) -> None:
     """Refuse what hls4ml would silently compute otherwise; ``legacy`` models are of Keras 2.
 
     Raises
@@ -29,7 +28,7 @@ def check_options(model: Any, legacy: bool = True) -> None:
             )
 
 
-def _check_keras_3(model: Any) -> None:
+def _check_keras_3(model: KerasModel) -> None:
     """What is made plain in Keras 2 models, and a batch norm that hls4ml merges and then forgets."""
     for layer in model.layers:
         if hasattr(layer, "layers") or type(layer).__name__ == "TimeDistributed":
@@ -56,7 +55,7 @@ def _check_keras_3(model: Any) -> None:
 Lost = tuple[str, object, str]
 
 
-def _lost(layer: Any, legacy: bool) -> Lost | None:
+def _lost(layer: KerasLayer, legacy: bool) -> Lost | None:
     kind = type(layer).__name__
     activation = getattr(getattr(layer, "activation", None), "__name__", "")
     if not legacy and activation == "hard_sigmoid":
@@ -85,7 +84,7 @@ def _lost(layer: Any, legacy: bool) -> Lost | None:
     return None
 
 
-def _lost_quantiser(layer: Any) -> Lost | None:
+def _lost_quantiser(layer: KerasLayer) -> Lost | None:
     """Quantisers of activations whose hls4ml type or function is another one."""
     quantiser = getattr(layer, "quantizer", None) if type(layer).__name__ == "QActivation" else None
     kind = type(quantiser).__name__
@@ -99,5 +98,5 @@ def _lost_quantiser(layer: Any) -> Lost | None:
     return None
 
 
-def _is_one(alpha: Any) -> bool:
+def _is_one(alpha: object) -> bool:
     return alpha is None or (not isinstance(alpha, str) and bool(np.all(np.asarray(alpha) == 1)))

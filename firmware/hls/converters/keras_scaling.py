@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.converters.keras_flat import leaves
+from l1forge.firmware.hls.objects import KerasLayer, KerasModel
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 KINDS = ("Normalization", "Rescaling")
 SMALLEST = 1e-7
 """What Keras divides by at least (``keras.backend.epsilon()``)."""
 
 
-def scalings(model: Any) -> set[str]:
+def scalings(model: KerasModel) -> set[str]:
     """Names of the layers of these kinds."""
     return {layer.name for layer in leaves(model) if type(layer).__name__ in KINDS}
 
 
-def as_batch_norms(keras: Any, model: Any) -> Any:
+def as_batch_norms(keras: ModuleType, model: KerasModel) -> Any:
     """``model`` itself, or a copy whose ``Normalization`` and ``Rescaling`` are batch norms.
 
     Raises
@@ -32,7 +37,7 @@ def as_batch_norms(keras: Any, model: Any) -> Any:
     if not names:
         return model
 
-    def copied(layer: Any) -> Any:
+    def copied(layer: KerasLayer) -> Any:
         if layer.name not in names:
             return type(layer).from_config(layer.get_config())
         return keras.layers.BatchNormalization(epsilon=0.0, name=layer.name)
@@ -50,13 +55,13 @@ def as_batch_norms(keras: Any, model: Any) -> Any:
     return clone
 
 
-def _affine(layer: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _affine(layer: KerasLayer, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Scale and offset for each place of the last axis."""
     scale, offset = (_last_axis(layer, values, shape) for values in scaling(layer, shape))
     return scale, offset
 
 
-def scaling(layer: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def scaling(layer: KerasLayer, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scale and offset of a layer of these kinds, of any shape that broadcasts to ``shape``."""
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
@@ -70,7 +75,7 @@ def scaling(layer: Any, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], ND
     return parts[0], parts[1]
 
 
-def _last_axis(layer: Any, values: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _last_axis(layer: KerasLayer, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
     values = np.asarray(values)
     rows = np.broadcast_to(values, shape).reshape(-1, shape[-1])
     if (rows != rows[0]).any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,17 @@ from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding, holding
 from l1forge.firmware.hls.converters.constant_types import scale_type
 from l1forge.firmware.hls.converters.keras_flat import leaves
 from l1forge.firmware.hls.converters.softmax_types import LOGITS, softmax_sizes, softmax_types
+from l1forge.firmware.hls.objects import HlsLayer, HlsModel, HlsPrecision, HlsWeight, KerasLayer, KerasModel
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from qkeras import quantized_bits
 
 FACTORED = ("QDense", "QConv1D", "QConv2D")
 """Layers whose weight scale becomes a layer of its own, ``<name>_alpha``."""
 
 
-def keep_quantisers(model: Any, config: dict[str, Any]) -> None:
+def keep_quantisers(model: KerasModel, config: dict[str, Any]) -> None:
     """Give each ``QActivation(quantized_bits)``, and the layer before it, the quantiser's type.
 
     hls4ml 1.3 merges a linear activation into a predecessor whose precision is 'auto' and then infers that
@@ -47,7 +52,7 @@ def keep_quantisers(model: Any, config: dict[str, Any]) -> None:
                         types["result"] = result
 
 
-def bits_type(quantiser: Any) -> FixedType:
+def bits_type(quantiser: quantized_bits) -> FixedType:
     """The type of ``quantized_bits``: hls4ml's own forgets ``symmetric`` and ``keep_negative``."""
     signed = bool(quantiser.keep_negative)
     overflow = Overflow.SAT_SYM if signed and quantiser.symmetric else Overflow.SAT
@@ -55,14 +60,14 @@ def bits_type(quantiser: Any) -> FixedType:
     return FixedType(bits, integer, signed, Rounding.RND_CONV, overflow)
 
 
-def _scaled(layer: Any) -> bool:
+def _scaled(layer: KerasLayer) -> bool:
     """Whether hls4ml takes a scale out of the layer's weights."""
     quantisers = [getattr(layer, f"{key}_quantizer_internal", None) for key in ("kernel", "bias")]
     alphas = [getattr(q, "alpha", None) for q in quantisers]
     return type(layer).__name__ in FACTORED and any(a is not None and not np.all(a == 1) for a in alphas)
 
 
-def uninferred(hls_model: Any, config: dict[str, Any]) -> dict[str, dict[str, str]]:
+def uninferred(hls_model: HlsModel, config: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Types that hold every value of the first layer whose result hls4ml could not infer, by layer.
 
     It knows nothing of weights that are bits or powers of two, nor of global pooling, and takes the default
@@ -105,7 +110,7 @@ def uninferred(hls_model: Any, config: dict[str, Any]) -> dict[str, dict[str, st
     return {}
 
 
-def _softmax(node: Any, layers: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _softmax(node: HlsLayer, layers: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Logits that a table can tell apart, if hls4ml has inferred their type; then tables for them."""
     options = layers.setdefault(node.name, {})
     if "InpNormT" in options or node.get_attr("exp_table_size") is not None:  # HGQ2 has its own
@@ -135,7 +140,7 @@ _INFERRED = {
 """What decides whether hls4ml can infer the result of such a layer."""
 
 
-def _mean(node: Any, source: Any) -> FixedType:
+def _mean(node: HlsLayer, source: HlsPrecision) -> FixedType:
     """The type of a sum over all positions and of its mean, exact where their number is a power of two."""
     size = node.get_input_variable().size() // node.get_output_variable().size()
     if node.get_attr("pool_op") != "Average":
@@ -145,7 +150,7 @@ def _mean(node: Any, source: Any) -> FixedType:
     return FixedType(source.width + more + behind, source.integer + more, source.signed)
 
 
-def _holding(node: Any, key: str, source: Any) -> FixedType:
+def _holding(node: HlsLayer, key: str, source: HlsPrecision) -> FixedType:
     """The type of Σ w·x + b, or of w·x + b, for every x of the type ``source``."""
     weights = _values(node.weights[key])
     bias = np.asarray(node.weights["bias"].data, dtype=np.float64)
@@ -156,7 +161,7 @@ def _holding(node: Any, key: str, source: Any) -> FixedType:
     return holding(-limit, limit, fraction)
 
 
-def _values(weight: Any) -> NDArray[np.float64]:
+def _values(weight: HlsWeight) -> NDArray[np.float64]:
     """What the C++ multiplies with: a bit is ±1."""
     from hls4ml.model.types import XnorPrecisionType
 
@@ -164,13 +169,13 @@ def _values(weight: Any) -> NDArray[np.float64]:
     return 2 * data - 1 if isinstance(weight.type.precision, XnorPrecisionType) else data
 
 
-def _fraction(values: Any) -> int:
+def _fraction(values: ArrayLike) -> int:
     """Bits behind the point that hold all values."""
     exact = [float(v).as_integer_ratio()[1] for v in np.ravel(values)]
     return max(exact).bit_length() - 1
 
 
-def check_grid(hls_model: Any) -> None:
+def check_grid(hls_model: HlsModel) -> None:
     """Refuse quantised weights that the types hls4ml gives them do not hold: the C++ would change them.
 
     Raises
@@ -203,7 +208,7 @@ def check_grid(hls_model: Any) -> None:
             )
 
 
-def _quantised(hls_model: Any) -> Iterator[tuple[str, str, Any]]:
+def _quantised(hls_model: HlsModel) -> Iterator[tuple[str, str, Any]]:
     for node in hls_model.get_layers():
         for key, weight in node.weights.items():
             if node.get_attr(f"{key}_quantizer") is not None:

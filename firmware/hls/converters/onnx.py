@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.converters.frontend import hls_model, read_onnx
@@ -13,8 +13,13 @@ from l1forge.firmware.hls.converters.qdq import fuse_pairs
 from l1forge.firmware.hls.converters.settings import Settings
 from l1forge.firmware.hls.environment import TENSORFLOW_SETTINGS
 
+if TYPE_CHECKING:
+    from onnx import GraphProto
+    from torch import Tensor
+    from torch.nn import Module
 
-def export_qonnx(network: Any, example: Any, path: str | Path) -> None:
+
+def export_qonnx(network: Module, example: Tensor, path: str | Path) -> None:
     """Write a Brevitas network as QONNX, cleaned up (constants folded, shapes inferred).
 
     Parameters
@@ -66,7 +71,7 @@ def clean_qonnx(path: str | Path) -> Any:
         ) from error
 
 
-def _separate_repeats(graph: Any) -> None:
+def _separate_repeats(graph: GraphProto) -> None:
     """An Identity for an input that a node reads twice: qonnx renames only the first of them."""
     from onnx import helper
 

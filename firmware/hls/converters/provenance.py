@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from l1forge.firmware.hls.objects import HlsModel
+
 FRAMEWORKS = {
     **dict.fromkeys(
         (".keras", ".h5", ".hdf5", ".json"), ("tensorflow", "tf_keras", "keras", "QKeras", "hgq2")
@@ -25,7 +27,7 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def provenance(files: Sequence[Path], asked: Mapping[str, Any], hls_model: Any) -> dict[str, Any]:
+def provenance(files: Sequence[Path], asked: Mapping[str, Any], hls_model: HlsModel) -> dict[str, Any]:
     """The record of a converted model: its files with hashes, ``asked`` as given, types used by layer."""
     names = ("l1forge", "hls4ml", *FRAMEWORKS.get(files[0].suffix, ()))
     return {
@@ -47,7 +49,7 @@ def versions(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def used(hls_model: Any) -> dict[str, dict[str, Any]]:
+def used(hls_model: HlsModel) -> dict[str, dict[str, Any]]:
     """Types, strategy and reuse factor of each layer of hls4ml's model."""
     found: dict[str, dict[str, Any]] = {}
     for node in hls_model.get_layers():

@@ -6,12 +6,16 @@ Both round half to even and saturate at the ends of the integer type. A Clip of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.firmware.hls.converters.frontend.program import refuse
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from onnx import GraphProto, NodeProto
 
 QONNX = "qonnx.custom_op.general"
 INTEGERS = {
@@ -27,7 +31,7 @@ ON_INTEGERS = {
 EXPORT = "export in QDQ format, for example with onnxruntime.quantization's QuantFormat.QDQ"
 
 
-def fuse_pairs(graph: Any) -> None:
+def fuse_pairs(graph: GraphProto) -> None:
     """Replace each DequantizeLinear of an ONNX graph, with the QuantizeLinear before it, by a Quant.
 
     Raises
@@ -45,14 +49,14 @@ def fuse_pairs(graph: Any) -> None:
         _Pairs(graph).fuse()
 
 
-def _name(node: Any) -> str:
+def _name(node: NodeProto) -> str:
     return str(node.name or node.output[0])
 
 
 class _Pairs:
     """The constants and writers of a graph."""
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: GraphProto) -> None:
         from onnx import numpy_helper
 
         self.graph = graph
@@ -90,7 +94,7 @@ class _Pairs:
         del self.graph.node[:]
         self.graph.node.extend(nodes)
 
-    def _quant(self, node: Any) -> list[Any]:
+    def _quant(self, node: NodeProto) -> list[Any]:
         """The Quant that stands for a DequantizeLinear and what comes before it.
 
         QONNX adds the zero point before it rounds, ONNX behind: with an odd one a tie goes the other way. So
@@ -148,7 +152,7 @@ class _Pairs:
         )  # fmt: skip
         return [*cut, quant]
 
-    def _add(self, name: str, values: Any) -> str:
+    def _add(self, name: str, values: ArrayLike) -> str:
         from onnx import numpy_helper
 
         self.count += 1
@@ -156,7 +160,7 @@ class _Pairs:
         self.graph.initializer.append(numpy_helper.from_array(np.asarray(values, dtype=np.float32), free))
         return free
 
-    def _constant(self, node: Any, place: int, what: str) -> NDArray[Any]:
+    def _constant(self, node: NodeProto, place: int, what: str) -> NDArray[Any]:
         """A scale or zero point; a zero point that is not given is 0."""
         if len(node.input) <= place or not node.input[place]:
             return np.zeros(self._constant(node, 1, "scale").shape)
@@ -164,7 +168,7 @@ class _Pairs:
             raise refuse(f"{what} is not constant", _name(node), node.input[place], "use static quantisation")
         return np.asarray(self.constants[node.input[place]], dtype=np.float64)
 
-    def _spread(self, node: Any, place: int, what: str, rank: int | None) -> NDArray[Any]:
+    def _spread(self, node: NodeProto, place: int, what: str, rank: int | None) -> NDArray[Any]:
         """One number, or the numbers of an axis in the shape that broadcasts to the tensor's."""
         values = self._constant(node, place, what)
         attributes = {a.name: a.i for a in node.attribute}
@@ -178,7 +182,7 @@ class _Pairs:
         shape[attributes.get("axis", 1)] = values.size
         return values.reshape(shape)
 
-    def _kind(self, node: Any) -> tuple[int, bool]:
+    def _kind(self, node: NodeProto) -> tuple[int, bool]:
         """The integers that a QuantizeLinear writes: those of its zero point, else as it says, else uint8."""
         attributes = {a.name: a.i for a in node.attribute}
         if len(node.input) > 2 and node.input[2]:
@@ -186,7 +190,7 @@ class _Pairs:
         return self._elements(node, attributes.get("output_dtype", 0) or 2)
 
     @staticmethod
-    def _elements(node: Any, kind: int) -> tuple[int, bool]:
+    def _elements(node: NodeProto, kind: int) -> tuple[int, bool]:
         from onnx import TensorProto
 
         name = TensorProto.DataType.Name(kind)
@@ -194,7 +198,7 @@ class _Pairs:
             raise refuse("is not of integers that fixed-point types can be", _name(node), name)
         return INTEGERS[name]
 
-    def _rank(self, *nodes: Any) -> int | None:
+    def _rank(self, *nodes: NodeProto) -> int | None:
         """Axes of what the first node reads or writes."""
         if nodes[0].input[0] in self.constants:
             return self.constants[nodes[0].input[0]].ndim
@@ -204,7 +208,7 @@ class _Pairs:
                 return len(tensor.type.tensor_type.shape.dim)
         return None
 
-    def _limits(self, node: Any) -> tuple[int, int]:
+    def _limits(self, node: NodeProto) -> tuple[int, int]:
         ends = [self.constants.get(name) for name in node.input[1:3]]
         if len(ends) != 2 or any(end is None or end.size != 1 for end in ends):
             raise refuse("the limits of the integers are not constant", _name(node))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,12 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.firmware.hls.environment import use_legacy_keras
+from l1forge.firmware.hls.objects import HlsLayer, KerasModel
 from l1forge.firmware.hls.project.weights import constant
+
+if TYPE_CHECKING:
+    from qkeras import quantized_bits, quantized_relu
+    from tensorflow import Tensor
 
 ACCUMULATOR = "ufixed<18,14>"
 TEMPLATE = Path(__file__).parents[1] / "templates" / "nnet_score.h"
@@ -61,7 +67,7 @@ def score_layers() -> tuple[Any, Any]:
     keras = use_legacy_keras()
     import tensorflow as tf
 
-    def wrapped(values: Any, kind: FixedType) -> Any:
+    def wrapped(values: Tensor, kind: FixedType) -> Any:
         """Truncate to ``kind``'s grid and wrap (both exact: every value is a small multiple of its LSB)."""
         span = 2.0**kind.integer
         grid = tf.floor(values * 2.0**kind.fraction) * kind.lsb
@@ -73,7 +79,7 @@ def score_layers() -> tuple[Any, Any]:
             super().__init__(**kwargs)
             self.accum = accum
 
-        def call(self, mean: Any) -> Any:
+        def call(self, mean: Tensor) -> Any:
             kind = FixedType.parse(self.accum)
             squares = wrapped(tf.square(mean), kind)
             return wrapped(tf.reduce_sum(squares, axis=-1, keepdims=True), kind)
@@ -88,7 +94,7 @@ def score_layers() -> tuple[Any, Any]:
             super().__init__(**kwargs)
             self.log_var, self.accum, self.table = log_var, accum, table
 
-        def call(self, inputs: Any) -> Any:
+        def call(self, inputs: Sequence[Tensor]) -> Any:
             mean, log_var = inputs
             kind, entry, index = (FixedType.parse(t) for t in (self.accum, self.table, self.log_var))
             entries = np.ldexp(divergence_table(index, entry).astype(float), -entry.fraction)
@@ -107,7 +113,7 @@ def score_layers() -> tuple[Any, Any]:
     return SquareSum, TwiceKL
 
 
-def quantizer_type(quantizer: Any) -> FixedType:
+def quantizer_type(quantizer: quantized_bits | quantized_relu) -> FixedType:
     """The fixed-point type of a QKeras ``quantized_bits`` / ``quantized_relu`` (alpha = 1).
 
     Raises
@@ -127,7 +133,7 @@ def quantizer_type(quantizer: Any) -> FixedType:
 
 
 def attach_scores(
-    encoder: Any,
+    encoder: KerasModel,
     mean: str = "z_mean",
     log_var: str = "z_log_var",
     accum: str = ACCUMULATOR,
@@ -220,7 +226,7 @@ def register_scores(backend_name: str = "Vitis") -> None:
         def __init__(self) -> None:
             super().__init__((SquareSum, TwiceKL))
 
-        def format(self, node: Any) -> str:
+        def format(self, node: HlsLayer) -> str:
             lines = [
                 f"struct config{node.index} {{",
                 f"    static const unsigned n_in = {node.get_attr('n_in')};",
@@ -238,14 +244,19 @@ def register_scores(backend_name: str = "Vitis") -> None:
         def __init__(self) -> None:
             super().__init__((SquareSum, TwiceKL), include_header=[f"nnet_utils/{TEMPLATE.name}"])
 
-        def format(self, node: Any) -> str:
+        def format(self, node: HlsLayer) -> str:
             arrays = [node.get_input_variable(name) for name in node.inputs] + [node.get_output_variable()]
             names = [array.name for array in arrays] + [weight.name for weight in node.get_weights()]
             function = "square_sum" if len(node.inputs) == 1 else "twice_kl"
             types = ", ".join(array.type.name for array in arrays)
             return f"nnet::{function}<{types}, config{node.index}>({', '.join(names)});"
 
-    def parse(layer: Any, input_names: Any, input_shapes: Any, reader: Any) -> Any:
+    def parse(
+        layer: dict[str, Any],
+        input_names: Sequence[str],
+        input_shapes: Sequence[Sequence[int]],
+        reader: object,
+    ) -> Any:
         config = layer["config"]
         parsed = parse_default_keras_layer(layer, input_names)
         parsed["score_accum"] = config["accum"]

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.objects import HlsModel
 
 PREFIX = "bnbt_"
 
 
-def raise_thresholds(hls_model: Any, normalisations: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+def raise_thresholds(
+    hls_model: HlsModel, normalisations: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
+) -> None:
     """Round the thresholds of an hls4ml ``ModelGraph`` up.
 
     Parameters

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from l1forge.firmware.hls.converters.frontend import hls_model, read_program
 from l1forge.firmware.hls.converters.settings import Settings
 from l1forge.firmware.hls.environment import TENSORFLOW_SETTINGS
 
+if TYPE_CHECKING:
+    from torch.nn import Module
+
 
 def convert_torch(
-    network: Any,
+    network: Module,
     input_shape: tuple[int, ...] | Sequence[tuple[int, ...]] | None,
     name: str,
     output_dir: str | Path,

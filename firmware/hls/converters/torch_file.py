@@ -74,7 +74,7 @@ def _names_cuda(path: Path) -> bool:
     return re.search(rb"cuda:\d|torch\.cuda", path.read_bytes()) is not None
 
 
-def _is_layer(kind: Any) -> bool:
+def _is_layer(kind: object) -> bool:
     import torch
 
     return isinstance(kind, type) and issubclass(kind, torch.nn.Module)

@@ -7,15 +7,15 @@ so that a number that is too large counts as the largest: in the C++, the graph 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.converters.notes import add_notes
+from l1forge.firmware.hls.objects import HlsModel
 
 
-def fill_vocabularies(hls_model: Any) -> None:
+def fill_vocabularies(hls_model: HlsModel) -> None:
     """Give each embedding of an hls4ml ``ModelGraph`` 2^n rows, where its input has n bits.
 
     Raises
@@ -55,6 +55,6 @@ def fill_vocabularies(hls_model: Any) -> None:
         add_notes(hls_model, [text])
 
 
-def _text(kind: Any) -> str:
+def _text(kind: object) -> str:
     """An hls4ml type as users write it."""
     return str(kind).replace("ap_", "")

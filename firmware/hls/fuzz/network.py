@@ -13,6 +13,7 @@ import numpy as np
 from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.json_text import parse_json
+from l1forge.firmware.hls.objects import HlsModel
 
 HEAD = ("label", "outputs", "strategy", "reuse", "io", "precision", "events")
 DISTRIBUTED = "distributed_arithmetic"
@@ -115,7 +116,7 @@ def _value(key: str, value: Any) -> Any:
     return value
 
 
-def write_slim(model: Any) -> None:
+def write_slim(model: HlsModel) -> None:
     """Write only the C++ of a model: no test bench, scripts or copies of hls4ml's headers."""
     writer = model.config.backend.writer
     writer.write_project_dir(model)
@@ -135,7 +136,7 @@ def write_slim(model: Any) -> None:
     _complete_namespace(model)
 
 
-def _complete_namespace(model: Any) -> None:
+def _complete_namespace(model: HlsModel) -> None:
     """hls4ml 1.3 leaves out the namespace where configs name logic of distributed arithmetic."""
     name = model.config.get_writer_config()["Namespace"]
     path = Path(model.config.get_output_dir()) / "firmware" / "parameters.h"

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,12 @@ from l1forge.firmware.hls.choose.tensors import WIDE
 from l1forge.firmware.hls.converters.conversion import Conversion
 from l1forge.firmware.hls.fidelity.frameworks.torch import TorchFramework
 from l1forge.firmware.hls.fidelity.sample import Sample
+
+if TYPE_CHECKING:
+    from torch.nn import Sequential
+
+    from l1forge.firmware.hls.converters.files import Precision, Types
+    from l1forge.firmware.hls.converters.settings import Settings
 
 EVENTS = 300
 WITH_TABLES = ("Tanh", "Sigmoid")
@@ -72,7 +78,7 @@ def trained_campaign(
     return summary
 
 
-def check_network(network: Any, shape: tuple[int, ...], loss: Loss, seed: int) -> float:
+def check_network(network: Sequential, shape: tuple[int, ...], loss: Loss, seed: int) -> float:
     """Choose one width for all types on random data; the error on other data of the same kind.
 
     Raises
@@ -92,9 +98,9 @@ def check_network(network: Any, shape: tuple[int, ...], loss: Loss, seed: int) -
                for part in arrays]  # fmt: skip
     conversion = Conversion(Path("network.pt"), None, [shape], {"reuse_factor": 1, "strategy": "Latency"})
 
-    def convert(folder: Path, types: Any, precision: Any, settings: Any) -> Any:
-        settings = {"default_precision": settings.get("default_precision", str(WIDE[0]))}
-        return convert_torch(network, [shape], "network", folder, types, precision, **settings)
+    def convert(folder: Path, types: Types, precision: Precision, settings: Settings) -> Any:
+        default = settings.get("default_precision", str(WIDE[0]))
+        return convert_torch(network, [shape], "network", folder, types, precision, default_precision=default)
 
     conversion._convert = convert
     graph, _ = conversion.candidate({}, {}, str(WIDE[0]))

@@ -63,7 +63,7 @@ def evaluate(text: str, lookup: Callable[[str], int | float | str], where: str) 
     except LarkError as error:
         raise InputError("is not a constant expression", field=where, value=text) from error
 
-    def value(node: Any) -> Any:
+    def value(node: Tree | Token) -> Any:
         if isinstance(node, Token):
             return str(node)
         assert isinstance(node, Tree)

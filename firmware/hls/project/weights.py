@@ -6,7 +6,7 @@ import math
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from l1forge.emulator.graph.fixed import FixedType, cast
 from l1forge.emulator.graph.graph import Constant
 from l1forge.firmware.hls.project.preprocess import SYNTHESIS, Macros, preprocess
 from l1forge.firmware.hls.project.source import Source
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def snap(value: float | int, target: FixedType) -> int:
@@ -25,7 +28,7 @@ def snap(value: float | int, target: FixedType) -> int:
     return int(cast(np.array([fraction.numerator], dtype=object), bits, target)[0])
 
 
-def constant(values: Any, target: FixedType, shape: tuple[int, ...] | None = None) -> Constant:
+def constant(values: ArrayLike, target: FixedType, shape: tuple[int, ...] | None = None) -> Constant:
     """A graph constant from numbers, snapped as C++ snaps them."""
     flat = [snap(v, target) for v in np.asarray(values, dtype=object).ravel()]
     data: NDArray[Any] = np.array(flat, dtype=object if target.width > 62 else np.int64)

@@ -11,6 +11,7 @@ from l1forge.emulator.atomic import atomic_files
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.environment import numpy_product
+from l1forge.firmware.hls.objects import HlsModel
 from l1forge.firmware.hls.project.parse import read_source
 from l1forge.firmware.hls.project.source import Source
 from l1forge.firmware.hls.translate.builder import Builder
@@ -57,7 +58,9 @@ def import_project(
     return graph
 
 
-def export_graph(hls_model: Any, sources: Mapping[str, Sequence[str]] | Sequence[str] | None = None) -> Graph:
+def export_graph(
+    hls_model: HlsModel, sources: Mapping[str, Sequence[str]] | Sequence[str] | None = None
+) -> Graph:
     """The graph of an hls4ml ``ModelGraph``: from the C++ that it writes, which is what gets compiled.
 
     Raises
@@ -72,7 +75,7 @@ def export_graph(hls_model: Any, sources: Mapping[str, Sequence[str]] | Sequence
     return graph
 
 
-def write_project(hls_model: Any, folder: str | Path | None = None) -> None:
+def write_project(hls_model: HlsModel, folder: str | Path | None = None) -> None:
     """Write the model's HLS project into ``folder`` (default: its own), without changing where it belongs.
 
     All of it or nothing: the files appear in ``folder`` when the last one is written.

@@ -17,7 +17,7 @@ from l1forge.emulator.graph.reference import evaluate
 from l1forge.firmware.hls.converters.onnx import clean_qonnx, convert_onnx, export_qonnx
 from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
 from l1forge.firmware.hls.translate.graph import import_project, write_project
-from l1forge.firmware.verify import compare, compare_with_graph
+from l1forge.firmware.verify import compare_with_graph
 
 EVENTS = 60
 QONNX = "qonnx.custom_op.general"
@@ -98,7 +98,8 @@ def _compare(path: Path, shapes: list[tuple[int, ...]], folder: Path, compiled: 
     )
     assert len(graph.outputs) == len(expected)
     for name, values in zip(graph.outputs, expected, strict=True):
-        assert compare(name, np.ldexp(values, graph[name].type.fraction), found[name]).first is None
+        wanted = np.ldexp(values, graph[name].type.fraction)
+        assert np.array_equal(wanted.reshape(found[name].shape), found[name])
         assert len(np.unique(found[name])) > 3
     if compiled:
         results = CompiledProject(folder, QUICK)(inputs)
