@@ -1,8 +1,8 @@
 """Prescale settings from any of the files that hold them: our CSV, the experiment's CSV, its XML tables.
 
 The four XML tables (`UGT_BASE_RS_PRESCALES`, `.._FINOR_MASK`, `.._VETO_MASK`, `.._ALGOBX_MASK`) are told
-apart by the names of their parameters. A table that is not given leaves what it would set at the default: every
-algorithm in the FinOR, no veto, no crossing shut.
+apart by the names of their parameters. A table that is not given leaves what it would set at the default:
+every algorithm in the FinOR, no veto, no crossing shut.
 """
 
 from __future__ import annotations

@@ -21,7 +21,14 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.objects import COLUMNS, Events, layout_of
 from l1forge.emulator.lhc import ORBIT, ORBIT_FREQUENCY, FillingScheme
-from l1forge.emulator.menu.compiled import CompiledMenu
+from l1forge.emulator.menu.compiled import (
+    Combination,
+    CompiledMenu,
+    Condition,
+    Correlation,
+    External,
+    Triple,
+)
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
 from l1forge.emulator.rates.patterns import WORDS, Patterns
 
@@ -79,6 +86,8 @@ class Sampler:
         self.evaluator = MenuEvaluator(menu)
         self._places = np.flatnonzero(scheme.colliding)
         self._gaps = np.flatnonzero(~scheme.colliding)
+        # without objects of neighbours nothing but the filling scheme decides in an empty crossing
+        self._sampled_gaps = any(_objects_of_neighbours(c) for c in menu.conditions.values())
         names = [*self.evaluator.plan.columns, *(c for stage in self.stages for c in stage.columns)]
         if any(name.startswith("link:") for name in self.evaluator.plan.wide):
             names.append("link")
@@ -114,7 +123,7 @@ class Sampler:
             return (Sample(RECORDED, counted, ORBIT * ORBIT_FREQUENCY),)
         colliding = Sample(COLLIDING, counted, self.scheme.collision_rate)
         rate = self._gaps.size * ORBIT_FREQUENCY
-        if self.evaluator.halo:
+        if self._sampled_gaps:
             return colliding, Sample(EMPTY, Patterns.merged(gaps), rate)
         return colliding, Sample(EMPTY, self._empty_orbit(), rate, exact=True)
 
@@ -171,18 +180,21 @@ class Sampler:
                 columns[name][:, at] = part[name]
             words = self._words(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
             own.append(Patterns.of(words[:, at]))
+            if not self._sampled_gaps:
+                continue
             # a last orbit that is not full tells nothing of the crossings behind its last event
             known = self._gaps if part.n == size else self._gaps[self._gaps < at[-1]]
             gaps.append(Patterns.of(words[:, known]))
         return Patterns.merged(own), Patterns.merged(gaps)
 
     def _empty_orbit(self) -> Patterns:
-        """Every crossing without collision of one orbit."""
-        n = self._gaps.size
+        """Every crossing without collision of one orbit; no object lies near that a seed looks at."""
+        n = ORBIT
         names = [name for name in self.columns if name in COLUMNS]
         layouts = {name: layout_of(name) for name in names}
         events = Events({name: np.zeros((slots, n), dtype) for name, (slots, dtype) in layouts.items()}, n)
-        return self._patterns(self._with_signals(events, self._gaps), self._gaps, "none")
+        every = np.arange(ORBIT)
+        return Patterns.of(self._words(self._with_signals(events, every), every, "orbit")[:, self._gaps])
 
     def _with_signals(self, events: Events, bx: NDArray[np.int64]) -> Events:
         return Events.of_rows({**events, "ext": np.ascontiguousarray(self.signals[:, bx])}, events.n)
@@ -204,6 +216,17 @@ class Sampler:
 
 
 _NOTHING = Patterns(np.zeros((WORDS, 0), np.uint64), np.zeros(0, np.int64), 0)
+
+
+def _objects_of_neighbours(condition: Condition) -> bool:
+    """Does a condition look at anything but external signals in another crossing?"""
+    if isinstance(condition, External):
+        return False
+    if isinstance(condition, Combination | Correlation | Triple):
+        overlap = None if isinstance(condition, Triple) else condition.overlap
+        other = overlap.object if overlap else None
+        return any(leg.bx for leg in condition.legs) or bool(other and other.bx)
+    return condition.bx != 0
 
 
 def group_places(names: Sequence[str], groups: Mapping[str, Iterable[str]]) -> dict[str, tuple[int, ...]]:
