@@ -187,9 +187,9 @@ def _of_menu(
 ) -> None:
     from rich.progress import Progress
 
+    from l1forge.commands.rates_tables import print_menu_rates
     from l1forge.emulator.errors import InputError
     from l1forge.screen.outputs import check_folders
-    from l1forge.screen.rates_tables import print_menu_rates
     from l1forge.studies.rates_menu import menu_rates, parse_target
 
     groups: dict[str, list[str]] = {}

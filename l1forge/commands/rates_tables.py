@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from l1forge.studies.rates_menu import with_errors
+
 if TYPE_CHECKING:
     from l1forge.screen.console import Console
     from l1forge.studies.rates_menu import MenuRates
@@ -16,8 +18,6 @@ NAMED = 5
 
 def print_menu_rates(console: Console, study: MenuRates) -> None:
     """Everything left out first, then seeds, groups, targets and the FinOR."""
-    from l1forge.studies.rates_menu import with_errors
-
     for sample in study.samples:
         whole = "all of an orbit" if sample["exact"] else "counted"
         console.print(f"{sample['crossings']:,} {sample['kind']} crossings {whole}")
