@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from l1forge.emulator.menu.compiled import (
 )
 from l1forge.emulator.rates import sampling
 from l1forge.emulator.rates.intervals import fraction
-from l1forge.studies.rates_menu import MenuRates, input_files, is_menu, menu_rates, parse_target
+from l1forge.studies.rates_menu import MenuRates, SeedRate, input_files, is_menu, menu_rates, parse_target
 
 FULL = COLLIDING_BUNCHES * ORBIT_FREQUENCY / 1e3
 
@@ -38,7 +39,7 @@ def jet(threshold: int, bx: int = 0) -> Combination:
     return Combination(legs=(Requirement(type="jet", threshold=threshold, bx=bx),))
 
 
-def menu(**seeds: object) -> CompiledMenu:
+def menu(**seeds: Any) -> CompiledMenu:
     conditions = {
         "j50": jet(100),
         "j100": jet(200),
@@ -73,7 +74,7 @@ def stored(path: Path, of: Events) -> Path:
     return path
 
 
-def seed_of(study: MenuRates, name: str) -> object:
+def seed_of(study: MenuRates, name: str) -> SeedRate:
     return next(seed for seed in study.seeds if seed.name == f"L1_{name}")
 
 
@@ -93,6 +94,7 @@ def test_literal_rates(tmp_path: Path) -> None:
         assert (found.khz, found.low_khz, found.high_khz) == pytest.approx(expected, rel=1e-9)
         assert seed.count == passed
         others = np.logical_or.reduce([other for key, other in fired.items() if key != name])
+        assert seed.pure_before is not None
         pure = int((flags & ~others).sum())
         assert seed.pure_before.khz == pytest.approx(FULL * pure / 5000)
     counts = sum(flags.astype(int) for flags in fired.values())
