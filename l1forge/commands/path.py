@@ -22,44 +22,65 @@ SAMPLE = simulation.SAMPLE / "zerobias.parquet"
 Source = Annotated[
     Path, typer.Argument(metavar="[SOURCE]", help="Event file, test vector, pattern file, or - for stdin.")
 ]
-Menu = Annotated[Path | None, typer.Option(help="Menu: YAML, official XML or compiled JSON.")]
-Orbits = Annotated[int, typer.Option("--orbits", "-n", help="LHC orbits to stream, 0 for endless.", min=0)]
-Prescales = Annotated[
-    Path | None, typer.Option(help="Prescale columns: CSV, ours or Index,Name,..., or XML.")
+Menu = Annotated[
+    Path | None,
+    typer.Option(help="Menu file: .yaml, official .xml or compiled .json; default: the committed menu."),
 ]
-Column = Annotated[str | None, typer.Option(help="Prescale column, default the first.")]
-Model = Annotated[list[str] | None, typer.Option(help="name=graph.json, in place of the model of that name.")]
+Orbits = Annotated[
+    int,
+    typer.Option(
+        "--orbits", "-n", help="Number of LHC orbits to stream; 0: until the input ends or Ctrl-C.", min=0
+    ),
+]
+Prescales = Annotated[Path | None, typer.Option(help="CSV file with prescale columns.")]
+Column = Annotated[str | None, typer.Option(help="Prescale column; default: the first.")]
+Model = Annotated[
+    list[str] | None,
+    typer.Option(help="name=graph.json: use this graph for the model of that name; repeatable."),
+]
 Scores = Annotated[
     Path | None,
     typer.Option(
-        help="Raw model scores, .parquet or .npz, one row per row of SOURCE; in place of the models."
+        help="Raw model scores (.parquet, .npz), one row per row of SOURCE; used instead of the models."
     ),
 ]
 WithoutModel = Annotated[
     list[str] | None,
-    typer.Option("--without-model", help="Leave out the seeds that need this model; repeatable."),
+    typer.Option("--without-model", help="Do not evaluate seeds that need this model; repeatable."),
 ]
 TrainedOn = Annotated[
-    bool, typer.Option("--trained-on", help="Also use the sample's crossings that trained the models.")
+    bool,
+    typer.Option(
+        "--trained-on", help="Also use the crossings of the sample on which the models were trained."
+    ),
 ]
-Scheme = Annotated[Path | None, typer.Option(help="Filling scheme, JSON or CSV.")]
-Signal = Annotated[Path | None, typer.Option(help="Signal events to inject.")]
-CrossSection = Annotated[float, typer.Option(help="Cross-section of the signal, pb.")]
-Luminosity = Annotated[float, typer.Option(help="Instantaneous luminosity, 1/cm²/s.")]
-NoiseJets = Annotated[float, typer.Option(help="Noise jets per crossing without collision.", min=0, max=1)]
-DeadTime = Annotated[int, typer.Option(help="Fixed dead time after an accept, BX.", min=0)]
-Buffer = Annotated[str | None, typer.Option(help="De-randomiser as places,service: 128,364 reads 110 kHz.")]
-Threads = Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)]
-Seed = Annotated[int, typer.Option(help="Seed of signal and noise.", min=0)]
+Scheme = Annotated[Path | None, typer.Option(help="LHC filling scheme, JSON or CSV file.")]
+Signal = Annotated[Path | None, typer.Option(help="Event file with signal events to inject.")]
+CrossSection = Annotated[float, typer.Option(help="Cross-section of the signal in pb.")]
+Luminosity = Annotated[float, typer.Option(help="Instantaneous luminosity in 1/cm²/s.")]
+NoiseJets = Annotated[
+    float, typer.Option(help="Probability of a noise jet per crossing without collision.", min=0, max=1)
+]
+DeadTime = Annotated[int, typer.Option(help="Fixed dead time after each accept, in BX.", min=0)]
+Buffer = Annotated[
+    str | None,
+    typer.Option(help="Buffer depth and crossings per event read out, for example 128,364 (about 110 kHz)."),
+]
+Threads = Annotated[int | None, typer.Option(help="Number of threads; default: all cores.", min=1)]
+Seed = Annotated[int, typer.Option(help="Seed of the injected signal and noise.", min=0)]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Crossings with our bits: .txt, .emp, .apx, .parquet."),
+    typer.Option(
+        "--output",
+        "-o",
+        help="Write the crossings with the emulated algorithm bits: .txt, .emp, .apx or .parquet.",
+    ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Refuse events unlike those that the models were trained on.")
+    bool, typer.Option("--strict", help="Refuse events that differ from the training samples of the models.")
 ]
-Profile = Annotated[bool, typer.Option("--profile", help="Print the cost of every seed.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Report as JSON.")]
+Profile = Annotated[bool, typer.Option("--profile", help="Print the CPU time of every seed.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the report to this JSON file.")]
 
 
 @app.command()
@@ -99,10 +120,11 @@ def path(
 
     `cat orbit.txt | l1forge path - --menu menu.xml`
 
-    `l1forge path --menu L1Menu.xml --without-model axo_v4`: its seeds are counted, listed, not in the FinOR
+    `l1forge path --menu L1Menu.xml --without-model axo_v4` lists the seeds of this model; they do not enter
+    the FinOR.
 
-    `l1forge path TestVector.txt --menu L1Menu.xml --scores scores.parquet`: of `l1forge emulate`, one row per
-    crossing
+    `l1forge path TestVector.txt --menu L1Menu.xml --scores scores.parquet` takes the scores that
+    `l1forge emulate` wrote, one row per crossing.
     """
     from l1forge.screen.console import Console
     from l1forge.studies.path import Conditions, Readout, prepare
@@ -160,16 +182,20 @@ def _print_source(console: Console, ready: PreparedPath) -> None:
     console.print(f"{name}: {events.format}, {events.description}")
     if events.first:
         console.print(
-            f"[yellow]the first {events.first:,} crossings trained the models: left out[/]"
+            f"[yellow]the first {events.first:,} crossings are left out: the models were trained on them[/]"
             " (--trained-on uses them)"
         )
     print_excluded(console, ready.menu, ready.excluded)
     if ready.given:
-        where = "" if isinstance(ready.stream, ReplayStream) else "; seeds on them fire in its crossings only"
+        where = (
+            ""
+            if isinstance(ready.stream, ReplayStream)
+            else "; seeds that use them can fire only in crossings of this file"
+        )
         console.print(f"scores of {ready.scores}: {', '.join(ready.given)}{where}")
     absent = sorted(set(ready.trigger.columns) - set(events.columns))
     if absent:
-        console.print(f"[yellow]{name} has no {', '.join(absent)}: taken as 0[/]")
+        console.print(f"[yellow]{name} has no {', '.join(absent)}: the values are set to 0[/]")
 
 
 def _print_result(console: Console, ready: PreparedPath, result: PathRun) -> None:
@@ -187,5 +213,5 @@ def _buffer(text: str | None) -> tuple[int, int]:
         return 0, 0
     depth, _, service = text.partition(",")
     if not (text.isascii() and depth.isdigit() and service.isdigit() and int(depth) and int(service)):
-        raise InputError("places,service expected, such as 128,364", field="--buffer", value=text)
+        raise InputError("depth,service expected, for example 128,364", field="--buffer", value=text)
     return int(depth), int(service)
