@@ -41,10 +41,15 @@ _LHC_TRAINS = (
 
 @dataclass(frozen=True)
 class FillingScheme:
-    """``colliding`` has shape (3564,): True where bunches of both beams meet."""
+    """``colliding`` has shape (3564,): True where bunches of both beams meet.
+
+    ``beam1``, ``beam2``: filled bunches of each beam, same shape; None if the file tells only the collisions.
+    """
 
     name: str
     colliding: NDArray[np.bool_]
+    beam1: NDArray[np.bool_] | None = None
+    beam2: NDArray[np.bool_] | None = None
 
     @cached_property
     def count(self) -> int:
@@ -121,8 +126,12 @@ def _from_json(path: Path, text: str) -> FillingScheme:
     if "colliding" in data:
         filled = _crossings(data["colliding"], "colliding", path)
     elif "beam1" in data and "beam2" in data:
-        second = set(_crossings(data["beam2"], "beam2", path))
-        filled = [bx for bx in _crossings(data["beam1"], "beam1", path) if bx in second]
+        first = from_trains(name, [(bx, 1) for bx in _crossings(data["beam1"], "beam1", path)], path)
+        second = from_trains(name, [(bx, 1) for bx in _crossings(data["beam2"], "beam2", path)], path)
+        both = first.colliding & second.colliding
+        if not both.any():
+            raise InputError("no crossing collides", file=path, remedy="beam1 and beam2 share no BX")
+        return FillingScheme(name, both, first.colliding, second.colliding)
     else:
         raise InputError("trains, colliding, or beam1 and beam2 are needed", file=path)
     return from_trains(name, [(bx, 1) for bx in filled], path)

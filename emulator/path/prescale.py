@@ -130,8 +130,10 @@ class Prescaler:
         self.counters = np.zeros(ALGORITHMS, np.int64)
         self.before = np.zeros(ALGORITHMS, np.int64)
         self.after = np.zeros(ALGORITHMS, np.int64)
-        self._closed = _words(settings.closed)
-        self._chosen = np.stack([_words(flags[:, None])[:, 0] for flags in (settings.finor, settings.veto)])
+        self._closed = bit_words(settings.closed)
+        self._chosen = np.stack(
+            [bit_words(flags[:, None])[:, 0] for flags in (settings.finor, settings.veto)]
+        )
 
     def __call__(
         self, words: NDArray[np.uint64], bx: NDArray[np.int16]
@@ -153,7 +155,7 @@ class Prescaler:
         return fired, decided == 1
 
 
-def _words(flags: NDArray[np.bool_]) -> NDArray[np.uint64]:
+def bit_words(flags: NDArray[np.bool_]) -> NDArray[np.uint64]:
     """(512, n) bool to (8, n) words."""
     packed = np.packbits(flags.reshape(WORDS, 64, -1), axis=1, bitorder="little")
     return np.ascontiguousarray(packed.transpose(0, 2, 1)).view("<u8")[..., 0]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.lhc import ORBIT
+from l1forge.emulator.path.experiment_columns import HEADER as EXPERIMENT
+from l1forge.emulator.path.experiment_columns import experiment_settings
 from l1forge.emulator.path.prescale import PrescaleSettings, factor
 
 OPTIONS = ("finor", "veto", "bx_mask")
@@ -22,7 +24,7 @@ def load_settings(
     The header is ``algorithm``, then any of ``finor`` and ``veto`` (0 or 1) and ``bx_mask`` (crossings where
     the algorithm is shut, as ``0-68 3443-3563``), then one column of prescales for each luminosity.
     ``algorithms``: name to index. ``column``: header of the column to use; None takes the first. Algorithms
-    that are not listed are off.
+    that are not listed are off. The experiment's own CSV (``Index,Name,<column>...``) is taken as well.
 
     Raises
     ------
@@ -35,6 +37,8 @@ def load_settings(
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("cannot be read", file=path, remedy="CSV text expected") from error
     header = [word.strip() for word in rows[0]] if rows else []
+    if header[:2] == EXPERIMENT:
+        return experiment_settings(path, rows, algorithms, column)
     choices = [name for name in header[1:] if name not in OPTIONS]
     if header[:1] != ["algorithm"] or not choices:
         raise InputError(

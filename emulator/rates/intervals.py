@@ -47,6 +47,27 @@ def fraction(passed: int, total: int) -> Fraction:
     return Fraction(passed, total, passed / total if total else 0.0, low, high)
 
 
+def weighted_fraction(
+    total: float, squares: float, crossings: int, largest: float = 1.0
+) -> tuple[float, float, float]:
+    """(value, low, high) of a mean weight: Clopper-Pearson of the effective number of crossings.
+
+    ``total`` and ``squares`` are the sums of the weights (0 .. 1) of ``crossings`` crossings and of their
+    squares. total^2 / squares crossings of weight squares / total have the same mean and variance (Bohm and
+    Zech, NIM A 748 (2014) 1); equal weights give the interval of ``fraction`` times the weight. No weight
+    seen: the upper end is that of crossings with weight ``largest``.
+    """
+    if crossings == 0:
+        return 0.0, 0.0, largest
+    tail = (1 - COVERAGE) / 2
+    if total == 0:
+        return 0.0, 0.0, largest * fraction(0, crossings).high
+    unit, passed = squares / total, min(total * total / squares, float(crossings))
+    low = float(beta.ppf(tail, passed, crossings - passed + 1))
+    high = 1.0 if passed == crossings else float(beta.ppf(1 - tail, passed + 1, crossings - passed))
+    return total / crossings, unit * low, unit * high
+
+
 def full_rate_khz(bunches: int = COLLIDING_BUNCHES) -> float:
     """Rate in kHz of a selection that every colliding crossing passes."""
     return ORBIT_FREQUENCY * bunches / 1e3

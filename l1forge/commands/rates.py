@@ -1,4 +1,4 @@
-"""`l1forge rates MODEL`: rate against threshold of a score and what it buys in signal efficiency."""
+"""`l1forge rates MODEL`: rate against threshold of a score; `l1forge rates MENU INPUT…`: rates of a menu."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL|MENU", help="Model name (vae, ...) or graph file; or a menu: YAML, XML, compiled JSON."
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[INPUT]...", help="Of a menu: zero-bias event files or patterns ('run*.parquet')."
+    ),
+]
 Score = Annotated[str | None, typer.Option(help="Output of the graph to use as score; default: the first.")]
 ZeroBias = Annotated[
     Path | None,
@@ -32,22 +43,66 @@ TrainedOn = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Folder for rates.json and rates.png; default: build/rates/MODEL[/SCORE]."
+        "--output", "-o", help="Folder for the results; default: build/rates/MODEL[/SCORE] or /MENU."
     ),
+]
+OF_MENU = "Only with a menu"
+Prescales = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="CSV (ours or Index,Name,...), or UGT_BASE_RS_*.xml, repeatable.", rich_help_panel=OF_MENU
+    ),
+]
+Column = Annotated[
+    str | None, typer.Option(help="Prescale column; default: the first.", rich_help_panel=OF_MENU)
+]
+Group = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=PATTERN of seed names, repeatable, also for one NAME.", rich_help_panel=OF_MENU),
+]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(help="SEED=RATE (1kHz): threshold of its leading cut, repeatable.", rich_help_panel=OF_MENU),
+]
+ModelFile = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="name=graph.json, in place of that model.", rich_help_panel=OF_MENU),
+]
+WithoutModel = Annotated[
+    list[str] | None,
+    typer.Option(help="Leave out the seeds that need this model, repeatable.", rich_help_panel=OF_MENU),
+]
+Scheme = Annotated[
+    Path | None, typer.Option(help="Filling scheme, JSON or CSV; default: LHC.", rich_help_panel=OF_MENU)
+]
+Threads = Annotated[
+    int | None, typer.Option(help="Threads; default: all cores.", min=1, rich_help_panel=OF_MENU)
 ]
 
 
 @app.command()
 def rates(
     model: Model,
+    inputs: Inputs = None,
     score: Score = None,
     zero_bias: ZeroBias = None,
     signal: Signal = None,
     rate: Rate = None,
     trained_on: TrainedOn = False,
     output: Output = None,
+    prescales: Prescales = None,
+    column: Column = None,
+    group: Group = None,
+    target: Target = None,
+    model_file: ModelFile = None,
+    without_model: WithoutModel = None,
+    scheme: Scheme = None,
+    threads: Threads = None,
 ) -> None:
-    """Compute rate against threshold, thresholds for target rates, and signal efficiencies, with errors.
+    """Rates with errors: of a model's score against its threshold, or of every seed of a menu.
+
+    Of a menu: total, pure and proportional rates before and after prescales, groups, overlaps, FinOR,
+    thresholds for target rates (docs/rates.md); JSON, CSV and PNG files.
 
     The errors are binomial. Every model has its own folder, and so has every score other than the first;
     history.jsonl in it keeps the results of all runs.
@@ -59,12 +114,36 @@ def rates(
     `l1forge rates vae --score kl_score --rate 5 --signal my_signal.parquet -o study/`
 
     `l1forge rates tau_id --zero-bias background.npy --signal taus.npy`
+
+    `l1forge rates menu.yaml 'run*.parquet' -o study/`
+
+    `l1forge rates L1Menu.xml zb.parquet --prescales columns.csv --column 2p0E34 --group 'muons=L1_*Mu*'`
+
+    `l1forge rates menu.yaml zb.parquet --target L1_SingleMu22=1kHz`
     """
     from l1forge.screen.outputs import check_folders
     from l1forge.studies import rates as studies
+    from l1forge.studies.rates_menu import is_menu
     from l1forge.studies.sources import load_graph
 
     console = Console()
+    of_menu = {
+        "INPUT": inputs,
+        "--prescales": prescales,
+        "--column": column,
+        "--group": group,
+        "--target": target,
+        "--model": model_file,
+        "--without-model": without_model,
+        "--scheme": scheme,
+        "--threads": threads,
+    }
+    if is_menu(model):
+        of_score = {"--score": score, "--zero-bias": zero_bias, "--signal": signal, "--rate": rate}
+        _refuse(of_score, "goes with a model, not with a menu", model)
+        _of_menu(console, model, output, trained_on, of_menu)
+        return
+    _refuse(of_menu, "goes with a menu (.yaml, .xml, compiled .json), not with a model", model)
     graph = load_graph(model)
     folder = output or _folder(graph.name, score if score not in (None, graph.outputs[0]) else None)
     check_folders(folder)
@@ -88,6 +167,62 @@ def rates(
     if earlier:
         history = f"{folder}/{studies.HISTORY}"
         console.print(f"they replace those of {earlier}; {history} keeps the results of every run")
+
+
+def _refuse(options: dict[str, Any], problem: str, given: str) -> None:
+    """InputError for the first option that was given and does not fit."""
+    from l1forge.emulator.errors import InputError
+
+    for name, value in options.items():
+        if value:
+            raise InputError(f"{problem} such as {given}", field=name, value=_text(value))
+
+
+def _text(value: Any) -> str:
+    return str(value[0]) if isinstance(value, list) else str(value)
+
+
+def _of_menu(
+    console: Console, menu: str, output: Path | None, trained_on: bool, options: dict[str, Any]
+) -> None:
+    from rich.progress import Progress
+
+    from l1forge.commands.rates_tables import print_menu_rates
+    from l1forge.emulator.errors import InputError
+    from l1forge.screen.outputs import check_folders
+    from l1forge.studies.rates_menu import menu_rates, parse_target
+
+    groups: dict[str, list[str]] = {}
+    for text in options["--group"] or []:
+        name, separator, pattern = text.partition("=")
+        if not (separator and name and pattern):
+            raise InputError("NAME=PATTERN expected", field="--group", value=text, remedy="muons=L1_*Mu*")
+        groups.setdefault(name, []).append(pattern)
+    targets = dict(parse_target(text) for text in options["--target"] or [])
+    if len(targets) < len(options["--target"] or []):
+        raise InputError("names a seed twice", field="--target", remedy="one rate for each seed")
+    folder = output or Path("build/rates", re.sub(r"[^\w-]", "_", Path(menu).stem))
+    check_folders(folder)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("crossings", total=None)
+        study = menu_rates(
+            menu,
+            options["INPUT"] or [],
+            prescales=options["--prescales"] or [],
+            column=options["--column"],
+            groups=groups,
+            targets=targets,
+            models=options["--model"] or [],
+            without_models=options["--without-model"] or [],
+            scheme=options["--scheme"],
+            trained_on=trained_on,
+            threads=options["--threads"],
+            seen=lambda rows: bar.advance(task, rows),
+        )
+    replaced = (folder / "rates.json").exists()
+    names = study.save(folder)
+    print_menu_rates(console, study)
+    console.print(f"wrote {folder}/ {', '.join(names)}{'; they replace earlier ones' if replaced else ''}")
 
 
 def _folder(model: str, score: str | None) -> Path:

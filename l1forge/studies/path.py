@@ -19,8 +19,8 @@ from l1forge.emulator.menu.excluded import Excluded
 from l1forge.emulator.menu.language.load import DEFAULT, load_menu
 from l1forge.emulator.path.counters import PathReport
 from l1forge.emulator.path.path import Decision, TriggerPath
-from l1forge.emulator.path.prescale_columns import load_settings
 from l1forge.emulator.path.profile import seed_costs
+from l1forge.emulator.path.run_settings import load_run_settings
 from l1forge.emulator.path.trigger_control import RULES, TriggerControl
 from l1forge.emulator.scoring.given import GivenScores
 from l1forge.emulator.scoring.trained_inputs import Comparison
@@ -248,7 +248,7 @@ class Readout:
     def settings(self, menu: CompiledMenu) -> Any:
         """Prescales of the menu's algorithms; None: all 1."""
         algorithms = {algorithm.name: algorithm.index for algorithm in menu.algorithms}
-        settings = load_settings(self.prescales, algorithms, self.column) if self.prescales else None
+        settings = load_run_settings([self.prescales], algorithms, self.column) if self.prescales else None
         if self.column and not self.prescales:
             raise InputError("needs --prescales", field="--column", value=self.column)
         return settings

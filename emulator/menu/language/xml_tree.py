@@ -16,12 +16,13 @@ LONGEST = 18
 class Element:
     """``text`` is stripped; ``line`` and ``column`` (from 1) are those of the start tag."""
 
-    __slots__ = ("children", "column", "file", "line", "tag", "text")
+    __slots__ = ("attributes", "children", "column", "file", "line", "tag", "text")
 
     def __init__(self, tag: str, file: str, line: int, column: int) -> None:
         self.tag, self.file, self.line, self.column = tag, file, line, column
         self.text = ""
         self.children: list[Element] = []
+        self.attributes: dict[str, str] = {}
 
     @property
     def where(self) -> str:
@@ -90,10 +91,11 @@ def read_xml(path: str | Path) -> Element:
     root = Element("", str(path), 0, 0)
     stack = [root]
 
-    def start(tag: str, _attributes: dict[str, str]) -> None:
+    def start(tag: str, attributes: dict[str, str]) -> None:
         element = Element(
             tag.rpartition(":")[2], str(path), parser.CurrentLineNumber, parser.CurrentColumnNumber + 1
         )
+        element.attributes = attributes
         stack[-1].children.append(element)
         stack.append(element)
 

@@ -1,0 +1,254 @@
+"""From events to counted patterns: which crossings of the orbit a sample stands for, and how often they come.
+
+Files with BX numbers hold every crossing of whole orbits. All others hold colliding crossings, one event
+each: row i of a file takes the colliding crossing i (modulo their number) of the filling scheme, so that
+external signals and masks know where they are; the crossings without collisions are empty.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.objects import COLUMNS, Events, layout_of
+from l1forge.emulator.lhc import ORBIT, ORBIT_FREQUENCY, FillingScheme
+from l1forge.emulator.menu.compiled import (
+    Combination,
+    CompiledMenu,
+    Condition,
+    Correlation,
+    External,
+    Triple,
+)
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
+from l1forge.emulator.rates.patterns import WORDS, Patterns
+
+ROWS = 1 << 16
+"""About so many crossings are worked on at a time; whole orbits."""
+
+COLLIDING, EMPTY, RECORDED = "colliding", "empty", "recorded"
+
+
+class Stage(Protocol):
+    """Computes scores of crossings from event columns."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Columns that it reads."""
+
+    def __call__(self, events: Events) -> dict[str, NDArray[Any]]: ...
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Counted crossings of one kind.
+
+    ``rate``: how many such crossings come per second, Hz. ``exact``: every one was counted, no sample.
+    """
+
+    kind: str
+    patterns: Patterns
+    rate: float
+    exact: bool = False
+
+
+class Sampler:
+    """Evaluates a menu on sources and counts the patterns.
+
+    Parameters
+    ----------
+    menu : what to evaluate
+    stages : models that give its scores
+    scheme : where a source's rows collide
+    signals : column ``ext`` of one orbit, (4, 3564), for sources without one
+    closed : (8, 3564) uint64, bits that the bunch-crossing mask shuts; None: none
+    """
+
+    def __init__(
+        self,
+        menu: CompiledMenu,
+        stages: Sequence[Stage],
+        scheme: FillingScheme,
+        signals: NDArray[np.uint64],
+        closed: NDArray[np.uint64] | None = None,
+    ) -> None:
+        self.menu, self.stages, self.scheme = menu, tuple(stages), scheme
+        self.signals, self.closed = signals, closed
+        self.evaluator = MenuEvaluator(menu)
+        self._places = np.flatnonzero(scheme.colliding)
+        self._gaps = np.flatnonzero(~scheme.colliding)
+        # without objects of neighbours nothing but the filling scheme decides in an empty crossing
+        self._sampled_gaps = any(_objects_of_neighbours(c) for c in menu.conditions.values())
+        names = [*self.evaluator.plan.columns, *(c for stage in self.stages for c in stage.columns)]
+        if any(name.startswith("link:") for name in self.evaluator.plan.wide):
+            names.append("link")
+        self.columns = tuple(dict.fromkeys(names))
+
+    def count(
+        self, sources: Sequence[EventSource], threads: int = 1, seen: Callable[[int], None] = lambda n: None
+    ) -> tuple[Sample, ...]:
+        """Count all crossings of ``sources``; ``seen`` is told of every block's rows.
+
+        Raises
+        ------
+        InputError
+            If there is no crossing, or only some of the sources have BX numbers.
+        """
+        recorded = ["bx" in source.columns for source in sources]
+        if any(recorded) and not all(recorded):
+            raise InputError(
+                "has BX numbers, and other inputs have none",
+                file=sources[recorded.index(True)].path,
+                remedy="study recorded orbits and samples of collisions apart",
+            )
+        own: list[Patterns] = []
+        gaps: list[Patterns] = []
+        for rows, (patterns, empty) in self._worked(sources, threads):
+            own.append(patterns)
+            gaps.append(empty)
+            seen(rows)
+        counted = Patterns.merged(own)
+        if not counted.crossings:
+            raise InputError("holds no crossing", file=sources[0].path, remedy="give a file with events")
+        if all(recorded):
+            return (Sample(RECORDED, counted, ORBIT * ORBIT_FREQUENCY),)
+        colliding = Sample(COLLIDING, counted, self.scheme.collision_rate)
+        rate = self._gaps.size * ORBIT_FREQUENCY
+        if self._sampled_gaps:
+            return colliding, Sample(EMPTY, Patterns.merged(gaps), rate)
+        return colliding, Sample(EMPTY, self._empty_orbit(), rate, exact=True)
+
+    def _worked(
+        self, sources: Sequence[EventSource], threads: int
+    ) -> Iterator[tuple[int, tuple[Patterns, Patterns]]]:
+        """Rows and patterns block by block, in order; ``threads + 1`` blocks in memory."""
+        waiting: deque[tuple[int, Future[tuple[Patterns, Patterns]]]] = deque()
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                for events, recorded in self._blocks(sources):
+                    work = self._recorded if recorded else self._filled
+                    waiting.append((events.n, pool.submit(work, events)))
+                    if len(waiting) > threads:
+                        rows, future = waiting.popleft()
+                        yield rows, future.result()
+                while waiting:
+                    rows, future = waiting.popleft()
+                    yield rows, future.result()
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+
+    def _blocks(self, sources: Sequence[EventSource]) -> Iterator[tuple[Events, bool]]:
+        """Blocks of whole orbits of every source, each source from the first crossing of an orbit on."""
+        for source in sources:
+            recorded = "bx" in source.columns
+            length = ORBIT if recorded else self._places.size
+            orbits = 1 if recorded and self.evaluator.halo else max(1, ROWS // length)
+            wanted = [*source.has(self.columns), *(source.has(("bx", "ext")) if recorded else ())]
+            for events in source.blocks(tuple(dict.fromkeys(wanted)), length * orbits):
+                yield events, recorded
+
+    def _recorded(self, events: Events) -> tuple[Patterns, Patterns]:
+        bx = events["bx"][0].astype(np.int64)
+        if "ext" not in events:
+            events = Events.of_rows({**events, "ext": self.signals[:, bx]}, events.n)
+        whole = self.evaluator.halo and events.n == ORBIT
+        return self._patterns(events, bx, "orbit" if whole else "none"), _NOTHING
+
+    def _filled(self, events: Events) -> tuple[Patterns, Patterns]:
+        size = self._places.size
+        if not self.evaluator.halo:
+            bx = self._places[np.arange(events.n) % size]
+            return self._patterns(self._with_signals(events, bx), bx, "none"), _NOTHING
+        own, gaps = [], []
+        every = np.arange(ORBIT)
+        for first in range(0, events.n, size):
+            part = events.select(slice(first, min(first + size, events.n)))
+            at = self._places[: part.n]
+            columns = {}
+            for name in part:
+                columns[name] = np.zeros((part[name].shape[0], ORBIT), part[name].dtype)
+                columns[name][:, at] = part[name]
+            words = self._words(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
+            own.append(Patterns.of(words[:, at]))
+            if not self._sampled_gaps:
+                continue
+            # a last orbit that is not full tells nothing of the crossings behind its last event
+            known = self._gaps if part.n == size else self._gaps[self._gaps < at[-1]]
+            gaps.append(Patterns.of(words[:, known]))
+        return Patterns.merged(own), Patterns.merged(gaps)
+
+    def _empty_orbit(self) -> Patterns:
+        """Every crossing without collision of one orbit; no object lies near that a seed looks at."""
+        n = ORBIT
+        names = [name for name in self.columns if name in COLUMNS]
+        layouts = {name: layout_of(name) for name in names}
+        events = Events({name: np.zeros((slots, n), dtype) for name, (slots, dtype) in layouts.items()}, n)
+        every = np.arange(ORBIT)
+        return Patterns.of(self._words(self._with_signals(events, every), every, "orbit")[:, self._gaps])
+
+    def _with_signals(self, events: Events, bx: NDArray[np.int64]) -> Events:
+        return Events.of_rows({**events, "ext": np.ascontiguousarray(self.signals[:, bx])}, events.n)
+
+    def _patterns(self, events: Events, bx: NDArray[np.int64], neighbours: Any) -> Patterns:
+        return Patterns.of(self._words(events, bx, neighbours), events.n)
+
+    def _words(self, events: Events, bx: NDArray[np.int64], neighbours: Any) -> NDArray[np.uint64]:
+        absent = [c for stage in self.stages for c in stage.columns if c not in events]
+        if absent:
+            events = Events.of_rows({**events, **{c: events.column(c) for c in absent}}, events.n)
+        scores: dict[str, NDArray[Any]] = {}
+        for stage in self.stages:
+            scores |= stage(events)
+        words = self.evaluator(events, scores, neighbours)
+        if self.closed is not None:
+            words &= ~self.closed[:, bx]
+        return words
+
+
+_NOTHING = Patterns(np.zeros((WORDS, 0), np.uint64), np.zeros(0, np.int64), 0)
+
+
+def _objects_of_neighbours(condition: Condition) -> bool:
+    """Does a condition look at anything but external signals in another crossing?"""
+    if isinstance(condition, External):
+        return False
+    if isinstance(condition, Combination | Correlation | Triple):
+        overlap = None if isinstance(condition, Triple) else condition.overlap
+        other = overlap.object if overlap else None
+        return any(leg.bx for leg in condition.legs) or bool(other and other.bx)
+    return condition.bx != 0
+
+
+def group_places(names: Sequence[str], groups: Mapping[str, Iterable[str]]) -> dict[str, tuple[int, ...]]:
+    """Places in ``names`` of each group's members; patterns as of a shell (``L1_SingleMu*``).
+
+    Raises
+    ------
+    InputError
+        If a pattern matches no name.
+    """
+    found = {}
+    for group, wanted in groups.items():
+        members: set[int] = set()
+        for pattern in wanted:
+            matched = {place for place, name in enumerate(names) if fnmatchcase(name, pattern)}
+            if not matched:
+                raise InputError(
+                    "no evaluated seed has such a name",
+                    field="--group",
+                    value=f"{group}={pattern}",
+                    remedy="patterns are as in a shell, such as 'muons=L1_SingleMu*'",
+                )
+            members |= matched
+        found[group] = tuple(sorted(members))
+    return found

@@ -1,0 +1,522 @@
+"""Rates of a whole menu: every seed, groups, overlaps, the FinOR, and thresholds for target rates."""
+
+from __future__ import annotations
+
+import glob
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.source import open_events
+from l1forge.emulator.lhc import LHC, FillingScheme, load_scheme
+from l1forge.emulator.menu.compiled import CompiledMenu, External, condition_names
+from l1forge.emulator.menu.excluded import Excluded, absent_inputs, of_models, without
+from l1forge.emulator.menu.language.load import load_menu
+from l1forge.emulator.path.external_signals import OrbitSignals, orbit_signals
+from l1forge.emulator.path.prescale import UNIT, PrescaleSettings, bit_words
+from l1forge.emulator.path.run_settings import load_run_settings
+from l1forge.emulator.rates.intervals import weighted_fraction
+from l1forge.emulator.rates.leading_cut import LeadingCut, at_thresholds, leading_cut, next_codes
+from l1forge.emulator.rates.sampling import RECORDED, Sample, Sampler, group_places
+from l1forge.emulator.rates.shares import Shares, Tally, probabilities, shares
+from l1forge.simulation import SAMPLE
+from l1forge.studies.figures import Picture
+from l1forge.studies.html import html_table
+from l1forge.studies.path_inputs import graph_files, score_stages, trained_part
+
+FORMAT, VERSION = "l1forge-rates", 1
+LIMITS_KHZ = (100.0, 750.0)
+"""Level-1 accept rates of the LHC trigger and of the HL-LHC one."""
+ZERO_BIAS = SAMPLE / "zerobias.parquet"
+Seen = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate in kHz with the ends of its central 68.3 % interval."""
+
+    khz: float
+    low_khz: float
+    high_khz: float
+
+
+@dataclass(frozen=True)
+class SeedRate:
+    """Rates of a seed before (prescale 1) and after its prescale; None where it is not in the FinOR."""
+
+    index: int
+    name: str
+    prescale: float
+    count: int
+    total_before: Rate
+    total_after: Rate
+    pure_before: Rate | None
+    pure_after: Rate | None
+    proportional_before: Rate | None
+    proportional_after: Rate | None
+
+
+@dataclass(frozen=True)
+class GroupRate:
+    """Rates of a group behind prescales: any seed fires; only seeds of it (its unique part); with others."""
+
+    name: str
+    seeds: tuple[str, ...]
+    total: Rate
+    pure: Rate
+    shared: Rate
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Rate of a seed with its leading cut at ``threshold`` (hardware code), before its prescale."""
+
+    threshold: int
+    rate: Rate
+
+
+@dataclass(frozen=True)
+class TargetThreshold:
+    """The lowest leading threshold of a seed whose rate stays within ``target_khz``.
+
+    ``low``, ``high``: lowest thresholds whose lower and upper interval ends stay within it; ``high`` None:
+    too few crossings for one. ``gev``: the threshold in GeV, None for scores and counts.
+    """
+
+    seed: str
+    cut: str
+    target_khz: float
+    threshold: int
+    low: int
+    high: int | None
+    gev: float | None
+    rate: Rate
+    curve: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True)
+class MenuRates:
+    """A rate study of a menu. ``overlap_khz``: both seeds fire, (m, m), behind prescales.
+
+    ``samples``: kind of crossings, how many were counted, how many come per second, and whether they are
+    all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``.
+    """
+
+    menu: str
+    inputs: tuple[str, ...]
+    scheme: str
+    samples: tuple[Mapping[str, Any], ...]
+    left_out_crossings: int
+    seeds: tuple[SeedRate, ...]
+    finor_before: Rate
+    finor_after: Rate
+    groups: tuple[GroupRate, ...]
+    overlap_khz: tuple[tuple[float, ...], ...]
+    targets: tuple[TargetThreshold, ...]
+    excluded: tuple[Excluded, ...]
+    signals: tuple[str, ...]
+    unknown_signals: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def limits(self) -> list[dict[str, float]]:
+        """The FinOR behind prescales as a part of each limit, with its interval."""
+        rate = self.finor_after
+        return [
+            {
+                "limit_khz": limit,
+                "part": rate.khz / limit,
+                "part_low": rate.low_khz / limit,
+                "part_high": rate.high_khz / limit,
+            }
+            for limit in LIMITS_KHZ
+        ]
+
+    def overlap_fractions(self) -> list[list[float | None]]:
+        """Row by row: part of the row's seed in which the column's fires too; None where it never does."""
+        rows: list[list[float | None]] = []
+        for place, row in enumerate(self.overlap_khz):
+            own = row[place]
+            rows.append([value / own if own else None for value in row])
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON: the content of rates.json (docs/rates.md)."""
+        document = asdict(self) | {"limits": self.limits(), "overlap_fraction": self.overlap_fractions()}
+        return {"format": FORMAT, "version": VERSION} | document
+
+    def plot(self) -> Picture:
+        """Total and pure rates of the seeds behind prescales."""
+        from l1forge.studies.rates_menu_plots import draw_rates
+
+        return draw_rates(self)
+
+    def plot_overlap(self) -> Picture:
+        """Overlap of every two seeds, as a fraction of the row's seed."""
+        from l1forge.studies.rates_menu_plots import draw_overlap
+
+        return draw_overlap(self)
+
+    def plot_target(self, place: int = 0) -> Picture:
+        """Rate against the leading threshold of a target's seed."""
+        from l1forge.studies.rates_menu_plots import draw_target
+
+        return draw_target(self.targets[place])
+
+    def save(self, folder: Path) -> tuple[str, ...]:
+        """Write JSON, CSV and PNG files into ``folder``, all or none; returns their names."""
+        from l1forge.studies.rates_menu_files import save
+
+        return save(self, folder)
+
+    def _repr_html_(self) -> str:
+        headings = ("bit", "seed", "prescale", "before [kHz]", "after [kHz]", "pure [kHz]", "prop. [kHz]")
+        rows = []
+        for seed in self.seeds:
+            shown = (seed.total_before, seed.total_after, seed.pure_after, seed.proportional_after)
+            rows.append((seed.index, seed.name, f"{seed.prescale:g}", *map(with_errors, shown)))
+        title = f"{self.menu}: FinOR {with_errors(self.finor_after)} kHz"
+        return html_table(title, headings, rows)
+
+
+def with_errors(rate: Rate | None) -> str:
+    """A rate with its errors, as text."""
+    if rate is None:
+        return "–"
+    return f"{rate.khz:.3f} +{rate.high_khz - rate.khz:.3f} −{rate.khz - rate.low_khz:.3f}"
+
+
+def is_menu(name: str) -> bool:
+    """Is ``name`` the file of a menu (YAML, XML, compiled JSON), not a model?"""
+    path = Path(name)
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml", ".xml"):
+        return True
+    if suffix != ".json" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b'"l1forge-menu"' in file.read(4096)
+
+
+def input_files(names: Sequence[str | Path]) -> tuple[Path, ...]:
+    """The files of ``names``; patterns (``run*.parquet``) are replaced by their files in order.
+
+    Raises
+    ------
+    InputError
+        If a pattern matches nothing, or a file is named twice: its crossings would count twice.
+    """
+    files: list[Path] = []
+    for name in map(str, names):
+        if not Path(name).exists() and glob.has_magic(name):
+            found = sorted(glob.glob(name, recursive=True))
+            if not found:
+                raise InputError("matches no file", field="INPUT", value=name, remedy="check the pattern")
+            files += map(Path, found)
+        else:
+            files.append(Path(name))
+    seen: set[Path] = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise InputError("is given twice", file=file, remedy="name every input once")
+        seen.add(file.resolve())
+    return tuple(files)
+
+
+def parse_target(text: str) -> tuple[str, float]:
+    """Seed and rate in kHz of ``L1_SingleMu22=1kHz``; units Hz, kHz, MHz, none is kHz.
+
+    Raises
+    ------
+    InputError
+        If it is not of this form.
+    """
+    seed, separator, value = text.rpartition("=")
+    units = {"mhz": 1e3, "khz": 1.0, "hz": 1e-3}
+    lower = value.strip().lower()
+    unit = next((unit for unit in ("khz", "mhz", "hz") if lower.endswith(unit)), "")
+    try:
+        rate = float(lower.removesuffix(unit)) * units.get(unit, 1.0)
+    except ValueError:
+        rate = math.nan
+    if not separator or not seed or not 0 < rate < math.inf:
+        raise InputError("SEED=RATE expected", field="--target", value=text, remedy="such as L1_Mu22=1kHz")
+    return seed, rate
+
+
+def menu_rates(
+    menu: str | Path | CompiledMenu,
+    inputs: Sequence[str | Path],
+    *,
+    prescales: Sequence[str | Path] = (),
+    column: str | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    targets: Mapping[str, float] | None = None,
+    models: Sequence[str] = (),
+    without_models: Sequence[str] = (),
+    scheme: str | Path | None = None,
+    trained_on: bool = False,
+    threads: int | None = None,
+    seen: Seen = lambda rows: None,
+) -> MenuRates:
+    """Find the rates of every seed of a menu, with errors.
+
+    Parameters
+    ----------
+    menu
+        Menu file (YAML, official XML, compiled JSON) or a loaded menu.
+    inputs
+        Zero-bias event files, or patterns of names. Files with BX numbers are whole recorded orbits.
+    prescales, column
+        Prescale files (docs/path.md) and the column; none: every prescale is 1.
+    groups
+        Name to patterns of seed names.
+    targets
+        Seed name to a rate in kHz, before its prescale.
+    models, without_models
+        ``name=graph.json`` in place of a shipped model; models whose seeds are left out.
+    scheme
+        Filling scheme, JSON or CSV; None: 2748 colliding crossings of the LHC.
+    trained_on
+        Also use the crossings of the committed sample that trained the shipped models.
+    threads
+        None: all cores; the result is the same for any number.
+    seen
+        Is told the rows of every block that was counted, for a progress bar.
+
+    Raises
+    ------
+    InputError
+        If a file, a name or a rate cannot be used.
+    """
+    complete = menu if isinstance(menu, CompiledMenu) else load_menu(menu)
+    for seed, target in (targets or {}).items():
+        if not 0 < target < math.inf:
+            raise InputError("is not a rate in kHz", field="--target", value=target, remedy=f"of {seed}")
+    indices = {algorithm.name: algorithm.index for algorithm in complete.algorithms}
+    if column and not prescales:
+        raise InputError("needs --prescales", field="--column", value=column)
+    if prescales:
+        settings = load_run_settings([Path(path) for path in prescales], indices, column)
+    else:
+        settings = PrescaleSettings.default(indices.values())
+    files = input_files(inputs)
+    if not files:
+        raise InputError("no events are given", field="INPUT", remedy="name event files behind the menu")
+    filling = load_scheme(scheme) if scheme else LHC
+    opened = [open_events(path) for path in files]
+    signals = orbit_signals(complete, filling)
+    compiled, excluded = _evaluable(complete, opened, signals, without_models)
+    if compiled.scores and not trained_on:
+        opened = [trained_part(source, ZERO_BIAS) for source in opened]
+    graphs = graph_files(list(models), sorted({score.partition(".")[0] for score in compiled.scores}))
+    stages = score_stages(compiled.scores, graphs, compiled.score_types)
+    closed = bit_words(settings.closed) if settings.closed.any() else None
+    workers = threads or os.cpu_count() or 1
+    names = [algorithm.name for algorithm in compiled.algorithms]
+    places = group_places(names, groups or {})
+    cuts = [(leading_cut(compiled, seed), target) for seed, target in (targets or {}).items()]
+
+    def sampled(of: CompiledMenu, mask: Any = None) -> tuple[Sample, ...]:
+        used = [stage for stage in stages if _needed(stage, of)]
+        return Sampler(of, used, filling, signals.words, mask).count(opened, workers, seen)
+
+    samples = sampled(compiled, closed)
+    found = tuple(_threshold(compiled, cut, target, sampled) for cut, target in cuts)
+    return _study(
+        complete.name, files, filling, samples, compiled, settings, places, found, excluded, signals, opened
+    )
+
+
+def _needed(stage: Any, menu: CompiledMenu) -> bool:
+    outputs = getattr(stage, "outputs", None)
+    return bool(menu.scores) and (outputs is None or any(score in outputs for score in menu.scores))
+
+
+def _evaluable(
+    menu: CompiledMenu, sources: Sequence[EventSource], signals: OrbitSignals, without_models: Sequence[str]
+) -> tuple[CompiledMenu, tuple[Excluded, ...]]:
+    """The menu without seeds on inputs that are absent, also external signals that cannot be derived."""
+    common = set.intersection(*(set(source.columns) for source in sources)) if sources else set()
+    given = "ext" in common and "bx" in common
+    reasons = absent_inputs(menu, common | {"ext"})
+    if not given:
+        for algorithm in menu.algorithms:
+            if any(
+                isinstance(condition, External) and condition.index in signals.unknown_bits
+                for condition in map(menu.conditions.__getitem__, condition_names(algorithm.expression))
+            ):
+                reasons.setdefault(
+                    algorithm.index, "an external signal does not follow from the filling scheme"
+                )
+    return without(menu, reasons | of_models(menu, without_models))
+
+
+def _study(
+    name: str,
+    files: Sequence[Path],
+    filling: FillingScheme,
+    samples: Sequence[Sample],
+    menu: CompiledMenu,
+    settings: PrescaleSettings,
+    places: Mapping[str, tuple[int, ...]],
+    targets: tuple[TargetThreshold, ...],
+    excluded: tuple[Excluded, ...],
+    signals: OrbitSignals,
+    sources: Sequence[EventSource],
+) -> MenuRates:
+    indices = np.array([algorithm.index for algorithm in menu.algorithms], np.int64)
+    names = [algorithm.name for algorithm in menu.algorithms]
+    finor, veto = settings.finor[indices], settings.veto[indices]
+    ones = np.ones(len(indices))
+    fires = probabilities(settings, indices)
+    before = [shares(sample.patterns, indices, ones, finor, veto, {}) for sample in samples]
+    after = [shares(sample.patterns, indices, fires, finor, veto, places) for sample in samples]
+    seeds = []
+    for i, index in enumerate(indices):
+        inside = bool(finor[i])
+
+        def rate(of: Sequence[Shares], what: str, place: int = i) -> Rate:
+            return combined([getattr(part, what)[place] for part in of], samples)
+
+        seeds.append(
+            SeedRate(
+                int(index),
+                names[i],
+                int(settings.factors[index]) / UNIT,
+                int(sum(part.total[i].total for part in before)),
+                rate(before, "total"),
+                rate(after, "total"),
+                rate(before, "pure") if inside else None,
+                rate(after, "pure") if inside else None,
+                rate(before, "proportional") if inside else None,
+                rate(after, "proportional") if inside else None,
+            )
+        )
+    overlap = sum(
+        part.overlap * (sample.rate / 1e3 / max(sample.patterns.crossings, 1))
+        for part, sample in zip(after, samples, strict=True)
+    )
+    return MenuRates(
+        name,
+        tuple(map(str, files)),
+        filling.name,
+        tuple(
+            {
+                "kind": sample.kind,
+                "crossings": sample.patterns.crossings,
+                "rate_khz": sample.rate / 1e3,
+                "exact": sample.exact,
+            }
+            for sample in samples
+        ),
+        sum(source.first for source in sources),
+        tuple(seeds),
+        combined([part.finor for part in before], samples),
+        combined([part.finor for part in after], samples),
+        tuple(
+            GroupRate(
+                group,
+                tuple(names[i] for i in members),
+                *(combined([part.groups[group][k] for part in after], samples) for k in range(3)),
+            )
+            for group, members in places.items()
+        ),
+        tuple(tuple(map(float, row)) for row in np.asarray(overlap)),
+        targets,
+        excluded,
+        signals.known,
+        signals.unknown,
+        _notes(samples, filling, signals, sources),
+    )
+
+
+def _notes(
+    samples: Sequence[Sample], filling: FillingScheme, signals: OrbitSignals, sources: Sequence[EventSource]
+) -> tuple[str, ...]:
+    notes = [
+        f"{source.path}: {note}: {count:,}" for source in sources for note, count in source.notes.items()
+    ]
+    if signals.known and filling.beam1 is None and samples[0].kind != RECORDED:
+        notes.append(f"{filling.name} tells no bunches without partner: each beam is filled where both meet")
+    if samples[0].kind != RECORDED and samples[0].patterns.crossings < filling.count:
+        notes.append(
+            "the events fill less than one orbit: masks and external signals of later BXs are unseen"
+        )
+    return tuple(notes)
+
+
+def combined(tallies: Sequence[Tally], samples: Sequence[Sample]) -> Rate:
+    """The sum of the rates of all kinds of crossings; errors in quadrature, none of complete kinds."""
+    value = down = up = 0.0
+    for tally, sample in zip(tallies, samples, strict=True):
+        scale, n = sample.rate / 1e3, sample.patterns.crossings
+        mean, low, high = weighted_fraction(tally.total, tally.squares, n, tally.largest)
+        value += mean * scale
+        if not sample.exact and n:
+            down += ((mean - low) * scale) ** 2
+            up += ((high - mean) * scale) ** 2
+    return Rate(value, value - math.sqrt(down), value + math.sqrt(up))
+
+
+def _threshold(
+    menu: CompiledMenu,
+    cut: LeadingCut,
+    target: float,
+    sampled: Callable[[CompiledMenu], tuple[Sample, ...]],
+) -> TargetThreshold:
+    """Scan all thresholds, then between those that enclose the target, until neighbours are found."""
+    known: dict[int, Rate] = {}
+
+    def scan(low: int, high: int) -> list[int]:
+        codes = next_codes(low, high)
+        known.update(_rates_at(sampled(at_thresholds(menu, cut, codes)), codes))
+        return codes
+
+    def lowest(key: str) -> int | None:
+        """The lowest threshold at which that end of the interval stays within the target."""
+        while True:
+            passing = [code for code, rate in known.items() if getattr(rate, key) <= target]
+            if not passing:
+                return None
+            high = min(passing)
+            failing = [code for code in known if code < high]
+            if not failing or high - max(failing) == 1:
+                return high
+            scan(max(failing), high)
+
+    curve = scan(cut.lowest, cut.highest)
+    threshold, low, high = (lowest(key) for key in ("khz", "low_khz", "high_khz"))
+    if threshold is None:
+        raise InputError(
+            "the rate is above the target at any threshold of its leading cut",
+            field="--target",
+            value=f"{cut.algorithm.name}={target:g}kHz",
+            remedy="other parts of the seed fire too often",
+        )
+    return TargetThreshold(
+        cut.algorithm.name,
+        cut.what,
+        target,
+        threshold,
+        threshold if low is None else low,
+        high,
+        cut.physical(threshold),
+        known[threshold],
+        tuple(CurvePoint(code, known[code]) for code in curve),
+    )
+
+
+def _rates_at(samples: Sequence[Sample], codes: Sequence[int]) -> dict[int, Rate]:
+    indices = np.arange(len(codes))
+    totals = [sample.patterns.flags(indices) @ sample.patterns.counts for sample in samples]
+    return {
+        code: combined([Tally(float(total[i]), float(total[i])) for total in totals], samples)
+        for i, code in enumerate(codes)
+    }
