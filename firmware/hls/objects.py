@@ -56,6 +56,7 @@ class HlsLayer(Protocol):
     name: str
     class_name: str
     index: int
+    model: HlsModel
     inputs: Sequence[str]
     outputs: Sequence[str]
     types: MutableMapping[str, HlsType]
@@ -135,5 +136,8 @@ class KerasModel(Protocol):
 
     def get_layer(self, name: str) -> KerasLayer:
         """The layer of this name."""
+
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
+        """The outputs for these inputs."""
 
     def __getattr__(self, name: str) -> Any: ...

@@ -15,6 +15,7 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.layers import layer_of
 from l1forge.firmware.hls.fidelity.run import run_rows
+from l1forge.firmware.hls.objects import HlsLayer, HlsModel, HlsType
 
 Convert = Callable[[Types, Mapping[str, Mapping[str, str]], str], tuple[Graph, Any]]
 """Types of the inputs, types of layers, default type -> the graph, and hls4ml's model of it."""
@@ -129,25 +130,25 @@ class Values:
         }
 
 
-def _inputs(graph: Graph, model: Any, arrays: Mapping[str, NDArray[np.float64]]) -> Iterator[Tensor]:
+def _inputs(graph: Graph, model: HlsModel, arrays: Mapping[str, NDArray[np.float64]]) -> Iterator[Tensor]:
     layers = [node.name for node in model.get_layers() if node.class_name == "Input"]
     for name, node in zip(layers, graph.inputs, strict=True):
         values = arrays[node.name]
         yield Tensor(name, "result", float(values.min()), float(values.max()), is_input=True)
 
 
-def _moves_an_input(node: Any) -> bool:
+def _moves_an_input(node: HlsLayer) -> bool:
     """Whether a layer holds elements of an input and nothing else: it has the input's type."""
     while node.class_name in MOVING:
         node = node.get_input_node()
     return bool(node.class_name == "Input")
 
 
-def _differs(first: Any, second: Any) -> bool:
+def _differs(first: HlsType, second: HlsType) -> bool:
     return str(first.precision) != str(second.precision)
 
 
-def _result_is_free(node: Any, later: Any, weighted: bool, outputs: set[str]) -> bool:
+def _result_is_free(node: HlsLayer, later: HlsLayer, weighted: bool, outputs: set[str]) -> bool:
     """Whether nobody decides the type of a result, and keeping every bit of it would cost."""
     variable = node.get_output_variable()
     readers = [other for other in node.model.get_layers() if set(other.inputs) & set(node.outputs)]

@@ -13,6 +13,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.json_text import parse_json
 from l1forge.firmware.hls.converters.files import Precision, Types
+from l1forge.firmware.hls.objects import HlsModel
 
 FORM = 'write {"Model": {"Precision": "fixed<16,6>"}, "LayerName": {"dense": {"Precision": {"result": …}}}}'
 OWN = "L1Forge"
@@ -92,7 +93,7 @@ class TypesFile:
         write_text(path, json.dumps(self.document(), indent=1) + "\n")
 
     @staticmethod
-    def of(hls_model: Any, biases: Mapping[str, list[float]], about: Mapping[str, Any]) -> TypesFile:
+    def of(hls_model: HlsModel, biases: Mapping[str, list[float]], about: Mapping[str, Any]) -> TypesFile:
         """What hls4ml's model was configured with, so that hls4ml makes the same of it.
 
         Types that options such as ExpTableT decide are those of the model; 'auto' stays to be inferred.
@@ -202,7 +203,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _types(value: Any, path: Path, layer: str) -> dict[str, str]:
+def _types(value: object, path: Path, layer: str) -> dict[str, str]:
     given = value
     if not isinstance(given, dict) or not all(isinstance(kind, str) for kind in given.values()):
         raise InputError("is not a table of types", file=path, field=f"layer {layer}", remedy=FORM)
@@ -212,7 +213,7 @@ def _types(value: Any, path: Path, layer: str) -> dict[str, str]:
     return dict(given)
 
 
-def _option(key: str, value: Any, path: Path, where: str) -> Any:
+def _option(key: str, value: object, path: Path, where: str) -> Any:
     kind = OPTIONS[key]
     if type(value) is not kind:
         raise InputError(f"must be a {kind.__name__}", file=path, field=f"{where}: {key}", value=value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ def _labels(path: Path, head: bytes, name: str | None, stop: int) -> NDArray[np.
     return _classes(np.asarray(found)[:stop], where, name, stop)
 
 
-def _one(names: Sequence[str], name: str | None, read: Any) -> Any:
+def _one(names: Sequence[str], name: str | None, read: Callable[[str], Any]) -> Any:
     if name is not None:
         return read(name) if name in names else None
     for key in LABELS:

@@ -112,7 +112,7 @@ class Places(State):
                     raise Carried
                 reads[place] = key if reads.get(place, key) == key else -1
 
-    def _plain(self, value: Any) -> Value:
+    def _plain(self, value: object) -> Value:
         if isinstance(value, Array):
             if value.sizes:
                 raise self.refuse("array where a value is expected", str(value.sizes))

@@ -90,7 +90,7 @@ class State:
         """Run a function of the class (``interpret``)."""
         raise NotImplementedError
 
-    def _plain(self, value: Any) -> Value:
+    def _plain(self, value: object) -> Value:
         """The one value of a variable (``places``)."""
         raise NotImplementedError
 

@@ -78,7 +78,9 @@ def _relu6(net: Layers, op: Operation, x: Tensor, inplace: bool = False) -> Tens
 
 
 @handler("clamp", "clip", "clamp_min", "clamp_max")
-def clamp(net: Layers, op: Operation, x: Tensor, min: Any = None, max: Any = None) -> Tensor:
+def clamp(
+    net: Layers, op: Operation, x: Tensor, min: float | None = None, max: float | None = None
+) -> Tensor:
     """min + relu(x − min), and max − relu(max − x): exact where the limits are."""
     if op.kind == "clamp_max":
         min, max = None, min
@@ -118,7 +120,7 @@ def _unsigned(width: int, integer: int) -> Any:
 
 
 @handler("hardsigmoid")
-def _hard_sigmoid(net: Layers, op: Operation, x: Tensor, slope: Any = 1 / 6, shift: Any = 0.5) -> Tensor:
+def _hard_sigmoid(net: Layers, op: Operation, x: Tensor, slope: float = 1 / 6, shift: float = 0.5) -> Tensor:
     slope = 1 / 6 if isinstance(slope, bool) else number(op, slope, "slope")  # torch: inplace
     if not (0 < slope < 1 and 0 <= number(op, shift, "shift") < 1):
         raise refuse("slope and shift must lie between 0 and 1", op.name, [slope, shift])

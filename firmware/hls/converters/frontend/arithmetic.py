@@ -26,7 +26,7 @@ ARITHMETIC = {
 
 
 @handler(*ARITHMETIC)
-def _binary(net: Layers, op: Operation, x: Any, y: Any = None, *, alpha: float = 1, **rest: Any) -> Tensor:
+def _binary(net: Layers, op: Operation, x: Any, y: Any = None, *, alpha: float = 1, **rest: object) -> Tensor:
     kind = ARITHMETIC[op.kind]
     if y is None or (op.kind in ("max", "min") and not isinstance(y, Tensor)):
         dim = rest.pop("dim", y)
@@ -56,7 +56,7 @@ def _binary(net: Layers, op: Operation, x: Any, y: Any = None, *, alpha: float =
 
 
 @handler("neg", "negative")
-def scaled(net: Layers, op: Operation, x: Tensor, divisor: Any = -1) -> Tensor:
+def scaled(net: Layers, op: Operation, x: Tensor, divisor: float = -1) -> Tensor:
     """``x`` divided by a constant."""
     product = replace(op, kind="multiply")
     return _binary(net, product, x, 1 / np.asarray(divisor, dtype=np.float64))

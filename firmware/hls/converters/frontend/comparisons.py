@@ -5,6 +5,7 @@ Each comparison is one layer: the difference in units of its last bit, saturated
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -145,13 +146,15 @@ def _logic(net: Layers, op: Operation, x: Any, y: Any) -> Tensor:
 
 
 @handler("any", "all")
-def _quantifier(net: Layers, op: Operation, x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+def _quantifier(
+    net: Layers, op: Operation, x: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False
+) -> Tensor:
     kind = "amax" if op.kind == "any" else "amin"
     return reduce(net, replace(op, kind=kind), _mask(net, op, x), dim, keepdim)
 
 
 @handler("count_nonzero")
-def _count(net: Layers, op: Operation, x: Tensor, dim: Any = None) -> Tensor:
+def _count(net: Layers, op: Operation, x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     return reduce(net, replace(op, kind="sum"), _mask(net, op, x), dim)
 
 
@@ -199,11 +202,11 @@ def where(net: Layers, op: Operation, condition: Any, x: Any = None, y: Any = No
     return made
 
 
-def _is_zero(value: Any) -> bool:
+def _is_zero(value: object) -> bool:
     return not isinstance(value, Tensor) and not np.any(np.asarray(value, dtype=np.float64))
 
 
-def _near(net: Layers, op: Operation, value: Any, other: Any) -> Any:
+def _near(net: Layers, op: Operation, value: Any, other: Tensor) -> Any:
     """A filling that stands for infinity as the end of the other's type, which no value is beyond."""
     if isinstance(value, Tensor):
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,9 @@ def _convolution(
     x: Tensor,
     weight: Any,
     bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: int | Sequence[int] = 1,
+    padding: int | str | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
     if isinstance(weight, Tensor):
@@ -97,7 +98,7 @@ def dilated(weight: NDArray[Any], dilation: list[int]) -> NDArray[Any]:
 
 @handler("pad", "constant_pad_nd")
 def _pad(
-    net: Layers, op: Operation, x: Tensor, padding: Any, mode: Any = "constant", value: Any = None
+    net: Layers, op: Operation, x: Tensor, padding: Sequence[int], mode: str = "constant", value: Any = None
 ) -> Tensor:
     if op.kind == "constant_pad_nd":
         mode, value = "constant", mode
@@ -122,14 +123,14 @@ def _batch_norm(
     net: Layers,
     op: Operation,
     x: Tensor,
-    running_mean: Any,
-    running_var: Any,
+    running_mean: NDArray[Any] | None,
+    running_var: NDArray[Any] | None,
     weight: Any = None,
     bias: Any = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-    *unused: Any,
+    *unused: object,
 ) -> Tensor:
     if training or running_mean is None or running_var is None:
         raise refuse(

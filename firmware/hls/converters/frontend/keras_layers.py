@@ -15,6 +15,7 @@ from l1forge.firmware.hls.converters.frontend.program import Value, refuse
 from l1forge.firmware.hls.converters.frontend.quantised import Quantised
 from l1forge.firmware.hls.converters.keras_scaling import scaling
 from l1forge.firmware.hls.converters.keras_types import bits_type
+from l1forge.firmware.hls.objects import KerasLayer
 
 if TYPE_CHECKING:
     from l1forge.firmware.hls.converters.frontend.keras_reader import Call, KerasReader
@@ -34,7 +35,7 @@ def _source(call: Call) -> Value:
     return x
 
 
-def weight(layer: Any, key: str, turn: Callable[[NDArray[Any]], NDArray[Any]] = lambda a: a) -> Any:
+def weight(layer: KerasLayer, key: str, turn: Callable[[NDArray[Any]], NDArray[Any]] = lambda a: a) -> Any:
     """A weight as float, or quantised as the layer's quantiser does; None where there is none."""
     variable = getattr(layer, key, None)
     if variable is None:
@@ -54,7 +55,7 @@ def weight(layer: Any, key: str, turn: Callable[[NDArray[Any]], NDArray[Any]] = 
     return found.moved(turn)
 
 
-def activated(reader: KerasReader, x: Value, function: Any, name: str, layer: Any) -> Value:
+def activated(reader: KerasReader, x: Value, function: Any, name: str, layer: KerasLayer) -> Value:
     """The activation of a layer behind it, by its name or as a QKeras quantiser."""
     kind = getattr(function, "__name__", None) or type(function).__name__
     if function is None or kind == "linear":

@@ -22,6 +22,7 @@ from l1forge.firmware.hls.converters.frontend.keras_operations import (
 )
 from l1forge.firmware.hls.converters.frontend.program import Operation, Program, Value, refuse
 from l1forge.firmware.hls.converters.keras_flat import IDLE, leaves
+from l1forge.firmware.hls.objects import KerasModel
 
 BEYOND = {
     *("MultiHeadAttention", "Masking", "GRU", "LSTM", "Bidirectional", "Conv1DTranspose", "Conv2DTranspose"),
@@ -37,7 +38,7 @@ BEYOND = {
 """Layers that hls4ml 1.3 does not read, or reads otherwise than they compute."""
 
 
-def beyond(model: Any) -> bool:
+def beyond(model: KerasModel) -> bool:
     """Whether a network holds what only this reader knows."""
     plain = all(type(layer).__module__.split(".")[0] != "hgq" for layer in leaves(model))
     operations = getattr(model, "operations", None) or model.layers
@@ -45,12 +46,12 @@ def beyond(model: Any) -> bool:
     return plain and (bare or any(type(layer).__name__ in BEYOND for layer in leaves(model)))
 
 
-def _is_operation(part: Any) -> bool:
+def _is_operation(part: object) -> bool:
     """A function of Keras 3 that is called on a tensor: a node of the network, but no layer."""
     return ".ops." in type(part).__module__
 
 
-def read_keras(model: Any) -> Program:
+def read_keras(model: KerasModel) -> Program:
     """The operations of a Keras 2 or Keras 3 model.
 
     Raises
@@ -77,7 +78,7 @@ class Call:
 class KerasReader:
     """Walks the calls in their order; ``LAYERS`` and ``OPERATIONS`` know what each is."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: KerasModel) -> None:
         self.program = Program([])
         self.values: dict[int, Any] = {}
         self.masks: dict[str, Value] = {}
@@ -92,7 +93,7 @@ class KerasReader:
         outputs = self._model(model)
         self.program.outputs = outputs
 
-    def _model(self, model: Any) -> list[Value]:
+    def _model(self, model: KerasModel) -> list[Value]:
         if not hasattr(model, "_nodes_by_depth"):
             model = model._functional
         for depth in sorted(model._nodes_by_depth, reverse=True):
@@ -132,7 +133,7 @@ class KerasReader:
         if len(made.shape) > 1 and made.shape[0] == mask.shape[0]:
             self.masks[made.name] = mask
 
-    def _nested(self, model: Any, given: tuple[Any, ...], outputs: list[Any]) -> None:
+    def _nested(self, model: KerasModel, given: tuple[Any, ...], outputs: list[Any]) -> None:
         """The calls of a model inside the model; its own tensors are those that it was made with."""
         inner = model if hasattr(model, "_nodes_by_depth") else model._functional
         saved = dict(self.values)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from l1forge.firmware.hls.converters.frontend.program import Value, refuse
+from l1forge.firmware.hls.objects import KerasLayer
 
 if TYPE_CHECKING:
     from l1forge.firmware.hls.converters.frontend.keras_reader import Call, KerasReader
@@ -54,7 +55,7 @@ def _outside(call: Call) -> Any:
     raise refuse("a state that is given from outside is not supported", call.name, remedy="begin at zero")
 
 
-def _check(call: Call, layer: Any, kind: str, backward: bool) -> None:
+def _check(call: Call, layer: KerasLayer, kind: str, backward: bool) -> None:
     if kind not in ("LSTM", "GRU"):
         raise refuse("a plain recurrent layer has no graph", call.name, kind, "use an LSTM or a GRU")
     if kind == "GRU" and not layer.reset_after:
@@ -74,7 +75,7 @@ def _check(call: Call, layer: Any, kind: str, backward: bool) -> None:
             )
 
 
-def _weights(layer: Any) -> list[Any]:
+def _weights(layer: KerasLayer) -> list[Any]:
     """W, U, b and c as in ``recurrent``: only a GRU has a c."""
     cell = layer.cell
     kernel, inner = (np.asarray(w, dtype=np.float64) for w in (cell.kernel, cell.recurrent_kernel))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
@@ -232,7 +232,7 @@ class Layers:
             self.before_relu[made.name] = x
         return made
 
-    def affine(self, name: str, x: Tensor, scale: Any, bias: Any) -> Tensor:
+    def affine(self, name: str, x: Tensor, scale: ArrayLike, bias: ArrayLike) -> Tensor:
         """``x * scale + bias`` with constants of any shape that broadcasts to that of ``x``.
 
         Two in a row become one here: hls4ml would join them too, but keep the types of the second.
@@ -250,14 +250,16 @@ class Layers:
         self._affine[made.name] = x, first, second
         return made
 
-    def _joined(self, x: Tensor, scale: Any, bias: Any) -> tuple[Tensor, NDArray[Any], NDArray[Any]]:
+    def _joined(
+        self, x: Tensor, scale: ArrayLike, bias: ArrayLike
+    ) -> tuple[Tensor, NDArray[Any], NDArray[Any]]:
         first, second = (np.broadcast_to(np.asarray(v, dtype=np.float64), x.shape) for v in (scale, bias))
         if x.name not in self._affine:
             return x, first, second
         before, earlier_scale, earlier_bias = self._affine[x.name]
         return before, first * earlier_scale, first * earlier_bias + second
 
-    def scaled(self, name: str, x: Tensor, scale: Any, bias: Any) -> Tensor:
+    def scaled(self, name: str, x: Tensor, scale: ArrayLike, bias: ArrayLike) -> Tensor:
         """The scale of a quantiser, ``x * scale + bias``: constants are exact or have 18 significant bits.
 
         Quantised itself, so that hls4ml leaves the integer weights before it alone.
@@ -353,7 +355,7 @@ def quantiser(kind: FixedType) -> Any:
     return QuantNodeQuantizer(FixedPrecisionType(kind.width, kind.integer, kind.signed, *modes))
 
 
-def number(operation: Operation, value: Any, what: str) -> float:
+def number(operation: Operation, value: object, what: str) -> float:
     """A constant argument as a number."""
     array = np.asarray(value, dtype=object if value is None else float)
     if value is None or array.size != 1 or not np.isfinite(array).all():

@@ -12,10 +12,12 @@ from l1forge.firmware.hls.converters.frontend.program import Value, refuse
 from l1forge.firmware.hls.converters.frontend.quantised import Quantised
 
 if TYPE_CHECKING:
+    from onnx import NodeProto
+
     from l1forge.firmware.hls.converters.frontend.onnx_reader import OnnxReader
 
 
-def attributes(node: Any) -> dict[str, Any]:
+def attributes(node: NodeProto) -> dict[str, Any]:
     from onnx import helper
 
     found = {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -30,7 +32,7 @@ def _turned(weight: Any) -> Any:
     return weight.moved(np.transpose) if isinstance(weight, Quantised) else np.asarray(weight).T
 
 
-def _matmul(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _matmul(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     x, y = inputs
     if isinstance(x, Value) and not isinstance(y, Value) and plain_values(y).ndim == 2:
         reader.linear(node, x, _turned(y))
@@ -38,7 +40,7 @@ def _matmul(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
         reader.add(node, "matmul", *inputs)
 
 
-def _gemm(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _gemm(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     x, weight, bias = (*inputs, None)[:3]
     if at.get("transA", 0) or not isinstance(x, Value) or isinstance(weight, Value):
@@ -57,7 +59,7 @@ def _gemm(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     reader.linear(node, x, weight, bias)
 
 
-def _convolution(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _convolution(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     x, weight, bias = (*inputs, None)[:3]
     rank = len(x.shape) - 1
@@ -70,7 +72,7 @@ def _convolution(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     )  # fmt: skip
 
 
-def _pads(reader: OnnxReader, node: Any, x: Value, kernel: list[int], stride: list[int]) -> list[int]:
+def _pads(reader: OnnxReader, node: NodeProto, x: Value, kernel: list[int], stride: list[int]) -> list[int]:
     """Padding before each axis; what comes behind follows from the result's shape."""
     at = attributes(node)
     automatic = str(at.get("auto_pad", "NOTSET"))
@@ -84,7 +86,7 @@ def _pads(reader: OnnxReader, node: Any, x: Value, kernel: list[int], stride: li
     return list(at.get("pads", [0] * 2 * len(kernel)))[: len(kernel)]
 
 
-def _pool(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _pool(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     x = inputs[0]
     kernel = list(at["kernel_shape"])
@@ -99,12 +101,12 @@ def _pool(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
         reader.add(node, f"avg_pool{len(kernel)}d", x, kernel, stride, pads, ceil, counted)
 
 
-def _global_pool(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _global_pool(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     kind = "max" if node.op_type == "GlobalMaxPool" else "avg"
     reader.add(node, f"adaptive_{kind}_pool{len(inputs[0].shape) - 1}d", inputs[0], 1)
 
 
-def _reduce(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _reduce(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     axes = inputs[1] if len(inputs) > 1 and inputs[1] is not None else at.get("axes")
     if axes is None:
@@ -113,13 +115,13 @@ def _reduce(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     reader.add(node, kind, inputs[0], [int(a) for a in np.ravel(axes)], bool(at.get("keepdims", 1)))
 
 
-def _batch_norm(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _batch_norm(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     x, scale, bias, mean, variance = inputs
     eps = float(attributes(node).get("epsilon", 1e-5))
     reader.add(node, "batch_norm", x, mean, variance, scale, bias, eps=eps)
 
 
-def _cast(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _cast(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     """Floating-point numbers stay what they are; whole numbers and truths are demanded."""
     from onnx import TensorProto
 
@@ -131,7 +133,7 @@ def _cast(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
         reader.add(node, "bool" if target == TensorProto.BOOL else "int", inputs[0])
 
 
-def _transposed(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _transposed(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     x, weight, bias = (*inputs, None)[:3]
     rank = len(x.shape) - 1
@@ -143,7 +145,7 @@ def _transposed(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     reader.add(node, f"conv_transpose{rank}d", x, weight, bias, stride, pads, 0, group, dilation)
 
 
-def _recurrent(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _recurrent(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     """Batch of one: (steps, 1, inputs) as well as the layout with the batch first."""
     raise refuse(
         "recurrent nodes of ONNX have the steps before the batch", node.name, node.op_type,
@@ -151,7 +153,7 @@ def _recurrent(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     )  # fmt: skip
 
 
-def _softmax(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _softmax(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     version = max(o.version for o in reader.model.model.opset_import if o.domain in ("", "ai.onnx"))
     axis = int(attributes(node).get("axis", -1 if version >= 13 else 1))
     if version < 13 and axis % (len(inputs[0].shape) + 1) != len(inputs[0].shape):
@@ -159,14 +161,14 @@ def _softmax(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
     reader.add(node, "softmax", inputs[0], axis)
 
 
-def _clip(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _clip(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     low, high = (*inputs[1:], None, None)[:2]
     limits = at.get("min") if low is None else low, at.get("max") if high is None else high
     reader.add(node, "clamp", inputs[0], *limits)
 
 
-def _pad(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _pad(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     pads = [int(p) for p in np.ravel(inputs[1] if len(inputs) > 1 else at["pads"])]
     value = inputs[2] if len(inputs) > 2 and inputs[2] is not None else at.get("value", 0.0)
@@ -180,36 +182,36 @@ def _pad(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
 def _with(kind: str, **defaults: float) -> Callable[[OnnxReader, Any, list[Any]], None]:
     """An activation whose attributes are arguments, with ONNX's defaults."""
 
-    def read(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+    def read(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
         at = attributes(node)
         reader.add(node, kind, inputs[0], *(float(at.get(key, value)) for key, value in defaults.items()))
 
     return read
 
 
-def _threshold(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _threshold(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     reader.add(node, "threshold", inputs[0], float(attributes(node).get("alpha", 1.0)), 0)
 
 
-def _bipolar(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _bipolar(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     reader.add(node, "bipolar", inputs[0], np.asarray(inputs[1], dtype=np.float64))
 
 
-def _concat(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _concat(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     reader.add(node, "cat", inputs, int(attributes(node)["axis"]))
 
 
-def _einsum(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _einsum(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     reader.add(node, "einsum", attributes(node)["equation"], *inputs)
 
 
-def _layer_norm(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _layer_norm(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     x, scale, bias = (*inputs, None)[:3]
     axis, eps = int(attributes(node).get("axis", -1)), float(attributes(node).get("epsilon", 1e-5))
     reader.add(node, "layer_norm", x, (1, *x.shape)[axis:], scale, bias, eps)
 
 
-def _resize(reader: OnnxReader, node: Any, inputs: list[Any]) -> None:
+def _resize(reader: OnnxReader, node: NodeProto, inputs: list[Any]) -> None:
     at = attributes(node)
     way = str(at.get("coordinate_transformation_mode", "half_pixel"))
     if way == "align_corners" or str(at.get("nearest_mode", "")) == "ceil":

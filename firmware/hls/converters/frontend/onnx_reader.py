@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from l1forge.firmware.hls.converters.frontend.layers import REMEDIES
 from l1forge.firmware.hls.converters.frontend.onnx_nodes import READERS, attributes, plain_values
 from l1forge.firmware.hls.converters.frontend.program import Operation, Program, Value, refuse
 from l1forge.firmware.hls.converters.frontend.quantised import Quant, Quantised
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+    from qonnx.core.modelwrapper import ModelWrapper
 
 MOVES = {
     *(
@@ -47,7 +51,7 @@ PAIRS = {
 }
 
 
-def read_onnx(model: Any) -> Program:
+def read_onnx(model: ModelWrapper) -> Program:
     """The operations of a cleaned ``qonnx`` ``ModelWrapper`` whose first axis is a batch of one.
 
     Raises
@@ -61,7 +65,7 @@ def read_onnx(model: Any) -> Program:
 class OnnxReader:
     """Walks the graph in order; ``onnx_nodes`` knows the nodes with arguments of their own."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: ModelWrapper) -> None:
         self.model = model
         self.constants: dict[str, NDArray[Any] | Quantised] = {}
         self.values: dict[str, Value] = {}
@@ -91,14 +95,14 @@ class OnnxReader:
         return Value(tensor, tuple(int(n) for n in shape[1:]))
 
     def add(
-        self, node: Any, kind: str, *arguments: Any, name: str = "", output: str = "", **options: Any
+        self, node: NodeProto, kind: str, *arguments: Any, name: str = "", output: str = "", **options: Any
     ) -> None:
         result = self.value(output or node.output[0])
         made = Operation(name or node.name, kind, arguments, options, result)
         self.program.operations.append(made)
         self.values[result.name] = result
 
-    def _node(self, node: Any) -> None:
+    def _node(self, node: NodeProto) -> None:
         inputs = [self._argument(name) for name in node.input]
         kind = node.op_type
         if kind in ("Quant", "IntQuant"):
@@ -125,7 +129,7 @@ class OnnxReader:
             return None
         return self.values[name] if name in self.values else self.constants[name]
 
-    def _quant(self, node: Any, inputs: list[Any]) -> None:
+    def _quant(self, node: NodeProto, inputs: list[Any]) -> None:
         x, *rest = inputs
         if any(isinstance(value, Value) for value in rest) or rest[2].size != 1 or rest[2] != int(rest[2]):
             raise refuse("scale, zero point and one whole number of bits must be constants", node.name)
@@ -140,7 +144,7 @@ class OnnxReader:
         else:
             self.constants[node.output[0]] = quant.constant(np.asarray(x, dtype=np.float64))
 
-    def _constant(self, node: Any, inputs: list[Any]) -> None:
+    def _constant(self, node: NodeProto, inputs: list[Any]) -> None:
         """Constants that cleaning has not folded, because a quantiser comes before."""
         if node.op_type == "BipolarQuant":
             signs, scale = np.where(inputs[0] >= 0, 1.0, -1.0), np.asarray(inputs[1], dtype=np.float64)
@@ -154,7 +158,7 @@ class OnnxReader:
             values = inputs[0].values if isinstance(inputs[0], Quantised) else inputs[0]
             self.constants[node.output[0]] = self._run(node, values)[0]
 
-    def _run(self, node: Any, first: NDArray[Any]) -> list[NDArray[Any]]:
+    def _run(self, node: NodeProto, first: NDArray[Any]) -> list[NDArray[Any]]:
         """The node's results with another first input, by ONNX's own reference."""
         import onnx
         from onnx.reference import ReferenceEvaluator
@@ -170,7 +174,7 @@ class OnnxReader:
         made: list[NDArray[Any]] = ReferenceEvaluator(alone).run(None, fed)
         return made
 
-    def _move(self, node: Any, source: Value) -> None:
+    def _move(self, node: NodeProto, source: Value) -> None:
         """Element numbers sent through the node: which elements the result holds."""
         numbers = np.arange(source.size, dtype=np.int64).reshape(1, *source.shape)
         for output, moved in zip(node.output, self._run(node, numbers), strict=True):
@@ -180,7 +184,7 @@ class OnnxReader:
             self.program.operations.append(made)
             self.values[output] = result
 
-    def _pairs(self, node: Any, inputs: list[Any]) -> None:
+    def _pairs(self, node: NodeProto, inputs: list[Any]) -> None:
         """Two operands at a time; all partial results have the shape of the result."""
         total = inputs[0]
         for k, other in enumerate(inputs[1:]):
@@ -199,7 +203,7 @@ class OnnxReader:
         is_output = output in {t.name for t in self.model.graph.output}
         return readers[0] if len(readers) == 1 and readers[0].op_type == kind and not is_output else None
 
-    def linear(self, node: Any, x: Value, weight: Any, bias: Any = None) -> None:
+    def linear(self, node: NodeProto, x: Value, weight: Any, bias: Any = None) -> None:
         """A dense layer; a constant that is added next is its bias. ``weight`` is (outputs, inputs)."""
         output = node.output[0]
         after = self.follower(output, "Add") if bias is None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,14 @@ from l1forge.firmware.hls.converters.frontend.ranges import known_type
 
 
 def _pool(
-    net: Layers, op: Operation, x: Tensor, kind: str, kernel: Any, stride: Any, padding: Any, count_pad: bool
+    net: Layers,
+    op: Operation,
+    x: Tensor,
+    kind: str,
+    kernel: int | Sequence[int],
+    stride: int | Sequence[int] | None,
+    padding: int | Sequence[int],
+    count_pad: bool,
 ) -> Tensor:
     rank, shape = len(x.shape) - 1, op.result.shape
     window = each(kernel, rank)
@@ -40,10 +48,10 @@ def _max_pool(
     net: Layers,
     op: Operation,
     x: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor:
@@ -57,9 +65,9 @@ def _average_pool(
     net: Layers,
     op: Operation,
     x: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -74,7 +82,11 @@ def _average_pool(
 
 @handler("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d")
 def _adaptive_pool(
-    net: Layers, op: Operation, x: Tensor, output_size: Any, return_indices: bool = False
+    net: Layers,
+    op: Operation,
+    x: Tensor,
+    output_size: int | Sequence[int | None],
+    return_indices: bool = False,
 ) -> Tensor:
     kind = "Max" if "max" in op.kind else "Average"
     if return_indices:
@@ -150,7 +162,12 @@ def _unevenly(net: Layers, name: str, x: Tensor, kind: str, axis: int, bins: lis
 
 @handler("mean", "sum", "amax", "amin")
 def reduce(
-    net: Layers, op: Operation, x: Tensor, dim: Any = None, keepdim: bool = False, **rest: Any
+    net: Layers,
+    op: Operation,
+    x: Tensor,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    **rest: object,
 ) -> Tensor:
     """A reduction over some axes: these go first, then it is pooling over all positions."""
     kind = {"max": "amax", "min": "amin"}.get(op.kind, op.kind)

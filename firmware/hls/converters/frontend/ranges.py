@@ -6,6 +6,7 @@ tables, crops) must know the grid and the range of its input before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,7 +119,7 @@ def _typed(net: Layers, layer: dict[str, Any], kind: FixedType) -> Range:
     return Range(max(low, least), min(high, most), source.fraction)
 
 
-def _both(a: Range, b: Range, function: Any) -> Range:
+def _both(a: Range, b: Range, function: Callable[[Any, Any], Any]) -> Range:
     fraction = max(a.fraction, b.fraction)
     low, high = function(a.at(fraction), b.at(fraction))
     return Range(low, high, fraction)

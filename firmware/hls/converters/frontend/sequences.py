@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,11 +35,11 @@ def _layer_norm(
     net: Layers,
     op: Operation,
     x: Tensor,
-    normalized_shape: Any,
+    normalized_shape: int | Sequence[int],
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
-    *unused: Any,
+    *unused: object,
 ) -> Tensor:
     """Over the last axis. hls4ml's table of 1/√variance ends at one: a quarter of ``x`` reaches ``REACH``."""
     width = x.shape[-1]
@@ -67,7 +68,9 @@ def _layer_norm(
 
 
 @handler("upsample", "interpolate", "upsample_nearest1d", "upsample_nearest2d")
-def _resize(net: Layers, op: Operation, x: Tensor, *sizes: Any, mode: str = "nearest", **rest: Any) -> Tensor:
+def _resize(
+    net: Layers, op: Operation, x: Tensor, *sizes: Sequence[int], mode: str = "nearest", **rest: object
+) -> Tensor:
     modes = [value for value in (mode, *sizes) if isinstance(value, str)]
     before, after = x.shape[1:], op.result.shape[1:]
     if modes[-1] != "nearest" or len(before) > 2 or any(m % n for n, m in zip(before, after, strict=True)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 from l1forge.firmware.hls.converters.frontend.comparisons import where
 from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler, quantiser
@@ -17,13 +16,13 @@ MASKED = float(-(2**LOGITS.integer))
 
 
 @handler("softmin")
-def _softmin(net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: Any) -> Tensor:
+def _softmin(net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: object) -> Tensor:
     return _softmax(net, op, net.affine(f"{op.name}_negative", x, -1, 0), dim)
 
 
 @handler("softmax")
 def _softmax(
-    net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: Any, **rest: Any
+    net: Layers, op: Operation, x: Tensor, dim: int | None = None, *unused: object, **rest: object
 ) -> Tensor:
     x = net.plain(x)
     rank = len(x.shape)

@@ -162,7 +162,7 @@ def quotient(net: Layers, op: Operation, x: Any, y: Tensor) -> Tensor:
 
 
 @handler("truediv", "div", "divide", "true_divide")
-def _division(net: Layers, op: Operation, x: Any, y: Any, rounding_mode: Any = None) -> Tensor:
+def _division(net: Layers, op: Operation, x: Any, y: Any, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode is not None:
         raise refuse("rounds its quotient", op.name, rounding_mode, "divide without rounding_mode")
     return quotient(net, op, x, y) if isinstance(y, Tensor) else scaled(net, op, x, y)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.firmware.hls.converters.frontend.program import refuse
 
+if TYPE_CHECKING:
+    from torch.nn import Module
+
 
 def attention(
-    module: Any, name: str, arguments: tuple[Any, ...], options: dict[str, Any]
+    module: Module, name: str, arguments: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """``nn.MultiheadAttention`` as an operation of its three tensors and its matrices."""
     names = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask", "average", "is_causal")
@@ -43,7 +46,9 @@ def attention(
     return "multi_head_attention", tuple(given[key] for key in names[:3]), operation
 
 
-def recurrent(module: Any, name: str, arguments: tuple[Any, ...]) -> list[tuple[str, list[list[Any]], int]]:
+def recurrent(
+    module: Module, name: str, arguments: tuple[Any, ...]
+) -> list[tuple[str, list[list[Any]], int]]:
     """``nn.LSTM`` or ``nn.GRU``, layer by layer: kind, weights of each direction, number of states."""
     kind = type(module).__name__
     if kind not in ("LSTM", "GRU"):
@@ -70,7 +75,7 @@ def recurrent(module: Any, name: str, arguments: tuple[Any, ...]) -> list[tuple[
 
 
 def as_function(
-    module: Any, name: str, arguments: tuple[Any, ...]
+    module: Module, name: str, arguments: tuple[Any, ...]
 ) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
     """A ``torch.nn`` module as the function of the same meaning, with its parameters as arguments."""
     from torch import nn

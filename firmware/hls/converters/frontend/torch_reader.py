@@ -12,13 +12,21 @@ import inspect
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.converters.frontend.program import Operation, Program, Value, refuse
 from l1forge.firmware.hls.converters.frontend.torch_modules import as_function, attention, recurrent
+
+if TYPE_CHECKING:
+    from torch import Tensor as FxTensor
+    from torch.export import ExportedProgram
+    from torch.fx import Graph as FxGraph
+    from torch.fx import GraphModule
+    from torch.fx import Node as FxNode
+    from torch.nn import Module
 
 BATCH = 13  # a size that networks rarely have
 MOVES = {
@@ -38,7 +46,7 @@ SAME = {
 """Operations that do nothing at inference."""
 
 
-def read_program(network: Any, input_shapes: Sequence[tuple[int, ...]] | None = None) -> Program:
+def read_program(network: Module, input_shapes: Sequence[tuple[int, ...]] | None = None) -> Program:
     """The operations of a ``torch.nn.Module`` or of a ``torch.export.ExportedProgram`` at inference.
 
     Parameters
@@ -79,7 +87,7 @@ def read_program(network: Any, input_shapes: Sequence[tuple[int, ...]] | None = 
     return _Reader(traced, samples).program
 
 
-def traced_network(network: Any, input_shapes: Sequence[tuple[int, ...]]) -> Any:
+def traced_network(network: Module, input_shapes: Sequence[tuple[int, ...]]) -> Any:
     """The ``torch.fx.GraphModule`` whose nodes have the names of the operations of ``read_program``.
 
     Raises
@@ -93,7 +101,7 @@ def traced_network(network: Any, input_shapes: Sequence[tuple[int, ...]]) -> Any
     return (_exported(network) if exported else _symbolic(network, input_shapes))[0]
 
 
-def _symbolic(network: Any, shapes: Sequence[tuple[int, ...]]) -> tuple[Any, list[Any]]:
+def _symbolic(network: Module, shapes: Sequence[tuple[int, ...]]) -> tuple[Any, list[Any]]:
     import torch
 
     kinds = {type(module).__module__.split(".")[0] for module in network.modules()}
@@ -125,12 +133,12 @@ def _symbolic(network: Any, shapes: Sequence[tuple[int, ...]]) -> tuple[Any, lis
     return traced, [torch.randn((BATCH, *shape), generator=generator, dtype=dtype) for shape in shapes]
 
 
-def _leaf(module: Any) -> bool:
+def _leaf(module: Module) -> bool:
 
     return type(module).__module__.startswith("torch.nn") and not any(module.children())
 
 
-def _exported(program: Any) -> tuple[Any, list[Any]]:
+def _exported(program: ExportedProgram) -> tuple[Any, list[Any]]:
     import torch
 
     traced = program.module()
@@ -144,7 +152,7 @@ def _exported(program: Any) -> tuple[Any, list[Any]]:
     return traced, samples
 
 
-def _kind(node: Any) -> str:
+def _kind(node: FxNode) -> str:
     """The operation's plain name: ``F.relu``, ``x.relu_()`` and ``aten.relu.default`` are all ``relu``."""
     if node.op == "call_method":
         name = str(node.target)
@@ -156,7 +164,7 @@ def _kind(node: Any) -> str:
 class _Reader:
     """Runs the traced network node by node and writes down what it does."""
 
-    def __init__(self, traced: Any, samples: list[Any]) -> None:
+    def __init__(self, traced: GraphModule, samples: list[Any]) -> None:
         self.traced = traced
         self.batch = int(samples[0].shape[0]) if samples and samples[0].ndim else 0
         self.program = Program([])
@@ -173,7 +181,7 @@ class _Reader:
             elif node in needed:
                 self._operation(node)
 
-    def _input(self, node: Any, sample: Any) -> None:
+    def _input(self, node: FxNode, sample: Any) -> None:
         if sample is None:  # an argument with a default value
             self.results[node] = node.args[0]  # its default
             return
@@ -181,7 +189,7 @@ class _Reader:
         self.values[node] = Value(node.name, tuple(sample.shape[1:]))
         self.program.inputs.append(self.values[node])
 
-    def _outputs(self, result: Any) -> Iterator[Value]:
+    def _outputs(self, result: FxTensor) -> Iterator[Value]:
         import torch
 
         if isinstance(result, torch.fx.Node):
@@ -194,7 +202,7 @@ class _Reader:
             for part in result.values() if isinstance(result, dict) else result:
                 yield from self._outputs(part)
 
-    def _operation(self, node: Any) -> None:
+    def _operation(self, node: FxNode) -> None:
         import torch
 
         try:
@@ -235,7 +243,7 @@ class _Reader:
             self.program.operations.append(Operation(node.name, kind, arguments, options, made))
             self.values[node] = made if isinstance(result, torch.Tensor) else (made, _missing(kind))
 
-    def _recurrent(self, node: Any, module: Any, result: Any) -> None:
+    def _recurrent(self, node: FxNode, module: Module, result: FxTensor) -> None:
         """Layer by layer; the final states are elements of the sequences."""
         arguments = [self.values.get(a, a) for a in node.args]
         x, states = arguments[0], []
@@ -259,7 +267,7 @@ class _Reader:
             tuple(states) if module.__class__.__name__ == "GRU" else (tuple(states), cells),
         )
 
-    def _of_layers(self, node: Any, states: tuple[Any, ...], kind: str) -> Any:
+    def _of_layers(self, node: FxNode, states: tuple[Any, ...], kind: str) -> Any:
         """What a network does to final states, whose first axis is the layer: squeeze, if there is one."""
         if kind in ("squeeze", "flatten", "view", "reshape") and len(states) == 1:
             return states[0]
@@ -268,10 +276,10 @@ class _Reader:
             kind, "take one layer's, h[-1], first",
         )  # fmt: skip
 
-    def _described(self, node: Any) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def _described(self, node: FxNode) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         import torch
 
-        def known(other: Any) -> Any:
+        def known(other: FxNode) -> Any:
             return self.values.get(other, self.results.get(other))
 
         arguments = torch.fx.node.map_arg(node.args, known)
@@ -290,7 +298,7 @@ class _Reader:
             return attention(module, node.name, tuple(arguments), options)
         return as_function(self.modules[node.target], node.name, (*arguments, *options.values()))
 
-    def _run(self, node: Any, look_up: Callable[[Any], Any]) -> Any:
+    def _run(self, node: FxNode, look_up: Callable[[Any], Any]) -> Any:
         import torch
 
         arguments = torch.fx.node.map_arg(node.args, look_up)
@@ -303,7 +311,7 @@ class _Reader:
             return getattr(arguments[0], node.target)(*arguments[1:], **options)
         return node.target(*arguments, **options)
 
-    def _value(self, name: str, result: Any) -> Value:
+    def _value(self, name: str, result: FxTensor) -> Value:
         if not result.ndim or result.shape[0] != self.batch:
             raise refuse(
                 "the first axis of the result is no longer the batch", name, tuple(result.shape),
@@ -311,7 +319,7 @@ class _Reader:
             )  # fmt: skip
         return Value(name, tuple(int(n) for n in result.shape[1:]))
 
-    def _move(self, node: Any, source: Value) -> None:
+    def _move(self, node: FxNode, source: Value) -> None:
         """Send element numbers through the operation: the result tells which elements it holds."""
         import torch
 
@@ -329,7 +337,7 @@ class _Reader:
             values.append(value)
         self.values[node] = values[0] if isinstance(moved, torch.Tensor) else tuple(values)
 
-    def _check_inplace(self, node: Any, kind: str) -> None:
+    def _check_inplace(self, node: FxNode, kind: str) -> None:
         inplace = str(node.target).endswith("_") or node.kwargs.get("inplace", False)
         if node.op == "call_module":
             inplace = getattr(self.modules[node.target], "inplace", False)
@@ -353,7 +361,7 @@ def _missing(kind: str) -> _Missing:
     return _Missing("positions of a maximum are not supported", "use the values only")
 
 
-def _needed(graph: Any) -> set[Any]:
+def _needed(graph: FxGraph) -> set[Any]:
     """The nodes that an output depends on."""
     needed: set[Any] = set()
     waiting = [node for node in graph.nodes if node.op == "output"]

@@ -6,6 +6,7 @@ multiplied, and what is left is to write the s results of a position one after t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,11 @@ def _transposed(
     x: Tensor,
     weight: Any,
     bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    output_padding: int | Sequence[int] = 0,
     groups: int = 1,
-    dilation: Any = 1,
+    dilation: int | Sequence[int] = 1,
 ) -> Tensor:
     """``weight`` is (inputs, outputs / groups, ...); the size of the result says how much is added behind."""
     if isinstance(weight, Tensor):

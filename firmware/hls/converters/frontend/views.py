@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.firmware.hls.converters.frontend.layers import Layers, Tensor, handler
@@ -23,12 +23,12 @@ def _last(net: Layers, op: Operation, x: Tensor) -> Tensor:
 
 
 @handler("affine")
-def _affine(net: Layers, op: Operation, x: Tensor, scale: Any, bias: Any) -> Tensor:
+def _affine(net: Layers, op: Operation, x: Tensor, scale: ArrayLike, bias: ArrayLike) -> Tensor:
     return net.affine(op.name, x, scale, bias)
 
 
 @handler("scaling")
-def _scaling(net: Layers, op: Operation, x: Tensor, scale: Any, bias: Any) -> Tensor:
+def _scaling(net: Layers, op: Operation, x: Tensor, scale: ArrayLike, bias: ArrayLike) -> Tensor:
     return net.scaled(op.name, x, scale, bias)
 
 

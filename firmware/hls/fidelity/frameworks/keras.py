@@ -12,6 +12,7 @@ import numpy as np
 from l1forge.firmware.hls.converters.keras_flat import flattened, leaves
 from l1forge.firmware.hls.environment import legacy_keras
 from l1forge.firmware.hls.fidelity.frameworks.framework import Floats
+from l1forge.firmware.hls.objects import KerasLayer, KerasModel
 
 BATCH = 4096
 LINEAR = {"linear", ""}
@@ -20,7 +21,7 @@ LINEAR = {"linear", ""}
 class KerasFramework:
     """A Keras model in float32, as its framework runs it."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: KerasModel) -> None:
         self.model = model
         self.legacy = type(model).__module__.split(".")[0] == "tf_keras"
 
@@ -52,7 +53,7 @@ class KerasFramework:
             tapped = keras.Model(model.inputs, list(found.values()))
             return dict(zip(found, self._run(tapped, inputs), strict=True))
 
-    def _run(self, model: Any, inputs: Sequence[Floats]) -> list[Floats]:
+    def _run(self, model: KerasModel, inputs: Sequence[Floats]) -> list[Floats]:
         parts: list[list[Floats]] = []
         for first in range(0, max(len(inputs[0]), 1), BATCH):
             fed = [_cast(array[first : first + BATCH], tensor) for array, tensor
@@ -70,7 +71,7 @@ def _cast(array: Floats, tensor: Any) -> Floats:
     return array.astype("float32" if name.startswith(("float", "bfloat")) else name)
 
 
-def _result_name(layer: Any) -> str:
+def _result_name(layer: KerasLayer) -> str:
     """hls4ml makes the activation of a layer one of its own, ``<layer>_<activation>``."""
     if type(layer).__name__ in ("Activation", "QActivation"):
         return str(layer.name)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.fidelity.frameworks.framework import Floats, batches
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, ValueInfoProto
+    from qonnx.core.modelwrapper import ModelWrapper
 
 STANDARD = ("", "ai.onnx", "ai.onnx.ml")
 """Domains of the operations that ONNX Runtime has."""
@@ -80,7 +84,9 @@ class OnnxFramework:
             found = self._by_qonnx(clean, inputs, list(results.values()))
         return {name: found[tensor] for name, tensor in results.items()}
 
-    def _by_qonnx(self, model: Any, inputs: Sequence[Floats], names: Sequence[str]) -> dict[str, Floats]:
+    def _by_qonnx(
+        self, model: ModelWrapper, inputs: Sequence[Floats], names: Sequence[str]
+    ) -> dict[str, Floats]:
         from qonnx.core.onnx_exec import execute_onnx
 
         fed = [value.name for value in model.graph.input if model.get_initializer(value.name) is None]
@@ -92,7 +98,9 @@ class OnnxFramework:
         return {name: np.concatenate(parts) for name, parts in made.items()}
 
 
-def _run(model: Any, values: Sequence[Any], names: Sequence[str], inputs: Sequence[Floats]) -> list[Floats]:
+def _run(
+    model: ModelProto, values: Sequence[Any], names: Sequence[str], inputs: Sequence[Floats]
+) -> list[Floats]:
     """Outputs by ONNX Runtime: all events at once, or as many as the model takes."""
     import onnxruntime
 
@@ -111,7 +119,7 @@ def _run(model: Any, values: Sequence[Any], names: Sequence[str], inputs: Sequen
     return [np.concatenate(blocks)[:count] for blocks in zip(*parts, strict=True)]
 
 
-def _dtype(value: Any) -> Any:
+def _dtype(value: ValueInfoProto) -> Any:
     import onnx
 
     return onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.firmware.hls.converters.frontend.torch_reader import traced_network
 from l1forge.firmware.hls.fidelity.frameworks.framework import Floats, batches
+
+if TYPE_CHECKING:
+    from torch.fx import Node
+    from torch.nn import Module
 
 BATCH = 4096
 
@@ -17,7 +21,7 @@ BATCH = 4096
 class TorchFramework:
     """A ``torch.nn.Module`` or ``torch.export.ExportedProgram``, at inference."""
 
-    def __init__(self, network: Any, shapes: list[tuple[int, ...]] | None = None) -> None:
+    def __init__(self, network: Module, shapes: list[tuple[int, ...]] | None = None) -> None:
         import torch
 
         self.exported = isinstance(network, torch.export.ExportedProgram)
@@ -48,7 +52,7 @@ class TorchFramework:
         found: dict[str, list[Floats]] = {}
 
         class Tapped(torch.fx.Interpreter):  # type: ignore[misc, name-defined, unused-ignore]
-            def run_node(self, node: Any) -> Any:
+            def run_node(self, node: Node) -> Any:
                 made = super().run_node(node)
                 if isinstance(made, torch.Tensor) and node.op in (
                     "call_module",
