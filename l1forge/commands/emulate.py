@@ -180,7 +180,14 @@ def plan_table(plan: Any) -> Table:
     """How each layer is computed: proven range, machine type, density of weights, code path."""
     table = Table(title="how each layer is computed")
     for heading in (
-        "node", "operation", "rows", "range [LSB]", "bits", "computed in", "non-zero", "code path",
+        "node",
+        "operation",
+        "rows",
+        "range [LSB]",
+        "bits",
+        "computed in",
+        "non-zero",
+        "code path",
     ):
         table.add_column(heading)
     for layer in plan:
