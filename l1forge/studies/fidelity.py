@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ChooseTypes:
-    """Choose types with the events of ``data``; ``loss`` as ``Loss.parse`` reads it, None: by the outputs."""
+    """Choose types with the events of ``data``; ``loss`` as ``StatedLoss.parse`` reads it, or None."""
 
     data: Path
     loss: str | None = None
@@ -41,10 +41,10 @@ def chosen(
 ) -> Choice:
     """The types that nothing gives yet: neither the model, nor ``input_type``, ``file`` or ``precision``."""
     from l1forge.firmware.hls.choose.choose import choose_types
-    from l1forge.firmware.hls.choose.loss import Loss
+    from l1forge.firmware.hls.choose.loss import StatedLoss
     from l1forge.firmware.hls.fidelity.frameworks import open_framework
 
-    loss = Loss.parse(how.loss) if how.loss is not None else None
+    loss = StatedLoss.parse(how.loss) if how.loss is not None else None
     with conversion.quiet():
         framework = open_framework(conversion.model, conversion.weights, conversion.shapes)
     fixed = file.arguments(input_type or "fixed<16,6>", precision)[1]

@@ -75,7 +75,7 @@ class GroupRate:
 
 
 @dataclass(frozen=True)
-class CurvePoint:
+class ThresholdPoint:
     """Rate of a seed with its leading cut at ``threshold`` (hardware code), before its prescale."""
 
     threshold: int
@@ -98,7 +98,7 @@ class TargetThreshold:
     high: int | None
     gev: float | None
     rate: Rate
-    curve: tuple[CurvePoint, ...]
+    curve: tuple[ThresholdPoint, ...]
 
 
 @dataclass(frozen=True)
@@ -509,7 +509,7 @@ def _threshold(
         high,
         cut.physical(threshold),
         known[threshold],
-        tuple(CurvePoint(code, known[code]) for code in curve),
+        tuple(ThresholdPoint(code, known[code]) for code in curve),
     )
 
 

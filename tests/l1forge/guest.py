@@ -70,7 +70,8 @@ def use() -> None:
     from l1forge.emulator.graph.graph import Graph
     from l1forge.emulator.kernel import compile_graph
     from l1forge.emulator.menu.language.load import DEFAULT, load_menu
-    from l1forge.emulator.rates.study import plot, study
+    from l1forge.emulator.rates.plot import plot
+    from l1forge.emulator.rates.study import study
     from l1forge.firmware.rtl import generate
     from l1forge.models import graph_path
 

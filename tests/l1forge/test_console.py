@@ -50,7 +50,9 @@ def test_lines_are_not_broken() -> None:
 def test_every_command_prints_so() -> None:
     for file in [*ROOT.glob("l1forge/**/*.py"), *ROOT.glob("models/**/*.py")]:
         if file.name != "console.py":
-            assert not re.search(r"rich\.console import.*Console|rich import print", file.read_text()), file
+            assert not re.search(r"rich\.console import.*Console", file.read_text()), file
+    for file in ROOT.glob("l1forge/**/*.py"):  # models print with rich where no command gives its console
+        assert not re.search(r"rich import print", file.read_text()), file
 
 
 @pytest.mark.parametrize("columns", ["40", None])

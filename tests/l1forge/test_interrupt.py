@@ -14,7 +14,7 @@ from l1forge.emulator.graph.graph import Graph, Node
 
 CODE = """
 import ctypes, signal, time
-from l1forge.interrupt import keep_interrupts
+from l1forge.screen.interrupt import keep_interrupts
 
 keep_interrupts()
 callback = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))

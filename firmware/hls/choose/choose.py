@@ -13,9 +13,9 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.choose.bias import layer_means
 from l1forge.firmware.hls.choose.cost import Estimate, rtl_estimate
-from l1forge.firmware.hls.choose.loss import Loss, default_loss, mean_error, uncertainty
+from l1forge.firmware.hls.choose.loss import StatedLoss, default_loss, mean_error, uncertainty
 from l1forge.firmware.hls.choose.search import Point, Search, front, outputs_of
-from l1forge.firmware.hls.choose.tensors import WIDE, Tensor, precision_of
+from l1forge.firmware.hls.choose.tensors import WIDE, TypedTensor, precision_of
 from l1forge.firmware.hls.choose.types_file import TypesFile
 from l1forge.firmware.hls.converters.conversion import Conversion
 from l1forge.firmware.hls.converters.files import Types
@@ -51,8 +51,8 @@ class Choice:
     no other candidate is better in LUTs and loss.
     """
 
-    loss: Loss
-    tensors: tuple[Tensor, ...]
+    loss: StatedLoss
+    tensors: tuple[TypedTensor, ...]
     types: TypesFile
     kept: float
     held_out: float
@@ -90,7 +90,7 @@ def choose_types(
     framework: Framework,
     data: Path,
     *,
-    loss: Loss | None = None,
+    loss: StatedLoss | None = None,
     inputs: Types | None = None,
     fixed: Mapping[str, Mapping[str, str]] | None = None,
     labels: str | None = None,

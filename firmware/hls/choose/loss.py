@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Loss:
+class StatedLoss:
     """A kind of loss and its limit; ``cut`` is the threshold of decisions, in units of the output."""
 
     kind: str
@@ -31,7 +31,7 @@ class Loss:
     cut: float = 0.0
 
     @staticmethod
-    def parse(text: str) -> Loss:
+    def parse(text: str) -> StatedLoss:
         """Read ``argmax=0.005``, ``cut:0.5=0.001``, ``auc=0.002``, ``error=0.01``.
 
         Raises
@@ -48,7 +48,7 @@ class Loss:
             raise InputError("is not a loss", field="--loss", value=text, remedy=REMEDY) from error
         if not 0 <= limit < 1 or not math.isfinite(cut):
             raise InputError("is out of range", field="--loss", value=text, remedy=REMEDY)
-        return Loss(found[1].split(":")[0], limit, cut)
+        return StatedLoss(found[1].split(":")[0], limit, cut)
 
     def __str__(self) -> str:
         return f"{self.kind}{f':{self.cut:g}' if self.kind == 'cut' else ''}={self.limit:g}"
@@ -88,9 +88,9 @@ class Loss:
         return mean_error(trained, graph)
 
 
-def default_loss(sizes: list[int]) -> Loss:
+def default_loss(sizes: list[int]) -> StatedLoss:
     """Half a percent of the decisions by the largest output, else a mean error of one percent."""
-    return Loss("argmax", 0.005) if any(size > 1 for size in sizes) else Loss("error", 0.01)
+    return StatedLoss("argmax", 0.005) if any(size > 1 for size in sizes) else StatedLoss("error", 0.01)
 
 
 def mean_error(trained: list[Floats], graph: list[Floats]) -> float:
@@ -101,7 +101,7 @@ def mean_error(trained: list[Floats], graph: list[Floats]) -> float:
     )
 
 
-def uncertainty(loss: Loss, value: float, events: int) -> float | None:
+def uncertainty(loss: StatedLoss, value: float, events: int) -> float | None:
     """Binomial standard error of a loss that is a share of events, else None."""
     if loss.kind not in ("argmax", "cut"):
         return None

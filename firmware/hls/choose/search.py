@@ -19,12 +19,12 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import Overflow, Rounding
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.choose.cost import luts
-from l1forge.firmware.hls.choose.loss import Floats, Loss, mean_error
+from l1forge.firmware.hls.choose.loss import Floats, StatedLoss, mean_error
 from l1forge.firmware.hls.choose.tensors import (
     LEAST,
     MOST,
     Convert,
-    Tensor,
+    TypedTensor,
     Values,
     free_tensors,
     precision_of,
@@ -42,7 +42,7 @@ START = 16
 class Point:
     """A set of types: its loss and error on the data it was chosen with, and its estimated LUTs."""
 
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[TypedTensor, ...]
     loss: float
     error: float
     luts: float
@@ -67,13 +67,13 @@ class Search:
     integers: Callable[[Graph], Mapping[str, NDArray[Any]]]
     trained: list[Floats]
     labels: NDArray[np.int64] | None
-    loss: Loss
+    loss: StatedLoss
     inputs: Types
     default: str
     progress: Say = lambda step: None
     points: list[Point] = field(default_factory=list)
 
-    def try_types(self, tensors: Sequence[Tensor]) -> Point:
+    def try_types(self, tensors: Sequence[TypedTensor]) -> Point:
         """Convert with these types and measure."""
         chosen, layers = precision_of(tensors)
         graph, _ = self.convert(self.inputs or chosen, layers, self.default)
@@ -115,7 +115,7 @@ class Search:
         """The mean error, as it is kept in the points."""
         return mean_error(trained, graph)
 
-    def _at(self, tensors: Sequence[Tensor], width: int) -> Point:
+    def _at(self, tensors: Sequence[TypedTensor], width: int) -> Point:
         self.progress(f"choosing types: {width} bits everywhere")
         return self.try_types([replace(tensor, width=width) for tensor in tensors])
 
@@ -178,7 +178,7 @@ class Search:
             gains.append((saved / (max(point.error - best.error, 0.0) + 1e-6), place))
         return [place for _, place in sorted(gains, reverse=True)]
 
-    def _changed(self, best: Point, place: int, tensor: Tensor) -> Point:
+    def _changed(self, best: Point, place: int, tensor: TypedTensor) -> Point:
         """``best`` with another type in one place; a bias has the width of its layer's weights."""
         tensors = list(best.tensors)
         tensors[place] = tensor

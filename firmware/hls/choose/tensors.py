@@ -38,7 +38,7 @@ LEAST, MOST = 2, 24
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TypedTensor:
     """A free type: ``key`` of ``layer`` (``result``, ``weight``, …); ``result`` of an input is its type.
 
     ``low`` .. ``high`` are its values. ``width`` and ``rounding`` are what the search changes.
@@ -71,11 +71,11 @@ class Tensor:
         width = self.width + (GUARD if self.key == "bias" else 0)
         return FixedType(width, self.integer, self.signed, self.rounding, self.overflow)
 
-    def narrower(self) -> Tensor:
+    def narrower(self) -> TypedTensor:
         return replace(self, width=self.width - 1)
 
 
-def free_tensors(convert: Convert, inputs: Types, values: Values) -> list[Tensor]:
+def free_tensors(convert: Convert, inputs: Types, values: Values) -> list[TypedTensor]:
     """The types that neither the model nor the user has fixed, inputs first, in the order of the layers.
 
     Parameters
@@ -101,12 +101,14 @@ def free_tensors(convert: Convert, inputs: Types, values: Values) -> list[Tensor
         ]
         for key in weights:
             data = np.asarray(node.weights[key].data, dtype=np.float64)
-            tensors.append(Tensor(node.name, key, float(data.min(initial=0)), float(data.max(initial=0))))
+            tensors.append(
+                TypedTensor(node.name, key, float(data.min(initial=0)), float(data.max(initial=0)))
+            )
         if _moves_an_input(node):
             continue
         if _result_is_free(node, later[node.name], bool(weights), outputs) and node.name in seen:
             low, high = seen[node.name]
-            tensors.append(Tensor(node.name, "result", low, high))
+            tensors.append(TypedTensor(node.name, "result", low, high))
     return tensors
 
 
@@ -130,11 +132,13 @@ class Values:
         }
 
 
-def _inputs(graph: Graph, model: HlsModel, arrays: Mapping[str, NDArray[np.float64]]) -> Iterator[Tensor]:
+def _inputs(
+    graph: Graph, model: HlsModel, arrays: Mapping[str, NDArray[np.float64]]
+) -> Iterator[TypedTensor]:
     layers = [node.name for node in model.get_layers() if node.class_name == "Input"]
     for name, node in zip(layers, graph.inputs, strict=True):
         values = arrays[node.name]
-        yield Tensor(name, "result", float(values.min()), float(values.max()), is_input=True)
+        yield TypedTensor(name, "result", float(values.min()), float(values.max()), is_input=True)
 
 
 def _moves_an_input(node: HlsLayer) -> bool:
@@ -162,7 +166,7 @@ def _result_is_free(node: HlsLayer, later: HlsLayer, weighted: bool, outputs: se
     return variable.name in outputs or not all(reader.class_name in PASSIVE for reader in readers)
 
 
-def precision_of(tensors: Sequence[Tensor]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+def precision_of(tensors: Sequence[TypedTensor]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """Types of the inputs, and of layers by use, as the converters take them."""
     inputs = {tensor.layer: str(tensor.type) for tensor in tensors if tensor.is_input}
     layers: dict[str, dict[str, str]] = {}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.firmware.hls.choose.loss import Loss
+from l1forge.firmware.hls.choose.loss import StatedLoss
 from l1forge.firmware.hls.choose.search import Search, outputs_of
 from l1forge.firmware.hls.choose.tensors import WIDE
 from l1forge.firmware.hls.converters.conversion import Conversion
@@ -62,7 +62,7 @@ def trained_campaign(
         summary.layers.update(kinds)
         limit = TABLES if set(WITH_TABLES) & set(kinds) else EXACT
         try:
-            error = check_network(network, shape, Loss("error", limit), seed + number)
+            error = check_network(network, shape, StatedLoss("error", limit), seed + number)
             summary.networks += 1
             summary.worst = max(summary.worst, error)
             if error > 2 * limit:  # on events that the types were not chosen with
@@ -78,7 +78,7 @@ def trained_campaign(
     return summary
 
 
-def check_network(network: Sequential, shape: tuple[int, ...], loss: Loss, seed: int) -> float:
+def check_network(network: Sequential, shape: tuple[int, ...], loss: StatedLoss, seed: int) -> float:
     """Choose one width for all types on random data; the error on other data of the same kind.
 
     Raises

@@ -13,7 +13,7 @@ from l1forge.firmware.hls.package.files import Package, find_package
 from l1forge.firmware.hls.package.inputs import Inputs
 from l1forge.firmware.hls.package.interpret import Interpreter
 from l1forge.firmware.hls.package.network import read_network
-from l1forge.firmware.hls.package.reals import Affine
+from l1forge.firmware.hls.package.reals import AffineReal
 from l1forge.firmware.hls.package.state import Output, Reached
 from l1forge.firmware.hls.package.tables import Tables
 from l1forge.firmware.hls.package.values import Array, Data, Known, Real
@@ -26,7 +26,7 @@ from l1forge.firmware.hls.translate.graph import assemble, network_inputs, trans
 
 
 @dataclass(frozen=True)
-class Port:
+class PackagePort:
     """Where the wrapper's interface has an input or output of the graph.
 
     ``text`` is the C++ type that passes through ``std::any``, ``path`` the member in it, ``element`` the type
@@ -50,8 +50,8 @@ class Imported:
     package: Package
     source: Source
     wrapper: Wrapper | None = None
-    inputs: list[Port] = field(default_factory=list)
-    outputs: list[Port] = field(default_factory=list)
+    inputs: list[PackagePort] = field(default_factory=list)
+    outputs: list[PackagePort] = field(default_factory=list)
     columns: Sequence[Column] | None = None
     strides: Mapping[str, int] = field(default_factory=dict)
     defines: Mapping[str, str] = field(default_factory=dict)
@@ -109,7 +109,7 @@ def import_package(
     graph = assemble(source, builder, names)
     graph.meta["origin"] = "emulator package"
     graph.meta["package"] = package.folder.resolve().name
-    ports_in = [Port(n, inputs.top, n, inputs.sizes[n], "", inputs.texts[n]) for n in inputs.sizes]
+    ports_in = [PackagePort(n, inputs.top, n, inputs.sizes[n], "", inputs.texts[n]) for n in inputs.sizes]
     return Imported(
         graph, package, source, wrapper, ports_in, ports, columns, inputs.strides, defines or {}, notes
     )
@@ -150,11 +150,11 @@ def _call(run: Interpreter, source: Source, arrays: list[Array]) -> None:
         array.cells = [Data(node, (i,), array.type) for i in range(node.size)]
 
 
-def _outputs(builder: Builder, found: list[Output]) -> tuple[list[str], list[Port]]:
+def _outputs(builder: Builder, found: list[Output]) -> tuple[list[str], list[PackagePort]]:
     """The nodes of the result, each once."""
     builder.layer = "result"
     names: list[str] = []
-    ports: list[Port] = []
+    ports: list[PackagePort] = []
     for output in found:
         size = len(output.elements)
         if sorted(output.elements) != list(range(size)):
@@ -165,7 +165,9 @@ def _outputs(builder: Builder, found: list[Output]) -> tuple[list[str], list[Por
         node = _gathered(builder, cells, output.path.split(".")[-1] or "result")
         if node.name not in names:
             names.append(node.name)
-            ports.append(Port(node.name, output.text, output.path, size, output.function, "", output.indexed))
+            ports.append(
+                PackagePort(node.name, output.text, output.path, size, output.function, "", output.indexed)
+            )
     return names, ports
 
 
@@ -191,7 +193,7 @@ def _gathered(builder: Builder, cells: Sequence[object], name: str) -> Node:
 
 
 def _unchanged(formula: object) -> bool:
-    return isinstance(formula, Affine) and formula.exact and formula.scale == 1 and formula.offset == 0
+    return isinstance(formula, AffineReal) and formula.exact and formula.scale == 1 and formula.offset == 0
 
 
 def _network(
@@ -216,8 +218,9 @@ def _network(
     if package.wrapper is None:
         notes.append("no wrapper class is in the folder: the graph is the network, without scaling or score")
     sizes = {name: builder.value(name).node.size for name in source.arguments}
-    ports = [Port(n, source.arrays[n][0], "", sizes[n]) for n in source.inputs]
+    ports = [PackagePort(n, source.arrays[n][0], "", sizes[n]) for n in source.inputs]
     out = [
-        Port(node, source.arrays[n][0], n, sizes[n]) for n, node in zip(source.outputs, names, strict=True)
+        PackagePort(node, source.arrays[n][0], n, sizes[n])
+        for n, node in zip(source.outputs, names, strict=True)
     ]
     return Imported(graph, package, source, None, ports, out, columns, {}, defines, notes)

@@ -13,7 +13,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType, holding
 from l1forge.emulator.graph.graph import Node
 from l1forge.firmware.hls.package.columns import Column, column_type
-from l1forge.firmware.hls.package.reals import Affine, as_real
+from l1forge.firmware.hls.package.reals import AffineReal, as_real
 from l1forge.firmware.hls.package.values import INT, CType, Data, Known, Real, Value, fits, plain
 from l1forge.firmware.hls.package.wrapper import Wrapper
 from l1forge.firmware.hls.translate.builder import Builder
@@ -151,7 +151,7 @@ class Inputs:
         """Note the type that a floating-point input is put into, if nothing happens to it before."""
         if not isinstance(value, Real) or kind.real or self.counted:
             return
-        formulas = [f for f in value.formulas if isinstance(f, Affine)]
+        formulas = [f for f in value.formulas if isinstance(f, AffineReal)]
         if all(f.scale == 1 and f.offset == 0 for f in formulas) and value.base.node.op == "input":
             name = value.base.node.name
             target = plain(kind.exact)

@@ -37,7 +37,7 @@ _OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 @dataclass(frozen=True)
-class Affine:
+class AffineReal:
     """``scale · x + offset`` as C++ computes it: ``steps`` are the operations in order on the value ``x``."""
 
     scale: Fraction
@@ -76,12 +76,12 @@ def as_real(value: Value, kind: CType) -> Real:
         return Real(value.base, formulas, kind)
     assert isinstance(value, Data)
     exact = _holds(value.node.type, Fraction(1), Fraction(0), kind.real)
-    start = Affine(Fraction(1), Fraction(0), exact, (("=", 0.0, kind.real),))
+    start = AffineReal(Fraction(1), Fraction(0), exact, (("=", 0.0, kind.real),))
     return Real(value, (start,) * value.lanes, kind)
 
 
-def _step(before: object, sign: str, number: Fraction, real: str, kind: FixedType) -> Affine:
-    assert isinstance(before, Affine)
+def _step(before: object, sign: str, number: Fraction, real: str, kind: FixedType) -> AffineReal:
+    assert isinstance(before, AffineReal)
     scale, offset = before.scale, before.offset
     if sign == "+":
         offset += number
@@ -94,7 +94,7 @@ def _step(before: object, sign: str, number: Fraction, real: str, kind: FixedTyp
     elif sign == "/":
         scale, offset = scale / number, offset / number
     exact = before.exact and _holds(kind, scale, offset, real)
-    return Affine(scale, offset, exact, (*before.steps, (sign, float(number), real)))
+    return AffineReal(scale, offset, exact, (*before.steps, (sign, float(number), real)))
 
 
 def real_binary(builder: Builder, sign: str, a: Value, b: Value, kind: CType, lanes: int) -> Real:
@@ -134,9 +134,9 @@ def fitted(builder: Builder, value: Real, target: FixedType, lanes: int) -> Node
     x = builder.take(value.base.node, list(value.base.index), (size,))
     scales: list[Fraction] = []
     offsets: list[Fraction] = []
-    searched: dict[Affine, tuple[Fraction, Fraction]] = {}
+    searched: dict[AffineReal, tuple[Fraction, Fraction]] = {}
     for formula in value.formulas:
-        assert isinstance(formula, Affine)
+        assert isinstance(formula, AffineReal)
         scale, offset = formula.scale, formula.offset
         if not formula.exact:
             if formula not in searched:
@@ -157,7 +157,7 @@ def _constant(values: list[Fraction]) -> Constant:
 
 
 def _search(
-    builder: Builder, formula: Affine, kind: FixedType, target: FixedType
+    builder: Builder, formula: AffineReal, kind: FixedType, target: FixedType
 ) -> tuple[Fraction, Fraction]:
     """Scale and offset with which the exact result, cast, is C++'s for every value of ``kind``."""
     if kind.width > MOST_BITS:

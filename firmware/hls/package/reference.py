@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph
-from l1forge.firmware.hls.package.graph import Imported, Port
+from l1forge.firmware.hls.package.graph import Imported, PackagePort
 from l1forge.firmware.hls.project.bridge import ap_types
 from l1forge.firmware.tools import children
 
@@ -268,12 +268,12 @@ def _wrapper_harness(imported: Imported) -> tuple[str, str]:
     return head, "l1f_harness::run(in, out);"
 
 
-def _is_row(ports: Sequence[Port]) -> bool:
+def _is_row(ports: Sequence[PackagePort]) -> bool:
     """Whether the result is a plain row of elements."""
     return ports[0].path == "" and not ports[0].text.startswith(("std::array", "array"))
 
 
-def _result(ports: Sequence[Port], target: str, structs: Any) -> list[str]:
+def _result(ports: Sequence[PackagePort], target: str, structs: Any) -> list[str]:
     """Declarations of what a function writes its result to."""
     kind = ports[0].text.rstrip().removesuffix("*")
     if _is_row(ports):

@@ -12,9 +12,9 @@ import pytest
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.firmware.hls.choose.cost import digits
-from l1forge.firmware.hls.choose.loss import Loss
+from l1forge.firmware.hls.choose.loss import StatedLoss
 from l1forge.firmware.hls.choose.plot import plot_curve
-from l1forge.firmware.hls.choose.tensors import Tensor
+from l1forge.firmware.hls.choose.tensors import TypedTensor
 from l1forge.firmware.hls.choose.types_file import TypesFile
 from l1forge.firmware.hls.environment import legacy_keras
 from l1forge.firmware.hls.translate.graph import export_graph
@@ -95,7 +95,7 @@ def test_types_that_are_given_stay(tmp_path: Path) -> None:
     ],
 )
 def test_integer_bits_hold_the_values(low: float, high: float, use: str, text: str) -> None:
-    assert str(Tensor("layer", use, low, high, 8).type) == text
+    assert str(TypedTensor("layer", use, low, high, 8).type) == text
     kind = FixedType.parse(text)
     assert kind.minimum * kind.lsb <= low
 
@@ -106,18 +106,18 @@ def test_signed_digits() -> None:
 
 def test_losses() -> None:
     trained, graph = [np.array([[0.0, 1.0], [2.0, 0.0]])], [np.array([[0.0, 1.0], [2.0, 3.0]])]
-    assert Loss.parse("argmax=0.01").of(trained, graph) == 0.5
-    assert Loss.parse("error=0.5").of(trained, graph) == pytest.approx(0.75 / trained[0].std())
+    assert StatedLoss.parse("argmax=0.01").of(trained, graph) == 0.5
+    assert StatedLoss.parse("error=0.5").of(trained, graph) == pytest.approx(0.75 / trained[0].std())
     one = [np.array([[0.2], [0.7]])], [np.array([[0.6], [0.8]])]
-    assert Loss.parse("cut:0.5=0.1").of(*one) == 0.5
-    assert str(Loss.parse("cut:0.5 = 0.1")) == "cut:0.5=0.1"
-    assert Loss.parse("auc=0.1").of(*one, np.array([1, 0])) == 0.0
+    assert StatedLoss.parse("cut:0.5=0.1").of(*one) == 0.5
+    assert str(StatedLoss.parse("cut:0.5 = 0.1")) == "cut:0.5=0.1"
+    assert StatedLoss.parse("auc=0.1").of(*one, np.array([1, 0])) == 0.0
     for text in ("argmax", "argmax=2", "cut=0.1", "cut:nan=0.1", "f1=0.1", "error=x"):
         with pytest.raises(InputError, match="--loss"):
-            Loss.parse(text)
+            StatedLoss.parse(text)
     for text, sizes in (("argmax=0.1", [1]), ("cut:1=0.1", [3]), ("auc=0.1", [3])):
         with pytest.raises(InputError, match="--loss"):
-            Loss.parse(text).check(sizes, None)
+            StatedLoss.parse(text).check(sizes, None)
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,7 @@ REFUSED: dict[str, tuple[Callable[[Maker], Any], str]] = {
     "ceil": (_ceil, "layer Quant_0: rounding mode .*CEIL"),
     "narrow": (lambda make: make.quant("x", 6, 0.25, signed=0, narrow=1), "narrow range needs signed"),
     "trunc": (_trunc, "layer Trunc_0.*Trunc"),
-    "erf": (lambda make: make.add("Erf", "x"), "layer Erf_0.*Erf"),
+    "mish": (lambda make: make.add("Mish", "x"), "layer Mish_0.*Mish"),
     "bits": (lambda make: make.quant("x", 3.5, 0.25), "whole number of bits"),
     "nan": (lambda make: make.add("MatMul", "x", make.value(np.full((6, 2), np.nan))), "is not finite"),
 }

@@ -112,7 +112,12 @@ def test_accelerator_wrapper_is_passed_by(project: Path) -> None:
     ("name", "old", "new", "message"),
     [
         ("defines.h", "ap_fixed", "ac_fixed", "backend='Vitis' or 'Vivado'"),
-        ("net0.cpp", r"nnet::dense<", "nnet::lstm_stack<", "recurrent layers are not supported"),
+        (
+            "net0.cpp",
+            r"nnet::dense<",
+            "nnet::lstm_stack<",
+            "a state that is given from outside is not supported",
+        ),
         (
             "net0.cpp",
             r"nnet::dense<",

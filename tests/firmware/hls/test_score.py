@@ -81,7 +81,7 @@ def test_one_wrong_rounding_mode_is_noticed(encoder: Encoder, crossings: Any) ->
 
 
 def test_compare_reports_shape_and_place() -> None:
-    assert compare("y", np.zeros((2, 3)), np.zeros((2, 2))).mismatches == 6
+    assert compare("y", np.zeros((2, 3), int), np.zeros((2, 2), int)).mismatches == 6
     outcome = compare("y", np.zeros((3, 2), int), np.array([[0, 0], [0, 5], [1, 0]]))
     assert (outcome.mismatches, outcome.first) == (2, "event 1, element 1: expected 0, found 5")
 

@@ -18,9 +18,9 @@ from l1forge.firmware.hls.converters.keras_types import bits_type
 from l1forge.firmware.hls.objects import KerasLayer
 
 if TYPE_CHECKING:
-    from l1forge.firmware.hls.converters.frontend.keras_reader import Call, KerasReader
+    from l1forge.firmware.hls.converters.frontend.keras_reader import KerasCall, KerasReader
 
-Reader = Callable[["KerasReader", "Call"], Value]
+Reader = Callable[["KerasReader", "KerasCall"], Value]
 
 ACTIVATIONS = {
     **{"relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "softplus": "softplus", "softsign": "softsign"},
@@ -28,7 +28,7 @@ ACTIVATIONS = {
 }
 
 
-def _source(call: Call) -> Value:
+def _source(call: KerasCall) -> Value:
     x = call.arguments[0] if call.arguments else call.options.get("inputs")
     if not isinstance(x, Value):
         raise refuse("does not depend on the inputs", call.name, type(call.layer).__name__)
@@ -80,20 +80,20 @@ def activated(reader: KerasReader, x: Value, function: Any, name: str, layer: Ke
     return reader.add(ACTIVATIONS[kind], x.shape, x, name=name)
 
 
-def _behind(reader: KerasReader, call: Call, x: Value) -> Value:
+def _behind(reader: KerasReader, call: KerasCall, x: Value) -> Value:
     function = getattr(call.layer, "activation", None)
     kind = getattr(function, "__name__", None) or type(function).__name__
     return activated(reader, x, function, f"{call.name}_{kind}", call.layer)
 
 
-def _dense(reader: KerasReader, call: Call) -> Value:
+def _dense(reader: KerasReader, call: KerasCall) -> Value:
     x = _source(call)
     kernel = weight(call.layer, "kernel", np.transpose)
     made = reader.add("linear", call.shapes[0], x, kernel, weight(call.layer, "bias"), name=call.name)
     return _behind(reader, call, made)
 
 
-def _activation(reader: KerasReader, call: Call) -> Value:
+def _activation(reader: KerasReader, call: KerasCall) -> Value:
     function = getattr(call.layer, "quantizer", None) or call.layer.activation
     return activated(reader, _source(call), function, call.name, call.layer)
 
@@ -102,12 +102,12 @@ def _each(value: Any, rank: int) -> list[int]:
     return [int(v) for v in (value if isinstance(value, list | tuple) else [value] * rank)]
 
 
-def _check_order(call: Call) -> None:
+def _check_order(call: KerasCall) -> None:
     if getattr(call.layer, "data_format", "channels_last") != "channels_last":
         raise refuse("has its channels first", call.name, "channels_first", "put the channels last")
 
 
-def _padding(call: Call, x: Value, kernel: list[int], stride: list[int]) -> list[int]:
+def _padding(call: KerasCall, x: Value, kernel: list[int], stride: list[int]) -> list[int]:
     """What Keras adds before each axis."""
     mode = str(getattr(call.layer, "padding", "valid"))
     if mode == "causal":
@@ -118,7 +118,7 @@ def _padding(call: Call, x: Value, kernel: list[int], stride: list[int]) -> list
     return [max((m - 1) * s + k - n, 0) // 2 for n, m, s, k in zip(sizes, made, stride, kernel, strict=True)]
 
 
-def _convolution(reader: KerasReader, call: Call) -> Value:
+def _convolution(reader: KerasReader, call: KerasCall) -> Value:
     _check_order(call)
     x, rank, layer = _source(call), len(call.shapes[0]) - 1, call.layer
     order = (rank + 1, rank, *range(rank))
@@ -133,7 +133,7 @@ def _convolution(reader: KerasReader, call: Call) -> Value:
     return _behind(reader, call, reader.last(made, f"{call.name}:last"))
 
 
-def _transposed(reader: KerasReader, call: Call) -> Value:
+def _transposed(reader: KerasReader, call: KerasCall) -> Value:
     """Keras cuts half of what a filter reaches beyond the stride off, in front."""
     _check_order(call)
     x, rank, layer = _source(call), len(call.shapes[0]) - 1, call.layer
@@ -153,7 +153,7 @@ def _transposed(reader: KerasReader, call: Call) -> Value:
     return _behind(reader, call, reader.last(made, f"{call.name}:last"))
 
 
-def _pool(reader: KerasReader, call: Call) -> Value:
+def _pool(reader: KerasReader, call: KerasCall) -> Value:
     _check_order(call)
     x, rank, layer = _source(call), len(call.shapes[0]) - 1, call.layer
     kernel, stride = _each(layer.pool_size, rank), _each(layer.strides, rank)
@@ -167,7 +167,7 @@ def _pool(reader: KerasReader, call: Call) -> Value:
     return reader.last(made, f"{call.name}:last")
 
 
-def _adaptive(reader: KerasReader, call: Call) -> Value:
+def _adaptive(reader: KerasReader, call: KerasCall) -> Value:
     _check_order(call)
     rank = len(call.shapes[0]) - 1
     kind = "max" if "Max" in type(call.layer).__name__ else "avg"
@@ -178,7 +178,7 @@ def _adaptive(reader: KerasReader, call: Call) -> Value:
     return reader.last(made, f"{call.name}:last")
 
 
-def _global(reader: KerasReader, call: Call) -> Value:
+def _global(reader: KerasReader, call: KerasCall) -> Value:
     """Over all positions; of a sequence with a mask over those that are there."""
     _check_order(call)
     x = _source(call)
@@ -197,7 +197,7 @@ def _global(reader: KerasReader, call: Call) -> Value:
     return reader.add("div", shape, total, count, name=call.name)
 
 
-def _masking(reader: KerasReader, call: Call) -> Value:
+def _masking(reader: KerasReader, call: KerasCall) -> Value:
     """Steps that hold anything but the mask's value; the others are zero."""
     x = _source(call)
     differs = reader.add("ne", x.shape, x, float(call.layer.mask_value), name=f"{call.name}_differs")
@@ -211,7 +211,7 @@ def _masking(reader: KerasReader, call: Call) -> Value:
     return made
 
 
-def _attention(reader: KerasReader, call: Call) -> Value:
+def _attention(reader: KerasReader, call: KerasCall) -> Value:
     """Query, value and key, in Keras' order; the masks of Keras tensors and of the call."""
     layer, names = (
         call.layer,
@@ -243,7 +243,7 @@ def _attention(reader: KerasReader, call: Call) -> Value:
     )  # fmt: skip
 
 
-def _attention_mask(reader: KerasReader, call: Call, given: dict[str, Any], *tensors: Value) -> Any:
+def _attention_mask(reader: KerasReader, call: KerasCall, given: dict[str, Any], *tensors: Value) -> Any:
     """True where a query may look at a key: explicit, causal and of the tensors' own masks, all together."""
     query, value, key = tensors
     shape = (query.shape[0], key.shape[0])
@@ -270,7 +270,7 @@ def _attention_mask(reader: KerasReader, call: Call, given: dict[str, Any], *ten
     return found[0] if found else None
 
 
-def _normalised(reader: KerasReader, call: Call) -> Value:
+def _normalised(reader: KerasReader, call: KerasCall) -> Value:
     """A batch norm as scale and offset of the last axis."""
     layer, x = call.layer, _source(call)
     axis = [int(n) for n in np.atleast_1d(layer.axis)]
@@ -283,12 +283,12 @@ def _normalised(reader: KerasReader, call: Call) -> Value:
     return reader.add("affine", x.shape, x, scale, bias, name=call.name)
 
 
-def _scaled(reader: KerasReader, call: Call) -> Value:
+def _scaled(reader: KerasReader, call: KerasCall) -> Value:
     x = _source(call)
     return reader.add("scaling", x.shape, x, *scaling(call.layer, x.shape), name=call.name)
 
 
-def _layer_norm(reader: KerasReader, call: Call) -> Value:
+def _layer_norm(reader: KerasReader, call: KerasCall) -> Value:
     layer, x = call.layer, _source(call)
     axis = [int(n) for n in np.atleast_1d(layer.axis)]
     if axis not in ([-1], [len(x.shape)]) or getattr(layer, "rms_scaling", False):
@@ -300,7 +300,7 @@ def _layer_norm(reader: KerasReader, call: Call) -> Value:
 
 
 def _merged(kind: str) -> Reader:
-    def read(reader: KerasReader, call: Call) -> Value:
+    def read(reader: KerasReader, call: KerasCall) -> Value:
         parts = call.arguments[0] if isinstance(call.arguments[0], list) else list(call.arguments)
         total = parts[0]
         for k, part in enumerate(parts[1:]):
@@ -311,7 +311,7 @@ def _merged(kind: str) -> Reader:
     return read
 
 
-def _average(reader: KerasReader, call: Call) -> Value:
+def _average(reader: KerasReader, call: KerasCall) -> Value:
     parts = call.arguments[0] if isinstance(call.arguments[0], list) else list(call.arguments)
     total = parts[0]
     for k, part in enumerate(parts[1:]):
@@ -319,12 +319,12 @@ def _average(reader: KerasReader, call: Call) -> Value:
     return reader.add("scaling", call.shapes[0], total, 1 / len(parts), 0, name=call.name)
 
 
-def _joined(reader: KerasReader, call: Call) -> Value:
+def _joined(reader: KerasReader, call: KerasCall) -> Value:
     parts = call.arguments[0] if isinstance(call.arguments[0], list) else list(call.arguments)
     return reader.add("cat", call.shapes[0], parts, int(call.layer.axis), name=call.name)
 
 
-def _softmax(reader: KerasReader, call: Call) -> Value:
+def _softmax(reader: KerasReader, call: KerasCall) -> Value:
     x, axis = _source(call), call.layer.axis
     mask = call.options.get("mask", call.arguments[1] if len(call.arguments) > 1 else None)
     if mask is not None:
@@ -332,13 +332,13 @@ def _softmax(reader: KerasReader, call: Call) -> Value:
     return reader.add("softmax", x.shape, x, int(axis), name=call.name)
 
 
-def _leaky(reader: KerasReader, call: Call) -> Value:
+def _leaky(reader: KerasReader, call: KerasCall) -> Value:
     x, layer = _source(call), call.layer
     slope = float(getattr(layer, "negative_slope", getattr(layer, "alpha", 0.3)))
     return reader.add("leaky_relu", x.shape, x, slope, name=call.name)
 
 
-def _relu(reader: KerasReader, call: Call) -> Value:
+def _relu(reader: KerasReader, call: KerasCall) -> Value:
     x, layer = _source(call), call.layer
     if float(layer.negative_slope or 0) or float(layer.threshold or 0):
         raise refuse("ReLU with a slope or a threshold is not read here", call.name, remedy="use LeakyReLU")
@@ -347,7 +347,7 @@ def _relu(reader: KerasReader, call: Call) -> Value:
     return reader.add("clamp", x.shape, x, 0, float(layer.max_value), name=call.name)
 
 
-def _padded(reader: KerasReader, call: Call) -> Value:
+def _padded(reader: KerasReader, call: KerasCall) -> Value:
     _check_order(call)
     x, rank = _source(call), len(call.shapes[0]) - 1
     pairs = call.layer.padding if rank == 2 else [call.layer.padding]
@@ -357,7 +357,7 @@ def _padded(reader: KerasReader, call: Call) -> Value:
     return reader.last(made, f"{call.name}:last")
 
 
-def _repeated(reader: KerasReader, call: Call) -> Value:
+def _repeated(reader: KerasReader, call: KerasCall) -> Value:
     _check_order(call)
     if getattr(call.layer, "interpolation", "nearest") != "nearest":
         raise refuse("resizes otherwise than to the nearest", call.name, call.layer.interpolation)

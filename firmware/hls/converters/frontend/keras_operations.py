@@ -10,7 +10,7 @@ import numpy as np
 from l1forge.firmware.hls.converters.frontend.program import Value, refuse
 
 if TYPE_CHECKING:
-    from l1forge.firmware.hls.converters.frontend.keras_reader import Call, KerasReader
+    from l1forge.firmware.hls.converters.frontend.keras_reader import KerasCall, KerasReader
 
 MOVES = {
     *("Flatten", "Reshape", "Permute", "Cropping1D", "Cropping2D", "RepeatVector"),
@@ -40,7 +40,7 @@ CONSTANTS = {"ZerosLike": 0.0, "OnesLike": 1.0, "zeros_like": 0.0, "ones_like": 
 class Named:
     """A call of a function: its arguments by place or name, or kept in the operation (Keras 3)."""
 
-    def __init__(self, call: Call, kind: str) -> None:
+    def __init__(self, call: KerasCall, kind: str) -> None:
         self.call, self.kind = call, kind
         self.name, self.shape = call.name, call.shapes[0]
 

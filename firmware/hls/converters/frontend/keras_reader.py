@@ -63,7 +63,7 @@ def read_keras(model: KerasModel) -> Program:
 
 
 @dataclass
-class Call:
+class KerasCall:
     """One call of a layer: its positional and named arguments with values for tensors."""
 
     layer: Any
@@ -119,7 +119,7 @@ class KerasReader:
         if hasattr(layer, "layers") and type(layer).__name__ != "Bidirectional":
             self._nested(layer, given, outputs)
             return
-        call = Call(layer, self._unique(layer.name), given, named, [_shape(t) for t in outputs])
+        call = KerasCall(layer, self._unique(layer.name), given, named, [_shape(t) for t in outputs])
         values = _of(given)
         call.mask = self.masks.get(values[0].name) if values else None
         for tensor, made in zip(outputs, self._read(call), strict=True):
@@ -163,7 +163,7 @@ class KerasReader:
         self.names.add(free)
         return free
 
-    def _read(self, call: Call) -> list[Any]:
+    def _read(self, call: KerasCall) -> list[Any]:
         kind = type(call.layer).__name__
         if kind in ("TFOpLambda", "SlicingOpLambda"):
             kind = str(call.layer.symbol)
@@ -205,7 +205,7 @@ class KerasReader:
         assert last.result is made
         self.program.operations[-1] = replace(last, index=np.asarray(index, dtype=np.int64).ravel())
 
-    def moved(self, call: Call, source: Value) -> list[Value]:
+    def moved(self, call: KerasCall, source: Value) -> list[Value]:
         """Which elements the results hold: the layer is run on element numbers."""
         numbers = np.arange(source.size, dtype=np.float32).reshape(1, *source.shape)
 

@@ -10,10 +10,10 @@ from l1forge.firmware.hls.converters.frontend.program import Value, refuse
 from l1forge.firmware.hls.objects import KerasLayer
 
 if TYPE_CHECKING:
-    from l1forge.firmware.hls.converters.frontend.keras_reader import Call, KerasReader
+    from l1forge.firmware.hls.converters.frontend.keras_reader import KerasCall, KerasReader
 
 
-def recurrent(reader: KerasReader, call: Call) -> Any:
+def recurrent(reader: KerasReader, call: KerasCall) -> Any:
     """All steps or the last; a state that is returned is the last step's (of a GRU)."""
     layer = call.layer
     x = call.arguments[0] if call.arguments else call.options["sequence"]
@@ -51,11 +51,11 @@ def recurrent(reader: KerasReader, call: Call) -> Any:
     raise refuse("returns its state", call.name, kind, "take the last step of return_sequences=True")
 
 
-def _outside(call: Call) -> Any:
+def _outside(call: KerasCall) -> Any:
     raise refuse("a state that is given from outside is not supported", call.name, remedy="begin at zero")
 
 
-def _check(call: Call, layer: KerasLayer, kind: str, backward: bool) -> None:
+def _check(call: KerasCall, layer: KerasLayer, kind: str, backward: bool) -> None:
     if kind not in ("LSTM", "GRU"):
         raise refuse("a plain recurrent layer has no graph", call.name, kind, "use an LSTM or a GRU")
     if kind == "GRU" and not layer.reset_after:
