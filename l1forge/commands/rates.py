@@ -23,7 +23,7 @@ Model = Annotated[
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[INPUT]...", help="Of a menu: zero-bias event files or patterns ('run*.parquet')."
+        metavar="[INPUT]...", help="Zero-bias event files or patterns ('run*.parquet') for a menu."
     ),
 ]
 Score = Annotated[str | None, typer.Option(help="Output of the graph to use as score; default: the first.")]
@@ -99,9 +99,9 @@ def rates(
     scheme: Scheme = None,
     threads: Threads = None,
 ) -> None:
-    """Rates with errors: of a model's score against its threshold, or of every seed of a menu.
+    """Compute rates with errors: a model's score against its threshold, or every seed of a menu.
 
-    Of a menu: total, pure and proportional rates before and after prescales, groups, overlaps, FinOR,
+    A menu gives total, pure and proportional rates before and after prescales, groups, overlaps, FinOR,
     thresholds for target rates (docs/rates.md); JSON, CSV and PNG files.
 
     The errors are binomial. Every model has its own folder, and so has every score other than the first;

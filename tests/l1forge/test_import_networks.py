@@ -164,9 +164,8 @@ def test_a_torch_file_of_the_old_format_is_not_damaged(
 def test_refusals_name_the_users_file_and_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keras = use_legacy_keras()
     file = tmp_path / "net.h5"
-    keras.Sequential([keras.layers.Input((4, 3), name="x"), keras.layers.SimpleRNN(2, name="memory")]).save(
-        file
-    )
+    memory = keras.layers.GRU(2, name="memory", reset_after=False)
+    keras.Sequential([keras.layers.Input((4, 3), name="x"), memory]).save(file)
     error = _refused(capsys, "import-model", file, "-t", "fixed<8,4>", "-o", tmp_path / "out.json")
     assert error.startswith(f"error: {file}: layer memory: ")
     assert "GRU" in error
