@@ -7,6 +7,7 @@ at neighbouring crossings, crossings are sent without gaps: an idle clock is an 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,7 @@ from l1forge.firmware.menu.columns import EXTERNAL
 from l1forge.firmware.rtl.project import Port, RtlProject
 from l1forge.firmware.verify import differences
 from l1forge.testbench.drivers.build import verilate
-from l1forge.testbench.drivers.harness import GAP_PROBABILITY, opened
+from l1forge.testbench.drivers.harness import GAP_PROBABILITY, Harness
 from l1forge.testbench.stimuli import Block
 
 Scores = dict[str, NDArray[np.int64]]
@@ -95,7 +96,7 @@ def neighbours(menu: CompiledMenu) -> bool:
 
 
 class EdgeValues:
-    """Random rows whose values lie around the menu's limits: one below, at, and one above each window's ends."""
+    """Random rows of values around the menu's limits: one below, at, and one above each window's ends."""
 
     def __init__(self, menu: CompiledMenu, project: RtlProject) -> None:
         edges: dict[str, set[int]] = {}
@@ -219,7 +220,8 @@ def cosimulate_menu(
     outcome = MenuOutcome(menu.name, project.circuit, project.latency, names)
     outcome.true = np.zeros(len(names), np.int64)
     emulate, gaps = menu_emulator(menu, project), 0.0 if neighbours(menu) else GAP_PROBABILITY
-    with opened(verilate(project), seed) as bench:
+    bench = Harness(verilate(project), seed)
+    with closing(bench):
         for kind, blocks in stimuli.items():
             for block in blocks:
                 expected = emulate(block)

@@ -20,7 +20,7 @@ from l1forge.emulator.atomic import atomic_files, write_text
 from l1forge.emulator.menu.compiled import CompiledMenu, condition_names
 from l1forge.emulator.menu.engine import plan as p
 from l1forge.emulator.menu.engine.atoms import Atom
-from l1forge.emulator.menu.engine.plan import Plan, make_plan, slots_of
+from l1forge.emulator.menu.engine.plan import MenuPlan, make_plan, slots_of
 from l1forge.firmware.menu.columns import Column, external_column, field_column, wide_column
 from l1forge.firmware.menu.conditions import Bits, Charges, Overlaps, Writer, wide_limit
 from l1forge.firmware.menu.pairs import Kind, Pairing, pair_module, pairings
@@ -52,7 +52,7 @@ class _Delays:
 class _Generator:
     def __init__(self, menu: CompiledMenu, name: str, slots: Mapping[str, int]) -> None:
         self.menu, self.name, self.slots = menu, name, slots
-        self.plan: Plan = make_plan(menu)
+        self.plan: MenuPlan = make_plan(menu)
         self.top = Module(name, f"Trigger menu {menu.name}, judge {menu.judge}: one crossing per clock.")
         self.delays = _Delays(self.top)
         self.writer = Writer(self.top)

@@ -120,18 +120,20 @@ class _Measures:
         """The largest value of a measure."""
         g, p = self.geometry, self.pairing
         if name == "deta":
-            return int(g.deta.max().item())
+            return max(map(int, g.deta))
         if name == "dphi":
-            return int(g.dphi.max().item())
+            return max(map(int, g.dphi))
         if name == "dr2":
-            return int(g.deta.max()) ** 2 + int(g.dphi.max()) ** 2
+            return self.most("deta") ** 2 + self.most("dphi") ** 2
         field_name = "upt" if name == "mass_upt" else "pt"
         first, second = self.momentum(p.a, field_name).most, self.momentum(p.b, field_name).most
         cosh, inverse = int(g.cosh.max()), int(g.inverse.max())
         if name == "mass_transverse":
-            return first * second * 2 * self.unit
+            transverse: int = first * second * 2 * self.unit
+            return transverse
         if name == "pt2":
-            return (first + second) ** 2 * (self.unit + 2) ** 2
+            squared: int = (first + second) ** 2 * (self.unit + 2) ** 2
+            return squared
         mass: int = first * second * (cosh + self.unit)
         return mass * inverse if name == "mass_over_dr" else mass
 
