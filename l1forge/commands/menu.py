@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from l1forge.emulator.menu.checks.check import CheckResult
     from l1forge.emulator.menu.compiled import CompiledMenu, Condition
+    from l1forge.studies.menu_firmware import MenuCosimulation
 
 EXIT_INCOMPLETE = 3
 """Exit code if nothing disagrees but not everything was compared; 1 is a disagreement, 2 bad input."""
@@ -277,6 +278,116 @@ def bench(
         write_text(json_output, json.dumps(asdict(result), indent=1) + "\n")
     if result.differences:
         raise typer.Exit(1)
+
+
+CrossingsOption = Annotated[int, typer.Option("-n", help="Crossings of each kind of stimuli.", min=1)]
+SeedOption = Annotated[int, typer.Option(help="Seed of the drawn crossings and scores.", min=0)]
+EventsOption = Annotated[
+    list[Path] | None, typer.Option("--events", help="Event files whose first crossings are sent, too.")
+]
+VectorsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--vectors", help="Test vectors; their algorithm bits are compared, too."),
+]
+FolderOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder of the Verilog; default: build/rtl/menu_NAME.")
+]
+
+
+@app.command()
+def firmware(
+    menu: MenuArgument,
+    output: FolderOption = None,
+    judge: JudgeOption = None,
+    overlap: OverlapOption = None,
+    json_output: JsonOption = None,
+) -> None:
+    """Write a menu as Verilog: one crossing per clock, one output for every seed.
+
+    Example: `l1forge menu firmware emulator/menu/default.yaml -o build/menu_rtl`
+    """
+    from l1forge.emulator.atomic import write_text
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies.menu_firmware import write_menu_firmware
+
+    check_folders(output)
+    check_outputs(json_output, inputs=[menu])
+    written = write_menu_firmware(_load(menu, judge, overlap), output)
+    project = written.project
+    typer.echo(
+        f"{len(project.outputs)} seeds, {project.operations} conditions, {len(project.inputs)} input ports;"
+        f" latency {project.latency} crossings -> {project.folder}"
+    )
+    if json_output:
+        write_text(json_output, json.dumps(written.to_dict(), indent=1) + "\n")
+
+
+@app.command()
+def cosim(
+    menu: MenuArgument,
+    n: CrossingsOption = 20_000,
+    events: EventsOption = None,
+    vectors: VectorsOption = None,
+    seed: SeedOption = 1,
+    output: FolderOption = None,
+    judge: JudgeOption = None,
+    overlap: OverlapOption = None,
+    json_output: JsonOption = None,
+) -> None:
+    """Compare the Verilog of a menu with the emulator, seed by seed and crossing by crossing.
+
+    Any difference ends with exit code 1. Building the simulation of a large menu takes some minutes, once.
+
+    Examples:
+
+    `l1forge menu cosim emulator/menu/default.yaml --events simulation/sample/ttbar.parquet`
+
+    `l1forge menu cosim L1Menu.xml --vectors TestVector.txt`
+    """
+    from l1forge.emulator.atomic import write_text
+    from l1forge.screen.console import Console
+    from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
+    from l1forge.studies.menu_firmware import cosimulate_menu
+
+    check_folders(output)
+    check_outputs(json_output, inputs=[menu, *(events or []), *(vectors or [])])
+    check_event_files([*(events or []), *(vectors or [])])
+    console = Console()
+    with console.status("building the simulation, then crossings"):
+        result = cosimulate_menu(
+            _load(menu, judge, overlap),
+            n=n,
+            events=events or (),
+            vectors=vectors or (),
+            seed=seed,
+            folder=output,
+        )
+    if json_output:
+        write_text(json_output, json.dumps(result.to_dict(), indent=1) + "\n")
+    for line in cosimulation_lines(result):
+        console.print(line, highlight=False, markup=False)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def cosimulation_lines(result: MenuCosimulation) -> list[str]:
+    """What was sent, which seeds were never both true and false, and the verdict."""
+    found = result.outcome
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.crossings.items())
+    lines = [f"stimuli: {kinds}; latency {found.latency} crossings, checked on every clock", *found.examples]
+    seeds = len(found.seeds)
+    lines.append(f"seeds seen true and false: {seeds - len(found.holes)} of {seeds}")
+    if found.holes:
+        lines.append(f"not seen both ways: {', '.join(found.holes)}")
+    for vectors in result.vectors:
+        matching = vectors.count("match")
+        lines.append(f"{Path(vectors.vectors).name}: {matching} of {seeds} seeds as published")
+    verdict = (
+        f"{found.mismatches} mismatches in {found.total:,} crossings × {seeds} seeds × 2 implementations"
+    )
+    if found.missing or found.misplaced:
+        verdict += f"; {found.missing} results missing, {found.misplaced} at the wrong clock"
+    return [*lines, verdict]
 
 
 def _describe(condition: Condition) -> str:
