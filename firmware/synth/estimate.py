@@ -1,8 +1,9 @@
 """LUT, FF, latency and longest path from the graph alone, learnt from small designs through Yosys.
 
 Every quantity is a sum of the counts of ``features.py``, each with a cost that is not negative. The costs
-are fitted (non-negative least squares of relative errors) to the designs of ``small_designs.json`` that are
-not held back; those held back say how wrong the estimate is. ``make synth-calibration`` writes the table.
+are fitted (least squares of logarithms, outliers counting less) to the designs of ``small_designs.json`` that
+are not held back; those held back say how wrong the estimate is. ``make synth-calibration`` writes designs
+and costs.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ TERMS: dict[str, tuple[str, ...]] = {
 }
 """Quantity -> the counts that it is a sum of."""
 LEAST_CLOCKS = 2
+START = 1e-3
+"""Added to the first costs, so that none starts at its bound."""
+OUTLIER = 0.15
+"""Logarithm of the error from which a design counts less."""
 
 
 @dataclass(frozen=True)
@@ -93,21 +98,29 @@ class Calibration:
         return Error(int(rows.sum()), float(np.median(relative)), float(np.percentile(relative, 95)))
 
 
-def calibrated(designs: Sequence[dict[str, Any]]) -> Calibration:
-    """Fit the costs to ``designs``: rows with ``number``, ``features`` by name, and what synthesis found."""
+def calibrated(designs: Sequence[dict[str, Any]], costs: dict[str, list[float]] | None = None) -> Calibration:
+    """Rows with ``number``, ``features`` by name and what synthesis found; ``costs`` fitted if not given."""
     counts = np.array([[row["features"][name] for name in NAMES] for row in designs], dtype=np.float64)
     numbers = np.array([row["number"] for row in designs])
     found = {what: np.array([row[what] for row in designs], dtype=np.float64) for what in TERMS}
     held = numbers % HELD_BACK_EVERY == HELD_BACK_EVERY - 1
-    costs = {what: _fit(_terms(what, counts[~held]), values[~held]) for what, values in found.items()}
-    return Calibration(counts, found, held, costs)
+    if costs is not None:
+        return Calibration(counts, found, held, {what: np.array(costs[what]) for what in TERMS})
+    fitted = {what: _fit(_terms(what, counts[~held]), values[~held]) for what, values in found.items()}
+    return Calibration(counts, found, held, fitted)
 
 
 def _fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.optimize import nnls
+    """Costs that are not negative: relative least squares, then logarithms, in which outliers count less."""
+    from scipy.optimize import least_squares, nnls
 
-    solution: NDArray[np.float64] = nnls(terms / values[:, None], np.ones(len(values)))[0]
-    return solution
+    start = nnls(terms / values[:, None], np.ones(len(values)))[0] + START
+
+    def residuals(costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.log(terms @ costs / values)
+
+    found = least_squares(residuals, start, bounds=(0, np.inf), loss="soft_l1", f_scale=OUTLIER)
+    return np.asarray(found.x, dtype=np.float64)
 
 
 def _terms(quantity: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -119,7 +132,8 @@ def _terms(quantity: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
 @cache
 def calibration() -> Calibration:
     """From the designs that come with l1forge."""
-    return calibrated(parse_json(TABLE.read_text(encoding="utf-8"))["designs"])
+    document = parse_json(TABLE.read_text(encoding="utf-8"))
+    return calibrated(document["designs"], document["costs"])
 
 
 def estimate(graph: Graph) -> Estimate:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.emulator.graph.trees import LEAF
 from l1forge.firmware.hls.choose.cost import LUT_INPUTS, digits
+from l1forge.firmware.synth.ranges import Range, before_cast, range_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Features:
     leaves
         Bits of the sums over trees.
     inputs, outputs
-        Bits of the ports.
+        Bits of the ports; of the outputs those that change.
     levels
         Adders, comparisons and tables in a row.
     casting
@@ -81,9 +82,12 @@ def features(graph: Graph) -> Features:
     by_name = {node.name: node for node in graph.nodes}
     total = dict.fromkeys(NAMES, 0.0)
     depth: dict[str, NDArray[np.float64]] = {}
+    ranges: dict[str, Range] = {}
     for node in graph.nodes:
         sources = [by_name[name] for name in node.inputs]
-        counts = _counts(node, sources)
+        given = [ranges[name] for name in node.inputs]
+        ranges[node.name] = range_of(node, given)
+        counts = _counts(node, sources, given, ranges[node.name])
         for name, value in counts.items():
             if name not in DEPTHS:
                 total[name] += value
@@ -92,30 +96,30 @@ def features(graph: Graph) -> Features:
         depth[node.name] = own + max(ways, key=lambda way: float(way.sum()), default=np.zeros(len(DEPTHS)))
         if node.op == "input":
             total["inputs"] += node.size * node.type.width
-    total["outputs"] = float(sum(by_name[name].size * by_name[name].type.width for name in graph.outputs))
+    total["outputs"] = float(sum(ranges[name].bits.sum() for name in graph.outputs))
     longest = max((depth[name] for name in graph.outputs), key=lambda way: float(way.sum()))
     return Features(**{**total, **dict(zip(DEPTHS, map(float, longest), strict=True))})
 
 
-def _counts(node: Node, sources: list[Node]) -> dict[str, float]:
-    """The node's own counts."""
-    if not sources:
+def _counts(node: Node, sources: list[Node], given: list[Range], own: Range) -> dict[str, float]:
+    """The node's own counts; ``given`` and ``own`` are the ranges of its inputs and of itself."""
+    if not sources or not own.bits.any():
         return {}
     width = sources[0].type.width
-    cast = _cast_bits(node, sources[0].type.fraction if node.op in ("relu", "cast") else None)
-    found = {"casts": node.size * cast, "casting": float(cast > 0)}
+    cast = _cast_bits(node, before_cast(node, given), own)
+    found = {"casts": cast, "casting": float(cast > 0)}
     match node.op:
         case "dense":
-            found |= _dense(node, width)
+            found |= _dense(node, given[0], own)
         case "scale_bias":
             scale = np.broadcast_to(digits(node.constants["scale"].data), node.shape)
             found["adders"] = float(np.maximum(scale - 1, 0).sum() * width + node.size * width)
             found["levels"] = 1 + log2(max(int(scale.max()), 1))
         case "multiply":
-            found["products"] = float(node.size * width * sources[1].type.width)
+            found["products"] = float((given[0].bits * given[1].bits).sum())
             found["levels"] = ceil(log2(max(width, 2)))
         case "square":
-            found["products"] = float(node.size * width * width)
+            found["products"] = float((given[0].bits ** 2).sum())
             found["levels"] = 2.0
         case "sum":
             count = max(sources[0].size // max(node.size, 1), 1)
@@ -136,15 +140,17 @@ def _counts(node: Node, sources: list[Node]) -> dict[str, float]:
     return found
 
 
-def _dense(node: Node, width: int) -> dict[str, float]:
-    positions = node.size // max(node.shape[-1], 1)
-    terms = digits(node.constants["weight"].data).sum(axis=0)
-    adders = np.maximum(terms - 1, 0) + (node.constants["bias"].data != 0)
-    wide = width + np.log2(np.maximum(terms, 1)) / 2
-    return {
-        "adders": positions * float((adders * wide).sum()),
-        "levels": log2(max(int(terms.max(initial=1)) + 1, 1)),
-    }
+def _dense(node: Node, x: Range, own: Range) -> dict[str, float]:
+    """Every signed digit of a weight adds its input once; what is constant at either end costs nothing."""
+    weight = node.constants["weight"].data
+    terms = digits(weight) * (own.bits.reshape(-1, weight.shape[1]) > 0).any(axis=0)
+    alive = x.bits.reshape(-1, weight.shape[0])
+    bits = alive @ terms
+    count = (alive > 0) @ terms
+    first = bits / np.maximum(count, 1)  # the first term of a sum needs no adder
+    biased = (node.constants["bias"].data != 0) & (count > 0)
+    added = np.maximum(bits - first, 0) + biased * first + np.maximum(count - 1, 0) * np.log2(count + 1) / 2
+    return {"adders": float(added.sum()), "levels": float(np.log2(count.max(initial=0) + 1))}
 
 
 def _trees(node: Node, width: int) -> dict[str, float]:
@@ -166,11 +172,12 @@ def _trees(node: Node, width: int) -> dict[str, float]:
     }
 
 
-def _cast_bits(node: Node, fraction: int | None) -> float:
-    """Bits of one element that rounding or saturation makes logic of; ``fraction`` of what is cast."""
-    if node.op in FREE | {"table", "argmax"} or (node.op == "cast" and "types" in node.attributes):
+def _cast_bits(node: Node, before: Range | None, own: Range) -> float:
+    """Bits of all elements that rounding or saturation makes logic of; ``before``: the range that is cast."""
+    if before is None:
         return 0.0
-    rounds = node.type.rounding.value != "TRN" and (fraction is None or fraction > node.type.fraction)
-    saturates = node.type.overflow.value != "WRAP"
-    own = node.op == "relu"
-    return float(node.type.width * (rounds + saturates + own))
+    rounds = node.type.rounding.value != "TRN" and before.fraction > node.type.fraction
+    over = (before.high > own.high) | (before.low < own.low)
+    saturates = over & (node.type.overflow.value != "WRAP")
+    bits = own.bits
+    return float((bits * (rounds + saturates.astype(np.float64) + (node.op == "relu"))).sum())

@@ -87,7 +87,20 @@ def _distance(rng: Generator) -> tuple[list[Node], str]:
     total = Node(
         "s", "sum", ("q",), (1,), _fixed(2 * bits, bits, False, ",TRN,SAT"), {"accum": "fixed<40,20>"}
     )
-    return [source, dense, small, square, total], "s"
+    bits, wide = int(rng.integers(5, 10)), int(rng.integers(4, 13))
+    key = Node("k", "cast", ("s",), (1,), _fixed(bits, bits // 2, False, ",TRN,SAT"))
+    steps = rng.random(1 << bits).cumsum()  # rises, as a root or an exponential does
+    entries = np.round(steps / steps[-1] * ((1 << wide) - 1)).astype(np.int64)
+    table = Node(
+        "t",
+        "table",
+        ("k",),
+        (1,),
+        _fixed(wide, wide, False),
+        {"offset": 0},
+        {"table": Constant(_fixed(wide, wide, False), entries)},
+    )
+    return [source, dense, small, square, total, key, table], "t"
 
 
 def _trees(rng: Generator) -> tuple[list[Node], str]:

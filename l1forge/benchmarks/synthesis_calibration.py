@@ -54,12 +54,12 @@ def design(seed: int, number: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def page(known: Calibration, seed: int, committed: Table) -> str:
+def page(known: Calibration, seed: int, committed: Table, constant: list[int]) -> str:
     """Errors on held-back designs, and beside committed designs, as the page shows them."""
     held = known.held_back
     lines = [
         f"{len(held)} designs of seed {seed}; {int((~held).sum())} fitted, {int(held.sum())} held back"
-        " (every fourth).",
+        f" (every fourth). Left out, as they have no logic: {', '.join(map(str, constant)) or 'none'}.",
         "",
         "| quantity | median error, held back | 95 % of those held back below | smallest to largest of all |",
         "|---|---|---|---|",
@@ -74,7 +74,11 @@ def page(known: Calibration, seed: int, committed: Table) -> str:
     lines += ["| design | " + " | ".join(LABELS.values()) + " |", "|---|" + "---|" * len(LABELS)]
     for name, row in sorted(committed.rows.items()):
         counts = np.array([features(Graph.load(graph_path(name))).values()])
-        pairs = [f"{known.predict(what, counts)[0]:.4g} / {getattr(row, what):g}" for what in LABELS]
+        digits = {what: 2 if what == "delay_ns" else 0 for what in LABELS}
+        pairs = [
+            f"{known.predict(what, counts)[0]:.{digits[what]}f} / {getattr(row, what):.{digits[what]}f}"
+            for what in LABELS
+        ]
         lines.append(f"| `{name}` | " + " | ".join(pairs) + " |")
     return "\n".join(lines)
 
@@ -94,11 +98,16 @@ def main() -> None:
         row = rows[-1]
         numbers = ", ".join(f"{row[what]:g} {label}" for what, label in LABELS.items())
         print(f"{number} {row['kind']}: {numbers}; {time.perf_counter() - start:.0f} s", flush=True)
+    constant = [
+        row["number"] for row in rows if not row["lut"]
+    ]  # a design without logic has no relative error
+    rows = [row for row in rows if row["lut"]]
     known = calibrated(rows)
     text = ",\n".join(f"  {json.dumps(row)}" for row in rows)
     head = f'{{\n "seed": {arguments.seed},\n "note": "written by make synth-calibration",\n "designs": [\n'
-    write_text(TABLE.resolve(), f"{head}{text}\n ]\n}}\n")
-    refresh(PAGE, MARKERS, page(known, arguments.seed, Table.load(COMMITTED)))
+    costs = {what: [round(float(cost), 6) for cost in known.costs[what]] for what in TERMS}
+    write_text(TABLE.resolve(), f'{head}{text}\n ],\n "costs": {json.dumps(costs)}\n}}\n')
+    refresh(PAGE, MARKERS, page(known, arguments.seed, Table.load(COMMITTED), constant))
     for what, label in LABELS.items():
         print(f"{label}: {known.error(what)}")
 

@@ -43,7 +43,7 @@ def synth_table(
     """Synthesise all models with Yosys and write the table, or with `--check` compare with it.
 
     A design whose Verilog, options and tool are those of the table is not run again. With MODELs the other
-    rows of the table stay.
+    rows of the table stay. `--check` without MODELs leaves out what the table names as not run.
 
     Examples:
 
@@ -79,6 +79,7 @@ def synth_table(
             jobs=jobs,
             fresh=fresh,
             skip=skip or (),
+            as_before=check and not models,
             progress=status.update,
             on_row=show,
         )

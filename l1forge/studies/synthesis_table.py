@@ -83,6 +83,7 @@ def synthesise_all(
     jobs: int | None = None,
     fresh: bool = False,
     skip: Sequence[str] = (),
+    as_before: bool = False,
     progress: Callable[[str], None] = lambda _: None,
     on_row: Callable[[str, Row], None] = lambda _name, _row: None,
 ) -> Compared:
@@ -100,6 +101,8 @@ def synthesise_all(
         Also run what ``before`` or the cache has.
     skip
         Models that are named as not run.
+    as_before
+        Do not run either what ``before`` names as not run; its reason is repeated.
     progress, on_row
         Called with what is running; with each design that is known.
 
@@ -135,6 +138,9 @@ def synthesise_all(
         seen[graph.name] = model
         if model in skip or graph.name in skip:
             not_run[graph.name] = "not asked for (--skip)"
+            continue
+        if as_before and graph.name in known.not_run:
+            not_run[graph.name] = known.not_run[graph.name]
             continue
         progress(f"{graph.name}: writing Verilog")
         try:

@@ -13,6 +13,7 @@ from l1forge.cli import main
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
 from l1forge.firmware.synth.table import Row, Table
+from l1forge.models import available
 from l1forge.studies.synthesis_table import judged
 
 pytestmark = pytest.mark.xdist_group("rtl")
@@ -80,6 +81,17 @@ def test_a_design_without_a_row_and_a_row_without_a_design_are_red() -> None:
     assert judged(Table({"new": ROW}), Table({"new": ROW, "gone": ROW}), complete=False).passed
     other_tool = judged(Table({"new": replace(ROW, run="s" * 64, tool="Yosys 1")}), Table({"new": ROW}))
     assert other_tool.notes == {"new": "same circuit, other tool or options: Yosys 0.70 -> Yosys 1"}
+
+
+def test_what_the_table_leaves_out_is_left_out_and_said(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Table({}, dict.fromkeys(available(), "takes an hour")).save(place / "t.json")
+    assert run("--table", "t.json", "--check") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        *(f"not run: {name}: takes an hour" for name in available()),
+        "nothing was compared, so nothing is proven",
+    ]
 
 
 def test_nothing_compared_is_red(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
