@@ -118,8 +118,16 @@ mutations: $(READY) ## checks: N damaged variations of each kind of file (seed S
 	@$(BIN)/python tests/mutations/campaign.py -n $(N) --seed $(SEED)
 
 .PHONY: synth
-synth: $(READY) ## firmware: synthesise the VAE Verilog (Yosys, or the vendor tool when on PATH)
-	@$(L1) synth vae
+synth: $(READY) ## firmware: synthesise all designs with Yosys: docs/synthesis.json and the table of docs/synthesis.md
+	@$(L1) synth-table --skip muon_pt_small --docs docs/synthesis.md
+
+.PHONY: synth-regression
+synth-regression: $(READY) ## checks: fail if LUT, FF or latency of a design grew by over 5 % (docs/synthesis.json)
+	@$(L1) synth-table --check
+
+.PHONY: synth-calibration
+synth-calibration: $(READY) ## firmware: small designs through Yosys, from which l1forge estimate learns (15 minutes)
+	@$(BIN)/python -m l1forge.benchmarks.synthesis_calibration
 
 .PHONY: path
 path: $(READY) ## study: stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path

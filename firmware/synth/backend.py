@@ -36,11 +36,15 @@ class Design:
 
 @dataclass(frozen=True)
 class Request:
-    """How to synthesise: log and result in ``folder``; ``part``: None for the back end's own default."""
+    """How to synthesise: log and result in ``folder``; ``part``: None for the back end's own default.
+
+    ``fresh``: run the tool also if a result of the same run is known (vendor tools always run).
+    """
 
     folder: Path
     part: str | None = None
     dsp: bool = True
+    fresh: bool = False
     progress: Callable[[str], None] = lambda _: None
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from l1forge.emulator.atomic import atomic_files
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.synth import kept
 from l1forge.firmware.synth import lut_pins as pins
 from l1forge.firmware.synth.backend import Design, Request
 from l1forge.firmware.synth.result import RESULT, Synthesis
@@ -56,31 +57,30 @@ def synthesise(
     *,
     family: str = FAMILY,
     dsp: bool = True,
+    fresh: bool = False,
     progress: Progress | None = None,
 ) -> Synthesis:
-    """Synthesise ``project`` out of context; found again in ``folder`` if nothing changed.
+    """Synthesise ``project`` out of context; found again, in ``folder`` or in the cache, if nothing changed.
 
     Leaves the netlist, its timing, the logs and ``synthesis.json``; other files of ``folder`` stay.
-    Without ``dsp`` multipliers are made of LUTs.
+    Without ``dsp`` multipliers are made of LUTs; ``fresh`` runs Yosys also if nothing changed.
 
     Raises
     ------
     InputError
         If Yosys is not installed or rejects the design.
     """
-    if importlib.util.find_spec("pyosys") is None:
-        raise InputError(
-            "Python package is not installed", field="pyosys", remedy="pip install 'l1forge[firmware]'"
-        )
-    version = importlib.metadata.version("pyosys")
+    version = _version()
     digest = _digest(project, family, dsp, version)
-    with contextlib.suppress(InputError):  # no result yet, or one of an older version: made again
-        known = Synthesis.load(folder / RESULT)
-        if known.digest == digest:
-            return replace(known, design=project.circuit)
+    known = None if fresh else _known(project, folder, digest)
+    if known is None and not fresh and kept.recall(digest, folder):
+        (folder / FUNCTIONAL).unlink(missing_ok=True)  # was made from the netlist that is replaced
+        known = _known(project, folder, digest)
+    if known is not None:
+        return known
     with atomic_files(folder) as temporary:
         start = time.perf_counter()
-        files = " ".join(str(source) for source in project.sources)
+        files = " ".join(str(source.resolve()) for source in project.sources)
         passes = _run(
             "synthesis", f"read_verilog -defer {files}\n{_script(project, family, dsp)}", temporary, progress
         )
@@ -89,8 +89,50 @@ def synthesise(
         result = _result(project, temporary, digest, family, version, time.perf_counter() - start)
         result = replace(result, passes=_longest(passes, timing))
         result.save(temporary / RESULT)
+        kept.keep(digest, temporary)
         (folder / FUNCTIONAL).unlink(missing_ok=True)  # was made from the netlist that is replaced
     return result
+
+
+def _known(project: RtlProject, folder: Path, digest: str) -> Synthesis | None:
+    """The result of this run in ``folder``, if it is there and of this version.
+
+    The digest is that of the Verilog: what the project says about its clock may have changed without it.
+    """
+    with contextlib.suppress(InputError):
+        found = Synthesis.load(folder / RESULT)
+        if found.digest == digest and (folder / NETLIST).is_file():
+            return replace(
+                found,
+                design=project.circuit,
+                latency_clocks=project.latency,
+                clock_period_ns=project.clock_period_ns,
+            )
+    return None
+
+
+def run_digest(project: RtlProject, family: str = FAMILY, dsp: bool = True) -> str:
+    """Identifies the run that ``synthesise`` would make: Verilog, options, tool; equal runs find the same.
+
+    Raises
+    ------
+    InputError
+        If Yosys is not installed.
+    """
+    return _digest(project, family, dsp, _version())
+
+
+def check_installed() -> None:
+    """Raise InputError unless Yosys is installed."""
+    _version()
+
+
+def _version() -> str:
+    if importlib.util.find_spec("pyosys") is None:
+        raise InputError(
+            "Python package is not installed", field="pyosys", remedy="pip install 'l1forge[firmware]'"
+        )
+    return importlib.metadata.version("pyosys")
 
 
 def _longest(*runs: dict[str, float]) -> dict[str, float]:
@@ -250,6 +292,7 @@ class Yosys:
             request.folder,
             family=request.part or FAMILY,
             dsp=request.dsp,
+            fresh=request.fresh,
             progress=lambda name: request.progress(f"{label}: {name.lower()}"),
         )
 

@@ -27,6 +27,9 @@ Part = Annotated[
     str | None, typer.Option(help="With --tool: FPGA part for Vivado, family for Yosys (xcup, xcu, xc7).")
 ]
 Dsp = Annotated[bool, typer.Option("--dsp/--no-dsp", help="Build multipliers from DSP blocks, or from LUTs.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Run Yosys also if the result for the same Verilog is known.")
+]
 Netlist = Annotated[int, typer.Option(help="Also simulate the netlist on this number of crossings.", min=0)]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the netlist and the log.")]
 JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the result to this JSON file.")]
@@ -44,6 +47,7 @@ def synth(
     tool: Tool = "auto",
     part: Part = None,
     dsp: Dsp = True,
+    fresh: Fresh = False,
     netlist: Netlist = 0,
     output: Output = None,
     json_output: JsonOutput = None,
@@ -82,6 +86,7 @@ def synth(
             tool=tool,
             part=part,
             dsp=dsp,
+            fresh=fresh,
             netlist=netlist,
             output=output,
             save_to=json_output,

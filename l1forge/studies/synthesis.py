@@ -92,6 +92,7 @@ def synthesise(
     tool: str = "auto",
     part: str | None = None,
     dsp: bool = True,
+    fresh: bool = False,
     netlist: int = 0,
     output: str | Path | None = None,
     save_to: str | Path | None = None,
@@ -110,6 +111,8 @@ def synthesise(
         ``auto`` or a back end of ``firmware.synth.backend``; part or family, as the tool names it.
     dsp
         Multipliers in DSP blocks, or in LUTs (Yosys).
+    fresh
+        Run the tool also where Yosys' result for the same Verilog, options and version is known.
     netlist
         Also simulate Yosys' netlist on so many crossings.
     output, save_to
@@ -148,7 +151,7 @@ def synthesise(
         lambda: hls_project(model, graph, build_folder() / "hls") or Path("hls_projects") / model,
         hls_of(model) is not None,
     )
-    result = choose(tool, design).synthesise(design, Request(folder, part, dsp, progress))
+    result = choose(tool, design).synthesise(design, Request(folder, part, dsp, fresh, progress))
     made = Synthesised(graph.name, project, result)
     on_result(made)
     _record(made, Path(save_to) if save_to is not None else None)
@@ -187,7 +190,7 @@ def compare_stages(
         default = number == usual.stages
         project, folder = _design(graph, None if default else number, period, dsp)
         design = Design(graph.name, project, lambda: Path("hls_projects") / model, False)
-        result = backends()["yosys"].synthesise(design, Request(folder, None, dsp, progress))
+        result = backends()["yosys"].synthesise(design, Request(folder, None, dsp, progress=progress))
         cuts.append(Cut(project, result, default))
     return StageComparison(graph.name, usual.clock_period_ns, tuple(cuts))
 

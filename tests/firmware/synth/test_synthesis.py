@@ -1,6 +1,7 @@
 """Synthesis: Yosys on a small design, its netlist simulated; the vendor flow with a stand-in for Vivado."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,13 @@ END
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("L1FORGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def graph() -> Graph:
     def kind(text: str) -> FixedType:
@@ -70,6 +78,12 @@ def test_yosys_and_its_netlist(graph, project, tmp_path: Path) -> None:
     again: list[str] = []
     assert yosys.synthesise(project, tmp_path / "s", dsp=False, progress=again.append) == result
     assert not again
+    slower = replace(project, clock_period_ns=5.0)  # the Verilog is the same
+    elsewhere = yosys.synthesise(slower, tmp_path / "elsewhere", dsp=False, progress=again.append)
+    assert not again
+    assert elsewhere == replace(result, clock_period_ns=5.0)
+    assert (tmp_path / "elsewhere" / "netlist.v").read_bytes() == (tmp_path / "s" / "netlist.v").read_bytes()
+    assert yosys.run_digest(project, dsp=False) == result.digest != yosys.run_digest(project)
 
     block = stimuli.random_bits(graph, 3000, np.random.default_rng(1))
     netlist = yosys.netlist_project(project, tmp_path / "s")

@@ -1,0 +1,176 @@
+"""The table of synthesised designs, docs/synthesis.json: what a later run is held against."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from l1forge.emulator.atomic import write_text
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.json_text import parse_json
+from l1forge.firmware.synth.result import Synthesis
+
+FORMAT, VERSION = "l1forge-synthesis", 1
+MOST_GROWTH = 0.05
+"""What LUT, FF or latency of a design may grow by before ``grown`` says so."""
+WATCHED = {"lut": "LUT", "ff": "FF", "latency_clocks": "latency"}
+BEGIN, END = "<!-- made by l1forge synth-table: begin -->", "<!-- made by l1forge synth-table: end -->"
+HEADINGS = (
+    "design", "LUT", "FF", "DSP", "BRAM", "carry", "latency",
+    "longest path, cells only", "Yosys time", "circuit",
+)  # fmt: skip
+SHOWN = 12
+"""Digits of a circuit's hash in tables."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One design: ``circuit`` identifies its Verilog, ``run`` Verilog, options and tool together."""
+
+    circuit: str
+    run: str
+    tool: str
+    family: str
+    lut: int
+    ff: int
+    dsp: int
+    bram: int
+    carry: int
+    latency_clocks: int
+    clock_period_ns: float
+    delay_ns: float | None
+    seconds: float
+
+    @staticmethod
+    def of(found: Synthesis) -> Row:
+        """The row of a result."""
+        return Row(
+            circuit=found.design,
+            run=found.digest,
+            tool=found.tool,
+            family=found.family,
+            lut=found.lut,
+            ff=found.ff,
+            dsp=found.dsp,
+            bram=found.bram,
+            carry=sum(n for cell, n in found.cells.items() if re.fullmatch(r"CARRY\d", cell)),
+            latency_clocks=found.latency_clocks,
+            clock_period_ns=found.clock_period_ns,
+            delay_ns=found.delay_ns,
+            seconds=round(found.seconds, 1),
+        )
+
+    def cells(self, name: str) -> tuple[str, ...]:
+        """Texts in the order of ``HEADINGS``."""
+        numbers = (self.lut, self.ff, self.dsp, self.bram, self.carry)
+        path = "-" if self.delay_ns is None else f"{self.delay_ns:.2f} of {self.clock_period_ns:.2f} ns"
+        return (
+            f"`{name}`",
+            *(f"{number:,}".replace(",", " ") for number in numbers),
+            f"{self.latency_clocks} clocks, {self.latency_clocks * self.clock_period_ns:.1f} ns",
+            path,
+            f"{self.seconds:.0f} s",
+            f"`{self.circuit[:SHOWN]}`",
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows by the name of the design, and why others were not run."""
+
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    not_run: Mapping[str, str] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "designs": {name: asdict(self.rows[name]) for name in sorted(self.rows)},
+            "not_run": {name: self.not_run[name] for name in sorted(self.not_run)},
+        }
+        write_text(path, json.dumps(document, indent=1) + "\n")
+
+    @staticmethod
+    def load(path: Path) -> Table:
+        """Read a saved table.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or is no table of this version.
+        """
+        try:
+            document = parse_json(path.read_text(encoding="utf-8"))
+            if (document["format"], document["version"]) != (FORMAT, VERSION):
+                raise ValueError(f"not {FORMAT} version {VERSION}")
+            rows = {name: Row(**row) for name, row in document["designs"].items()}
+            for name, row in rows.items():
+                if not all(isinstance(getattr(row, what), int) for what in WATCHED):
+                    raise ValueError(f"design {name}: {', '.join(WATCHED)} must be integers")
+            return Table(rows, dict(document["not_run"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"is not a table of synthesised designs: {error}",
+                file=path,
+                remedy="write it with l1forge synth-table",
+            ) from error
+
+
+def grown(before: Row, now: Row) -> list[str]:
+    """What of a design grew by more than ``MOST_GROWTH``, in words; empty if nothing did."""
+    found = []
+    for key, label in WATCHED.items():
+        old, new = getattr(before, key), getattr(now, key)
+        if new > old * (1 + MOST_GROWTH):
+            growth = f"+{100 * (new - old) / old:.1f} %" if old else "from nothing"
+            found.append(f"{label} {old} -> {new} ({growth}, at most {100 * MOST_GROWTH:.0f} % allowed)")
+    return found
+
+
+def merged(before: Table | None, now: Table) -> Table:
+    """The designs of ``now``, and those of ``before`` that ``now`` says nothing about."""
+    if before is None:
+        return now
+    spoken = {*now.rows, *now.not_run}
+    rows = {name: row for name, row in before.rows.items() if name not in spoken}
+    not_run = {name: reason for name, reason in before.not_run.items() if name not in spoken}
+    return Table({**rows, **now.rows}, {**not_run, **now.not_run})
+
+
+def markdown(table: Table) -> str:
+    """The table as a page shows it."""
+    rows = [HEADINGS, *(table.rows[name].cells(name) for name in sorted(table.rows))]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(HEADINGS))
+    if table.not_run:
+        lines += ["", "Not run:", ""]
+        lines += [f"* `{name}`: {table.not_run[name]}" for name in sorted(table.not_run)]
+    return "\n".join(lines)
+
+
+def refresh(page: Path, between: tuple[str, str], text: str) -> None:
+    """Replace what stands between two markers of ``page``; InputError as ``halves``."""
+    before, after = halves(page, between)
+    write_text(page, f"{before}{between[0]}\n\n{text}\n\n{between[1]}{after}")
+
+
+def halves(page: Path, between: Iterable[str]) -> tuple[str, str]:
+    """The text of ``page`` before and after the two markers.
+
+    Raises
+    ------
+    InputError
+        If the page or its markers are missing.
+    """
+    begin, end = between
+    try:
+        before, rest = page.read_text(encoding="utf-8").split(begin)
+        _, after = rest.split(end)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "no page with table markers", file=page, remedy=f"put {begin} and {end} in it"
+        ) from error
+    return before, after

@@ -1,0 +1,80 @@
+"""LUT, FF, latency and longest path of a graph in milliseconds, without generating anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from l1forge.studies.bars import bars
+from l1forge.studies.html import html_lines, html_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.synth.estimate import Estimate
+
+HEADINGS = ("quantity", "estimate", "error on held-back designs")
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """The estimate of one graph and what to know about it."""
+
+    result: Estimate
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Texts in the order of ``HEADINGS``."""
+        found, errors = self.result, self.result.errors
+        return [
+            ("LUT", f"{found.lut:,}", str(errors["lut"])),
+            ("FF", f"{found.ff:,}", str(errors["ff"])),
+            ("latency", f"{found.latency_clocks} clocks", str(errors["latency_clocks"])),
+            ("longest path, cells only", f"{found.delay_ns:.2f} ns", str(errors["delay_ns"])),
+        ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why the stated errors may not hold for this graph."""
+        said = []
+        if self.result.outside:
+            said.append(
+                f"larger than the designs of the calibration ({', '.join(self.result.outside)}):"
+                " the errors above do not hold"
+            )
+        if self.result.uncounted:
+            said.append(f"not counted: the logic of {', '.join(self.result.uncounted)}")
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {**self.result.to_dict(), "warnings": self.warnings}
+
+    def plot(self) -> Figure:
+        """LUT and FF as bars."""
+        used = {"LUT": self.result.lut, "FF": self.result.ff}
+        return bars(used, "estimated", f"{self.result.name}: from the graph alone")
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.result.name}: estimate", HEADINGS, self.rows()) + html_lines(self.warnings)
+
+
+def estimate(model: str | Graph) -> Estimated:
+    """Estimate what `l1forge synth` with default options would find.
+
+    Parameters
+    ----------
+    model
+        Name of a model, a graph file, or a graph.
+
+    Raises
+    ------
+    InputError
+        If there is no such model or file, or nothing of the graph can be counted.
+    """
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.synth.estimate import estimate as estimated
+    from l1forge.models import graph_path
+
+    graph = model if isinstance(model, Graph) else Graph.load(graph_path(model))
+    return Estimated(estimated(graph))

@@ -1,0 +1,81 @@
+"""The fast estimate: counts by hand, the committed table consistent with the code, errors as documented."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from l1forge.benchmarks.small_designs import draw
+from l1forge.benchmarks.synthesis_calibration import counted
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.firmware.synth.estimate import TABLE, TERMS, calibrated, calibration, estimate
+from l1forge.firmware.synth.features import features
+from l1forge.firmware.synth.ranges import Range
+
+kind = FixedType.parse
+
+
+def scaled(weight: list[int], wide: int = 20) -> Graph:
+    """Σ weight_i·x_i of 8-bit integers."""
+    data = np.array([[w] for w in weight])
+    weights = {
+        "weight": Constant(kind("fixed<12,12>"), data),
+        "bias": Constant(kind("fixed<4,4>"), np.zeros(1, int)),
+    }
+    out = f"fixed<{wide},{wide}>"
+    nodes = [
+        Node("x", "input", (), (len(weight),), kind("fixed<8,8>")),
+        Node("d", "dense", ("x",), (1,), kind(out), {"accum": out}, weights),
+    ]
+    return Graph("scaled", nodes, ["d"])
+
+
+def test_one_power_of_two_is_wires_and_each_further_digit_an_adder() -> None:
+    assert features(scaled([4])).adders == 0.0
+    assert features(scaled([4, 0])).adders == 0.0
+    # x0 + x1: 16 bits of terms, of which the first costs nothing, and one level of growth, log2(3) / 2
+    assert features(scaled([1, 1])).adders == pytest.approx(8 + np.log2(3) / 2)
+    assert features(scaled([7])).adders == features(scaled([1, -1])).adders  # 7 = 8 - 1
+    assert features(scaled([1, 1])).inputs == 16.0
+    assert features(scaled([1, 1])).outputs == 9.0  # of the 20 bits of the type
+
+
+def test_what_no_output_needs_or_never_changes_costs_nothing() -> None:
+    graph = scaled([3])
+    dead = Node("unused", "square", ("d",), (1,), kind("ufixed<40,40>"))
+    assert features(Graph("g", [*graph.nodes, dead], ["d"])) == features(graph)
+    positive = Node("z", "relu", ("d",), (1,), kind("ufixed<8,0,TRN,SAT>"))
+    constant = scaled([0])
+    assert features(Graph("g", [*constant.nodes, positive], ["z"])).casts == 0.0
+
+
+def test_bits_that_change() -> None:
+    whole = Range.of(kind("fixed<8,8>"), (1,))
+    assert whole.bits.tolist() == [8.0]
+    assert whole.cast(kind("ufixed<4,4,TRN,SAT>")).bits.tolist() == [4.0]
+    assert replace(whole, low=np.array([-3.0]), high=np.array([-3.0])).bits.tolist() == [0.0]
+
+
+def test_wider_weights_cost_more() -> None:
+    assert estimate(scaled([85, 51, 27])).lut > estimate(scaled([4, 1, 2])).lut
+
+
+def test_the_table_is_of_this_code() -> None:
+    document = json.loads(TABLE.read_text())
+    for row in document["designs"]:
+        design, graph = draw(document["seed"], row["number"])
+        assert (design, counted(graph)) == (row["kind"], row["features"])
+    again = calibrated(document["designs"])
+    for what in TERMS:
+        ours = again.predict(what, again.counts)
+        assert calibration().predict(what, again.counts) == pytest.approx(ours, rel=0.02)
+
+
+def test_larger_than_every_design_is_said() -> None:
+    assert estimate(scaled([5, 3])).outside == ()
+    large = estimate(scaled([1365] * 400, wide=30))
+    assert any(text.startswith("adders ") for text in large.outside)
