@@ -79,9 +79,9 @@ def test_every_command_and_option_has_a_help_text() -> None:
 
 def test_a_command_begins_with_a_verb() -> None:
     verbs = (
-        "Check Collect Compare Compile Compute Convert Evaluate Fill List Measure Record Run Score Simulate "
+        "Check Collect Compare Compile Compute Convert Estimate Evaluate Fill List Measure Record Run Score "
     )
-    verbs += "Stream Synthesise Train Work Write"
+    verbs += "Simulate Stream Synthesise Train Work Write"
     first = {text.split()[0] for _, text in SUBCOMMANDS.items()}
     first |= {(command.help or "-").split()[0] for _, command in every_command()}
     assert first - set(verbs.split()) == set()
