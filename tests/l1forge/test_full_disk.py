@@ -46,7 +46,7 @@ def test_nothing_is_left(command: str, tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert len(errors) == 1, done.stderr
     assert errors[0].startswith("error: new"), errors
-    assert "cannot be written: File too large; make room" in errors[0]
+    assert "cannot be written: File too large; free some space" in errors[0]
     assert sorted(tmp_path.rglob("*")) == before
 
 
