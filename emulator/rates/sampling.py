@@ -29,7 +29,7 @@ from l1forge.emulator.menu.compiled import (
     External,
     Triple,
 )
-from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
+from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, Neighbours
 from l1forge.emulator.rates.patterns import WORDS, Patterns
 
 ROWS = 1 << 16
@@ -199,10 +199,10 @@ class Sampler:
     def _with_signals(self, events: Events, bx: NDArray[np.int64]) -> Events:
         return Events.of_rows({**events, "ext": np.ascontiguousarray(self.signals[:, bx])}, events.n)
 
-    def _patterns(self, events: Events, bx: NDArray[np.int64], neighbours: Any) -> Patterns:
+    def _patterns(self, events: Events, bx: NDArray[np.int64], neighbours: Neighbours) -> Patterns:
         return Patterns.of(self._words(events, bx, neighbours), events.n)
 
-    def _words(self, events: Events, bx: NDArray[np.int64], neighbours: Any) -> NDArray[np.uint64]:
+    def _words(self, events: Events, bx: NDArray[np.int64], neighbours: Neighbours) -> NDArray[np.uint64]:
         absent = [c for stage in self.stages for c in stage.columns if c not in events]
         if absent:
             events = Events.of_rows({**events, **{c: events.column(c) for c in absent}}, events.n)

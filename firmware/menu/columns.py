@@ -17,7 +17,7 @@ EXTERNAL = "ext"
 
 
 @dataclass(frozen=True)
-class Column:
+class MenuColumn:
     """One column of the input: ``slots`` words of integers from ``least`` to ``most``."""
 
     name: str
@@ -44,18 +44,18 @@ class Column:
         return name if self.slots == 1 else f"{name}_{slot}"
 
 
-def field_column(name: str) -> Column:
+def field_column(name: str) -> MenuColumn:
     """An object field, such as ``mu.pt``."""
     slots, field = COLUMNS[name]
-    return Column(name, slots, field.minimum, field.maximum)
+    return MenuColumn(name, slots, field.minimum, field.maximum)
 
 
-def external_column(index: int) -> Column:
+def external_column(index: int) -> MenuColumn:
     """One of the 256 external conditions."""
-    return Column(f"{EXTERNAL}.{index}", 1, 0, 1)
+    return MenuColumn(f"{EXTERNAL}.{index}", 1, 0, 1)
 
 
-def wide_column(name: str, menu: CompiledMenu, slots: Mapping[str, int]) -> Column:
+def wide_column(name: str, menu: CompiledMenu, slots: Mapping[str, int]) -> MenuColumn:
     """A link quantity, or a score of the type that the menu declares.
 
     Raises
@@ -65,7 +65,7 @@ def wide_column(name: str, menu: CompiledMenu, slots: Mapping[str, int]) -> Colu
     """
     if name in {quantity.source for quantity in QUANTITIES.values()}:
         most = next(q.maximum for q in QUANTITIES.values() if q.source == name)
-        return Column(name, 1, 0, most)
+        return MenuColumn(name, 1, 0, most)
     if name not in menu.score_types:
         raise InputError(
             "the menu does not declare the type of this score, so that its port has no width",
@@ -74,4 +74,4 @@ def wide_column(name: str, menu: CompiledMenu, slots: Mapping[str, int]) -> Colu
             remedy='declare it under "scores" of the menu, for example {type: "ufixed<18,14>"}',
         )
     declared = FixedType.parse(menu.score_types[name])
-    return Column(name, slots.get(name, 1), declared.minimum, declared.maximum)
+    return MenuColumn(name, slots.get(name, 1), declared.minimum, declared.maximum)

@@ -21,7 +21,7 @@ from l1forge.emulator.menu.compiled import CompiledMenu, condition_names
 from l1forge.emulator.menu.engine import plan as p
 from l1forge.emulator.menu.engine.atoms import Atom
 from l1forge.emulator.menu.engine.plan import MenuPlan, make_plan, slots_of
-from l1forge.firmware.menu.columns import Column, external_column, field_column, wide_column
+from l1forge.firmware.menu.columns import MenuColumn, external_column, field_column, wide_column
 from l1forge.firmware.menu.conditions import Bits, Charges, Overlaps, Writer, wide_limit
 from l1forge.firmware.menu.pairs import Kind, Pairing, pair_module, pairings
 from l1forge.firmware.menu.verilog import Module, all_of, any_of, literal, span, vector, within
@@ -56,7 +56,7 @@ class _Generator:
         self.top = Module(name, f"Trigger menu {menu.name}, judge {menu.judge}: one crossing per clock.")
         self.delays = _Delays(self.top)
         self.writer = Writer(self.top)
-        self.columns: dict[str, Column] = {}
+        self.columns: dict[str, MenuColumn] = {}
         self.atom_names: dict[tuple[int, int], str] = {}
         self.requirement_bits: dict[int, Bits] = {}
         self.files: dict[str, str] = {}
@@ -70,7 +70,7 @@ class _Generator:
 
     # inputs
 
-    def column(self, column: Column) -> Column:
+    def column(self, column: MenuColumn) -> MenuColumn:
         """Make the ports of a column, gated so that an idle clock is an empty crossing."""
         if column.name not in self.columns:
             self.columns[column.name] = column

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.emulator.graph.trees import LEAF
 from l1forge.firmware.hls.choose.cost import LUT_INPUTS, digits
-from l1forge.firmware.synth.ranges import Range, before_cast, range_of
+from l1forge.firmware.synth.ranges import BitRange, before_cast, range_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def features(graph: Graph) -> Features:
     by_name = {node.name: node for node in graph.nodes}
     total = dict.fromkeys(NAMES, 0.0)
     depth: dict[str, NDArray[np.float64]] = {}
-    ranges: dict[str, Range] = {}
+    ranges: dict[str, BitRange] = {}
     for node in graph.nodes:
         sources = [by_name[name] for name in node.inputs]
         given = [ranges[name] for name in node.inputs]
@@ -101,7 +101,7 @@ def features(graph: Graph) -> Features:
     return Features(**{**total, **dict(zip(DEPTHS, map(float, longest), strict=True))})
 
 
-def _counts(node: Node, sources: list[Node], given: list[Range], own: Range) -> dict[str, float]:
+def _counts(node: Node, sources: list[Node], given: list[BitRange], own: BitRange) -> dict[str, float]:
     """The node's own counts; ``given`` and ``own`` are the ranges of its inputs and of itself."""
     if not sources or not own.bits.any():
         return {}
@@ -140,7 +140,7 @@ def _counts(node: Node, sources: list[Node], given: list[Range], own: Range) -> 
     return found
 
 
-def _dense(node: Node, x: Range, own: Range) -> dict[str, float]:
+def _dense(node: Node, x: BitRange, own: BitRange) -> dict[str, float]:
     """Every signed digit of a weight adds its input once; what is constant at either end costs nothing."""
     weight = node.constants["weight"].data
     terms = digits(weight) * (own.bits.reshape(-1, weight.shape[1]) > 0).any(axis=0)
@@ -172,7 +172,7 @@ def _trees(node: Node, width: int) -> dict[str, float]:
     }
 
 
-def _cast_bits(node: Node, before: Range | None, own: Range) -> float:
+def _cast_bits(node: Node, before: BitRange | None, own: BitRange) -> float:
     """Bits of all elements that rounding or saturation makes logic of; ``before``: the range that is cast."""
     if before is None:
         return 0.0

@@ -18,7 +18,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Range:
+class BitRange:
     """Smallest and largest value of every element (of the node's shape), and their fraction bits."""
 
     low: Values
@@ -31,59 +31,59 @@ class Range:
         return np.ceil(np.log2((self.high - self.low) * 2.0**self.fraction + 1))
 
     @staticmethod
-    def of(kind: FixedType, shape: tuple[int, ...]) -> Range:
+    def of(kind: FixedType, shape: tuple[int, ...]) -> BitRange:
         """All that a type can hold."""
         scale = 2.0**-kind.fraction
-        return Range(
+        return BitRange(
             np.full(shape, kind.minimum * scale), np.full(shape, kind.maximum * scale), kind.fraction
         )
 
-    def cast(self, kind: FixedType) -> Range:
+    def cast(self, kind: FixedType) -> BitRange:
         """After a cast to ``kind``; what wraps takes all values."""
-        full = Range.of(kind, self.low.shape)
+        full = BitRange.of(kind, self.low.shape)
         fraction = min(self.fraction, kind.fraction)
         low, high = (np.floor(side * 2.0**fraction) / 2.0**fraction for side in (self.low, self.high))
         if kind.overflow.value.startswith("SAT"):
-            return Range(np.clip(low, full.low, full.high), np.clip(high, full.low, full.high), fraction)
+            return BitRange(np.clip(low, full.low, full.high), np.clip(high, full.low, full.high), fraction)
         wraps = (low < full.low) | (high > full.high)
-        return Range(np.where(wraps, full.low, low), np.where(wraps, full.high, high), fraction)
+        return BitRange(np.where(wraps, full.low, low), np.where(wraps, full.high, high), fraction)
 
 
-def range_of(node: Node, sources: list[Range]) -> Range:
+def range_of(node: Node, sources: list[BitRange]) -> BitRange:
     """The range of a node; all of its type for operations that are not followed."""
     found = before_cast(node, sources)
-    return Range.of(node.type, node.shape) if found is None else found.cast(node.type)
+    return BitRange.of(node.type, node.shape) if found is None else found.cast(node.type)
 
 
-def before_cast(node: Node, sources: list[Range]) -> Range | None:
+def before_cast(node: Node, sources: list[BitRange]) -> BitRange | None:
     """The range of what an operation casts to its type; None if it is not followed."""
     if node.op == "dense":
         return _dense(node, sources[0])
     if node.op in ("relu", "cast") and "types" not in node.attributes:
         (x,) = sources
         floor = 0.0 if node.op == "relu" else -np.inf
-        return Range(np.maximum(x.low, floor), np.maximum(x.high, floor), x.fraction)
+        return BitRange(np.maximum(x.low, floor), np.maximum(x.high, floor), x.fraction)
     if node.op == "scale_bias":
         scale, bias = (node.constants[name] for name in ("scale", "bias"))
         a, b = (side * _real(scale.data, scale.type) for side in (sources[0].low, sources[0].high))
         offset = _real(bias.data, bias.type)
         fraction = max(sources[0].fraction + scale.type.fraction, bias.type.fraction)
-        return Range(np.minimum(a, b) + offset, np.maximum(a, b) + offset, fraction)
+        return BitRange(np.minimum(a, b) + offset, np.maximum(a, b) + offset, fraction)
     if node.op == "square":
         (x,) = sources
         first, last = np.square(x.low), np.square(x.high)
         least = np.where((x.low <= 0) & (x.high >= 0), 0.0, np.minimum(first, last))
-        return Range(least, np.maximum(first, last), 2 * x.fraction)
+        return BitRange(least, np.maximum(first, last), 2 * x.fraction)
     return None
 
 
-def _dense(node: Node, x: Range) -> Range:
+def _dense(node: Node, x: BitRange) -> BitRange:
     weight, bias = node.constants["weight"], node.constants["bias"]
     w = _real(weight.data, weight.type)
     up, down = np.maximum(w, 0), np.minimum(w, 0)
     offset = _real(bias.data, bias.type)
     fraction = max(x.fraction + weight.type.fraction, bias.type.fraction)
-    return Range(x.low @ up + x.high @ down + offset, x.high @ up + x.low @ down + offset, fraction)
+    return BitRange(x.low @ up + x.high @ down + offset, x.high @ up + x.low @ down + offset, fraction)
 
 
 def _real(data: NDArray[np.int64], kind: FixedType) -> Values:

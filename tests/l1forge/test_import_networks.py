@@ -107,7 +107,7 @@ def test_weights_that_are_missing_foreign_or_not_asked_for(
     error = _refused(capsys, "import-model", network, *options)
     assert "weights.h5: does not hold the weights of net.json" in error
     (tmp_path / "other.json").write_text('{"nodes": []}')
-    assert "no Keras model" in _refused(capsys, "import-model", tmp_path / "other.json", *options)
+    assert "not a Keras model" in _refused(capsys, "import-model", tmp_path / "other.json", *options)
     torch.save(nn.Linear(3, 2), tmp_path / "net.pt")
     error = _refused(capsys, "import-model", tmp_path / "net.pt", "--weights", network, *options)
     assert "only a Keras .json" in error

@@ -116,7 +116,8 @@ def bound(expression: Expression, conditions: Mapping[str, Clause | None]) -> li
         clause = conditions[expression]
         return [] if clause is None else [clause]
     if expression[0] == "not":
-        return [{}]  # clauses bound an expression from above only; its negation would need a bound from below
+        # clauses bound an expression from above only; its negation would need a bound from below
+        return [{}]
     operands = [bound(operand, conditions) for operand in expression[1:]]
     if expression[0] != "and":
         return reduced([clause for operand in operands for clause in operand])

@@ -12,7 +12,7 @@ import numpy as np
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.choose.bias import layer_means
-from l1forge.firmware.hls.choose.cost import Estimate, rtl_estimate
+from l1forge.firmware.hls.choose.cost import QuickCost, rtl_estimate
 from l1forge.firmware.hls.choose.loss import StatedLoss, default_loss, mean_error, uncertainty
 from l1forge.firmware.hls.choose.search import Point, Search, front, outputs_of
 from l1forge.firmware.hls.choose.tensors import WIDE, TypedTensor, precision_of
@@ -40,7 +40,7 @@ class CurvePoint:
     error: float
     bits: int
     chosen: bool
-    rtl: Estimate | None
+    rtl: QuickCost | None
 
 
 @dataclass(frozen=True)

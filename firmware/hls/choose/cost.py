@@ -21,7 +21,7 @@ SHARED = 0.55
 
 
 @dataclass(frozen=True)
-class Estimate:
+class QuickCost:
     """LUTs, and latency in clock cycles, of the RTL generator (before synthesis)."""
 
     luts: float
@@ -91,7 +91,7 @@ def _cast(node: Node, inputs: list[Node]) -> float:
     return kind.width * (rounds + saturates)
 
 
-def rtl_estimate(graph: Graph) -> Estimate:
+def rtl_estimate(graph: Graph) -> QuickCost:
     """What the RTL generator says of the circuit: its LUTs, and its clock cycles at its own clock.
 
     Raises
@@ -102,4 +102,4 @@ def rtl_estimate(graph: Graph) -> Estimate:
     from l1forge.firmware.rtl.generate import CLOCK_PERIOD_NS, planned, trace
 
     program, plan = planned(trace(graph.subgraph(graph.outputs)), None, CLOCK_PERIOD_NS)
-    return Estimate(float(program.cost), plan.stages + 1, CLOCK_PERIOD_NS)
+    return QuickCost(float(program.cost), plan.stages + 1, CLOCK_PERIOD_NS)

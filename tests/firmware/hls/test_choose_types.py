@@ -124,7 +124,7 @@ def test_losses() -> None:
     ("document", "message"),
     [
         ([], "is not a configuration"),
-        ({"LayerName": {"dense": {"Parallel": 3}}}, "not passed on"),
+        ({"LayerName": {"dense": {"Parallel": 3}}}, "not supported"),
         ({"LayerName": {"dense": {"Precision": "fixed<8,4>"}}}, "table of types"),
         ({"LayerName": {"dense": {"Precision": {"result": "fixd"}}}}, "not a fixed-point type"),
         ({"LayerName": {"dense": {"ReuseFactor": "two"}}}, "must be a int"),

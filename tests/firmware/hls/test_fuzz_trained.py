@@ -30,13 +30,13 @@ def test_networks_differ_and_come_from_their_seed() -> None:
 
 def test_types_that_wrap_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two integer bits too few in every result."""
-    right = tensors.Tensor.type.fget  # type: ignore[attr-defined]
+    right = tensors.TypedTensor.type.fget  # type: ignore[attr-defined]
 
     def narrow(tensor: Any) -> FixedType:
         kind: FixedType = right(tensor)
         lost = 2 if tensor.key == "result" else 0
         return FixedType(kind.width, kind.integer - lost, kind.signed)
 
-    monkeypatch.setattr(tensors.Tensor, "type", property(narrow))
+    monkeypatch.setattr(tensors.TypedTensor, "type", property(narrow))
     summary = trained_campaign(2, seed=3)
     assert len(summary.failures) == 2

@@ -14,7 +14,7 @@ from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
 from l1forge.firmware.synth.estimate import TABLE, TERMS, calibrated, calibration, estimate
 from l1forge.firmware.synth.features import features
-from l1forge.firmware.synth.ranges import Range
+from l1forge.firmware.synth.ranges import BitRange
 
 kind = FixedType.parse
 
@@ -54,7 +54,7 @@ def test_what_no_output_needs_or_never_changes_costs_nothing() -> None:
 
 
 def test_bits_that_change() -> None:
-    whole = Range.of(kind("fixed<8,8>"), (1,))
+    whole = BitRange.of(kind("fixed<8,8>"), (1,))
     assert whole.bits.tolist() == [8.0]
     assert whole.cast(kind("ufixed<4,4,TRN,SAT>")).bits.tolist() == [4.0]
     assert replace(whole, low=np.array([-3.0]), high=np.array([-3.0])).bits.tolist() == [0.0]
