@@ -10,6 +10,7 @@ from pathlib import Path
 from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.rtl import RtlProject
+from l1forge.firmware.synth import table
 from l1forge.firmware.synth.result import Synthesis
 
 HEADINGS = ("stages", "latency", "estimate [ns]", "longest path [ns]", "meets the clock", "LUT", "FF")
@@ -75,15 +76,7 @@ def halves(page: Path, name: str) -> tuple[str, str]:
     InputError
         If the page or its markers are missing.
     """
-    begin, end = markers(name)
-    try:
-        before, rest = page.read_text(encoding="utf-8").split(begin)
-        _, after = rest.split(end)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            "no page with table markers", file=page, remedy=f"put {begin} and {end} in it"
-        ) from error
-    return before, after
+    return table.halves(page, markers(name))
 
 
 def refresh(page: Path, name: str, cuts: Sequence[Cut]) -> None:
