@@ -57,15 +57,14 @@ def alone(program: CombLogic, index: int) -> float:
 def _replayed(program: CombLogic, slow: set[int], limit_ns: float) -> Any:
     """The program traced again, its slow operations replaced."""
     from alkaid.trace import FVariable, HWConfig, trace
+    from alkaid.trace.passes import optimize
 
     kinds = zip(*program.inp_kifs, strict=True)
     inputs = [FVariable.from_kif(*(int(n) for n in kif), hwconf=HWConfig(*HARDWARE)) for kif in kinds]
     given = [v * 2.0**shift for v, shift in zip(inputs, program.inp_shifts, strict=True)]
     values: list[Any] = []
     for index, op in enumerate(program.ops):
-        if index not in slow and op.opcode == TABLE:
-            values.append(_looked_up(program, op, values[op.addr[0]], values, given))
-        elif index not in slow:
+        if index not in slow:
             values.append(program.exec_op(op, values, given))
         elif op.opcode == MULTIPLY:
             values.append(_partial_products(values[op.addr[0]], values[op.addr[1]], op, limit_ns))
@@ -76,23 +75,28 @@ def _replayed(program: CombLogic, slow: set[int], limit_ns: float) -> Any:
                 values.append(_Levels(key, table, program.ops[op.addr[0]].qint, limit_ns).result())
             else:  # became a constant
                 values.append(program.exec_op(op, values, given))
+        values[-1] = _as_proven(values[-1], op)
     zero = FVariable.from_const(0.0, hwconf=HWConfig(*HARDWARE))
     ends = zip(program.out_idxs, program.out_shifts, program.out_negs, strict=True)
     outputs = [(values[i] if i >= 0 else zero) * (-(2.0**s) if minus else 2.0**s) for i, s, minus in ends]
-    return trace(inputs, outputs)
+    # not traced once more: that would compute the intervals from the parts again
+    return optimize(trace(inputs, outputs, optimize=False), retrace=False, surrogate=False)
 
 
-def _looked_up(program: CombLogic, op: Op, key: FVariable, values: list[Any], given: list[Any]) -> Any:
-    """The table of ``op``, longer where dividing a product has made the interval of ``key`` wider.
+def _as_proven(value: Any, op: Op) -> Any:
+    """``value`` with the interval of ``op``: divided operations compute the same values from wider parts.
 
-    The addresses that come with it never do: any value may stand there.
+    Operations that look at the highest bit, or at all bits, of a value count on its width: a value that
+    became a bit wider would steer a multiplexer by a bit that is never set.
     """
-    first, last, step = (float(v) for v in program.ops[op.addr[0]].qint)
-    if key.low >= key.high or (first <= key.low and key.high <= last):
-        return program.exec_op(op, values, given)
-    table = program.lookup_tables[op.data[0]].float_table
-    addresses = np.arange(round(key.low / step), round(key.high / step) + 1, max(round(key.step / step), 1))
-    return key.lookup(table[np.clip(addresses - round(first / step), 0, len(table) - 1)])
+    from alkaid.trace import FVariable
+    from alkaid.trace.affine_interval import AffineInterval
+    from alkaid.types import QInterval
+
+    low, high = float(op.qint.min), float(op.qint.max)
+    if not isinstance(value, FVariable) or value.low == value.high or (value.low, value.high) == (low, high):
+        return value
+    return value._with(_affine=AffineInterval.new(QInterval(low, high, value.step)))
 
 
 def _fits(delay: Callable[[int], float], bits: range, limit_ns: float) -> int:

@@ -55,9 +55,9 @@ def check_values(graph: Graph, program) -> None:
     inputs = {}
     for node in graph.inputs:
         low, high = node.type.minimum, node.type.maximum
-        ends = generator.choice([low, low + 1, max(low, -1), 0, 1, high - 1, high], (N // 4, 1))
+        ends = generator.choice([low, low + 1, max(low, -1), 0, 1, high - 1, high], (N // 4, node.size))
         inputs[node.name] = np.concatenate(
-            [ends, generator.integers(low, high, (N - N // 4, 1), endpoint=True)]
+            [ends, generator.integers(low, high, (N - N // 4, node.size), endpoint=True)]
         )
     (name,) = graph.outputs
     expected = evaluate(graph, inputs)[name]
@@ -86,6 +86,44 @@ def test_slow_operations_are_divided(graph: Graph, period: float, longest: float
     assert plan.busy == plan.stages > 1
     kinds = (MULTIPLY, TABLE)
     assert sum(op.opcode in kinds for op in program.ops) > sum(op.opcode in kinds for op in whole.ops)
+    check_values(graph, program)
+
+
+def test_a_divided_product_keeps_the_width_that_saturation_looks_at() -> None:
+    """The sum of three squares reaches 449: above 255 it saturates, told by one bit, the highest."""
+    weights = np.array([[49, 127, 0], [0, 0, 100]])
+    nodes = [
+        Node("x", "input", (), (2,), fixed("fixed<8,4>")),
+        Node(
+            "z",
+            "dense",
+            ("x",),
+            (3,),
+            fixed("fixed<10,5,TRN,SAT>"),
+            {"accum": "fixed<24,12>"},
+            {
+                "weight": Constant(fixed("fixed<8,2>"), weights),
+                "bias": Constant(fixed("fixed<4,4>"), np.zeros(3, int)),
+            },
+        ),
+        Node("q", "multiply", ("z", "z"), (3,), fixed("fixed<20,10>")),
+        Node("t", "reshape", ("q",), (3,), fixed("fixed<20,10>")),
+        Node(
+            "s",
+            "dense",
+            ("t",),
+            (1,),
+            fixed("ufixed<10,8,RND,SAT>"),
+            {"accum": "fixed<24,14>"},
+            {
+                "weight": Constant(fixed("ufixed<1,1>"), np.ones((3, 1), int)),
+                "bias": Constant(fixed("ufixed<1,1>"), np.zeros(1, int)),
+            },
+        ),
+    ]
+    graph = Graph("squares", nodes, ["s"])
+    program, _ = planned(trace(graph), None, CLOCK_PERIOD_NS)
+    assert sum(op.opcode == MULTIPLY for op in program.ops) > 3
     check_values(graph, program)
 
 
