@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,13 @@ def _check_layer(hls_model: HlsModel, source: Source, layer: str, key: str, aske
         kinds = sorted({name.removesuffix("_t") for name in node.types} | set(node.weights))
         raise _not_taken(layer, key, asked, "the layer has no such type", f"it has {', '.join(kinds)}")
     found = _written(source, kind)
+    if found is not None and key in node.weights:  # constants on the grid: no rounding, no overflow
+        found = replace(
+            found,
+            rounding=asked.rounding,
+            overflow=asked.overflow,
+            saturation_bits=asked.saturation_bits,
+        )
     if found is not None and found != asked:
         raise _not_taken(
             layer, key, asked, f"the C++ has {found}", "leave it out, or quantise the layer otherwise"
