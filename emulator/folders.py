@@ -2,6 +2,7 @@
 
 Neither ever lies in ``site-packages``: an installed l1forge writes caches to the user's cache folder and
 builds below the current directory; a checkout keeps both in the repository, where ``make clean`` finds them.
+Inside a user's project (``l1forge.toml``) builds go below that project.
 """
 
 from __future__ import annotations
@@ -13,6 +14,26 @@ from l1forge.emulator.errors import InputError
 
 CACHE, BUILD = "L1FORGE_CACHE", "L1FORGE_BUILD"
 """Environment variables that choose another folder."""
+PROJECT, PROJECT_FILE = "L1FORGE_PROJECT", "l1forge.toml"
+"""Environment variable that names a project or its file; the file at the root of a project."""
+
+
+def project_file() -> Path | None:
+    """The file of the user's project: named by ``$L1FORGE_PROJECT``, else in the current folder or above.
+
+    Raises
+    ------
+    InputError
+        If the variable names no such file.
+    """
+    if named := os.environ.get(PROJECT):
+        file = Path(named) / PROJECT_FILE if Path(named).is_dir() else Path(named)
+        if not file.is_file():
+            remedy = f"name a {PROJECT_FILE} or its folder"
+            raise InputError("is not a project", field=PROJECT, value=named, remedy=remedy)
+        return file.resolve()
+    here = Path.cwd()
+    return next((f / PROJECT_FILE for f in (here, *here.parents) if (f / PROJECT_FILE).is_file()), None)
 
 
 def repository() -> Path | None:
@@ -46,7 +67,7 @@ def cache_folder() -> Path:
 
 
 def build_folder() -> Path:
-    """``$L1FORGE_BUILD`` (made), else ``build`` of a writable checkout, else ``./build``.
+    """``$L1FORGE_BUILD`` (made), else ``build`` of the project, of a writable checkout, of this folder.
 
     Raises
     ------
@@ -55,6 +76,8 @@ def build_folder() -> Path:
     """
     if chosen := os.environ.get(BUILD):
         return _made(Path(chosen).resolve(), BUILD)
+    if project := project_file():
+        return project.parent / "build"
     if (root := repository()) and os.access(root, os.W_OK):
         return root / "build"
     return Path("build").resolve()

@@ -44,6 +44,10 @@ GROUPS = {
     "Menus": {
         "menu": "Check trigger menus against test vectors, compile them, show them.",
     },
+    "A project of your own": {
+        "new": "Write a small project with a model of your own: training, menu, tests, CI.",
+        "verify": "Verify everything that a project declares: models, menu, exports.",
+    },
     "Event files: make, convert": {
         "simulate": "Simulate events: Pythia 8, pile-up, detector, trigger objects.",
         "simulate-muons": "Simulate overlap-region muons as integer stubs.",

@@ -11,8 +11,17 @@ GRAPH = "graph.json"
 
 
 def available() -> list[str]:
-    """Names of the models that have a committed graph."""
-    return sorted(path.parent.name for path in FOLDER.glob(f"*/{GRAPH}"))
+    """Names of the models that have a graph: those of this package, and those of the user's project."""
+    own = {path.parent.name for path in FOLDER.glob(f"*/{GRAPH}")}
+    return sorted(own | {name for name, folder in _of_project().items() if (folder / GRAPH).is_file()})
+
+
+def _of_project() -> dict[str, Path]:
+    """Folder of every model of the project that the current folder lies in."""
+    from l1forge.models.project import project
+
+    found = project()
+    return {} if found is None else found.models
 
 
 def graph_path(model: str) -> Path:
@@ -29,6 +38,17 @@ def graph_path(model: str) -> Path:
     path = Path(model)
     if path.is_file():
         return path
+    folder = _of_project().get(model)
+    if folder is not None and (folder / GRAPH).is_file():
+        return folder / GRAPH
+    if folder is not None:
+        raise InputError(
+            "is not trained yet: it has no graph",
+            file=folder / GRAPH,
+            field="MODEL",
+            value=model,
+            remedy=f"train it: l1forge train {model}",
+        )
     raise InputError(
         "is neither a model nor a graph file",
         field="MODEL",

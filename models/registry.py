@@ -3,23 +3,33 @@
 A folder ``models/NAME`` with a module ``offers.py`` that holds ``MODEL = Model(NAME, ...)`` is a model; the
 commands train, evaluate, firmware, cosim and path find it there. ``offers.py`` is imported to list the models
 and therefore imports no framework: the functions that it names import what they need when they are called.
+
+Models of other people have the same declarations: in the folders of a project (``models/project.py``), or in
+an installed package that names them as entry points of the group ``l1forge.models``.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from l1forge.emulator.errors import InputError
 from l1forge.models import FOLDER, GRAPH
+from l1forge.models.project import OFFERS, project
 
 if TYPE_CHECKING:
     from l1forge.emulator.scoring.trained_inputs import TrainedInputs
 
-OFFERS = "offers.py"
+GROUP = "l1forge.models"
+"""Entry points of installed packages: name = "package.module:MODEL"."""
 Report = Callable[[object], object]
 """Takes a line of text or a rich table; ``rich.print`` is one."""
 
@@ -66,6 +76,8 @@ class Model:
         graph file ``graph``. Models without one are scored from event columns.
     inputs
         The record of what it was trained on, from the committed training sample.
+    home
+        The model's folder, where it is not one of this package; set for models of a project.
     """
 
     name: str
@@ -74,11 +86,12 @@ class Model:
     hls: Callable[[Path], Any] | None = None
     stage: Callable[[Path, tuple[str, ...]], Any] | None = None
     inputs: Callable[[], TrainedInputs] | None = None
+    home: Path | None = None
 
     @property
     def folder(self) -> Path:
-        """The model's folder in this package."""
-        return FOLDER / self.name
+        """The model's folder."""
+        return self.home or FOLDER / self.name
 
     @property
     def graph(self) -> Path | None:
@@ -94,15 +107,28 @@ class Model:
         return record_beside(self.folder / GRAPH)
 
 
-@cache
 def models() -> dict[str, Model]:
-    """Name -> model, sorted by name.
+    """Name -> model, sorted by name: of this package, of installed packages, of the current project.
 
     Raises
     ------
     TypeError
-        If a folder declares no model, or one with another name than the folder's.
+        If a folder of this package declares no model, or one with another name than the folder's.
+    InputError
+        If a declaration of other people is wrong or fails, or two models have one name.
     """
+    found = dict(own_models())
+    for model in _installed():
+        _add(found, model, model.folder)
+    current = project()
+    for name, folder in ({} if current is None else current.models).items():
+        _add(found, _of_folder(name, folder), folder)
+    return dict(sorted(found.items()))
+
+
+@cache
+def own_models() -> dict[str, Model]:
+    """The models of this package, without those of projects and installed packages."""
     found: dict[str, Model] = {}
     for file in sorted(FOLDER.glob(f"*/{OFFERS}")):
         name = file.parent.name
@@ -111,6 +137,62 @@ def models() -> dict[str, Model]:
             raise TypeError(f"{file}: MODEL = Model({name!r}, ...) expected, not {model!r}")
         found[name] = model
     return found
+
+
+def _add(found: dict[str, Model], model: Model, place: Path) -> None:
+    if model.name in found:
+        raise InputError(
+            "two models have one name",
+            file=place,
+            value=model.name,
+            remedy=f"rename it; the other one is {found[model.name].folder}",
+        )
+    found[model.name] = model
+
+
+@cache
+def _installed() -> tuple[Model, ...]:
+    """The models that installed packages name; each says where its folder is (``home``)."""
+    found = []
+    for point in entry_points(group=GROUP):
+        model = _run(point.load, point.value, point.name)
+        if not isinstance(model, Model) or model.name != point.name or model.home is None:
+            raise InputError(
+                "is not a model",
+                field=f"entry point {point.name}",
+                value=point.value,
+                remedy=f"MODEL = Model({point.name!r}, ..., home=Path(__file__).parent)",
+            )
+        found.append(model)
+    return tuple(found)
+
+
+@cache
+def _of_folder(name: str, folder: Path) -> Model:
+    """The model of a project's folder; its ``offers.py`` is a module of a package of its own, ``NAME``."""
+    file = folder / OFFERS
+    if not file.is_file():
+        return Model(name, home=folder)
+    place = zlib.crc32(str(folder).encode())  # models of one name in two projects are two modules
+    package = ModuleType(f"l1forge_project_{place:08x}_{name}")
+    package.__path__ = [str(folder)]
+    sys.modules[package.__name__] = package
+    module = _run(lambda: importlib.import_module(f"{package.__name__}.offers"), str(file), name)
+    model = getattr(module, "MODEL", None)
+    if not isinstance(model, Model) or model.name != name:
+        raise InputError(f"MODEL = Model({name!r}, ...) is expected", file=file, value=model)
+    return replace(model, home=folder)
+
+
+def _run(load: Callable[[], Any], place: str, name: str) -> Any:
+    """What other people's code gives; InputError with its own words where it fails."""
+    try:
+        return load()
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"the declaration of model {name} fails: {said}", file=place, remedy="mend it, or take it away"
+        ) from error
 
 
 def hls_of(name: str) -> Callable[[Path], Any] | None:

@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from l1forge.commands.ci_options import Github, Junit
 from l1forge.screen.console import Console
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def cosim(
     threads: Threads = 1,
     output: Output = None,
     json_output: JsonOutput = None,
+    junit: Junit = None,
+    github: Github = False,
 ) -> None:
     """Compare the Verilog of MODEL with its emulator, crossing by crossing; any difference is an error.
 
@@ -77,12 +80,13 @@ def cosim(
 
     `l1forge cosim vae --stages 9 -n 100000`
     """
+    from l1forge.screen import ci
     from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
     from l1forge.studies.cosim import verify
 
     console = Console()
     check_folders(output)
-    check_outputs(json_output)
+    check_outputs(json_output, junit)
     check_event_files(events)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -107,6 +111,9 @@ def cosim(
     _print(found, console)
     if json_output is not None:
         found.report.save(json_output)
+    verdict = " ".join([found.verdict, *map(str, found.report.examples[:1])])
+    check = ci.Check("cosim", found.model, found.passed, verdict, found.seconds, model)
+    ci.report("l1forge", [check], junit, github)
     if not found.passed:
         raise typer.Exit(1)
     if found.report.interrupted:

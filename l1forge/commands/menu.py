@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from l1forge.emulator.menu.compiled import CompiledMenu, Condition
     from l1forge.studies.menu_firmware import MenuCosimulation
 
+from l1forge.commands.ci_options import Github, Junit
+
 EXIT_INCOMPLETE = 3
 """Exit code if nothing disagrees but not everything was compared; 1 is a disagreement, 2 bad input."""
 
@@ -102,6 +104,8 @@ def check(
     accept_unevaluated: AcceptOption = False,
     everything: AllOption = False,
     json_output: JsonOption = None,
+    junit: Junit = None,
+    github: Github = False,
 ) -> None:
     """Compare a menu's decisions with test vectors, bit by bit.
 
@@ -126,16 +130,21 @@ def check(
     """
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE
+    from l1forge.screen import ci
     from l1forge.screen.outputs import check_outputs
     from l1forge.studies.menu import check_menu
+    from l1forge.studies.verify_project import vector_check
 
-    check_outputs(json_output, inputs=[menu, *vectors, *([scores] if scores else [])])
+    check_outputs(json_output, junit, inputs=[menu, *vectors, *([scores] if scores else [])])
     compared = check_menu(_load(menu, judge, overlap), vectors, allow=allow, scores=scores, strict=strict)
     for result in compared.results:
         _print_check(result, everything, accept_unevaluated)
     if json_output:
         tables = [result.to_dict() for result in compared.results]
         write_text(json_output, json.dumps(tables, indent=1) + "\n")
+    ci.report(
+        "l1forge", [vector_check(result, accept_unevaluated) for result in compared.results], junit, github
+    )
     if compared.verdict == FAIL:
         raise typer.Exit(1)
     if compared.verdict == INCOMPLETE and not accept_unevaluated:
@@ -278,6 +287,87 @@ def bench(
         write_text(json_output, json.dumps(asdict(result), indent=1) + "\n")
     if result.differences:
         raise typer.Exit(1)
+
+
+ScoreOption = Annotated[
+    str, typer.Option("--score", help="Model whose score the seed is on, or MODEL.OUTPUT.", metavar="NAME")
+]
+RateOption = Annotated[str, typer.Option("--rate", help="Largest rate of the seed, such as 1kHz.")]
+PureOption = Annotated[
+    bool, typer.Option("--pure", help="RATE counts only crossings that no other seed of the menu takes.")
+]
+
+
+@app.command()
+def add(
+    menu: MenuArgument,
+    score: ScoreOption,
+    rate: RateOption,
+    pure: PureOption = False,
+    zero_bias: Annotated[
+        Path | None, typer.Option(help="Zero-bias event file; default: the project's or the committed one.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the seed; default: L1_NAME.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="name=graph.json: graph of that model; repeatable.")
+    ] = None,
+    trained_on: Annotated[
+        bool, typer.Option("--trained-on", help="Also use the zero-bias crossings that trained the models.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Menu file to write; default: MENU itself.")
+    ] = None,
+    json_output: JsonOption = None,
+) -> None:
+    """Write a seed on a model's score into a YAML menu, with the threshold that gives a rate.
+
+    A seed that the menu already has on this score, under this name, gets the new threshold. Comments stay.
+
+    Examples:
+
+    `l1forge menu add menu.yaml --score my_trigger --rate 1kHz --pure`
+
+    `l1forge menu add menu.yaml --score axo --model axo=axo.json --rate 5 --zero-bias zb.parquet`
+    """
+    from rich.progress import Progress
+
+    from l1forge.emulator.atomic import write_text
+    from l1forge.screen.console import Console
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.studies.menu_add import add_seed
+    from l1forge.studies.rates_menu import parse_target
+
+    check_outputs(json_output, inputs=[menu, *([zero_bias] if zero_bias else [])])
+    check_outputs(output, inputs=[zero_bias] if zero_bias else [])
+    console = Console()
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("crossings", total=None)
+        added = add_seed(
+            menu,
+            score,
+            parse_target(f"rate={rate}")[1],
+            zero_bias=zero_bias,
+            pure=pure,
+            name=name,
+            models=model or [],
+            trained_on=trained_on,
+            output=output,
+            seen=lambda crossings: bar.advance(task, crossings),
+        )
+    up, down = added.rate_high_khz - added.rate_khz, added.rate_khz - added.rate_low_khz
+    kind = "pure rate" if added.pure else "rate"
+    console.print(f"bit {added.index} {added.name}: {added.seed}", highlight=False, markup=False)
+    console.print(
+        f"{kind} {added.rate_khz:.3f} +{up:.3f} −{down:.3f} kHz on {added.crossings:,} zero-bias crossings",
+        highlight=False,
+    )
+    if added.not_evaluated:
+        console.print(f"not evaluated, so not in the other seeds: {', '.join(added.not_evaluated)}")
+    console.print(
+        f"replaced: {added.replaced}" if added.replaced else f"new seed in {added.menu}", highlight=False
+    )
+    if json_output:
+        write_text(json_output, json.dumps(added.to_dict(), indent=1) + "\n")
 
 
 CrossingsOption = Annotated[int, typer.Option("-n", help="Crossings of each kind of stimuli.", min=1)]

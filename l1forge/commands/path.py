@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from l1forge import simulation
-
 if TYPE_CHECKING:
     from l1forge.screen.console import Console
     from l1forge.studies.path import PathRun, PreparedPath
@@ -17,10 +15,13 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode="markdown")
 
 EXIT_INTERRUPTED = 130
-SAMPLE = simulation.SAMPLE / "zerobias.parquet"
 
 Source = Annotated[
-    Path, typer.Argument(metavar="[SOURCE]", help="Event file, test vector, pattern file, or - for stdin.")
+    Path | None,
+    typer.Argument(
+        metavar="[SOURCE]",
+        help="Event file, test vector, pattern file, or - for stdin; default: the zero-bias sample.",
+    ),
 ]
 Menu = Annotated[
     Path | None,
@@ -85,7 +86,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the report to t
 
 @app.command()
 def path(
-    source: Source = SAMPLE,
+    source: Source = None,
     menu: Menu = None,
     orbits: Orbits = 100,
     prescales: Prescales = None,
@@ -127,10 +128,11 @@ def path(
     `l1forge emulate` wrote, one row per crossing.
     """
     from l1forge.screen.console import Console
+    from l1forge.studies.defaults import default_zero_bias
     from l1forge.studies.path import Conditions, Readout, prepare
 
     ready = prepare(
-        source,
+        source or default_zero_bias(),
         menu,
         orbits=orbits,
         readout=Readout(prescales, column, dead_time, _buffer(buffer)),

@@ -16,7 +16,7 @@ from l1forge.emulator.events.source import EventSource, open_events
 from l1forge.emulator.lhc import LHC, FillingScheme, load_scheme
 from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.menu.excluded import Excluded
-from l1forge.emulator.menu.language.load import DEFAULT, load_menu
+from l1forge.emulator.menu.language.load import load_menu
 from l1forge.emulator.path.counters import PathReport
 from l1forge.emulator.path.path import Decision, TriggerPath
 from l1forge.emulator.path.profile import seed_costs
@@ -29,7 +29,7 @@ from l1forge.emulator.stream.filled import FilledStream
 from l1forge.emulator.stream.injection import Injection, Noise, probability
 from l1forge.emulator.stream.open import STANDARD_INPUT, Stream, carried_columns, open_source, open_stream
 from l1forge.screen.outputs import check_outputs
-from l1forge.simulation import SAMPLE
+from l1forge.studies.defaults import ZERO_BIAS, default_menu, default_zero_bias
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_lines, html_table
 from l1forge.studies.latencies import model_latencies
@@ -38,7 +38,6 @@ from l1forge.studies.trained_inputs import compare_events
 
 DENSE_ORBITS, SPARSE_ORBITS = 8, 128
 """Orbits of a block."""
-ZERO_BIAS = SAMPLE / "zerobias.parquet"
 DRAWN = 30
 """Algorithms that a plot shows, those of the highest rate."""
 
@@ -282,7 +281,7 @@ def prepare(
     files = (conditions.signal, menu if isinstance(menu, Path) else None, scores, readout.prescales)
     check_outputs(output, summary, inputs=[source, *(file for file in files if file)])
     target = format_of(output) if output else None
-    complete = menu if isinstance(menu, CompiledMenu) else load_menu(menu or DEFAULT)
+    complete = menu if isinstance(menu, CompiledMenu) else load_menu(menu or default_menu())
     settings = readout.settings(complete)
     opened = open_source(source)
     compiled, excluded = evaluable(complete, carried_columns(opened), without_models)
@@ -399,7 +398,7 @@ def run_path(
     """
     if orbits < 1:
         raise InputError("must be at least 1", field="orbits", value=orbits)
-    path = ZERO_BIAS if source is None else Path(source)
+    path = default_zero_bias() if source is None else Path(source)
     ready = prepare(
         path,
         menu if menu is None or isinstance(menu, CompiledMenu) else Path(menu),

@@ -21,15 +21,14 @@ from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.emulator.rates.intervals import Fraction
 from l1forge.emulator.rates.plot import draw, plot, style
 from l1forge.emulator.rates.study import study
-from l1forge.simulation import SAMPLE
 from l1forge.simulation.sample import N_TRAIN
+from l1forge.studies.defaults import ZERO_BIAS, default_signals, default_zero_bias
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
 from l1forge.studies.sources import Source, feed_of, graph_of, source_name
 
 HISTORY = "history.jsonl"
 TARGETS_KHZ = (1.0, 10.0, 30.0)
-ZERO_BIAS = SAMPLE / "zerobias.parquet"
 
 Track = Callable[[Sequence[Source]], Iterable[Source]]
 """Goes through samples; commands show a bar."""
@@ -162,7 +161,7 @@ def rates(
     for target in targets_khz:
         if not 0 < target < math.inf:
             raise InputError("is not a rate in kHz", field="--rate", value=target, remedy="such as 10")
-    source = ZERO_BIAS if zero_bias is None else zero_bias
+    source = default_zero_bias() if zero_bias is None else zero_bias
     kernel = compile_graph(graph, [name])
     samples: list[Source] = [source, *given.values()]
     found = [_scores(kernel, name, part) for part in track(samples)]
@@ -215,10 +214,7 @@ def _signals(given: Mapping[str, Source] | Sequence[str | Path] | None) -> dict[
     """Signals by name; files are called by their names without the suffix."""
     if isinstance(given, Mapping):
         return dict(given)
-    if given is None:
-        files = sorted(path for path in SAMPLE.glob("*.parquet") if path != ZERO_BIAS)
-    else:
-        files = [Path(path) for path in given]
+    files = list(default_signals()) if given is None else [Path(path) for path in given]
     named: dict[str, Source] = {path.stem: path for path in files}
     if len(named) < len(files):
         raise InputError(

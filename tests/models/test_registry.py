@@ -13,7 +13,7 @@ from l1forge.cli import main
 from l1forge.commands.train import _command
 from l1forge.emulator.errors import InputError
 from l1forge.models import available, registry
-from l1forge.models.registry import hls_of, models
+from l1forge.models.registry import hls_of, models, own_models
 from l1forge.studies.evaluation import evaluate
 
 OFFERS = """
@@ -53,9 +53,9 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "offers.py").write_text(OFFERS.replace("NAME", "flat_model"))
     monkeypatch.setattr(registry, "FOLDER", tmp_path)
     monkeypatch.setattr(l1forge.models, "__path__", [str(tmp_path)])
-    models.cache_clear()
+    own_models.cache_clear()
     yield folder
-    models.cache_clear()
+    own_models.cache_clear()
     for name in ("l1forge.models.flat_model", "l1forge.models.flat_model.offers"):
         sys.modules.pop(name, None)
 
