@@ -284,6 +284,8 @@ class CompiledMenu(_Strict):
     algorithms: tuple[Algorithm, ...]
     score_types: dict[str, Annotated[str, AfterValidator(_check_type)]] = {}
     """Fixed-point type that the menu's thresholds are raw integers of, for the scores it declares."""
+    score_graphs: dict[str, str] = {}
+    """Graph file of models that the menu binds itself; the others are found by their names."""
     known: tuple[Known, ...] = ()
     notes: tuple[str, ...] = ()
     """What the compiler found odd but had to accept, such as an official window that is inside out."""
@@ -321,6 +323,8 @@ class CompiledMenu(_Strict):
         lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
         if self.score_types:
             lines.append(f' "score_types": {json.dumps(self.score_types)}')
+        if self.score_graphs:
+            lines.append(f' "score_graphs": {json.dumps(self.score_graphs)}')
         for key in ("notes", "known", "algorithms"):
             if dump.get(key):
                 rows = ",\n".join(f"  {json.dumps(row)}" for row in dump[key])

@@ -60,6 +60,12 @@ AllowOption = Annotated[
 ScoresOption = Annotated[
     Path | None, typer.Option(help="Raw model scores, .parquet or .npz, one row per crossing.")
 ]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", help="name=graph.json: the graph that computes the scores of that model; repeatable."
+    ),
+]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Ignore the list of official vectors known to be wrong.")
 ]
@@ -98,6 +104,7 @@ def check(
     vectors: Annotated[list[Path], typer.Argument(help="Test-vector files.")],
     allow: AllowOption = None,
     scores: ScoresOption = None,
+    model: ModelOption = None,
     judge: JudgeOption = None,
     overlap: OverlapOption = None,
     strict: StrictOption = False,
@@ -129,6 +136,7 @@ def check(
     `l1forge menu check menu.yaml v.txt --scores scores.parquet` (from `l1forge emulate MODEL v.txt -o …`)
     """
     from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
     from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE
     from l1forge.screen import ci
     from l1forge.screen.outputs import check_outputs
@@ -136,7 +144,13 @@ def check(
     from l1forge.studies.verify_project import vector_check
 
     check_outputs(json_output, junit, inputs=[menu, *vectors, *([scores] if scores else [])])
-    compared = check_menu(_load(menu, judge, overlap), vectors, allow=allow, scores=scores, strict=strict)
+    if scores and model:
+        raise InputError(
+            "needs the models' scores or their graphs, not both", field="--model", value=model[0]
+        )
+    compared = check_menu(
+        _load(menu, judge, overlap), vectors, allow=allow, scores=scores, models=model or [], strict=strict
+    )
     for result in compared.results:
         _print_check(result, everything, accept_unevaluated)
     if json_output:
@@ -308,9 +322,7 @@ def add(
         Path | None, typer.Option(help="Zero-bias event file; default: the project's or the committed one.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the seed; default: L1_NAME.")] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(help="name=graph.json: graph of that model; repeatable.")
-    ] = None,
+    model: ModelOption = None,
     trained_on: Annotated[
         bool, typer.Option("--trained-on", help="Also use the zero-bias crossings that trained the models.")
     ] = False,

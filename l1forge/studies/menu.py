@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE, MATCH, PASS, CheckResult
+from l1forge.emulator.menu.checks.check import FAIL, INCOMPLETE, MATCH, PASS, CheckResult, read_orbit
 from l1forge.emulator.menu.checks.check import check_menu as compare
 from l1forge.emulator.menu.compiled import CompiledMenu, Judge, Known, OverlapRule
 from l1forge.emulator.menu.language.load import DEFAULT, KNOWN_VECTORS
@@ -18,6 +18,7 @@ from l1forge.emulator.menu.language.yaml_tree import read_yaml
 from l1forge.screen.outputs import check_outputs
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
+from l1forge.studies.path_inputs import graph_files, score_stages
 from l1forge.studies.score_files import menu_scores
 
 
@@ -114,6 +115,7 @@ def check_menu(
     *,
     allow: str | Path | None = None,
     scores: str | Path | None = None,
+    models: Sequence[str] = (),
     judge: Judge | None = None,
     overlap: OverlapRule | None = None,
     strict: bool = False,
@@ -130,6 +132,9 @@ def check_menu(
         YAML list of documented disagreements, in addition to those of the menu.
     scores
         Raw model scores, .parquet or .npz, one row per crossing of the one test-vector file.
+    models
+        ``name=graph.json`` for each model whose scores are computed from the test vectors, in addition to
+        those that the menu binds.
     judge, overlap
         Rules that replace the menu's, as of ``load_menu``.
     strict
@@ -164,7 +169,25 @@ def check_menu(
             remedy="check the files one by one",
         )
     values = menu_scores(Path(scores), compiled) if scores else {}
-    return MenuCheck(tuple(compare(compiled, path, known, values) for path in files))
+    results = []
+    for path in files:
+        computed = {} if scores else _computed(compiled, path, models)
+        results.append(compare(compiled, path, known, values | computed))
+    return MenuCheck(tuple(results))
+
+
+def _computed(menu: CompiledMenu, vectors: Path, models: Sequence[str]) -> dict[str, Any]:
+    """Scores of the models that the menu binds or ``models`` gives, on the crossings of a test vector."""
+    named = {*menu.score_graphs, *(text.partition("=")[0] for text in models)}
+    wanted = tuple(score for score in menu.scores if score.partition(".")[0] in named)
+    if not wanted and not models:
+        return {}
+    used = sorted({score.partition(".")[0] for score in wanted})
+    stages = score_stages(wanted, graph_files(list(models), used, menu.score_graphs), menu.score_types)
+    events, found = read_orbit(vectors), dict[str, Any]()
+    for stage in stages:
+        found |= stage(events)
+    return found
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ def add_seed(
         raise InputError("is not a rate in kHz", field="--rate", value=rate_khz, remedy="such as 1kHz")
     compiled = load_menu(path)
     model, _, wanted = score.partition(".")
-    graph = Graph.load(graph_files([text for text in models if text.startswith(f"{model}=")], [model])[model])
+    own = [text for text in models if text.startswith(f"{model}=")]
+    graph = Graph.load(graph_files(own, [model], compiled.score_graphs)[model])
     result = check_score(graph, wanted or None)
     kind = str(graph[result].type)
     seed_name = name or "L1_" + re.sub(r"\W", "_", score)
@@ -199,7 +200,9 @@ def _scores(
         menu, left_out = evaluable(others, source.columns, ())
         excluded = tuple(seed.name for seed in left_out)
         used = sorted({score.partition(".")[0] for score in menu.scores})
-        files = graph_files([text for text in models if text.partition("=")[0] in used], used)
+        files = graph_files(
+            [text for text in models if text.partition("=")[0] in used], used, menu.score_graphs
+        )
         stages = score_stages(menu.scores, files, menu.score_types)
         evaluator = MenuEvaluator(menu)
         columns |= set(evaluator.plan.columns).union(*(stage.columns for stage in stages))

@@ -290,7 +290,7 @@ def prepare(
     given = given_scores(scores, compiled, opened, conditions.signal, without_models) if scores else {}
     computed = tuple(score for score in compiled.scores if score not in given)
     used = sorted({score.partition(".")[0] for score in computed})
-    graphs = graph_files(list(models), used)
+    graphs = graph_files(list(models), used, compiled.score_graphs)
     followed = GivenScores(given) if given else None
     trigger = TriggerPath(
         compiled,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,11 +105,12 @@ def score_stages(scores: tuple[str, ...], graphs: dict[str, Path], declared: dic
     return stages
 
 
-def graph_files(given: list[str], used: list[str]) -> dict[str, Path]:
-    """The graph file of every model by name: those given, else the committed ones."""
+def graph_files(given: list[str], used: list[str], bound: Mapping[str, str] | None = None) -> dict[str, Path]:
+    """The graph file of every model by name: as given, else as the menu binds it, else the available one."""
     from l1forge.models import available, graph_path
 
     graphs = {name: graph_path(name) for name in available()}
+    graphs |= {name: graph_path(file) for name, file in (bound or {}).items() if name in used}
     unknown = [
         name for name in used if name not in graphs and name not in {t.partition("=")[0] for t in given}
     ]

@@ -315,7 +315,8 @@ def menu_rates(
     compiled, excluded = _evaluable(complete, opened, signals, without_models)
     if compiled.scores and not trained_on:
         opened = [trained_part(source, ZERO_BIAS) for source in opened]
-    graphs = graph_files(list(models), sorted({score.partition(".")[0] for score in compiled.scores}))
+    used = sorted({score.partition(".")[0] for score in compiled.scores})
+    graphs = graph_files(list(models), used, compiled.score_graphs)
     stages = score_stages(compiled.scores, graphs, compiled.score_types)
     closed = bit_words(settings.closed) if settings.closed.any() else None
     workers = threads or os.cpu_count() or 1

@@ -119,7 +119,7 @@ def _menu(menu: Path) -> tuple[bool, str]:
 
     compiled = load_menu(menu)
     used = sorted({score.partition(".")[0] for score in compiled.scores})
-    score_stages(compiled.scores, graph_files([], used), compiled.score_types)
+    score_stages(compiled.scores, graph_files([], used, compiled.score_graphs), compiled.score_types)
     return True, f"{len(compiled.algorithms)} seeds; models: {', '.join(used) or 'none'}"
 
 

@@ -156,3 +156,36 @@ def test_a_saturated_score_cannot_give_a_small_rate(place: Path) -> None:
 def test_official_xml_is_not_changed(place: Path) -> None:
     with pytest.raises(InputError, match="is not a YAML menu"):
         add_seed(place / "menu.xml", "lead", 1.0)
+
+
+def test_a_menu_binds_a_network_to_an_object(place: Path) -> None:
+    """AXO with MODEL v4 is computed by the graph that the menu names; menu check evaluates the seed."""
+    text = (place / "lead.json").read_text()
+    first = text.index("ufixed<11,11>")  # the input stays, the score has the 18 bits of the object
+    (place / "axo.json").write_text(
+        text[: first + 13] + text[first + 13 :].replace("ufixed<11,11>", "ufixed<18,14>")
+    )
+    (place / "axo.yaml").write_text(
+        "menu: m\nscores: {axo_v4: {graph: axo.json}}\ncuts: {AXO-MODEL_v4: {type: MODEL, data: v4},"
+        " AXO-SCORE: {type: SCORE, min: 1600}}\nalgorithms:\n"
+        '  - {index: 7, name: L1_AXO, seed: "AXO[AXO-MODEL_v4,AXO-SCORE]"}\n'
+    )
+    menu = l1forge.load_menu(place / "axo.yaml")
+    assert menu.score_types == {"axo_v4": "ufixed<18,14>"}
+    assert menu.score_graphs == {"axo_v4": str(place / "axo.json")}
+    menu.save(place / "axo.menu.json")
+    assert l1forge.load_menu(place / "axo.menu.json").score_graphs == menu.score_graphs
+    l1forge.run_path(place / "zb.parquet", menu=place / "axo.yaml", orbits=1, output=place / "v.txt")
+    check = l1forge.check_menu(place / "axo.yaml", place / "v.txt")
+    (algorithm,) = check.results[0].algorithms
+    assert check.verdict == "PASS"
+    assert algorithm.ours == algorithm.expected > 100
+    with pytest.raises(SystemExit) as end:
+        main(
+            ["menu", "check", str(place / "axo.yaml"), str(place / "v.txt"), "--junit", str(place / "j.xml")]
+        )
+    assert end.value.code == 0
+    assert 'failures="0"' in (place / "j.xml").read_text()
+    (place / "axo.json").unlink()
+    with pytest.raises(InputError, match=r"axo.yaml:2:\d+: .*no such graph file"):
+        l1forge.load_menu(place / "axo.yaml")

@@ -108,9 +108,31 @@ def build_menu(source: MenuSource) -> CompiledMenu:
         conditions=builder.conditions,
         algorithms=tuple(sorted(algorithms, key=lambda a: a.index)),
         score_types={name: str(declared.type) for name, declared in source.scores.items()} | builder.implied,
+        score_graphs=_bound(source.scores),
         known=source.known,
         notes=tuple(builder.notes),
     )
+
+
+def _bound(scores: Mapping[str, ScoreType]) -> dict[str, str]:
+    """Model -> graph file that the menu binds.
+
+    Raises
+    ------
+    InputError
+        If two scores of one model have two graphs.
+    """
+    found: dict[str, str] = {}
+    for name, declared in scores.items():
+        model = name.partition(".")[0]
+        if declared.graph is not None and found.setdefault(model, declared.graph) != declared.graph:
+            raise InputError(
+                "two graphs are bound to one model",
+                field=f"scores.{name}",
+                value=declared.graph,
+                remedy=f"the other one is {found[model]}",
+            )
+    return found
 
 
 class _Builder:

@@ -13,10 +13,15 @@ from l1forge.emulator.menu.language.grammar import Place, ScoreNode
 
 @dataclass(frozen=True)
 class ScoreType:
-    """How a model's output is to be read. ``physical``: integer literals are physical values, too."""
+    """How a model's output is to be read.
+
+    ``physical``: integer literals are physical values, too. ``graph``: the model's graph file, if the menu
+    binds one.
+    """
 
     type: FixedType
     physical: bool = False
+    graph: str | None = None
 
 
 NETWORK_TYPES: Mapping[str, FixedType] = {
@@ -46,7 +51,7 @@ def network_type(
                 f"the thresholds of {network} objects are raw integers of {implied}",
                 column,
                 value=f"{model}: {found}",
-                remedy=f"leave {model} out of scores, or cut on another model with SCORE(..)",
+                remedy=f"give the network {model} this type, or cut on another model with SCORE(..)",
             )
     return implied
 

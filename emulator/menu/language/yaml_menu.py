@@ -9,6 +9,7 @@ from typing import cast
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.menu.compiled import ALGORITHMS, EXTERNALS, CompiledMenu, Judge, Known, OverlapRule
 from l1forge.emulator.menu.language.build import MenuSource, Seed, build_menu
 from l1forge.emulator.menu.language.cuts import CUT_TYPES, Cut, editor_limit
@@ -117,10 +118,18 @@ def _externals(item: Item | None) -> dict[str, int]:
 
 
 def _scores(item: Item | None) -> dict[str, ScoreType]:
-    """``vae: {type: "ufixed<18,14>"}``; ``physical: true`` reads integer literals in physical units, too."""
+    """``vae: {type: "ufixed<18,14>"}``; ``physical: true`` reads integer literals in physical units, too.
+
+    ``axo_v4: {graph: axo.json}`` binds a graph file, relative to the menu; its output gives the type.
+    """
     declared: dict[str, ScoreType] = {}
     for name, entry in (item.mapping() if item else {}).items():
-        row = entry.mapping(("type", "physical"))
+        row = entry.mapping(("type", "physical", "graph"))
+        physical = row["physical"].flag() if "physical" in row else False
+        graph = str((Path(entry.file).parent / row["graph"].text()).resolve()) if "graph" in row else None
+        if "type" not in row and graph is not None:
+            declared[name] = ScoreType(_output_type(name, graph, row["graph"]), physical, graph)
+            continue
         if "type" not in row:
             raise entry.error("the score has no type", remedy='such as {type: "ufixed<18,14>"}')
         text = row["type"].text()
@@ -128,8 +137,20 @@ def _scores(item: Item | None) -> dict[str, ScoreType]:
             type_ = FixedType.parse(text)
         except InputError as error:
             raise row["type"].error(error.problem, value=text, remedy=error.remedy) from error
-        declared[name] = ScoreType(type_, row["physical"].flag() if "physical" in row else False)
+        declared[name] = ScoreType(type_, physical, graph)
     return declared
+
+
+def _output_type(score: str, file: str, item: Item) -> FixedType:
+    """Type of the output of a bound graph that a score's name stands for."""
+    if not Path(file).is_file():
+        raise item.error("no such graph file", value=file, remedy="paths are relative to the menu's folder")
+    graph = Graph.load(file)
+    output = score.partition(".")[2] or graph.outputs[0]
+    if output not in graph.outputs:
+        remedy = f"it has {', '.join(graph.outputs)}"
+        raise item.error("the graph has no such output", value=output, remedy=remedy)
+    return graph[output].type
 
 
 def _known(item: Item | None) -> tuple[Known, ...]:
