@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -40,6 +42,19 @@ Stages = Annotated[
 Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
 Seed = Annotated[int, typer.Option(help="Seed of random bits, corner values and gaps.", min=0)]
 Threads = Annotated[int, typer.Option(help="Number of simulations that run in parallel.", min=1)]
+FOREIGN = "RTL of your own"
+Rtl = Annotated[
+    Path | None,
+    typer.Option("--rtl", help="Folder with Verilog or VHDL, or one file.", rich_help_panel=FOREIGN),
+]
+Top = Annotated[str | None, typer.Option(help="Its top module or entity.", rich_help_panel=FOREIGN)]
+Ports = Annotated[
+    Path | None, typer.Option(help="YAML file with its ports (docs/cosim.md).", rich_help_panel=FOREIGN)
+]
+FindLatency = Annotated[
+    bool,
+    typer.Option("--find-latency", help="Find the latency instead of reading it.", rich_help_panel=FOREIGN),
+]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder for the report and the waveform.")
 ]
@@ -62,6 +77,10 @@ def cosim(
     json_output: JsonOutput = None,
     junit: Junit = None,
     github: Github = False,
+    rtl: Rtl = None,
+    top: Top = None,
+    ports: Ports = None,
+    find_latency: FindLatency = False,
 ) -> None:
     """Compare the Verilog of MODEL with its emulator, crossing by crossing; any difference is an error.
 
@@ -79,11 +98,14 @@ def cosim(
     `l1forge cosim vae --deep`
 
     `l1forge cosim vae --stages 9 -n 100000`
+
+    `l1forge cosim graph.json --rtl firmware/ --top my_net --ports ports.yaml --find-latency`
     """
     from l1forge.screen import ci
     from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
     from l1forge.studies.cosim import verify
 
+    foreign = _foreign(rtl, top, ports, find_latency, {"--hls": hls, "--stages": stages, "--waves": waves})
     console = Console()
     check_folders(output)
     check_outputs(json_output, junit)
@@ -91,19 +113,18 @@ def cosim(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)
-        found = verify(
+        own: dict[str, Any] = {"hls": hls, "stages": stages, "waves": waves or os.environ.get("WAVES") == "1"}
+        study = partial(verify, **own) if foreign is None else foreign
+        found = study(
             model,
-            n,
+            n=n,
             deep=deep,
             events=events,
-            hls=hls,
-            stages=stages,
             period=period,
             seed=seed,
             threads=threads,
             output=output,
             record=output is not None or json_output is None,
-            waves=waves or os.environ.get("WAVES") == "1",
             progress=lambda step: bar.update(task, description=step),
             on_start=lambda count: bar.update(task, description="building, then crossings", total=count),
             on_crossings=lambda done: bar.advance(task, done),
@@ -118,6 +139,27 @@ def cosim(
         raise typer.Exit(1)
     if found.report.interrupted:
         raise typer.Exit(130)
+
+
+def _foreign(
+    rtl: Path | None, top: str | None, ports: Path | None, search: bool, others: dict[str, Any]
+) -> Callable[..., Verification] | None:
+    """The study of foreign RTL if there is any; its three options belong together."""
+    from l1forge.emulator.errors import InputError
+    from l1forge.studies.foreign import verify_foreign
+
+    given = {"--rtl": rtl, "--top": top, "--ports": ports}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == len(given):
+        if search:
+            raise InputError("needs --rtl, --top and --ports", field="--find-latency")
+        return None
+    if rtl is None or top is None or ports is None:
+        raise InputError("is missing", field=missing[0], remedy="give --rtl, --top and --ports")
+    for name, value in others.items():
+        if value:
+            raise InputError("does not go with --rtl", field=name, value=str(value))
+    return partial(verify_foreign, rtl=rtl, top=top, ports=ports, search_latency=search)
 
 
 def _print(found: Verification, console: Console) -> None:
