@@ -83,7 +83,7 @@ def _replayed(program: CombLogic, slow: set[int], limit_ns: float) -> Any:
     return optimize(trace(inputs, outputs, optimize=False), retrace=False, surrogate=False)
 
 
-def _as_proven(value: Any, op: Op) -> Any:
+def _as_proven(value: FVariable, op: Op) -> FVariable:
     """``value`` with the interval of ``op``: divided operations compute the same values from wider parts.
 
     Operations that look at the highest bit, or at all bits, of a value count on its width: a value that
