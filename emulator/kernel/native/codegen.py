@@ -1,14 +1,14 @@
 """A program as one function over tiles of 64 events: layout of the rows in memory, and the steps in order.
 
 Every value has a place in a scratch area, in the narrowest words its interval allows. A row-wise step
-(Map, square) whose input has no other reader is applied while the row is still in registers.
+(Map, look-up, square) whose input has no other reader is applied while the row is still in registers.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from l1forge.emulator.kernel.native import dots, elementwise, trees
+from l1forge.emulator.kernel.native import dots, elementwise, lookups, trees
 from l1forge.emulator.kernel.native.rows import map_row, signed_width, width_for
 from l1forge.emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
 from l1forge.emulator.kernel.program import (
@@ -78,6 +78,8 @@ class Generator:
             rows, source = step.a_row, step.a
         elif isinstance(step, Map):
             alone, rows, source = True, step.source_row, step.source
+        elif isinstance(step, Lookup):
+            alone, rows, source = True, np.arange(step.source.rows), step.source
         else:
             return False
         return alone and len(self.readers[source.number]) == 1 and len(np.unique(rows)) == len(rows)
@@ -189,6 +191,8 @@ class Generator:
         if isinstance(step, Map):
             for r in np.flatnonzero(step.source_row == row):
                 self._map_row(step, int(r), vectors, width)
+        elif isinstance(step, Lookup):
+            lookups.lookup_row(self, step, row, vectors, width)
         elif isinstance(step, Binary):
             for r in np.flatnonzero(step.a_row == row):
                 low, high = self.bounds(step.out, int(r))
@@ -285,7 +289,8 @@ class Generator:
             elif isinstance(step, Binary):
                 elementwise.binary(self, step)
             elif isinstance(step, Lookup):
-                elementwise.lookup(self, step)
+                for r in range(step.out.rows):
+                    lookups.lookup_row(self, step, r, *self.load_row(step.source, r))
             elif isinstance(step, ArgMax):
                 elementwise.argmax(self, step)
             elif isinstance(step, Trees):

@@ -121,6 +121,13 @@ def map_row(
     The row, its word width, and the bounds of its values.
     """
     low, high = bounds
+    if offset == 0 and cast.is_copy and (not relu or low >= 0):
+        if multiplier == 1:
+            return row, width, bounds
+        power = multiplier > 0 and multiplier & (multiplier - 1) == 0
+        if width == 8 and power and low >= 0 and high * multiplier <= 255:
+            amount = splat(8, multiplier.bit_length() - 1)
+            return [writer.binary("shl", 8, v, amount) for v in row], 8, (low * multiplier, high * multiplier)
     early = False
     plain = multiplier == 1 and offset == 0
     if plain and width == 32 and _saturates_early(cast) and signed_width(low, high) == 32:
