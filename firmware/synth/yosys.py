@@ -47,9 +47,8 @@ write_verilog -noattr {PARTIAL}
 """
 WORKER = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
 MAPPING = "+&scorr;&sweep;&if -C 32 -F 3 -A 3 {W} {D} {R} -v;&mfs"
-"""ABC's script, for Yosys' own "&scorr; &sweep; &dch -f -r; &ps; &if; &mfs". With 32 instead of 8 cuts per node it
-finds the four look-up tables and three multiplexers of a table of eight address bits (docs/rtl.md), and
-rewriting before it (&dch) only hides them."""
+"""ABC's script. With 32 instead of 8 cuts per node it finds the four look-up tables and three multiplexers of
+a table of eight address bits; the rewriting (&dch) of Yosys' own script hides them (docs/rtl.md)."""
 FF = re.compile(r"(FD[RSCP]E|LD[CP]E)(_1)?")
 
 Progress = Callable[[str], None]

@@ -50,7 +50,7 @@ def _in_bytes(step: Binary, reach: tuple[int, int]) -> bool | None:
 
 
 def _is_bit(value: Value) -> bool:
-    return min(value.interval.low) >= 0 and max(value.interval.high) <= 1
+    return bool(min(value.interval.low) >= 0 and max(value.interval.high) <= 1)
 
 
 def _binary_bytes(generator: Generator, step: Binary, r: int, signed: bool) -> None:

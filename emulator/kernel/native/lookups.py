@@ -1,9 +1,10 @@
-"""Look-up tables on rows: permutations of bytes where the processor has them, else gathers.
+"""Look-up tables on rows: permutations of bytes where the processor has them, comparisons, else gathers.
 
-A table of up to 256 entries of a byte lies in four registers. Two permutations read 128 entries each, the top
-bit of the index chooses: three instructions for 64 events. Longer tables are several such, two bytes are two
-tables. An index beyond the ends is clipped for nothing: the pack that makes bytes of it saturates, and the last
-entry is repeated up to the end of the registers.
+A table of up to 256 bytes lies in four registers. Two permutations read 128 entries each, the top bit of the
+index chooses: three instructions for 64 events. Longer tables are several such, entries of two bytes are two.
+An index beyond the ends costs nothing to clip: the pack that makes bytes of it saturates, and the last entry
+is repeated up to the end of the registers. A table with few steps, such as a code of a magnitude, is the sum
+of its steps that the index has passed.
 """
 
 from __future__ import annotations
@@ -27,18 +28,27 @@ REGISTER = 64
 """Entries of a byte in a register."""
 
 
+MOST_STEPS = 16
+"""Of a table that is compared: two or three instructions each for 32 events."""
+
+
 @dataclass(frozen=True)
 class LookupPath:
-    """How a table is read: by permutations of ``planes`` bytes per entry (0: by gather)."""
+    """How a table of ``entries`` is read.
 
-    planes: int
+    By permutations of ``planes`` bytes per entry; else by comparisons with the indices ``steps`` at which the
+    entry changes; else by gather.
+    """
+
     entries: list[int]
+    planes: int = 0
+    steps: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:
-        if not self.planes:
-            return "gather"
-        return f"permute {len(self.entries)} x {self.planes} byte{'s' * (self.planes > 1)}"
+        if self.planes:
+            return f"permute {len(self.entries)} x {self.planes} byte{'s' * (self.planes > 1)}"
+        return "gather" if self.steps is None else f"compare {len(self.steps)}"
 
 
 def choose_lookup(step: Lookup, target: Target) -> LookupPath:
@@ -47,11 +57,15 @@ def choose_lookup(step: Lookup, target: Target) -> LookupPath:
     while len(entries) > 1 and entries[-1] == entries[-2]:
         entries.pop()
     low, high = min(entries), max(entries)
-    planes = 1 if (0 <= low and high <= 255) or (-128 <= low and high <= 127) else 2
-    wide = not -32768 <= low <= high <= 32767
-    if not target.permute_bytes or len(entries) > MOST_ENTRIES or wide:
-        return LookupPath(0, entries)
-    return LookupPath(planes, entries)
+    if low >= -32768 and high <= 32767:
+        if target.permute_bytes and len(entries) <= MOST_ENTRIES:
+            return LookupPath(
+                entries, 1 if (low >= 0 and high <= 255) or (low >= -128 and high <= 127) else 2
+            )
+        steps = tuple(k for k in range(1, len(entries)) if entries[k] != entries[k - 1])
+        if len(steps) <= MOST_STEPS and len(entries) <= 32768:
+            return LookupPath(entries, steps=steps)
+    return LookupPath(entries)
 
 
 def lookup_row(generator: Generator, step: Lookup, r: int, vectors: Row, width: int) -> None:
@@ -67,6 +81,8 @@ def lookup_row(generator: Generator, step: Lookup, r: int, vectors: Row, width: 
         index, work = writer.widen(index, 8, 16, reach[0] < 0), 16
     if path.planes:
         _permuted(generator, step, r, index, work, reach, path)
+    elif path.steps is not None:
+        _compared(generator, step, r, index, work, reach, path)
     else:
         _gathered(generator, step, r, index, work, reach, path.entries)
 
@@ -143,6 +159,36 @@ def _block(generator: Generator, entries: list[int], index: str, top: int) -> st
         return halves[0]
     second = writer.do(f"icmp slt {kind} {index}, zeroinitializer")
     return writer.do(f"select <64 x i1> {second}, {kind} {halves[1]}, {kind} {halves[0]}")
+
+
+def _compared(
+    generator: Generator,
+    step: Lookup,
+    r: int,
+    index: Row,
+    work: int,
+    reach: tuple[int, int],
+    path: LookupPath,
+) -> None:
+    writer, entries = generator.writer, path.entries
+    if work == 8:
+        index, work = writer.widen(index, 8, 16, signed=False), 16
+    index, work = _shifted(generator, step, index, work, reach, 16)
+    made = []
+    for v in writer.narrow(index, work, 16):
+        total = splat(16, entries[0])
+        for k in path.steps or ():
+            passed = writer.do(f"icmp sge {vector(16)} {v}, {splat(16, k)}")
+            # modulo 2^16: a step may be as large as the whole range
+            change = (entries[k] - entries[k - 1] + 32768) % 65536 - 32768
+            some = writer.do(
+                f"select <32 x i1> {passed}, {vector(16)} {splat(16, change)}, {vector(16)} zeroinitializer"
+            )
+            total = writer.binary("add", 16, total, some)
+        made.append(total)
+    if not path.steps:
+        made = [writer.binary("add", 16, total, "zeroinitializer") for total in made]
+    generator.produced(step.out, r, made, 16)
 
 
 def _gathered(
