@@ -147,8 +147,10 @@ def _block(generator: Generator, entries: list[int], index: str, top: int) -> st
         index, top = writer.intrinsic("umin", 8, index, splat(8, len(entries) - 1)), len(entries) - 1
     size = next(n for n in (REGISTER, 2 * REGISTER, BLOCK) if n > min(top, len(entries) - 1))
     padded = (entries + entries[-1:] * BLOCK)[:size]
-    table = generator.table(8, padded)
-    parts = [writer.load(8, writer.address(table, REGISTER * k), 64) for k in range(size // REGISTER)]
+    table = generator.byte_table(padded)
+    parts = [
+        writer.load(8, writer.address("%bytes", table + REGISTER * k), 64) for k in range(size // REGISTER)
+    ]
     if size == REGISTER:
         return writer.call(kind, "llvm.x86.avx512.permvar.qi.512", (kind, parts[0]), (kind, index))
     halves = [
