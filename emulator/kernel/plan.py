@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from l1forge.emulator.kernel.intervals import magnitude
 from l1forge.emulator.kernel.native.dots import choose
+from l1forge.emulator.kernel.native.lookups import choose_lookup
 from l1forge.emulator.kernel.native.vectors import Target
-from l1forge.emulator.kernel.program import Dot, Evaluated, OrderedDot, Program
+from l1forge.emulator.kernel.program import Dot, Evaluated, Lookup, OrderedDot, Program
 
 
 def carrier(step: Dot) -> str:
@@ -68,6 +69,8 @@ def describe(program: Program, backend: str, target: Target | None) -> Plan:
                 carrier(step) if target is None else "int32" if choose(step, target).width == 32 else "int64"
             )
             path = "any order" if target is None else choose(step, target).name
+        elif isinstance(step, Lookup) and target is not None:
+            path = choose_lookup(step, target).name
         elif isinstance(step, Evaluated):
             kind, path = "Python", f"reference evaluator: {step.reason}"
         if backend == "reference":

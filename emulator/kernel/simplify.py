@@ -36,7 +36,24 @@ def simplify(program: Program) -> None:
         ):
             made_here = copied[0].number not in {source.value.number for source in program.sources}
             program.outputs[name] = copied[0] if made_here else value
+    _merge_equal_rows(program)
     drop_unread_rows(program)
+
+
+def _merge_equal_rows(program: Program) -> None:
+    """Rows of a Map that are computed alike are read from the first of them; the others are then unread."""
+    for step in program.steps:
+        readers = [reader for reader in program.steps if step.out in reader.inputs]
+        if not isinstance(step, Map) or not all(isinstance(reader, Map | Binary) for reader in readers):
+            continue
+        first: dict[tuple[object, ...], int] = {}
+        place = np.arange(step.out.rows)
+        for r, out in enumerate(step.out_row):
+            key = (int(step.source_row[r]), int(step.multiplier[r]), int(step.offset[r]), step.casts[r])
+            place[out] = first.setdefault(key, int(out))
+        if len(first) < len(step.out_row):
+            for reader in readers:
+                reader.source_renumbered(step.out, place)
 
 
 def _normalise(step: Map) -> None:

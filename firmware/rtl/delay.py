@@ -26,6 +26,14 @@ ADDER_LUT_NS = 0.18
 """The two-input table in front of a carry chain."""
 INTO_CARRY_NS, PER_BIT_NS, OUT_OF_CARRY_NS, PAST_CARRY_NS = 0.53, 0.0285, 0.31, 0.22
 LUT_INPUTS = 6
+SLICE_INPUTS = 8
+"""Of the four look-up tables of half a slice with their multiplexers."""
+SLOW_PIN_NS = 0.64
+"""Of a look-up table all of whose inputs settle together."""
+SLICE_MULTIPLEXER_NS = (0.22, 0.32)
+"""MUXF7; MUXF7 and MUXF8."""
+SHARED_INPUTS = 4
+"""Address bits up to which a table is part of the look-up tables that read it."""
 NEVER = -np.inf
 """Arrival of a bit that is constant."""
 
@@ -71,7 +79,7 @@ def arrival(op: Op, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival
     if code == UNARY:
         return _reduced(len(times[0].bits), latest, width)
     if code == TABLE:
-        return _plain(np.full(width, latest + table_ns(len(times[0].bits))))
+        return _looked_up(times[0], width)
     if code == MULTIPLY:
         return _plain(np.full(width, latest + multiplier_ns(min(len(t.bits) for t in times))))
     if code == WRAP:
@@ -90,8 +98,20 @@ def arrival(op: Op, sources: Sequence[Any], times: Sequence[Arrival]) -> Arrival
 
 
 def table_ns(bits: int) -> float:
-    """6, 7, 8 address bits: a table and the multiplexers of a slice; beyond, another table per two bits."""
-    return (1 + ceil(max(bits - LUT_INPUTS, 0) / 2)) * 2 * LUT_NS
+    """Up to 8 address bits: a look-up table and the multiplexers of a slice; beyond, 0.7 ns per two bits."""
+    if bits <= LUT_INPUTS:
+        return SLOW_PIN_NS
+    wide = SLOW_PIN_NS + SLICE_MULTIPLEXER_NS[min(bits, SLICE_INPUTS) - LUT_INPUTS - 1]
+    return wide + ceil(max(bits - SLICE_INPUTS, 0) / 2) * 2 * LUT_NS
+
+
+def _looked_up(address: Arrival, width: int) -> Arrival:
+    """A table of its address bits; one of a few bits shares its look-up table with what follows."""
+    bits = len(address.bits)
+    settled = np.full(width, address.latest)
+    if bits <= SHARED_INPUTS:
+        return Arrival(settled + LUT_NS, settled, bits)
+    return _plain(settled + table_ns(bits))
 
 
 def multiplier_ns(bits: int) -> float:

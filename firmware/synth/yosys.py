@@ -46,6 +46,9 @@ opt_clean
 write_verilog -noattr {PARTIAL}
 """
 WORKER = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
+MAPPING = "+&scorr;&sweep;&if -C 32 -F 3 -A 3 {W} {D} {R} -v;&mfs"
+"""ABC's script. With 32 instead of 8 cuts per node it finds the four look-up tables and three multiplexers of
+a table of eight address bits; the rewriting (&dch) of Yosys' own script hides them (docs/rtl.md)."""
 FF = re.compile(r"(FD[RSCP]E|LD[CP]E)(_1)?")
 
 Progress = Callable[[str], None]
@@ -154,6 +157,7 @@ def _script(project: RtlProject, family: str, dsp: bool) -> str:
     options = f"-family {family} -flatten -noiopad -nobram {'' if dsp else '-nodsp'}"
     return f"""\
 hierarchy -check -top {project.name}
+scratchpad -set abc9.script "{MAPPING}"
 synth_xilinx {options} -top {project.name} -run begin:check
 delete t:$scopeinfo
 tee -q -o stat.json stat -json -tech xilinx

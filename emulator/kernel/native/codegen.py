@@ -1,14 +1,14 @@
 """A program as one function over tiles of 64 events: layout of the rows in memory, and the steps in order.
 
 Every value has a place in a scratch area, in the narrowest words its interval allows. A row-wise step
-(Map, square) whose input has no other reader is applied while the row is still in registers.
+(Map, look-up, square) whose input has no other reader is applied while the row is still in registers.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from l1forge.emulator.kernel.native import dots, elementwise, trees
+from l1forge.emulator.kernel.native import dots, elementwise, lookups, trees
 from l1forge.emulator.kernel.native.rows import map_row, signed_width, width_for
 from l1forge.emulator.kernel.native.vectors import TILE, Row, Target, Writer, splat, vector
 from l1forge.emulator.kernel.program import (
@@ -50,6 +50,7 @@ class Generator:
         self.program, self.target = program, target
         self.writer = Writer(target)
         self.tables: list[str] = []
+        self.bytes: list[int] = []
         self.readers: dict[int, list[AnyStep]] = {value.number: [] for value in program.values}
         for step in program.steps:
             for value in {v.number: v for v in step.inputs}.values():
@@ -67,20 +68,29 @@ class Generator:
                 (int(min(value.interval.low)), int(max(value.interval.high))) if value.rows else (0, 0)
             )
             self.storage[value.number] = width_for(low, high)
-        self.fused = {id(step) for step in program.steps if self._is_fused(step)}
+        alone = {id(step) for step in program.steps if self._goes_by_row(step)}
+        self.fused = {
+            id(step)
+            for step in program.steps
+            if id(step) in alone and all(id(other) in alone for other in self.readers[step.inputs[0].number])
+        }
         self.place, self.scratch_bytes = self._allocate()
 
-    def _is_fused(self, step: AnyStep) -> bool:
-        """Whether ``step`` is applied row by row as its input is produced."""
+    def _goes_by_row(self, step: AnyStep) -> bool:
+        """Whether ``step`` makes each row from one row of one value.
+
+        It is applied while that row is in registers if all that read the value do so.
+        """
         if isinstance(step, Binary):
             square = step.operator == "multiply" and step.a is step.b
-            alone = square and np.array_equal(step.a_row, step.b_row)
-            rows, source = step.a_row, step.a
-        elif isinstance(step, Map):
-            alone, rows, source = True, step.source_row, step.source
-        else:
-            return False
-        return alone and len(self.readers[source.number]) == 1 and len(np.unique(rows)) == len(rows)
+            return (
+                square
+                and np.array_equal(step.a_row, step.b_row)
+                and len(np.unique(step.a_row)) == len(step.a_row)
+            )
+        if isinstance(step, Map):
+            return len(np.unique(step.source_row)) == len(step.source_row)
+        return isinstance(step, Lookup)
 
     def _stored(self, value: Value) -> bool:
         return any(id(step) not in self.fused for step in self.readers[value.number])
@@ -129,6 +139,12 @@ class Generator:
         words = ", ".join(f"i{width} {entry}" for entry in entries)
         self.tables.append(f"{name} = internal constant [{len(entries)} x i{width}] [{words}], align 64")
         return name
+
+    def byte_table(self, entries: list[int]) -> int:
+        """Put ``entries`` (0 .. 255) where ``%bytes`` points; returns their place."""
+        place = len(self.bytes)
+        self.bytes += entries
+        return place
 
     def bounds(self, value: Value, row: int) -> tuple[int, int]:
         """Smallest and largest integer of one row, as proven."""
@@ -189,6 +205,8 @@ class Generator:
         if isinstance(step, Map):
             for r in np.flatnonzero(step.source_row == row):
                 self._map_row(step, int(r), vectors, width)
+        elif isinstance(step, Lookup):
+            lookups.lookup_row(self, step, row, vectors, width)
         elif isinstance(step, Binary):
             for r in np.flatnonzero(step.a_row == row):
                 low, high = self.bounds(step.out, int(r))
@@ -285,7 +303,8 @@ class Generator:
             elif isinstance(step, Binary):
                 elementwise.binary(self, step)
             elif isinstance(step, Lookup):
-                elementwise.lookup(self, step)
+                for r in range(step.out.rows):
+                    lookups.lookup_row(self, step, r, *self.load_row(step.source, r))
             elif isinstance(step, ArgMax):
                 elementwise.argmax(self, step)
             elif isinstance(step, Trees):
@@ -304,6 +323,14 @@ def generate(program: Program, target: Target) -> tuple[str, int]:
     generator = Generator(program, target)
     generator.body()
     writer = generator.writer
+    byte_pointer: list[str] = []
+    if generator.bytes:
+        words = ", ".join(f"i8 {entry}" for entry in generator.bytes)
+        generator.tables.append(
+            f"@bytes = internal constant [{len(generator.bytes)} x i8] [{words}], align 64"
+        )
+        # opaque: the compiler would load the tables before the loop, and spill them
+        byte_pointer = [' %bytes = call ptr asm "", "=r,0"(ptr @bytes)']
     text = [
         *generator.tables,
         *sorted(writer.declarations),
@@ -318,6 +345,7 @@ def generate(program: Program, target: Target) -> tuple[str, int]:
         " br label %loop",
         "loop:",
         " %tile = phi i64 [ %first, %top ], [ %next, %bottom ]",
+        *byte_pointer,
         *writer.lines,
         " br label %bottom",
         "bottom:",

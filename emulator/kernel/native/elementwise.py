@@ -1,13 +1,12 @@
-"""Steps on stored rows: pairs, the largest row, look-ups."""
+"""Steps on stored rows: pairs, the largest row."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from l1forge.emulator.kernel.intervals import Cast
-from l1forge.emulator.kernel.native.rows import map_row, signed_width
+from l1forge.emulator.kernel.native.rows import signed_width
 from l1forge.emulator.kernel.native.vectors import Row, splat, vector
-from l1forge.emulator.kernel.program import ArgMax, Binary, Lookup
+from l1forge.emulator.kernel.program import ArgMax, Binary, Value
 
 if TYPE_CHECKING:
     from l1forge.emulator.kernel.native.codegen import Generator
@@ -19,7 +18,11 @@ def binary(generator: Generator, step: Binary) -> None:
     low, high = int(min(step.out.interval.low)), int(max(step.out.interval.high))
     ends = (int(min(step.aligned.low)), int(max(step.aligned.high)))
     work = max(signed_width(low, high), signed_width(*ends))
+    bytes_signed = _in_bytes(step, (min(low, ends[0]), max(high, ends[1])))
     for r in range(len(step.a_row)):
+        if bytes_signed is not None:
+            _binary_bytes(generator, step, r, bytes_signed)
+            continue
         operands = []
         for value, row, shift in (
             (step.a, int(step.a_row[r]), step.a_shift),
@@ -32,6 +35,48 @@ def binary(generator: Generator, step: Binary) -> None:
             operands.append(vectors)
         result = [_pair(generator, step.operator, work, a, b) for a, b in zip(*operands, strict=True)]
         generator.produced(step.out, r, result, work)
+
+
+def _in_bytes(step: Binary, reach: tuple[int, int]) -> bool | None:
+    """Whether ``step`` is computed in signed (True) or unsigned (False) bytes; None: not in bytes.
+
+    There is no product of bytes, but one with a single bit is a choice.
+    """
+    if step.operator == "multiply" and not any(_is_bit(value) for value in (step.a, step.b)):
+        return None
+    if reach[0] >= 0 and reach[1] <= 255:
+        return False
+    return True if reach[0] >= -128 and reach[1] <= 127 else None
+
+
+def _is_bit(value: Value) -> bool:
+    return bool(min(value.interval.low) >= 0 and max(value.interval.high) <= 1)
+
+
+def _binary_bytes(generator: Generator, step: Binary, r: int, signed: bool) -> None:
+    writer = generator.writer
+    operands = []
+    for value, row, shift in (
+        (step.a, int(step.a_row[r]), step.a_shift),
+        (step.b, int(step.b_row[r]), step.b_shift),
+    ):
+        vectors, width = generator.load_row(value, row)
+        (v,) = writer.narrow(vectors, width, 8, signed)
+        operands.append(writer.binary("shl", 8, v, splat(8, shift)) if shift else v)
+    a, b = operands
+    if step.operator == "multiply":
+        bit, other = (a, b) if _is_bit(step.a) else (b, a)
+        set_ = writer.do(f"icmp ne {vector(8)} {bit}, zeroinitializer")
+        found = writer.do(f"select <64 x i1> {set_}, {vector(8)} {other}, {vector(8)} zeroinitializer")
+    elif step.operator in ("add", "subtract"):
+        found = writer.binary("add" if step.operator == "add" else "sub", 8, a, b)
+    elif step.operator == "greater_equal":
+        larger = writer.do(f"icmp {'s' if signed else 'u'}ge {vector(8)} {a}, {b}")
+        found = writer.do(f"zext <64 x i1> {larger} to {vector(8)}")
+    else:
+        name = ("smax", "smin") if signed else ("umax", "umin")
+        found = writer.intrinsic(name[step.operator == "minimum"], 8, a, b)
+    generator.produced(step.out, r, [found], 8)
 
 
 def _pair(generator: Generator, operator: str, width: int, a: str, b: str) -> str:
@@ -63,44 +108,3 @@ def argmax(generator: Generator, step: ArgMax) -> None:
             number[k] = writer.do(f"select {mask} {larger}, {kind} {splat(work, r)}, {kind} {number[k]}")
             best[k] = writer.intrinsic("smax", work, best[k], v)
     generator.produced(step.out, 0, number, work)
-
-
-def lookup(generator: Generator, step: Lookup) -> None:
-    """Index arithmetic in vectors, entries by gather."""
-
-    writer, entries = generator.writer, [int(v) for v in step.table]
-    low, high = min(entries), max(entries)
-    width = signed_width(low, high, 32)
-    table = generator.table(width, entries)
-    cast = Cast(step.shift, step.rounding, None, 0, 0, 64, True)
-    for r in range(step.out.rows):
-        vectors, stored = generator.load_row(step.source, r)
-        bounds = generator.bounds(step.source, r)
-        index, work, reach = map_row(
-            writer, vectors, stored, bounds, step.multiplier, 0, False, cast, signed=bounds[0] < 0
-        )
-        target = max(signed_width(reach[0] + step.offset, reach[1] + step.offset, 32), width)
-        target = max(target, signed_width(step.offset, len(entries), 32))
-        index = writer.widen(index, work, target) if work < target else index
-        target = max(work, target)
-        picked = []
-        for v in index:
-            if step.offset:
-                v = writer.binary("add", target, v, splat(target, step.offset))
-            v = writer.intrinsic("smin", target, v, splat(target, len(entries) - 1))
-            v = writer.intrinsic("smax", target, v, "zeroinitializer")
-            picked.append(_gather(generator, table, width, v, target))
-        result = picked if width == target else writer.narrow(picked, target, width)
-        generator.produced(step.out, r, result, width)
-
-
-def _gather(generator: Generator, table: str, width: int, index: str, index_width: int) -> str:
-    """Entries of ``width`` bits for every index, widened to ``index_width``."""
-    writer, lanes = generator.writer, 512 // index_width
-    pointers = writer.do(f"getelementptr i{width}, ptr {table}, {vector(index_width)} {index}")
-    kind, mask = f"<{lanes} x i{width}>", f"<{lanes} x i1>"
-    text = f"llvm.masked.gather.v{lanes}i{width}.v{lanes}p0"
-    writer.declarations.add(f"declare {kind} @{text}(<{lanes} x ptr>, {mask}, {kind})")
-    arguments = f"<{lanes} x ptr> align {width // 8} {pointers}, {mask} splat (i1 true), {kind} poison"
-    got = writer.do(f"call {kind} @{text}({arguments})")
-    return got if width == index_width else writer.do(f"sext {kind} {got} to {vector(index_width)}")

@@ -42,7 +42,9 @@ def host_features() -> dict[str, bool]:
 def host_target() -> Target:
     """Dot-product instructions if this CPU has them; ``L1FORGE_PORTABLE=1`` forces generic vectors."""
     has = all(host_features().get(name, False) for name in NEEDED)
-    return Target(dot_products=has and os.environ.get("L1FORGE_PORTABLE") != "1")
+    if not has or os.environ.get("L1FORGE_PORTABLE") == "1":
+        return Target(dot_products=False)
+    return Target(dot_products=True, permute_bytes=host_features().get("avx512vbmi", False))
 
 
 def signature(target: Target) -> str:

@@ -109,7 +109,7 @@ def map_row(
     cast: Cast,
     signed: bool = True,
 ) -> tuple[Row, int, tuple[int, int]]:
-    """``cast(relu?(row * multiplier + offset))``.
+    """``cast(relu?(row * multiplier + offset))``; copies, and bytes shifted within a byte, stay narrow.
 
     Parameters
     ----------
@@ -120,6 +120,30 @@ def map_row(
     -------
     The row, its word width, and the bounds of its values.
     """
+    low, high = bounds
+    if offset == 0 and cast.is_copy and (not relu or low >= 0):
+        if multiplier == 1:
+            return row, width, bounds
+        power = multiplier > 0 and multiplier & (multiplier - 1) == 0
+        if width == 8 and power and low >= 0 and high * multiplier <= 255:
+            amount = splat(8, multiplier.bit_length() - 1)
+            shifted = [writer.binary("shl", 8, v, amount) for v in row]
+            return shifted, 8, (low * multiplier, high * multiplier)
+    return _affine_row(writer, row, width, bounds, multiplier, offset, relu, cast, signed)
+
+
+def _affine_row(
+    writer: Writer,
+    row: Row,
+    width: int,
+    bounds: tuple[int, int],
+    multiplier: int,
+    offset: int,
+    relu: bool,
+    cast: Cast,
+    signed: bool,
+) -> tuple[Row, int, tuple[int, int]]:
+    """``map_row`` with arithmetic, in the narrowest words of 16 bits or more that hold every step."""
     low, high = bounds
     early = False
     plain = multiplier == 1 and offset == 0

@@ -50,9 +50,10 @@ def _pack_mask(width: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Target:
-    """What the generated code may use; ``dot_products``: AVX-512 BW and VNNI."""
+    """What the generated code may use; ``dot_products``: AVX-512 BW and VNNI, ``permute_bytes``: VBMI."""
 
     dot_products: bool
+    permute_bytes: bool = False
 
 
 class Writer:

@@ -94,6 +94,8 @@ class Maker:
                 index_rounding=ROUNDINGS[rng.integers(7)].value,
                 table=random_constant(rng, random_type(rng, 14), (entries,)),
             )
+        if op == "pair_table":
+            return self.grow_pair(x)
         if op == "sum":
             return self.add(op, [x], (1,), accum=str(self.type()))
         if op == "argmax":
@@ -120,6 +122,39 @@ class Maker:
             other = x
         shape = np.broadcast_shapes(x.shape, other.shape)
         return self.add(op, [x, other], tuple(shape))
+
+    def grow_pair(self, x: Node) -> Node:
+        """Codes of a few bits of random elements, gated by a bit; tables of pairs of codes; a total."""
+        rng = self.rng
+        bits = int(rng.integers(1, 5))
+        code, one = FixedType(bits, bits, False), FixedType(1, 1, False)
+
+        def node(op: str, inputs: list[Node], kind: FixedType, **parts: object) -> Node:
+            made = self.add(op, inputs, (1,), **parts)
+            self.nodes[-1] = Node(made.name, op, made.inputs, (1,), kind, made.attributes, made.constants)
+            return self.nodes[-1]
+
+        def table(source: Node, entries: int, kind: FixedType) -> Node:
+            data = np.sort(rng.integers(kind.minimum, kind.maximum + 1, entries))
+            return node("table", [source], kind, offset=0, table=Constant(kind, data))
+
+        codes = []
+        for _ in range(int(rng.integers(2, 5))):
+            element = node("take", [x], x.type, index=[int(rng.integers(x.size))])
+            found = table(element, int(rng.choice([16, 256, 300, 512])), code)
+            gate = node("greater_equal", [element, found], one)
+            better = node("multiply", [found, gate], code)
+            codes.append(node("maximum", [better, found], code) if rng.random() < 0.5 else better)
+        tables = []
+        for a, b in zip(codes, codes[1:] + codes[:1], strict=True):
+            scale, bias = Constant(FixedType(5, 5, False), [1 << bits]), Constant(one, [0])
+            scale, bias = (Constant(c.type, np.array(c.data)) for c in (scale, bias))
+            index_type = FixedType(2 * bits, 2 * bits, False)
+            index = node("add", [node("scale_bias", [a], index_type, scale=scale, bias=bias), b], index_type)
+            tables.append(
+                table(index, 1 << 2 * bits, FixedType(int(rng.integers(2, 12)), 6, bool(rng.integers(2))))
+            )
+        return self.add("concatenate", tables, (len(tables),), axis=0)
 
     def grow_trees(self, x: Node) -> Node:
         rng = self.rng
@@ -163,6 +198,9 @@ OPERATIONS = (
     "subtract", "multiply", "maximum", "minimum", "greater_equal", "concatenate", "reshape", "take", "argmax",
     "constant", "tree_ensemble",
 )  # fmt: skip
+
+SHAPES = ("pair_table",)
+"""Several operations that belong together; not drawn in chains, where they may come first."""
 
 
 def random_graph(seed: int, length: int, first: str | None = None, widest: int = 18) -> Graph:
