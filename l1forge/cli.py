@@ -52,6 +52,7 @@ GROUPS = {
     "Checks: firmware against emulator, speed": {
         "cosim": "Compare the Verilog of a model exactly with its emulator and HLS C++.",
         "cosim-muons": "Compare the muon firmware exactly with its emulators.",
+        "faults": "Put single faults into Verilog; count those that the co-verification notices.",
         "fuzz": "Compare random networks with hls4ml's compiled C++.",
         "bench": "Measure the speed of the emulator and of comparable programs.",
     },
