@@ -16,6 +16,8 @@ STUCK_0, STUCK_1, INVERTED = "stuck at 0", "stuck at 1", "inverted"
 CONSTANT, LATE, SWAPPED = "changed constant", "one clock late", "swapped operands"
 ENTRY, SHIFT, DROPPED = "wrong table entry", "wrong shift", "dropped register bit"
 KINDS = (STUCK_0, STUCK_1, INVERTED, CONSTANT, LATE, SWAPPED, ENTRY, SHIFT, DROPPED)
+WORDS = (CONSTANT, LATE, SWAPPED, SHIFT)
+"""Kinds that are about a whole word."""
 ORDERED = ("$sub", "$lt", "$le", "$gt", "$ge", "$mux")
 """Operators whose result depends on the order of A and B."""
 NUMERIC = ("$add", "$sub", "$mul", "$lt", "$le", "$gt", "$ge", "$neg", "$shl", "$shr", "$sshl", "$sshr")
@@ -38,7 +40,8 @@ class Fault:
         source: str = cell.get("attributes", {}).get("src", "")
         line = source.split("|")[-1].rpartition("/")[2] or self.cell
         what = {CONSTANT: f" to {self.value}", ENTRY: f" {self.value}"}.get(self.kind, "")
-        return f"{self.kind}{what}, {cell['type'].lstrip('$')}.{self.port}[{self.bit}], {line}"
+        place = self.port if self.kind in WORDS else f"{self.port}[{self.bit}]"
+        return f"{self.kind}{what}, {cell['type'].lstrip('$')}.{place}, {line}"
 
 
 def _width(cell: Cell, port: str) -> int:
@@ -105,6 +108,8 @@ def draw(netlist: Netlist, kind: str, place: Place, rng: np.random.Generator) ->
         value = int(rng.integers(int(cell["parameters"]["SIZE"], 2)))
     if kind == SHIFT:
         value = int(rng.integers(2))  # to the left or to the right
+    if kind in WORDS:
+        bit = 0  # of the whole word
     return Fault(kind, name, port, bit, value)
 
 
