@@ -111,6 +111,10 @@ cosim-deep: $(READY) ## checks: 50 M crossings of the VAE through the compiled V
 faults: $(READY) ## checks: 600 single faults in the Verilog of menu and models: 99 % must be noticed (10 minutes)
 	@$(L1) faults -n 600
 
+.PHONY: formal
+formal: $(READY) ## checks: prescaler, trigger rules and every combination of the default menu, proven by SAT
+	@$(L1) formal
+
 .PHONY: fuzz
 N ?= 200
 SEED ?= 1

@@ -53,6 +53,7 @@ GROUPS = {
         "cosim": "Compare the Verilog of a model exactly with its emulator and HLS C++.",
         "cosim-muons": "Compare the muon firmware exactly with its emulators.",
         "faults": "Put single faults into Verilog; count those that the co-verification notices.",
+        "formal": "Prove that menu conditions, prescaler and trigger rules are what they should be.",
         "fuzz": "Compare random networks with hls4ml's compiled C++.",
         "bench": "Measure the speed of the emulator and of comparable programs.",
     },

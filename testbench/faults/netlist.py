@@ -19,7 +19,7 @@ from l1forge.firmware.synth.yosys import run_script
 Bit = int | str
 Cell = dict[str, Any]
 READ = """\
-read_verilog -defer {files}
+read_verilog -defer {options} {files}
 hierarchy -check -top {top}
 proc
 flatten
@@ -148,17 +148,23 @@ def inputs_of(cell: Cell) -> list[Bit]:
 
 
 def read_netlist(project: RtlProject, folder: Path) -> Netlist:
-    """The netlist of a project's Verilog; Yosys leaves its log in ``folder``.
+    """The netlist of a project's Verilog; Yosys leaves its log in ``folder``. Errors: as ``read_files``."""
+    return read_files(project.sources, project.name, folder)
+
+
+def read_files(files: Sequence[Path], top: str, folder: Path, options: str = "") -> Netlist:
+    """The netlist of ``top``; ``options`` of ``read_verilog``.
 
     Raises
     ------
     InputError
         If Yosys rejects the design.
     """
-    files = " ".join(str(source.resolve()) for source in project.sources)
-    run_script("read", READ.format(files=files, top=project.name, out="netlist.json"), folder)
-    module = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"][project.name]
-    return Netlist(project.name, module["cells"], module["ports"], module["netnames"])
+    names = " ".join(str(file.resolve()) for file in files)
+    script = READ.format(files=names, top=top, options=options, out="netlist.json")
+    run_script("read", script, folder)
+    module = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"][top]
+    return Netlist(top, module["cells"], module["ports"], module["netnames"])
 
 
 def reached_from(netlist: Netlist, start: Iterable[Bit]) -> set[str]:

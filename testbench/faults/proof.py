@@ -79,6 +79,8 @@ def doubled(netlist: Netlist, fault: Fault) -> Netlist | None:
         cell["connections"] = {
             port: [renamed.get(bit, bit) for bit in bits] for port, bits in cell["connections"].items()
         }
+        if "MEMID" in cell["parameters"]:
+            cell["parameters"]["MEMID"] += "!"  # two memories of one name are refused
         pair.cells[f"faulty!{name}"] = cell
     outputs = [b for p in netlist.ports.values() if p["direction"] == "output" for b in p["bits"]]
     compared = [bit for bit in dict.fromkeys(outputs) if bit in renamed]

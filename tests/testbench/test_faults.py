@@ -13,7 +13,7 @@ from l1forge.firmware.rtl.project import Port, RtlProject
 from l1forge.studies.faults import FaultStudy
 from l1forge.testbench.faults import Subject, run_campaign
 from l1forge.testbench.faults.campaign import EQUIVALENT, UNPROVEN, choose, with_faults
-from l1forge.testbench.faults.kinds import CONSTANT, ENTRY, KINDS, LATE, STUCK_0, Fault, places
+from l1forge.testbench.faults.kinds import CONSTANT, ENTRY, KINDS, LATE, SHIFT, STUCK_0, Fault, places
 from l1forge.testbench.faults.netlist import Netlist, read_netlist
 from l1forge.testbench.faults.proof import prove_equal
 from l1forge.testbench.stimuli import Block
@@ -111,11 +111,14 @@ def test_places_and_choice(netlist: Netlist) -> None:
 def test_proofs(netlist: Netlist, tmp_path: Path) -> None:
     compare = next(name for name, cell in netlist.cells.items() if cell["type"] == "$ge")
     gate = next(name for name, cell in netlist.cells.items() if cell["type"] == "$and")
+    table = next(name for name, cell in netlist.cells.items() if cell["type"] == "$mem_v2")
     for fault, equal in (
         (Fault(STUCK_0, gate, "Y"), True),  # hit and not hit
         (Fault(CONSTANT, compare, "B", value=6), False),
         (Fault(CONSTANT, compare, "B", value=5), True),  # the same constant
         (Fault(LATE, compare, "Y"), False),
+        (Fault(SHIFT, compare, "A"), False),
+        (Fault(ENTRY, table, "RD_DATA", 1, value=3), False),
     ):
         assert prove_equal(netlist, fault, 2, tmp_path) is equal, fault
 
