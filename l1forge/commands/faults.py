@@ -24,7 +24,7 @@ Designs = Annotated[
     ),
 ]
 Faults = Annotated[int, typer.Option("-n", help="Number of faults in all designs together.", min=1)]
-Seed = Annotated[int, typer.Option(help="Seed of the kinds and places of the faults.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of the drawn faults.", min=0)]
 Crossings = Annotated[
     int | None, typer.Option(help="Crossings of a co-verification; default: as many as in the tests.", min=1)
 ]
@@ -45,7 +45,7 @@ def faults(
     docs: Docs = None,
     json_output: JsonOutput = None,
 ) -> None:
-    """Put single faults into Verilog, one at a time, and count how many the co-verification notices.
+    """Measure how many single faults in the Verilog of designs the co-verification notices.
 
     Kinds: stuck and inverted nets, changed constants, one clock late, swapped operands, wrong table entries,
     wrong shifts, dropped register bits. A fault that nothing notices is given to a SAT solver, which proves

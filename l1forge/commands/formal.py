@@ -31,7 +31,7 @@ def formal(
     docs: Docs = None,
     json_output: JsonOutput = None,
 ) -> None:
-    """Prove by SAT that prescaler, trigger rules and every combination of a menu are what they should be.
+    """Check prescaler, trigger rules and every combination of a menu by proofs of a SAT solver.
 
     The other side of each proof is written by another route: combinations as the list of all assignments of
     objects to legs, prescaler and rules as a person would say them, by induction over the clocks. A

@@ -31,7 +31,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Goal:
+class MenuGoal:
     """Something to see. ``seed``: number of an algorithm; ``condition``: its value decides the seed's."""
 
     kind: str
@@ -56,16 +56,18 @@ class Goal:
         return f"{self.column}[{self.slot}] = {self.code}"
 
 
-def goals_of(menu: CompiledMenu, project: RtlProject) -> list[Goal]:
+def goals_of(menu: CompiledMenu, project: RtlProject) -> list[MenuGoal]:
     """Everything that is to be seen of a menu whose ports the project has."""
-    goals = [Goal(SEED, seed, "", wanted) for seed in range(len(menu.algorithms)) for wanted in (True, False)]
+    goals = [
+        MenuGoal(SEED, seed, "", wanted) for seed in range(len(menu.algorithms)) for wanted in (True, False)
+    ]
     for seed, algorithm in enumerate(menu.algorithms):
         for name in dict.fromkeys(condition_names(algorithm.expression)):
-            goals += [Goal(DECIDES, seed, name, wanted) for wanted in (True, False)]
+            goals += [MenuGoal(DECIDES, seed, name, wanted) for wanted in (True, False)]
     nodes = {port.node for port in project.inputs}
     for kind in dict.fromkeys((k.collection, k.transverse, k.slots) for k in OBJECTS.values() if k.has_eta):
         if (column := f"{kind[0]}.{kind[1]}") in nodes:
-            goals += [Goal(OBJECTS_SEEN, column=column, code=count) for count in range(kind[2] + 1)]
+            goals += [MenuGoal(OBJECTS_SEEN, column=column, code=count) for count in range(kind[2] + 1)]
     ends: dict[tuple[str, int, int], None] = {}
     plan = make_plan(menu)
     for members, mask in plan.requirements:
@@ -80,7 +82,7 @@ def goals_of(menu: CompiledMenu, project: RtlProject) -> list[Goal]:
                 for slot in range(COLLECTIONS[collection].slots):
                     if mask >> slot & 1:
                         ends |= {(atom.column, slot, c): None for c in sorted(near) if least <= c <= most}
-    return goals + [Goal(ENDS, column=column, slot=slot, code=code) for column, slot, code in ends]
+    return goals + [MenuGoal(ENDS, column=column, slot=slot, code=code) for column, slot, code in ends]
 
 
 @dataclass
@@ -95,7 +97,7 @@ class MenuCoverage:
     project: RtlProject
     unreachable: NDArray[np.bool_] | None = None
     crossings: int = 0
-    goals: list[Goal] = field(init=False)
+    goals: list[MenuGoal] = field(init=False)
     reached: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,7 +152,7 @@ class MenuCoverage:
         self.crossings += other.crossings
 
     @property
-    def holes(self) -> list[Goal]:
+    def holes(self) -> list[MenuGoal]:
         """Goals neither reached nor proven unreachable."""
         assert self.unreachable is not None
         return [self.goals[i] for i in np.flatnonzero(~self.reached & ~self.unreachable)]

@@ -21,7 +21,7 @@ from l1forge.testbench.directed.menu.coverage import (
     ENDS,
     OBJECTS_SEEN,
     SEED,
-    Goal,
+    MenuGoal,
     MenuCoverage,
     decided,
 )
@@ -104,7 +104,7 @@ class _Search:
             rows = np.concatenate([rows, rows_of_scenes(more, self.project.inputs, self.halo)])
         return DirectedMenu(self.menu, self.project, rows, len(base) * span, never, span)
 
-    def _wanted(self, goal: Goal) -> list[dict[str, bool]] | None:
+    def _wanted(self, goal: MenuGoal) -> list[dict[str, bool]] | None:
         """Assignments that give the goal: none, if it is unreachable; None: not a matter of conditions."""
         if goal.kind not in (SEED, DECIDES):
             return None
@@ -137,7 +137,7 @@ class _Search:
         if scenes:
             yield scenes, owners
 
-    def _plain(self, goal: Goal) -> Scene:
+    def _plain(self, goal: MenuGoal) -> Scene:
         """A scene for a goal that needs no condition."""
         if goal.kind == OBJECTS_SEEN:
             return {(goal.column, slot, 0): 1 for slot in range(goal.code)}
