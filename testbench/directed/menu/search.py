@@ -21,8 +21,8 @@ from l1forge.testbench.directed.menu.coverage import (
     ENDS,
     OBJECTS_SEEN,
     SEED,
-    MenuGoal,
     MenuCoverage,
+    MenuGoal,
     decided,
 )
 from l1forge.testbench.directed.menu.expressions import assignments, constant, some, value
