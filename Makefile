@@ -107,6 +107,14 @@ cosim: firmware ## checks: co-verify every model: 1 M crossings of the VAE, 100 
 cosim-deep: $(READY) ## checks: 50 M crossings of the VAE through the compiled Verilog
 	@$(L1) cosim vae --deep
 
+.PHONY: faults
+faults: $(READY) ## checks: 600 single faults in the Verilog of menu and models: 99 % must be noticed (10 minutes)
+	@$(L1) faults -n 600
+
+.PHONY: formal
+formal: $(READY) ## checks: prescaler, trigger rules and every combination of the default menu, proven by SAT
+	@$(L1) formal
+
 .PHONY: fuzz
 N ?= 200
 SEED ?= 1

@@ -56,6 +56,8 @@ GROUPS = {
     "Checks: firmware against emulator, speed": {
         "cosim": "Compare the Verilog of a model exactly with its emulator and HLS C++.",
         "cosim-muons": "Compare the muon firmware exactly with its emulators.",
+        "faults": "Measure how many single faults in Verilog the co-verification notices.",
+        "formal": "Check menu conditions, prescaler and trigger rules by proofs of a SAT solver.",
         "fuzz": "Compare random networks with hls4ml's compiled C++.",
         "bench": "Measure the speed of the emulator and of comparable programs.",
     },

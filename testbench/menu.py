@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,20 @@ from numpy.typing import NDArray
 from l1forge.emulator.events.objects import CALO_PHI_BINS, COLUMNS, MUON_PHI_BINS, Events
 from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, algorithm_bit
-from l1forge.emulator.menu.engine.inputs import wide_input
 from l1forge.emulator.menu.engine.plan import HIGHEST, KIND, LOWER, LOWEST, ROW, UPPER, WIDE, make_plan
 from l1forge.firmware.menu.columns import EXTERNAL
 from l1forge.firmware.rtl.project import Port, RtlProject
 from l1forge.firmware.verify import differences
+from l1forge.testbench.crossings import LINK, Scores, events_of, rows_of
 from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.harness import GAP_PROBABILITY, Harness
-from l1forge.testbench.stimuli import Block
+from l1forge.testbench.stimuli import BLOCK as WHOLE
+from l1forge.testbench.stimuli import DIRECTED, Block, Plan
 
-Scores = dict[str, NDArray[np.int64]]
-LINK = "link:"
+if TYPE_CHECKING:
+    from l1forge.testbench.directed.menu import DirectedMenu, MenuCoverage
+
+EDGES = "around the limits"
 BLOCK, SHOWN = 4096, 8
 
 
@@ -40,54 +44,6 @@ def menu_emulator(menu: CompiledMenu, project: RtlProject) -> Callable[[Block], 
         return np.stack([algorithm_bit(words, a.index) for a in menu.algorithms], axis=1).astype(np.int64)
 
     return run
-
-
-def events_of(block: Block, ports: tuple[Port, ...]) -> tuple[Events, Scores]:
-    """Rows of the ports (n, ports) as events and scores."""
-    n = len(block)
-    columns: dict[str, NDArray[np.generic]] = {"ext": np.zeros((4, n), np.uint64)}
-    link = np.zeros((6, n), np.uint32)
-    scores: Scores = {}
-    for port, values in zip(ports, block.T, strict=True):
-        collection, _, rest = port.node.partition(".")
-        if port.node in COLUMNS:
-            column = columns.setdefault(port.node, np.zeros((COLUMNS[port.node][0], n), np.int16))
-            column[port.element] = values
-        elif collection == EXTERNAL:
-            word, bit = divmod(int(rest), 64)
-            columns["ext"][word] |= values.astype(np.uint64) << np.uint64(bit)
-        elif port.node.startswith(LINK):
-            _to_link(link, port.node, values)
-        else:
-            size = sum(other.node == port.node for other in ports)
-            scores.setdefault(port.node, np.zeros((size, n), np.int64))[port.element] = values
-    columns["link"] = link
-    return Events(columns, n), scores
-
-
-def _to_link(link: NDArray[np.uint32], name: str, values: NDArray[np.int64]) -> None:
-    """Put a number into the link words, where ``inputs.link_quantity`` finds it."""
-    code = values.astype(np.uint32)
-    if name == "link:cicada":
-        for word in range(4):
-            link[word] |= (code >> np.uint32(12 - 4 * word) & np.uint32(0xF)) << np.uint32(28)
-    else:
-        link[1 if name == "link:zdcm" else 2] |= code
-
-
-def rows_of(events: Events, scores: Scores, ports: tuple[Port, ...]) -> Block:
-    """Events and scores as rows of the ports (n, ports); what the events lack is zero."""
-    rows = np.zeros((events.n, len(ports)), np.int64)
-    for number, port in enumerate(ports):
-        collection, _, rest = port.node.partition(".")
-        if port.node in COLUMNS:
-            rows[:, number] = events.column(port.node)[port.element]
-        elif collection == EXTERNAL:
-            word, bit = divmod(int(rest), 64)
-            rows[:, number] = (events.column("ext")[word] >> np.uint64(bit)).astype(np.int64) & 1
-        elif port.node.startswith(LINK) or port.node in scores:
-            rows[:, number] = wide_input(port.node, events, scores)[port.element]
-    return rows
 
 
 def neighbours(menu: CompiledMenu) -> bool:
@@ -161,6 +117,35 @@ def event_blocks(
         yield values.scores(rng, rows_of(events, nothing, project.inputs))
 
 
+def menu_stimuli(
+    menu: CompiledMenu,
+    project: RtlProject,
+    plan: Plan,
+    files: Mapping[str, Iterable[Events]],
+    seed: int,
+    found: DirectedMenu | None = None,
+) -> dict[str, Iterable[Block]]:
+    """The blocks of each kind: directed rows first, then ``plan.n`` around the limits, then event files.
+
+    Of the directed rows those that reach a goal are always driven, their variations up to ``plan.n`` in all.
+    """
+    kinds: dict[str, Iterable[Block]] = {}
+    if found is not None:
+        kinds[DIRECTED] = _whole_scenes(found, plan.n)
+    kinds[EDGES] = edge_blocks(menu, project, plan.n, seed)
+    for number, (name, blocks) in enumerate(files.items()):
+        kinds[name] = event_blocks(menu, project, blocks, seed + 1 + number)
+    return kinds
+
+
+def _whole_scenes(found: DirectedMenu, n: int) -> Iterator[Block]:
+    span = found.span
+    last = min(len(found.rows), max(found.base, n - n % span))
+    step = WHOLE - WHOLE % span
+    for first in range(0, last, step):
+        yield found.rows[first : min(first + step, last)]
+
+
 @dataclass
 class MenuOutcome:
     """What a co-simulation of a menu found; ``true`` and ``false``: crossings per seed, by the emulator."""
@@ -175,6 +160,7 @@ class MenuOutcome:
     misplaced: int = 0
     true: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     examples: list[str] = field(default_factory=list)
+    coverage: MenuCoverage | None = None
 
     @property
     def total(self) -> int:
@@ -198,6 +184,7 @@ def cosimulate_menu(
     stimuli: Mapping[str, Iterable[Block]],
     *,
     seed: int = 1,
+    coverage: MenuCoverage | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> MenuOutcome:
     """Stream ``stimuli`` through the Verilog of ``menu`` and compare every seed with the emulator.
@@ -208,6 +195,8 @@ def cosimulate_menu(
         Name of each kind to its blocks of rows (n, input ports) of consecutive crossings.
     seed
         Of the gaps between crossings, where the menu looks at single crossings only.
+    coverage
+        Counts what the crossings show of the menu; kept in the outcome.
     progress
         Called with the number of crossings done since the last call.
 
@@ -218,7 +207,7 @@ def cosimulate_menu(
     """
     names = tuple(port.name for port in project.outputs)
     outcome = MenuOutcome(menu.name, project.circuit, project.latency, names)
-    outcome.true = np.zeros(len(names), np.int64)
+    outcome.true, outcome.coverage = np.zeros(len(names), np.int64), coverage
     emulate, gaps = menu_emulator(menu, project), 0.0 if neighbours(menu) else GAP_PROBABILITY
     bench = Harness(verilate(project), seed)
     with closing(bench):
@@ -234,6 +223,8 @@ def cosimulate_menu(
                     outcome.examples.append(f"{kind} {row}: {names[column]} is {was}, expected {wanted}")
                 outcome.crossings[kind] = outcome.crossings.get(kind, 0) + len(block)
                 outcome.true += expected.sum(axis=0)
+                if coverage is not None:
+                    coverage.watch(block)
                 if progress is not None:
                     progress(len(block))
     return outcome

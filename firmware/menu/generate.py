@@ -53,6 +53,8 @@ class _Generator:
     def __init__(self, menu: CompiledMenu, name: str, slots: Mapping[str, int]) -> None:
         self.menu, self.name, self.slots = menu, name, slots
         self.plan: MenuPlan = make_plan(menu)
+        self.atoms, self.requirements = list(self.plan.atoms), list(self.plan.requirements)
+        self.sheets, self.wide = list(self.plan.sheets), list(self.plan.wide)
         self.top = Module(name, f"Trigger menu {menu.name}, judge {menu.judge}: one crossing per clock.")
         self.delays = _Delays(self.top)
         self.writer = Writer(self.top)
@@ -84,7 +86,7 @@ class _Generator:
         """The bit of one atom and slot, of the newest crossing."""
         key = number, slot
         if key not in self.atom_names:
-            atom: Atom = list(self.plan.atoms)[number]
+            atom: Atom = self.atoms[number]
             column = self.column(field_column(atom.column))
             name, least, most = f"x_{column.port(slot)}", column.least, column.most
             test = any_of(
@@ -99,8 +101,8 @@ class _Generator:
     def requirement(self, number: int, bx: int) -> Bits:
         """The slots that satisfy a requirement, in step with the crossing that is looked at."""
         if number not in self.requirement_bits:
-            members, mask = list(self.plan.requirements)[number]
-            column = list(self.plan.atoms)[members[0]].column
+            members, mask = self.requirements[number]
+            column = self.atoms[members[0]].column
             slots = slots_of(column)
             terms = [
                 all_of(self.atom(atom, slot) for atom in members) if mask >> slot & 1 else "1'b0"
@@ -108,7 +110,7 @@ class _Generator:
             ]
             about = ", ".join(
                 f"{atom.column} {' or '.join(f'{low}..{high}' for low, high in atom.windows) or 'never'}"
-                for atom in (list(self.plan.atoms)[member] for member in members)
+                for atom in (self.atoms[member] for member in members)
             )
             self.top.body.append(f"    // requirement {number}: {about}")
             text = f"{{{', '.join(terms)}}}" if slots > 1 else terms[0]
@@ -187,7 +189,7 @@ class _Generator:
         if kind in (p.DISTINCT, p.CHARGED):
             return self.writer.combination(name, legs, charges)
         if kind == p.TRIPLE:
-            sheet = list(self.plan.sheets)[row[p.SHEET]]
+            sheet = self.sheets[row[p.SHEET]]
             mass = self.pair_masses[sheet.a, sheet.b]
             return self.writer.triple(name, legs, mass, (row[p.LOWER], row[p.UPPER]), charges)
         overlaps = self._overlaps(row, kind)
@@ -206,7 +208,7 @@ class _Generator:
         return self.delays.at(f"{name}_now", self.ahead - bx, 1)
 
     def _wide(self, name: str, row: list[int]) -> str:
-        source = list(self.plan.wide)[row[p.ROW]]
+        source = self.wide[row[p.ROW]]
         column = self.column(wide_column(source, self.menu, self.slots))
         tests = [
             wide_limit(f"x_{column.port(slot)}", row[p.LOWER], row[p.UPPER], column.least, column.most)

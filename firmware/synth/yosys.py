@@ -84,11 +84,11 @@ def synthesise(
     with atomic_files(folder) as temporary:
         start = time.perf_counter()
         files = " ".join(str(source.resolve()) for source in project.sources)
-        passes = _run(
+        passes = run_script(
             "synthesis", f"read_verilog -defer {files}\n{_script(project, family, dsp)}", temporary, progress
         )
         _choose_pins(project.name, temporary)
-        timing = _run("timing", TIMING.format(top=project.name), temporary, progress)
+        timing = run_script("timing", TIMING.format(top=project.name), temporary, progress)
         result = _result(project, temporary, digest, family, version, time.perf_counter() - start)
         result = replace(result, passes=_longest(passes, timing))
         result.save(temporary / RESULT)
@@ -175,7 +175,7 @@ def _choose_pins(top: str, folder: Path) -> None:
     file.write_text(json.dumps(netlist))
 
 
-def _run(name: str, script: str, folder: Path, progress: Progress | None) -> dict[str, float]:
+def run_script(name: str, script: str, folder: Path, progress: Progress | None = None) -> dict[str, float]:
     """Run ``script`` in ``folder``; the seconds of every pass."""
     (folder / f"{name}.ys").write_text(script)
     command = [sys.executable, "-u", "-c", WORKER, f"{name}.ys"]
@@ -263,7 +263,7 @@ def netlist_project(project: RtlProject, folder: Path, progress: Progress | None
             remedy="synthesise with --no-dsp",
         )
     if not (folder / FUNCTIONAL).exists():
-        _run("model", MODEL.format(top=project.name), folder, progress)
+        run_script("model", MODEL.format(top=project.name), folder, progress)
         (folder / PARTIAL).replace(folder / FUNCTIONAL)
     return replace(
         project, folder=folder, files=(FUNCTIONAL,), digest=f"netlist {result.digest}", registers=(), core=""

@@ -391,6 +391,12 @@ VectorsOption = Annotated[
     list[Path] | None,
     typer.Option("--vectors", help="Test vectors; their algorithm bits are compared, too."),
 ]
+DirectedOption = Annotated[
+    bool,
+    typer.Option(
+        "--directed/--no-directed", help="Also send crossings that are searched for what the menu asks."
+    ),
+]
 FolderOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder of the Verilog; default: build/rtl/menu_NAME.")
 ]
@@ -431,6 +437,7 @@ def cosim(
     events: EventsOption = None,
     vectors: VectorsOption = None,
     seed: SeedOption = 1,
+    directed: DirectedOption = True,
     output: FolderOption = None,
     judge: JudgeOption = None,
     overlap: OverlapOption = None,
@@ -438,7 +445,9 @@ def cosim(
 ) -> None:
     """Compare the Verilog of a menu with the emulator, seed by seed and crossing by crossing.
 
-    Any difference ends with exit code 1. Building the simulation of a large menu takes some minutes, once.
+    Crossings are searched that make every seed true and false by each of its conditions; a table says what
+    was seen and what was not. Any difference ends with exit code 1. Building the simulation of a large menu
+    takes some minutes, once.
 
     Examples:
 
@@ -463,6 +472,7 @@ def cosim(
             vectors=vectors or (),
             seed=seed,
             folder=output,
+            directed=directed,
         )
     if json_output:
         write_text(json_output, json.dumps(result.to_dict(), indent=1) + "\n")
@@ -481,6 +491,8 @@ def cosimulation_lines(result: MenuCosimulation) -> list[str]:
     lines.append(f"seeds seen true and false: {seeds - len(found.holes)} of {seeds}")
     if found.holes:
         lines.append(f"not seen both ways: {', '.join(found.holes)}")
+    if found.coverage is not None:
+        lines += found.coverage.lines()
     for vectors in result.vectors:
         matching = vectors.count("match")
         lines.append(f"{Path(vectors.vectors).name}: {matching} of {seeds} seeds as published")

@@ -78,6 +78,7 @@ class MenuCosimulation:
             "examples": found.examples,
             "true": dict(zip(found.seeds, map(int, found.true), strict=True)),
             "never_both": found.holes,
+            "coverage": found.coverage.to_dict() if found.coverage else None,
             "vectors": [result.to_dict() for result in self.vectors],
         }
 
@@ -124,6 +125,7 @@ def cosimulate_menu(
     vectors: Sequence[str | Path] = (),
     seed: int = 1,
     folder: str | Path | None = None,
+    directed: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> MenuCosimulation:
     """Send crossings through the Verilog of a menu and compare every seed with the emulator.
@@ -140,6 +142,9 @@ def cosimulate_menu(
         Of the drawn crossings and of model scores, which are drawn around the menu's limits.
     folder
         Where the Verilog is written; None: as ``write_menu_firmware``.
+    directed
+        Also search crossings that make every seed true and false by each of its conditions, and send them
+        first; what all crossings have shown is counted in ``outcome.coverage``.
     progress
         Called with the number of crossings done since the last call.
 
@@ -149,18 +154,22 @@ def cosimulate_menu(
         If a file cannot be read, or Verilator is missing: a check that cannot run has failed.
     """
     from l1forge.emulator.events.source import open_events
+    from l1forge.testbench.directed.menu import MenuCoverage, directed_menu
     from l1forge.testbench.menu import cosimulate_menu as compare
-    from l1forge.testbench.menu import edge_blocks, event_blocks
+    from l1forge.testbench.menu import menu_stimuli
+    from l1forge.testbench.stimuli import Plan
 
     firmware = write_menu_firmware(menu, folder)
     project = firmware.project
-    stimuli: dict[str, Iterable[Any]] = {"around the limits": edge_blocks(menu, project, n, seed)}
+    files: dict[str, Iterable[Events]] = {}
     for number, path in enumerate([*vectors, *events]):
         whole = number < len(vectors)
         source = open_events(Path(path))
-        crossings = _first(source.blocks(), (source.n or n) if whole else n)
-        stimuli[Path(path).name] = event_blocks(menu, project, crossings, seed + 1 + number)
-    outcome = compare(menu, project, stimuli, seed=seed, progress=progress)
+        files[Path(path).name] = _first(source.blocks(), (source.n or n) if whole else n)
+    found = directed_menu(menu, project) if directed else None
+    coverage = found.coverage() if found else MenuCoverage(menu, project)
+    stimuli = menu_stimuli(menu, project, Plan(n), files, seed, found)
+    outcome = compare(menu, project, stimuli, seed=seed, coverage=coverage, progress=progress)
     published = tuple(check_menu(menu, Path(path), (), {}) for path in vectors)
     return MenuCosimulation(firmware, outcome, published)
 

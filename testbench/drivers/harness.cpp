@@ -142,6 +142,28 @@ void bench_run(void* handle, const uint32_t* events, int64_t n, uint32_t* result
     drive(bench, events, n, results, watch, counts, [=] { return int(bench->draw() >> 56) >= gap256; });
 }
 
+// A reset of one clock while the pipeline is full of `event`: clocks on which a result still came after it.
+int64_t bench_reset(void* handle, const uint32_t* event) {
+    auto* bench = static_cast<Bench*>(handle);
+    Vtop& top = *bench->top;
+    int64_t wrong = 0;
+    std::memcpy(&top.in_word[0], event, sizeof(top.in_word));
+    top.in_valid = 1;
+    for (int clock = 0; clock < 3 * bench->latency + 1; ++clock) {
+        top.rst = clock == bench->latency;
+        if (clock > bench->latency) {
+            top.in_valid = 0;
+            wrong += bool(top.out_valid);
+        }
+        top.clk = 1;
+        top.eval();
+        top.clk = 0;
+        top.eval();
+    }
+    bench->history.assign(bench->latency, 0);
+    return wrong;
+}
+
 // Words of register `index` (0: in_word, 1: out_word, then the pipeline registers); copies what was seen.
 int bench_toggles(void* handle, int index, uint32_t* rose, uint32_t* fell) {
     const Toggle& toggle = static_cast<Bench*>(handle)->toggles[index];

@@ -53,6 +53,8 @@ class Harness:
         library.bench_open.argtypes = [ctypes.c_int, ctypes.c_uint64]
         library.bench_close.argtypes = [ctypes.c_void_p]
         library.bench_toggles.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+        library.bench_reset.restype = ctypes.c_int64
+        library.bench_reset.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         library.bench_run.argtypes = [
             *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p),
             *(ctypes.c_int, ctypes.c_int, ctypes.c_void_p),
@@ -83,6 +85,11 @@ class Harness:
         )
         clocks, seen, misplaced = (int(n) for n in counts)
         return Stream(unpack(results, project.outputs), seen, clocks, misplaced)
+
+    def reset(self, inputs: NDArray[np.int64]) -> int:
+        """Reset a pipeline full of one event (1, input ports): clocks on which a result still came."""
+        words = np.ascontiguousarray(pack(inputs, self.project.inputs))
+        return int(self.library.bench_reset(self.handle, words.ctypes.data))
 
     def toggles(self) -> list[Toggles]:
         """Toggle coverage of ports and pipeline registers over all watched streams."""

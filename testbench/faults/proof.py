@@ -1,0 +1,120 @@
+"""Proof by SAT that a fault changes no output: the design and the faulty one are given the same inputs.
+
+Only the cells that the fault reaches are doubled. The first try lets everything else have any value; if an
+output can then differ, the second one takes the logic in front of them along. Registers start with any value
+and as many clocks are looked at as the design has stages, so that the answer holds for every stream of inputs
+(for a pipeline; a design that feeds its state back is proven from any state).
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+
+from l1forge.emulator.errors import InputError
+from l1forge.firmware.synth.yosys import run_script
+from l1forge.testbench.faults.kinds import Fault, inject
+from l1forge.testbench.faults.netlist import Bit, Netlist, inputs_of, outputs_of, reached_from
+
+SCRIPT = """\
+read_json {json}
+opt -full
+memory_map
+opt -full
+sat -verify -timeout {seconds} -seq {clocks} -prove-skip {skip} -prove differs 0 -show differs {top}
+"""
+LARGEST = 6000
+"""Cells that are given to the solver."""
+FAILED = ("proof did fail", "Called with -verify and proof did time out")
+"""What Yosys says if the proof does not hold, or takes too long."""
+
+
+def prove_equal(netlist: Netlist, fault: Fault, latency: int, folder: Path, seconds: int = 60) -> bool:
+    """Whether no input makes an output of the faulty design differ.
+
+    Parameters
+    ----------
+    netlist, fault
+        A design and a fault that is not in it.
+    latency
+        Clocks after which an input has left the design.
+    folder
+        Where scripts and logs are left.
+    seconds
+        For each of the two tries; one that takes longer, or has over ``LARGEST`` cells, proves nothing.
+    """
+    pair = doubled(netlist, fault)
+    if pair is None:
+        return True  # it reaches no output
+    for name, free in (("free", True), ("whole", False)):
+        design = _cut(pair, free)
+        if len(design.cells) > LARGEST:
+            continue  # the solver would not end
+        design.save(folder / f"proof-{name}.json")
+        script = SCRIPT.format(
+            json=f"proof-{name}.json", seconds=seconds, clocks=latency + 2, skip=latency + 1, top=netlist.top
+        )
+        try:
+            run_script(f"proof-{name}", script, folder)
+        except InputError as error:
+            if not any(text in str(error) for text in FAILED):
+                raise
+            continue
+        return True
+    return False
+
+
+def doubled(netlist: Netlist, fault: Fault) -> Netlist | None:
+    """The design and beside it the faulty copy of what the fault reaches; the output ``differs`` compares."""
+    faulty = netlist.copy()
+    inject(faulty, fault, "1")
+    changed = {n for n, c in faulty.cells.items() if n not in netlist.cells or c != netlist.cells[n]}
+    start = {b for n in changed for b in outputs_of(faulty.cells[n])}
+    reached = changed | reached_from(faulty, start)
+    pair = netlist.copy()
+    pair.last = faulty.last
+    renamed: dict[Bit, Bit] = {}
+    for name in reached:
+        for bit in outputs_of(faulty.cells[name]):
+            if bit not in renamed:
+                renamed[bit] = pair.fresh()[0]
+    for name in reached:
+        cell = deepcopy(faulty.cells[name])
+        cell["connections"] = {
+            port: [renamed.get(bit, bit) for bit in bits] for port, bits in cell["connections"].items()
+        }
+        if "MEMID" in cell["parameters"]:
+            cell["parameters"]["MEMID"] += "!"  # two memories of one name are refused
+        pair.cells[f"faulty!{name}"] = cell
+    outputs = [b for p in netlist.ports.values() if p["direction"] == "output" for b in p["bits"]]
+    compared = [bit for bit in dict.fromkeys(outputs) if bit in renamed]
+    if not compared:
+        return None
+    differs = pair.binary("$ne", compared, [renamed[bit] for bit in compared], 1)
+    pair.ports = {n: p for n, p in pair.ports.items() if p["direction"] == "input"}
+    pair.port_of("differs", "output", differs)
+    return pair
+
+
+def _cut(pair: Netlist, free: bool) -> Netlist:
+    """Only the cells that ``differs`` depends on; ``free``: what both copies share has any value."""
+    driving = pair.driving()
+    kept, waiting, open_bits = set[str](), list(pair.ports["differs"]["bits"]), set[Bit]()
+    originals = {name.removeprefix("faulty!") for name in pair.cells if name.startswith("faulty!")}
+    while waiting:
+        bit = waiting.pop()
+        name = driving.get(bit)
+        if name is None or name in kept:
+            continue
+        inside = name.startswith(("faulty!", "fault$")) or name in originals
+        if free and not inside:
+            open_bits.add(bit)
+            continue
+        kept.add(name)
+        waiting += inputs_of(pair.cells[name])
+    cells = {name: cell for name, cell in pair.cells.items() if name in kept}
+    ports = dict(pair.ports)
+    if open_bits:
+        bits = sorted(open_bits, key=str)
+        ports["shared"] = {"direction": "input", "bits": bits}
+    return Netlist(pair.top, cells, ports, {}, pair.last)
