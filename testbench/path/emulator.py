@@ -48,7 +48,7 @@ class PathEmulator:
     project
         The path; nothing of its Verilog is looked at but the names of its ports.
     stages
-        What computes the scores of its models, those of ports included.
+        What computes the scores of the models inside; those of ports come with the crossings.
     """
 
     def __init__(self, project: PathProject, stages: Sequence[ScoreStage]) -> None:
@@ -77,7 +77,7 @@ class PathEmulator:
         self.accepted = np.zeros_like(self.before)
 
     def scores(self, events: Events, given: Scores) -> Scores:
-        """Every score of the menu, (objects, n); ``given`` replaces those of ports."""
+        """Every score of the menu, (objects, n); ``given``: those of ports."""
         found: Scores = {}
         for stage in self.stages:
             for name, values in stage(events).items():

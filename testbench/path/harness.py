@@ -27,13 +27,14 @@ class Observed:
     """What came out in each clock: ``outputs`` (n, ports), ``valid`` (n,).
 
     ``log``: accesses that the bus answered, with the clock in which it took them; ``answers``: (word, response)
-    of each.
+    of each. ``faults``: what else was wrong on the bus, in words.
     """
 
     outputs: NDArray[np.int64]
     valid: NDArray[np.bool_]
     log: tuple[Access, ...]
     answers: tuple[tuple[int, int], ...]
+    faults: tuple[str, ...] = ()
 
 
 class PathHarness:

@@ -140,6 +140,9 @@ class Scoreboard:
         outcome = self.outcome
         outcome.unanswered += len(scenario.accesses) - len(observed.log)
         outcome.registers += len(expected)
+        outcome.wrong_answers += len(observed.faults)
+        for fault in observed.faults:
+            outcome.note(f"bus: {fault}")
         for access, must, was in zip(observed.log, expected, observed.answers, strict=True):
             if must != was:
                 outcome.wrong_answers += 1
