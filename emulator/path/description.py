@@ -1,4 +1,4 @@
-"""The short description of a trigger path that software and Verilog are both made from: menu, models, clock."""
+"""The short description that the software path and its Verilog are both made from: menu, models, clock."""
 
 from __future__ import annotations
 
@@ -116,7 +116,9 @@ def _clock(item: Item) -> float:
     value = item.number()
     if not abs(value - CLOCK_MHZ) < 0.01:
         remedy = f"write clock_mhz: {CLOCK_MHZ}"
-        raise item.error("the path takes one crossing per clock of the crossing rate", value=value, remedy=remedy)
+        raise item.error(
+            "the path takes one crossing per clock of the crossing rate", value=value, remedy=remedy
+        )
     return float(value)
 
 

@@ -1,4 +1,4 @@
-"""What changes between runs without a new design: the values of a path's registers, and the file that holds them.
+"""What changes between runs without a new design: the registers of a path, and the file that holds them.
 
 The software path and the Verilog load the same file (docs/path-rtl.md). JSON; every key may be absent and
 then keeps what the design has after a reset: prescale 1, every algorithm in the FinOR, no veto, no mask, the
@@ -11,11 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
-from l1forge.emulator.errors import InputError
+from l1forge.emulator.errors import Details, InputError
 from l1forge.emulator.json_text import parse_json
 from l1forge.emulator.lhc import ORBIT, ORBITS_PER_LUMINOSITY_SECTION, TRIGGER_RULES
 from l1forge.emulator.menu.compiled import CompiledMenu
@@ -40,8 +41,9 @@ KEYS = (
 class RegisterValues:
     """Everything that the registers of a path hold.
 
-    ``settings``: prescales and masks. ``thresholds``: condition to integer, where not as in the menu. ``rules``:
-    (accepts, crossings). ``dead_time`` in crossings, ``buffer`` (places, crossings to read one event).
+    ``settings``: prescales and masks. ``thresholds``: condition to integer, where not as in the menu.
+    ``rules``: (accepts, crossings). ``dead_time`` in crossings, ``buffer`` (places, crossings to read one
+    event).
     """
 
     settings: PrescaleSettings
@@ -60,13 +62,17 @@ class RegisterValues:
         return TriggerControl(self.rules, self.dead_time, *self.buffer, after=after)
 
 
-def reset_values(menu: CompiledMenu, orbits_per_section: int = ORBITS_PER_LUMINOSITY_SECTION) -> RegisterValues:
+def reset_values(
+    menu: CompiledMenu, orbits_per_section: int = ORBITS_PER_LUMINOSITY_SECTION
+) -> RegisterValues:
     """What the registers hold after a reset."""
     indices = [algorithm.index for algorithm in menu.algorithms]
     return RegisterValues(PrescaleSettings.default(indices), orbits_per_section=orbits_per_section)
 
 
-def load_registers(path: str | Path, menu: CompiledMenu, reset: RegisterValues | None = None) -> RegisterValues:
+def load_registers(
+    path: str | Path, menu: CompiledMenu, reset: RegisterValues | None = None
+) -> RegisterValues:
     """Read a register file for ``menu``; what it does not name stays as in ``reset``.
 
     Raises
@@ -89,7 +95,7 @@ class _Reader:
         self.path, self.menu, self.reset = path, menu, reset
         self.indices = {algorithm.name: algorithm.index for algorithm in menu.algorithms}
 
-    def read(self, document: Any) -> RegisterValues:
+    def read(self, document: object) -> RegisterValues:
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise self.error("is not a file of registers", remedy=f'"format": "{FORMAT}" expected')
         if document.get("version") != VERSION:
@@ -99,7 +105,10 @@ class _Reader:
                 raise self.error("unknown key", value=key, remedy=f"known: {', '.join(KEYS)}")
         if document.get("menu", self.menu.name) != self.menu.name:
             raise self.error(
-                "belongs to another menu", field="menu", value=document["menu"], remedy=f"expected {self.menu.name}"
+                "belongs to another menu",
+                field="menu",
+                value=document["menu"],
+                remedy=f"expected {self.menu.name}",
             )
         return RegisterValues(
             self.settings(document),
@@ -107,17 +116,19 @@ class _Reader:
             self.rules(document),
             self.number(document, "dead_time", self.reset.dead_time, 0, (1 << DEAD_BITS) - 2),
             self.buffer(document),
-            self.number(document, "orbits_per_section", self.reset.orbits_per_section, 1, (1 << ORBIT_BITS) - 1),
+            self.number(
+                document, "orbits_per_section", self.reset.orbits_per_section, 1, (1 << ORBIT_BITS) - 1
+            ),
         )
 
-    def error(self, problem: str, **details: Any) -> InputError:
-        return InputError(problem, file=self.path, **details)
+    def error(self, problem: str, *, field: str | None = None, **details: Unpack[Details]) -> InputError:
+        return InputError(problem, file=self.path, field=field, **details)
 
     def number(self, table: Mapping[str, Any], key: str, default: int, least: int, most: int) -> int:
         value = table.get(key, default)
         return self.whole(value, key, least, most)
 
-    def whole(self, value: Any, place: str, least: int, most: int) -> int:
+    def whole(self, value: object, place: str, least: int, most: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise self.error(f"a whole number from {least:,} to {most:,} expected", field=place, value=value)
         return value
@@ -157,7 +168,7 @@ class _Reader:
                 settings.closed[index, start : stop + 1] = True
         return settings
 
-    def spans(self, value: Any, place: str) -> list[tuple[int, int]]:
+    def spans(self, value: object, place: str) -> list[tuple[int, int]]:
         """Crossings that are shut, as ``0-68 3443-3563``."""
         if not isinstance(value, str):
             raise self.error("crossings such as 0-68 3443-3563 expected", field=place, value=value)
@@ -183,12 +194,16 @@ class _Reader:
 
     def threshold(self, name: str, known: Sequence[Threshold]) -> Threshold:
         """By the condition's name, or that of a seed that has only one."""
-        chosen = [one for one in known if one.condition == name] or [one for one in known if name in one.seeds]
+        chosen = [one for one in known if one.condition == name] or [
+            one for one in known if name in one.seeds
+        ]
         if len(chosen) == 1:
             return chosen[0]
         if chosen:
             names = ", ".join(one.condition for one in chosen)
-            raise self.error("the seed has several thresholds", field="thresholds", value=name, remedy=f"name one: {names}")
+            raise self.error(
+                "the seed has several thresholds", field="thresholds", value=name, remedy=f"name one: {names}"
+            )
         raise self.error(
             "no threshold of this name is in a register",
             field="thresholds",
@@ -199,7 +214,9 @@ class _Reader:
     def rules(self, document: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
         rows = document.get("rules", [list(rule) for rule in self.reset.rules])
         if not isinstance(rows, list) or len(rows) > RULES:
-            raise self.error(f"at most {RULES} rules [accepts, crossings] expected", field="rules", value=rows)
+            raise self.error(
+                f"at most {RULES} rules [accepts, crossings] expected", field="rules", value=rows
+            )
         found = []
         for place, row in enumerate(rows):
             if not isinstance(row, list) or len(row) != 2:
@@ -215,7 +232,9 @@ class _Reader:
         depth = self.whole(row[0], "buffer", 0, 1 << LIMIT_BITS)
         service = self.whole(row[1], "buffer", 1 if depth else 0, (1 << SERVICE_BITS) - 1)
         if depth and (depth - 1) * service >= 1 << LIMIT_BITS:
-            raise self.error(f"(places - 1) x crossings must be below 2^{LIMIT_BITS}", field="buffer", value=row)
+            raise self.error(
+                f"(places - 1) x crossings must be below 2^{LIMIT_BITS}", field="buffer", value=row
+            )
         return depth, service
 
 
@@ -241,6 +260,6 @@ def document_of(values: RegisterValues, menu: CompiledMenu) -> dict[str, Any]:
     }
 
 
-def _spans(closed: Any) -> str:
+def _spans(closed: NDArray[np.bool_]) -> str:
     edges = np.flatnonzero(np.diff(closed.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     return " ".join(f"{start}-{stop - 1}" for start, stop in edges.tolist())

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from l1forge.emulator.graph.fixed import FixedType
-from l1forge.emulator.menu.compiled import Combination, CompiledMenu, Condition, QuantityCut, Score, condition_names
+from l1forge.emulator.menu.compiled import (
+    Combination,
+    CompiledMenu,
+    Condition,
+    QuantityCut,
+    Score,
+    condition_names,
+)
 from l1forge.emulator.menu.quantities import OBJECTS, QUANTITIES
 
 LEAST_CODE = 1
@@ -58,8 +65,12 @@ def _threshold(
             quantity = QUANTITIES[condition.quantity]
             if quantity.source.startswith("link:"):
                 return None
-            return Threshold(name, quantity.source, LEAST_CODE, quantity.maximum + 1, condition.threshold, seeds)
-        case Score(lower=int() as lower, upper=None) if condition.bx == 0 and condition.score in menu.score_types:
+            return Threshold(
+                name, quantity.source, LEAST_CODE, quantity.maximum + 1, condition.threshold, seeds
+            )
+        case Score(lower=int() as lower, upper=None) if (
+            condition.bx == 0 and condition.score in menu.score_types
+        ):
             type_ = FixedType.parse(menu.score_types[condition.score])
             return Threshold(name, condition.score, type_.minimum, type_.maximum, lower, seeds)
     return None

@@ -26,7 +26,17 @@ from l1forge.emulator.path.thresholds import Threshold
 from l1forge.firmware.menu.columns import MenuColumn, external_column, field_column, wide_column
 from l1forge.firmware.menu.conditions import Bits, Charges, Overlaps, Writer, wide_limit
 from l1forge.firmware.menu.pairs import Kind, Pairing, pair_module, pairings
-from l1forge.firmware.menu.verilog import Module, all_of, any_of, bits_of, literal, span, vector, widened, within
+from l1forge.firmware.menu.verilog import (
+    Module,
+    all_of,
+    any_of,
+    bits_of,
+    literal,
+    span,
+    vector,
+    widened,
+    within,
+)
 from l1forge.firmware.rtl.ports import identifier
 from l1forge.firmware.rtl.project import Port, RtlProject
 
@@ -200,7 +210,9 @@ class _Generator:
             for slot in reversed(range(column.slots))
             if mask >> slot & 1
         ]
-        self.top.register(f"{name}_now", f"{{{', '.join(terms)}}}" if len(terms) > 1 else terms[0], len(terms))
+        self.top.register(
+            f"{name}_now", f"{{{', '.join(terms)}}}" if len(terms) > 1 else terms[0], len(terms)
+        )
         return f"|{self.delays.at(f'{name}_now', self.ahead - row[p.BX0], len(terms))}"
 
     def condition(self, name: str, row: list[int]) -> str:

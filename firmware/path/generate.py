@@ -83,11 +83,15 @@ def generate_path(
     target = Path(out_dir)
     with tempfile.TemporaryDirectory() as work:
         menu_project = generate_menu(menu, Path(work) / "menu", score_slots=slots, thresholds=thresholds)
-        about = f"Trigger path {description.name}: menu {menu.name}, models {', '.join(p.model for p in parts) or 'none'}"
+        models = ", ".join(part.model for part in parts) or "none"
+        about = f"Trigger path {description.name}: menu {menu.name}, models {models}"
         top = PathTop(description.name, about, parts, menu_project, registers)
         texts = {f"{description.name}.v": top.text()}
         texts |= {file.name: file.read_text(encoding="utf-8") for file in sorted(VERILOG.glob("*.v"))}
-        sources = [*menu_project.sources, *(s for part in parts if part.project for s in part.project.sources)]
+        sources = [
+            *menu_project.sources,
+            *(s for part in parts if part.project for s in part.project.sources),
+        ]
         digest = hashlib.sha256("".join(texts.values()).encode())
         with atomic_files(target, replace_folders=True) as folder:
             for source in sources:

@@ -82,8 +82,8 @@ def model_parts(
             continue
         if model in objects:
             raise InputError(
-                "the menu needs this model, and its Verilog cannot be part of the path: it runs on stubs, once per"
-                " candidate",
+                "the menu needs this model, and its Verilog cannot be part of the path: it runs on stubs,"
+                " once per candidate",
                 file=description.file,
                 field="models",
                 value=model,
@@ -198,4 +198,3 @@ def _demand_own_names(parts: Collection[ModelPart]) -> None:
                 remedy="rename one of the graphs",
             )
         seen[part.project.name] = part.model
-

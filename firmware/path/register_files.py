@@ -12,7 +12,7 @@ from l1forge.firmware.path.register_map import (
     MASK_CROSSING,
     MASK_PAGE,
     NEW_SECTION,
-    Register,
+    PathRegister,
     RegisterMap,
 )
 
@@ -45,7 +45,7 @@ def map_json(registers: RegisterMap, name: str) -> str:
     return "{\n" + ",\n".join([*lines, f' "registers": [\n{rows}\n ]']) + "\n}\n"
 
 
-def _row(register: Register) -> dict[str, object]:
+def _row(register: PathRegister) -> dict[str, object]:
     row: dict[str, object] = {
         "name": register.name,
         "address": register.address,
@@ -100,7 +100,7 @@ def table(registers: RegisterMap, name: str) -> str:
         reset = "" if r.access == "ro" else str(r.reset)
         lines.append(f"| `0x{r.address:05x}` | `{r.name}` | {r.access} | {r.width} | {reset} | {r.about} |")
     lines.append(
-        f"| `0x{MASK_BASE:05x}` + | `bx_mask` | rw | 32 | 0 | + page × 0x{MASK_PAGE:x} + BX × 0x{MASK_CROSSING:x}"
-        " + 4 × word: a set bit shuts the algorithm in this crossing |"
+        f"| `0x{MASK_BASE:05x}` + | `bx_mask` | rw | 32 | 0 | + page × 0x{MASK_PAGE:x}"
+        f" + BX × 0x{MASK_CROSSING:x} + 4 × word: a set bit shuts the algorithm in this crossing |"
     )
     return "\n".join([*lines, ""])

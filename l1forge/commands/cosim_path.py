@@ -17,7 +17,9 @@ DescriptionArgument = Annotated[
 ]
 OrbitsOption = Annotated[
     int | None,
-    typer.Option("--orbits", "-n", help="LHC orbits of zero bias and signals; default: 20, with --deep 1000.", min=1),
+    typer.Option(
+        "--orbits", "-n", help="LHC orbits of zero bias and signals; default: 20, with --deep 1000.", min=1
+    ),
 ]
 DeepOption = Annotated[
     bool, typer.Option("--deep", help="Only the compiled harness, many orbits without gaps and resets.")
@@ -57,16 +59,18 @@ def cosim_path(
 
     `l1forge cosim-path --deep` streams 1000 orbits through the compiled harness.
     """
+    from l1forge.commands.path_firmware_tables import cosimulation_lines, print_firmware
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
     from l1forge.emulator.lhc import ORBIT
     from l1forge.screen.console import Console
     from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
-    from l1forge.screen.path_firmware import cosimulation_lines, print_firmware
     from l1forge.studies.path_firmware import cosimulate_path
 
     if deep and vectors:
-        raise InputError("has no test vectors", field="--deep", value=str(vectors[0]), remedy="leave one of them out")
+        raise InputError(
+            "has no test vectors", field="--deep", value=str(vectors[0]), remedy="leave one of them out"
+        )
     check_folders(output)
     check_outputs(json_output, inputs=[*([description] if description else []), *(vectors or [])])
     check_event_files(vectors or [])

@@ -36,7 +36,9 @@ Prescales = Annotated[Path | None, typer.Option(help="CSV file with prescale col
 Column = Annotated[str | None, typer.Option(help="Prescale column; default: the first.")]
 Description = Annotated[
     Path | None,
-    typer.Option(help="Description of the path, a YAML file that names menu, models and clock; instead of --menu."),
+    typer.Option(
+        help="Description of the path, a YAML file that names menu, models and clock; instead of --menu."
+    ),
 ]
 Registers = Annotated[
     Path | None,
@@ -44,7 +46,9 @@ Registers = Annotated[
 ]
 Rtl = Annotated[
     bool,
-    typer.Option("--rtl", help="Write the path as Verilog into the folder --output (hls_projects/NAME); no stream."),
+    typer.Option(
+        "--rtl", help="Write the path as Verilog into the folder --output (hls_projects/NAME); no stream."
+    ),
 ]
 Model = Annotated[
     list[str] | None,
@@ -141,7 +145,7 @@ def path(
     `l1forge path TestVector.txt --menu L1Menu.xml --scores scores.parquet` takes the scores that
     `l1forge emulate` wrote, one row per crossing.
 
-    `l1forge path --rtl -o build/path` writes the default path as Verilog; `--description mine.yaml` another one.
+    `l1forge path --rtl -o build/path` writes the default path as Verilog.
     """
     from l1forge.screen.console import Console
     from l1forge.studies.path import Conditions, Readout, prepare
@@ -168,13 +172,17 @@ def path(
 
 
 def _write_rtl(
-    console: Console, menu: Path | None, description: Path | None, folder: Path | None, json_output: Path | None
+    console: Console,
+    menu: Path | None,
+    description: Path | None,
+    folder: Path | None,
+    json_output: Path | None,
 ) -> None:
     """The path as Verilog, and its latency stage by stage."""
+    from l1forge.commands.path_firmware_tables import print_firmware
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
     from l1forge.screen.outputs import check_folders, check_outputs
-    from l1forge.screen.path_firmware import print_firmware
     from l1forge.studies.path_firmware import write_path_firmware
 
     if menu is not None:

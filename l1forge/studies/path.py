@@ -264,7 +264,10 @@ class Readout:
         for option, value in given.items():
             if value:
                 raise InputError(
-                    "is in the register file, too", field=option, value=str(value), remedy="give --registers alone"
+                    "is in the register file, too",
+                    field=option,
+                    value=str(value),
+                    remedy="give --registers alone",
                 )
         return load_registers(self.registers, menu)
 
@@ -305,15 +308,17 @@ def prepare(
     InputError
         As ``run_path``.
     """
-    files = (conditions.signal, menu if isinstance(menu, Path) else None, scores, readout.prescales)
-    files += (description, readout.registers)
+    own_menu = menu if isinstance(menu, Path) else None
+    files = (conditions.signal, own_menu, scores, readout.prescales, description, readout.registers)
     check_outputs(output, summary, inputs=[source, *(file for file in files if file)])
     target = format_of(output) if output else None
     described = None if description is None else _described(description, menu)
     chosen = described.menu if described else menu
     complete = chosen if isinstance(chosen, CompiledMenu) else load_menu(chosen or DEFAULT)
     values = readout.values(complete)
-    settings, complete = (values.settings, values.menu(complete)) if values else (readout.settings(complete), complete)
+    settings, complete = (
+        (values.settings, values.menu(complete)) if values else (readout.settings(complete), complete)
+    )
     opened = open_source(source)
     compiled, excluded = evaluable(complete, carried_columns(opened), without_models)
     if not trained_on and compiled.scores:
@@ -323,7 +328,11 @@ def prepare(
     used = sorted({score.partition(".")[0] for score in computed})
     if described:
         check_models(described, used_models(complete))
-    own = [f"{name}={choice.graph}" for name, choice in described.models.items() if choice.graph] if described else []
+    own = (
+        [f"{name}={choice.graph}" for name, choice in described.models.items() if choice.graph]
+        if described
+        else []
+    )
     graphs = graph_files([*(text for text in own if text.partition("=")[0] in used), *models], used)
     followed = GivenScores(given) if given else None
     trigger = TriggerPath(
@@ -359,7 +368,9 @@ def prepare(
 def _described(file: Path, menu: Path | CompiledMenu | None) -> PathDescription:
     """The description of a path, which names its menu itself."""
     if menu is not None:
-        raise InputError("the description names the menu", field="--menu", value=str(menu), remedy="give one of them")
+        raise InputError(
+            "the description names the menu", field="--menu", value=str(menu), remedy="give one of them"
+        )
     return load_description(file)
 
 

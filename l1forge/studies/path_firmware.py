@@ -79,7 +79,9 @@ class PathFirmware:
         }
 
     def _repr_html_(self) -> str:
-        return html_table(f"{self.project.rtl.name}: latency", ("stage", "crossings", "since the inputs"), self.budget)
+        return html_table(
+            f"{self.project.rtl.name}: latency", ("stage", "crossings", "since the inputs"), self.budget
+        )
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,13 @@ class PathCosimulation:
     def never(self) -> list[str]:
         """Algorithms that were never both true and false, by all drivers together."""
         crossings = sum(outcome.crossings for outcome in self.outcomes.values())
-        true = sum(outcome.before for outcome in self.outcomes.values())
-        names = [algorithm.name for algorithm in self.firmware.project.menu.algorithms]
-        return [name for name, count in zip(names, true, strict=True) if count in (0, crossings)]
+        algorithms = self.firmware.project.menu.algorithms
+        found = []
+        for place, algorithm in enumerate(algorithms):
+            true = sum(int(outcome.before[place]) for outcome in self.outcomes.values())
+            if true in (0, crossings):
+                found.append(algorithm.name)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -143,7 +149,9 @@ def described(description: str | Path | PathDescription | None) -> tuple[PathDes
     InputError
         If a file cannot be used, or the description names a model that the menu does not use.
     """
-    chosen = description if isinstance(description, PathDescription) else load_description(description or DEFAULT)
+    chosen = (
+        description if isinstance(description, PathDescription) else load_description(description or DEFAULT)
+    )
     menu = load_menu(chosen.menu)
     check_models(chosen, used_models(menu))
     return chosen, menu
@@ -161,7 +169,9 @@ def chosen_graphs(description: PathDescription, menu: CompiledMenu) -> dict[str,
 
     given = [f"{name}={choice.graph}" for name, choice in description.models.items() if choice.graph]
     known = {*available(), *(text.partition("=")[0] for text in given)}
-    used = [model for model in used_models(menu) if model in known or description.choice(model).rtl == "pipeline"]
+    used = [
+        model for model in used_models(menu) if model in known or description.choice(model).rtl == "pipeline"
+    ]
     return graph_files(given, used)
 
 
@@ -202,7 +212,7 @@ def cosimulate_path(
     folder: str | Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> PathCosimulation:
-    """Compare the Verilog of a trigger path with the emulator: every output, counter and register, every clock.
+    """Compare the Verilog of a trigger path with the emulator: every output, counter and register.
 
     Parameters
     ----------

@@ -70,7 +70,9 @@ class PathCocotb:
             shutil.rmtree(run, ignore_errors=True)
         finished = accesses[: min(len(answers), len(taken))]
         log_ = tuple(Access(taken[i], access.address, access.data) for i, access in enumerate(finished))
-        return Observed(unpack(words, self.outputs), came.astype(bool), log_, answers[: len(finished)], faults)
+        return Observed(
+            unpack(words, self.outputs), came.astype(bool), log_, answers[: len(finished)], faults
+        )
 
     def _simulate(self, run: Path, log: Path) -> None:
         from l1forge.testbench.drivers.cocotb_check import RUN  # only here: it needs cocotb

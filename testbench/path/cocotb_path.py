@@ -25,7 +25,7 @@ RESET_CLOCKS = 64
 OKAY, SLVERR = 0, 2
 
 
-class Source:
+class CrossingSource:
     """Drives one crossing per clock, with its valid and reset."""
 
     def __init__(self, dut: Any, words: list[int], flags: np.ndarray) -> None:
@@ -46,7 +46,7 @@ class Source:
         self.done.set()
 
 
-class Sink:
+class PathSink:
     """Keeps what comes out in every clock, and what the bus took and when."""
 
     def __init__(self) -> None:
@@ -55,22 +55,27 @@ class Sink:
         self.taken: list[int] = []
 
 
-class Monitor:
+class PathMonitor:
     """Watches the outputs clock by clock, the handshakes of the bus, and the latency of valid."""
 
-    def __init__(self, dut: Any, source: Source, sink: Sink, latency: int) -> None:
+    def __init__(self, dut: Any, source: CrossingSource, sink: PathSink, latency: int) -> None:
         self.dut, self.source, self.sink = dut, source, sink
         self.expected = deque([0] * latency)
         self.misplaced = 0
 
     async def run(self) -> None:
         """To be started together with the source."""
-        dut, falling, settled, rising = self.dut, FallingEdge(self.dut.clk), ReadOnly(), RisingEdge(self.dut.clk)
+        dut, falling, settled, rising = (
+            self.dut,
+            FallingEdge(self.dut.clk),
+            ReadOnly(),
+            RisingEdge(self.dut.clk),
+        )
         n = len(self.source.words)
         for _ in range(n):
             await settled  # inputs of this clock are set
-            for valid, ready in (("awvalid", "awready"), ("arvalid", "arready")):
-                if self._bit(f"s_axil_{valid}") and self._bit(f"s_axil_{ready}"):
+            for channel in ("aw", "ar"):
+                if self._bit(f"s_axil_{channel}valid") and self._bit(f"s_axil_{channel}ready"):
                     self.sink.taken.append(self.source.clock)
             entering = int(dut.in_valid.value)
             if int(dut.rst.value):
@@ -89,14 +94,14 @@ class Monitor:
         return bool(int(getattr(self.dut, name).value))
 
 
-class TB:
+class PathTB:
     """Clock, reset, bus master, and the parts above."""
 
     def __init__(self, dut: Any, words: list[int], flags: np.ndarray, latency: int) -> None:
         self.dut = dut
-        self.sink = Sink()
-        self.source = Source(dut, words, flags)
-        self.monitor = Monitor(dut, self.source, self.sink, latency)
+        self.sink = PathSink()
+        self.source = CrossingSource(dut, words, flags)
+        self.monitor = PathMonitor(dut, self.source, self.sink, latency)
         self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self.answers: list[tuple[int, int]] = []
         self._pause()
@@ -169,7 +174,7 @@ async def path(dut: Any) -> None:
         when, asked = stimulus["when"].tolist(), [tuple(row) for row in stimulus["asked"].tolist()]
         latency = int(stimulus["latency"])
         bus = int(stimulus["bus_address"]), tuple(stimulus["bus_values"].tolist())
-    tb = TB(dut, words, flags, latency)
+    tb = PathTB(dut, words, flags, latency)
     await tb.run(when, asked)
     faults = await tb.bus(*bus)
     size = len(dut.out_word) // 8

@@ -96,8 +96,8 @@ class PathEmulator:
     ) -> Rows:
         """Outputs (n, decision and score ports) of the crossings of ``events`` but ``margin`` at both ends.
 
-        ``log``: accesses with the clock in which the bus took them, counted from the first crossing behind the
-        margin. ``answers`` gets what each must have been answered, in order. Rows of resets are 0.
+        ``log``: accesses with the clock in which the bus took them, counted from the first crossing behind
+        the margin. ``answers`` gets what each must have been answered, in order. Rows of resets are 0.
         """
         n = events.n - 2 * margin
         out = np.zeros((n, len(self._outputs())), np.int64)
@@ -126,7 +126,9 @@ class PathEmulator:
         until(n)
         return out
 
-    def _stretches(self, reset: NDArray[np.bool_], orbit_start: NDArray[np.bool_], n: int) -> list[tuple[int, int]]:
+    def _stretches(
+        self, reset: NDArray[np.bool_], orbit_start: NDArray[np.bool_], n: int
+    ) -> list[tuple[int, int]]:
         """Crossings of one orbit, or of one reset, in a row: [first, end)."""
         found, first = [], 0
         bx, fresh = self.bx, self.fresh
@@ -163,7 +165,11 @@ class PathEmulator:
 
     def _close_section(self) -> None:
         accounts, registers = self.control.accounts, self.project.registers
-        self.counts |= {"crossings": accounts.live_crossings, "requests": accounts.requests, "accepts": accounts.accepts}
+        self.counts |= {
+            "crossings": accounts.live_crossings,
+            "requests": accounts.requests,
+            "accepts": accounts.accepts,
+        }
         names = self._reasons()
         for kind, found in (("lost", accounts.lost), ("dead", accounts.dead)):
             for reason in REASONS:
@@ -204,7 +210,11 @@ class PathEmulator:
         accept = self.control(request)
         self.accepted += count_bits(fired[:, accept])
         self.bx = int(bx[-1])
-        columns: dict[str, NDArray[Any]] = {"bx": bx, "orbit": np.full(n, self.orbit), "section": np.full(n, self.section)}
+        columns: dict[str, NDArray[Any]] = {
+            "bx": bx,
+            "orbit": np.full(n, self.orbit),
+            "section": np.full(n, self.section),
+        }
         masks = {"finor": settings.finor, "veto": settings.veto}
         for name, flags in masks.items():
             chosen = np.packbits(flags, bitorder="little").view("<u8")

@@ -26,8 +26,8 @@ LIBRARY = "path.so"
 class Observed:
     """What came out in each clock: ``outputs`` (n, ports), ``valid`` (n,).
 
-    ``log``: accesses that the bus answered, with the clock in which it took them; ``answers``: (word, response)
-    of each. ``faults``: what else was wrong on the bus, in words.
+    ``log``: accesses that the bus answered, with the clock in which it took them; ``answers``: (word,
+    response) of each. ``faults``: what else was wrong on the bus, in words.
     """
 
     outputs: NDArray[np.int64]

@@ -61,7 +61,9 @@ class RegisterModel:
 
     def _values(self) -> RegisterValues:
         self.taken_words = dict(self.shadow)
-        bits = np.unpackbits(self.masks[self.page].view(np.uint8).reshape(ORBIT, -1), axis=1, bitorder="little")
+        bits = np.unpackbits(
+            self.masks[self.page].view(np.uint8).reshape(ORBIT, -1), axis=1, bitorder="little"
+        )
         return self.map.values_of(self.shadow, bits.T.astype(bool))
 
     def write(self, address: int, word: int) -> int:

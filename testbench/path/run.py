@@ -18,7 +18,7 @@ from l1forge.testbench.path.scenario import Scenario
 from l1forge.testbench.path.scoreboard import PathOutcome, Scoreboard
 
 
-class Driver(Protocol):
+class PathDriver(Protocol):
     """What drives a simulated path: ``PathHarness`` or ``PathCocotb``."""
 
     def run(
@@ -38,7 +38,7 @@ def cosimulate(
     project: PathProject,
     stages: Sequence[ScoreStage],
     scenarios: Iterable[Scenario],
-    driver: Driver,
+    driver: PathDriver,
     *,
     margin: int = 0,
     seed: int = 1,

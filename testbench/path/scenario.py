@@ -20,8 +20,8 @@ Flags = NDArray[np.bool_]
 class Scenario:
     """``events`` of n crossings in a row; gaps and resets hold no objects.
 
-    ``scores``: of models that are computed elsewhere, (objects, n). ``valid``, ``reset``, ``orbit_start`` (n,).
-    ``accesses``: in their order, with the clock from which on each may begin.
+    ``scores``: of models that are computed elsewhere, (objects, n). ``valid``, ``reset``, ``orbit_start``
+    (n,). ``accesses``: in their order, with the clock from which on each may begin.
     """
 
     events: Events
@@ -37,13 +37,15 @@ class Scenario:
         return self.events.n
 
     def rows(self, project: PathProject, seed: int = 1) -> NDArray[np.int64]:
-        """Input words (n, ports without the bus); gaps and resets carry random bits, which must not matter."""
+        """Input words (n, ports without the bus); gaps and resets carry random bits that must not matter."""
         ports = [port for port in project.rtl.inputs if port.node != "axi"]
         rows = np.zeros((self.n, len(ports)), np.int64)
         words = {name: object_words(self.events, name) for name in COLLECTIONS}
         words |= {name: self.events.column(name).astype(np.uint64) for name in ("ext", "link")}
         silent = ~self.valid | self.reset
-        late = {score.name: part.latency for part in project.parts if not part.project for score in part.scores}
+        late = {
+            score.name: part.latency for part in project.parts if not part.project for score in part.scores
+        }
         random = np.random.default_rng(seed)
         for column, port in enumerate(ports):
             if port.node == "orbit_start":

@@ -1,4 +1,4 @@
-"""Compares what a path gave with what the emulator says: every output, every answer of a register, the latency."""
+"""Compares what a path gave with what the emulator says: outputs, answers of registers, the latency."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SHOWN = 8
 class PathOutcome:
     """What a comparison found.
 
-    ``compared``: values by output; ``wrong``: those that differ. ``crossings``: decisions compared, ``orbits``
-    begun. ``misplaced``: clocks whose ``out_valid`` is not ``in_valid`` of ``latency`` clocks before.
-    ``registers``: answers compared, ``wrong_answers`` of them. ``true``: crossings in which each algorithm was
+    ``compared``: values by output; ``wrong``: those that differ. ``crossings``: decisions compared.
+    ``misplaced``: clocks whose ``out_valid`` is not ``in_valid`` of ``latency`` clocks before. ``registers``:
+    answers compared, ``wrong_answers`` of them. ``before``, ``after``: crossings in which each algorithm was
     true before and behind the prescale.
     """
 
@@ -127,7 +127,9 @@ class Scoreboard:
             name = self.names[int(element)]
             outcome.wrong[name] = outcome.wrong.get(name, 0) + int(count)
         for row, element, must, was in compared.listed(SHOWN):
-            outcome.note(f"crossing {outcome.crossings + row}: {self.names[element]} is {was}, expected {must}")
+            outcome.note(
+                f"crossing {outcome.crossings + row}: {self.names[element]} is {was}, expected {must}"
+            )
         outcome.crossings += len(places)
         outcome.accepts += int(expected[:, self.names.index("accept")].sum())
         for place, algorithm in enumerate(self.project.menu.algorithms):
@@ -147,4 +149,6 @@ class Scoreboard:
             if must != was:
                 outcome.wrong_answers += 1
                 kind = "read" if access.data is None else f"write of {access.data}"
-                outcome.note(f"clock {access.clock}: {kind} at 0x{access.address:05x} answers {was}, expected {must}")
+                outcome.note(
+                    f"clock {access.clock}: {kind} at 0x{access.address:05x} answers {was}, expected {must}"
+                )

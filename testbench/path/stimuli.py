@@ -35,7 +35,9 @@ def complete(events: Events) -> Events:
     return Events.of_rows(columns, events.n)
 
 
-def port_scores(project: PathProject, stages: Sequence[ScoreStage], events: Events) -> dict[str, NDArray[np.int64]]:
+def port_scores(
+    project: PathProject, stages: Sequence[ScoreStage], events: Events
+) -> dict[str, NDArray[np.int64]]:
     """Scores that enter by ports, (objects, n), as ``stages`` compute them."""
     wanted = {s.name: len(s.ports) for part in project.parts if not part.project for s in part.scores}
     found: dict[str, NDArray[np.int64]] = {}
@@ -70,7 +72,7 @@ def drawn_values(registers: RegisterMap, random: np.random.Generator) -> Registe
 def section_accesses(
     registers: RegisterMap, values: RegisterValues, page: int, clock: int, random: np.random.Generator
 ) -> list[Access]:
-    """Load ``values`` from ``clock`` on, try writes that are refused, read every counter and register back."""
+    """Load ``values`` from ``clock`` on, try writes that are refused, read every register back."""
     writes = registers.writes(values, page)
     for _ in range(REFUSED):
         mask = MASK_BASE + int(random.integers(1 << 16)) * 4
@@ -87,7 +89,13 @@ def section_accesses(
 
 def _needed(registers: RegisterMap) -> tuple[int, ...]:
     """Registers that no drawn word may hold: sections would have no end, the buffer no whole places."""
-    names = ("orbits_per_section", "bx_mask_page", "buffer_limit", "buffer_service", *(f"rule_{i}" for i in range(4)))
+    names = (
+        "orbits_per_section",
+        "bx_mask_page",
+        "buffer_limit",
+        "buffer_service",
+        *(f"rule_{i}" for i in range(4)),
+    )
     return tuple(registers.by_name[name].address for name in names)
 
 
@@ -99,10 +107,10 @@ def eventful(
     *,
     disturbed: bool = True,
 ) -> Scenario:
-    """Orbits of ``events`` with register accesses in every section; ``disturbed``: gaps, resets, lost orbit marks.
+    """Orbits of ``events`` with register accesses; ``disturbed``: gaps, resets, lost orbit marks.
 
-    The first orbit runs with the values after a reset; then a new section is asked for in every third of the
-    orbits that follow or when the last one ends.
+    The first orbit runs with the values after a reset; every other orbit loads new values, which take effect
+    when the section ends, or the orbit if a new section is asked for.
     """
     random, n = np.random.default_rng(seed), events.n
     valid, reset, start = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
@@ -112,7 +120,9 @@ def eventful(
     if disturbed and orbits >= 4:
         valid &= random.random(n) >= 0.02
         valid[ORBIT // 2 : ORBIT // 2 + 100] = False
-        resets = [int(random.integers(ORBIT // 2, ORBIT - 200)) + ORBIT * o for o in (orbits // 3, 2 * orbits // 3)]
+        resets = [
+            int(random.integers(ORBIT // 2, ORBIT - 200)) + ORBIT * o for o in (orbits // 3, 2 * orbits // 3)
+        ]
         for at in resets:
             reset[at : at + int(random.integers(project.latency, 4 * project.latency))] = True
         start[min(n - 1, 2 * ORBIT + int(random.integers(1500, ORBIT)))] = True
@@ -130,23 +140,29 @@ def eventful(
             accesses.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
     columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
     silent = ~valid | reset
-    for values in columns.values():
-        values[:, silent] = 0
+    for column in columns.values():
+        column[:, silent] = 0
     shown = Events.of_rows(columns, n)
     scores = port_scores(project, stages, shown)
-    for values in scores.values():
-        values[:, silent] = 0
+    for score in scores.values():
+        score[:, silent] = 0
     return Scenario(shown, scores, valid, reset, start, tuple(accesses))
 
 
-def quiet(project: PathProject, stages: Sequence[ScoreStage], events: Events, accesses: Sequence[Access] = ()) -> Scenario:
+def quiet(
+    project: PathProject, stages: Sequence[ScoreStage], events: Events, accesses: Sequence[Access] = ()
+) -> Scenario:
     """Crossings as they are."""
     n = events.n
     shown = complete(events)
     return Scenario(
-        shown, port_scores(project, stages, shown), np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool), accesses
+        shown,
+        port_scores(project, stages, shown),
+        np.ones(n, bool),
+        np.zeros(n, bool),
+        np.zeros(n, bool),
+        accesses,
     )
-
 
 
 class DrawnScores:
@@ -154,13 +170,21 @@ class DrawnScores:
 
     columns: tuple[str, ...] = ()
 
-    def __init__(self, menu: CompiledMenu, scores: Sequence[str], objects: Mapping[str, int], seed: int) -> None:
+    def __init__(
+        self, menu: CompiledMenu, scores: Sequence[str], objects: Mapping[str, int], seed: int
+    ) -> None:
         self.random, self.objects = np.random.default_rng(seed), objects
         self.edges: dict[str, list[int]] = {}
         for name in scores:
             type_ = FixedType.parse(menu.score_types[name])
             conditions = [c for c in menu.conditions.values() if isinstance(c, Score) and c.score == name]
-            near = {end + step for c in conditions for end in (c.lower, c.upper) if end is not None for step in (-1, 0, 1)}
+            near = {
+                end + step
+                for c in conditions
+                for end in (c.lower, c.upper)
+                if end is not None
+                for step in (-1, 0, 1)
+            }
             inside = sorted(value for value in near if type_.minimum <= value <= type_.maximum)
             self.edges[name] = [type_.minimum, *inside, type_.maximum]
 

@@ -54,7 +54,9 @@ def network(flip: int = 0) -> Graph:
     }
     nodes = [
         Node("x", "input", (), (4,), FixedType(13, 13), {"source": sources}),
-        Node("d", "dense", ("x",), (1,), FixedType.parse("fixed<20,20>"), {"accum": "fixed<20,20>"}, constants),
+        Node(
+            "d", "dense", ("x",), (1,), FixedType.parse("fixed<20,20>"), {"accum": "fixed<20,20>"}, constants
+        ),
         Node("score", "cast", ("d",), (1,), FixedType.parse("fixed<12,12,TRN,SAT>")),
     ]
     return Graph("net", nodes, ["score"])
@@ -79,7 +81,9 @@ def crossings(n: int, seed: int) -> Events:
             continue
         here = random.random((slots, n)) < 0.15 if collection != "htt" else np.ones((slots, n), bool)
         if field_name in ("pt", "et"):
-            values = np.minimum(1 + random.exponential(25 if collection != "htt" else 60, (slots, n)), field.maximum)
+            values = np.minimum(
+                1 + random.exponential(25 if collection != "htt" else 60, (slots, n)), field.maximum
+            )
         else:
             values = random.integers(field.minimum, field.maximum + 1, (slots, n))
         columns[name] = np.where(here, values, 0).astype(np.int16)

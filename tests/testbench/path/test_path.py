@@ -89,11 +89,15 @@ def test_blocks_with_margins_give_the_same(project: PathProject) -> None:
     for start in range(0, events.n, size):
         places = np.arange(start - margin, start + size + margin)
         there = (places >= 0) & (places < events.n)
-        columns = {name: np.where(there, np.asarray(events[name])[:, places % events.n], 0) for name in events}
+        columns = {
+            name: np.where(there, np.asarray(events[name])[:, places % events.n], 0) for name in events
+        }
         part = replace(
             whole,
             events=type(events)(columns, places.size),
-            scores={name: np.where(there, values[:, places % events.n], 0) for name, values in scores.items()},
+            scores={
+                name: np.where(there, values[:, places % events.n], 0) for name, values in scores.items()
+            },
             valid=np.ones(places.size, bool),
             reset=np.zeros(places.size, bool),
             orbit_start=np.zeros(places.size, bool),
@@ -128,7 +132,10 @@ def test_the_software_path_loads_the_same_register_file(project: PathProject, tm
     writes = project.registers.writes(values, page=1)
     accesses = [Access(10, address, word) for address, word in writes]
     accesses.append(Access(10, project.registers.by_name["apply"].address, ARM | NEW_SECTION))
-    shown = replace(quiet(project, [], events, accesses), scores={"outside.pt": score_rows(scores["outside.pt"], 1, events.n)})
+    shown = replace(
+        quiet(project, [], events, accesses),
+        scores={"outside.pt": score_rows(scores["outside.pt"], 1, events.n)},
+    )
     assert judged(project, shown).passed
     seen = PathHarness(project).run(shown.rows(project), shown.valid, shown.reset, accesses)
     places = {port.name: i for i, port in enumerate(p for p in project.rtl.outputs if p.node != "axi")}

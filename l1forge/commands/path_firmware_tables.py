@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def print_firmware(console: Console, made: PathFirmware) -> None:
     """Where the Verilog is and how long it takes, stage by stage."""
     project = made.project
-    table = Table("stage", "clocks", "since the inputs", "ns", title=f"{project.rtl.name}: {project.menu.name}")
+    table = Table(
+        "stage", "clocks", "since the inputs", "ns", title=f"{project.rtl.name}: {project.menu.name}"
+    )
     for name, crossings, since in made.budget:
         table.add_row(name, str(crossings), str(since), f"{since * BUNCH_SPACING_NS:.1f}")
     console.print(table)
@@ -32,13 +34,14 @@ def cosimulation_lines(result: PathCosimulation) -> list[str]:
     lines = []
     for driver, o in result.outcomes.items():
         lines.append(
-            f"{driver}: {o.crossings:,} crossings ({o.gaps:,} without data, {o.resets} resets), {o.sections} luminosity"
-            f" sections, {o.accepts:,} accepts; latency {o.latency} crossings, checked on every clock"
+            f"{driver}: {o.crossings:,} crossings ({o.gaps:,} without data, {o.resets} resets), {o.sections}"
+            f" luminosity sections, {o.accepts:,} accepts; latency {o.latency} crossings, checked on every"
+            " clock"
         )
         lines += o.examples
         lines.append(
-            f"{driver}: {o.mismatches} mismatches in {sum(o.compared.values()):,} values of {len(o.compared)} outputs"
-            f" and {o.registers:,} answers of registers"
+            f"{driver}: {o.mismatches} mismatches in {sum(o.compared.values()):,} values of {len(o.compared)}"
+            f" outputs and {o.registers:,} answers of registers"
         )
     algorithms = len(result.firmware.project.menu.algorithms)
     lines.append(f"algorithms seen true and false: {algorithms - len(result.never)} of {algorithms}")
