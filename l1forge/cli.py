@@ -55,6 +55,7 @@ GROUPS = {
     },
     "Checks: firmware against emulator, speed": {
         "cosim": "Compare the Verilog of a model exactly with its emulator and HLS C++.",
+        "cosim-path": "Compare the Verilog of the whole trigger path with the emulator.",
         "cosim-muons": "Compare the muon firmware exactly with its emulators.",
         "faults": "Measure how many single faults in Verilog the co-verification notices.",
         "formal": "Check menu conditions, prescaler and trigger rules by proofs of a SAT solver.",
