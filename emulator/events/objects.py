@@ -148,8 +148,20 @@ SPARE = "spare"
 Read only if asked for by name, so that words can be written as they came.
 """
 
+WEIGHT = "weight"
+SAMPLE_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
+    WEIGHT: (1, np.dtype(np.float64)),  # plain crossings that the event stands for
+    "stratum": (1, np.dtype(np.uint8)),  # class of the event, place in "strata" of the file's metadata
+    "collision": (
+        2,
+        np.dtype(np.uint32),
+    ),  # generated: the hardest, and that of the hardest muon; 0: none
+}
+"""How an event came into a weighted sample. Read only if asked for by name."""
+
 _OTHER_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
     **EXTRA_COLUMNS,
+    **SAMPLE_COLUMNS,
     SPARE: (sum(COLLECTIONS[name].slots for name in SPARE_WORDS), np.dtype(np.uint32)),
 }
 

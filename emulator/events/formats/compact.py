@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events, layout_of, spaced
+from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, WEIGHT, Events, layout_of, spaced
 from l1forge.emulator.jit import compiled
 
 Array = NDArray[np.generic]
@@ -62,7 +62,7 @@ def column_type(name: str) -> pa.DataType:
         return pa.list_(pa.field("element", pa.int16(), nullable=False))
     if name in COLUMNS:
         return pa.int16()
-    slots, dtype = EXTRA_COLUMNS[name]
+    slots, dtype = layout_of(name)
     scalar = pa.from_numpy_dtype(dtype)
     return scalar if slots == 1 else pa.list_(pa.field("element", scalar, nullable=False), slots)
 
@@ -98,6 +98,16 @@ def arrow_columns(events: Events) -> list[pa.Array]:
             flat = pa.array(np.ascontiguousarray(events[name].T).ravel())
             arrays.append(pa.FixedSizeListArray.from_arrays(flat, type=column_type(name)))
     return arrays
+
+
+def weights(column: pa.Array, path: str | Path) -> NDArray[np.float64]:
+    """Weights of events, (n,), of any type of number."""
+    if column.null_count:
+        raise InputError("holds nulls", file=path, field=WEIGHT, remedy="every event needs a weight")
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise InputError("wrong type", file=path, field=WEIGHT, value=str(column.type), remedy="use float64")
+    values: NDArray[np.float64] = _numbers(column.cast(pa.float64()), np.dtype(np.float64))
+    return values
 
 
 def _numbers(array: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -140,6 +150,8 @@ class BatchReader:
         InputError
             Wrong type, nulls, values beyond 16 bits, or more objects than slots.
         """
+        if name == WEIGHT:
+            return weights(column, self.path).reshape(1, self.n)
         slots, dtype = layout_of(name)
         kind = column.type
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
