@@ -142,8 +142,10 @@ def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
 
 def sample_columns(file: pq.ParquetFile) -> tuple[str, ...]:
     """Columns that say how the events came into a weighted sample: none, or the weight first."""
-    present = file.schema_arrow.names
-    return tuple(name for name in SAMPLE_COLUMNS if name in present) if WEIGHT in present else ()
+    present = set(file.schema_arrow.names)
+    if WEIGHT not in present:
+        return ()
+    return tuple(n for n in SAMPLE_COLUMNS if n in present or set(dense.slot_names(n)) <= present)
 
 
 def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, Any]:
