@@ -35,7 +35,7 @@ def runs(cache: Path) -> list[tuple[Run, Path]]:
 WEIGHTED = FOLDER / "weighted" / "zerobias.parquet"
 WEIGHTED_SEED = 16
 """Of crossings and pools: no collision of the weighted sample is in the plain one."""
-EXPOSURE = 6_000_000
+EXPOSURE = 5_000_000
 """Plain crossings that the weighted sample is worth."""
 
 

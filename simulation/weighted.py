@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.atomic import atomic_path
+from l1forge.emulator.events.blocks import first_crossings
 from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.events.objects import Events
 from l1forge.simulation.mixing import Library, class_probabilities, library
@@ -44,11 +45,11 @@ OFTEN = {
     "qcd20to25": 0.4,
     "qcd25to30": 0.7,
     "qcd30to40": 1.0,
-    "qcd40to50": 1.5,
-    "qcd50to65": 2.0,
-    "qcd65to80": 3.0,
-    "qcd80to120": 4.0,
-    "qcd120to170": 8.0,
+    "qcd40to50": 1.0,
+    "qcd50to65": 1.0,
+    "qcd65to80": 1.5,
+    "qcd80to120": 2.0,
+    "qcd120to170": 4.0,
     "qcd170to300": 10.0,
     "qcd300toinf": 10.0,
     "w": 10.0,
@@ -242,6 +243,24 @@ def pool_sigma(run: WeightedRun) -> tuple[float, ...]:
 
 def _pilot_path(run: WeightedRun) -> Path:
     return run.work / "pilot.npz"
+
+
+def write_plain(run: WeightedRun, n: int, output: Path) -> int:
+    """Write ``n`` plain crossings of the same pools: what the weighted sample is compared with.
+
+    Finished pieces are kept, as those of the sample.
+    """
+    from l1forge.simulation.crossing import crossings
+
+    paths = []
+    for number in range(-(-n // CHUNK)):
+        path = run.work / f"plain-{number:05d}.npz"
+        if not path.exists():
+            seed = np.random.SeedSequence([run.seed, zlib.crc32(b"plain"), number])
+            _store(path, dict(crossings(np.random.default_rng(seed), _library(run), CHUNK)))
+        paths.append(path)
+    blocks = (Events(columns, CHUNK) for columns in map(kept_columns, paths))
+    return write_events(output, first_crossings(blocks, n), {"process": run.process, "seed": run.seed})
 
 
 def _make_pilot(run: WeightedRun) -> None:

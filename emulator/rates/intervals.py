@@ -74,25 +74,24 @@ def weighted_mean(
     """(value, low, high) of a fraction of a weighted sample: Clopper-Pearson of effective numbers.
 
     ``total`` and ``squares``: sums of (weight x probability) and of its square over what passed;
-    ``exposure`` and ``all_squares``: sums of the weights of all events and of their squares. With
-    f = total / exposure the variance is (squares - f^2 all_squares) / exposure^2; f (1 - f) / variance
-    events without weights have the same, and for small f that is 1 / f of total^2 / squares (Bohm and Zech,
-    NIM A 748 (2014) 1). Nothing seen: the upper end is that of events with the mean weight
-    all_squares / exposure and probability ``largest``.
+    ``exposure`` and ``all_squares``: sums of the weights of all events and of their squares. The interval is
+    that of total^2 / squares passed events (Bohm and Zech, NIM A 748 (2014) 1) among so many that the
+    fraction is the same: equal weights give the binomial one, an event that always passes no error. Nothing
+    seen: the upper end is that of events with the mean weight all_squares / exposure and probability
+    ``largest``.
     """
     if not exposure or not all_squares:
         return 0.0, 0.0, largest
     tail = (1 - COVERAGE) / 2
     if total == 0:
         return 0.0, 0.0, largest * float(beta.ppf(1 - tail, 1, exposure**2 / all_squares))
-    value = total / exposure
-    variance = (squares - value**2 * all_squares) / exposure**2
-    if value >= 1 or variance <= 1e-15 * value**2:
+    value, passed = total / exposure, total**2 / squares
+    if value >= 1:
         return value, value, value
-    events = value * (1 - value) / variance
-    low = float(beta.ppf(tail, value * events, (1 - value) * events + 1))
-    high = float(beta.ppf(1 - tail, value * events + 1, (1 - value) * events))
-    return value, low, high
+    failed = passed * (1 / value - 1)
+    low = float(beta.ppf(tail, passed, failed + 1))
+    high = float(beta.ppf(1 - tail, passed + 1, failed)) if failed > 0 else 1.0
+    return value, min(low, value), max(high, value)
 
 
 def full_rate_khz(bunches: int = COLLIDING_BUNCHES) -> float:

@@ -38,7 +38,7 @@ def simulate(
     weighted: Annotated[
         bool,
         typer.Option(
-            "--weighted", help="Weighted zero bias that is worth -n crossings (docs/simulation.md)."
+            "--weighted", help="Weighted zero bias worth -n crossings (docs/simulation.md)."
         ),
     ] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Regenerate the committed sample.")] = False,
@@ -56,6 +56,7 @@ def simulate(
       l1forge simulate --process zerobias -n 50000 --pileup 60 --pool-scale 0.1 -o zb60.parquet
       l1forge simulate --weighted -n 1000000 --pool-scale 0.1 -o weighted.parquet
       l1forge simulate --sample --jobs 2
+      l1forge simulate --sample --weighted --jobs 2
     """
     from l1forge.screen.console import Console
     from l1forge.simulation.processes import SIGNALS
@@ -80,9 +81,12 @@ def simulate(
         )
     folder = cache or cache_folder()
     check_folders(folder)
-    if sample:
+    if sample and weighted:
         recipe.WEIGHTED.parent.mkdir(parents=True, exist_ok=True)
-        work: list[tuple[AnyRun, Path]] = [*recipe.runs(folder), recipe.weighted(folder)]
+        work: list[tuple[AnyRun, Path]] = [recipe.weighted(folder)]
+    elif sample:
+        recipe.WEIGHTED.parent.mkdir(parents=True, exist_ok=True)
+        work = [*recipe.runs(folder), recipe.weighted(folder)]
     elif weighted:
         of_weights = weighting.WeightedRun(n, seed, folder, pileup, pool_scale, pool_seed)
         work = [(of_weights, output or Path("zerobias_weighted.parquet"))]

@@ -155,7 +155,7 @@ def test_one_of_every_level_is_kept() -> None:
     assert counts[1:3] == pytest.approx([2000, 1000], rel=0.1)
     assert (counts[3:] == 1).all()
     alone = [
-        np.flatnonzero(kept_rows(np.random.default_rng(i), np.full(4, 11, np.uint8))) for i in range(400)
+        np.flatnonzero(kept_rows(np.random.default_rng(i), np.full(4, LEVELS - 1, np.uint8))) for i in range(400)
     ]
     assert np.bincount(np.concatenate(alone), minlength=4) == pytest.approx([100] * 4, abs=40)
 
