@@ -85,8 +85,8 @@ def simulate(
         recipe.WEIGHTED.parent.mkdir(parents=True, exist_ok=True)
         work: list[tuple[AnyRun, Path]] = [recipe.weighted(folder)]
     elif sample:
-        recipe.WEIGHTED.parent.mkdir(parents=True, exist_ok=True)
-        work = [*recipe.runs(folder), recipe.weighted(folder)]
+        recipe.FOLDER.mkdir(exist_ok=True)
+        work = [*recipe.runs(folder)]
     elif weighted:
         of_weights = weighting.WeightedRun(n, seed, folder, pileup, pool_scale, pool_seed)
         work = [(of_weights, output or Path("zerobias_weighted.parquet"))]
