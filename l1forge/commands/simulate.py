@@ -37,9 +37,7 @@ def simulate(
     ] = None,
     weighted: Annotated[
         bool,
-        typer.Option(
-            "--weighted", help="Weighted zero bias worth -n crossings (docs/simulation.md)."
-        ),
+        typer.Option("--weighted", help="Weighted zero bias worth -n crossings (docs/simulation.md)."),
     ] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Regenerate the committed sample.")] = False,
     list_processes: Annotated[bool, typer.Option("--list", help="Show the processes and stop.")] = False,

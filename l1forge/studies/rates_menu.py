@@ -324,7 +324,7 @@ def menu_rates(
     filling = load_scheme(scheme) if scheme else LHC
     opened = [open_events(path, weighted=True) for path in files]
     signals = orbit_signals(complete, filling)
-    compiled, excluded = _evaluable(complete, opened, signals, without_models)
+    compiled, excluded = evaluable(complete, opened, signals, without_models)
     if compiled.scores and not trained_on:
         opened = [trained_part(source, ZERO_BIAS) for source in opened]
     used = sorted({score.partition(".")[0] for score in compiled.scores})
@@ -352,7 +352,7 @@ def _needed(stage: Any, menu: CompiledMenu) -> bool:
     return bool(menu.scores) and (outputs is None or any(score in outputs for score in menu.scores))
 
 
-def _evaluable(
+def evaluable(
     menu: CompiledMenu, sources: Sequence[EventSource], signals: OrbitSignals, without_models: Sequence[str]
 ) -> tuple[CompiledMenu, tuple[Excluded, ...]]:
     """The menu without seeds on inputs that are absent, also external signals that cannot be derived."""
