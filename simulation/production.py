@@ -22,6 +22,7 @@ from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.events.objects import Events
+from l1forge.simulation.generated import generated
 from l1forge.simulation.pool import Pool, PoolPart, load, parts
 from l1forge.simulation.processes import SIGNALS, ZERO_BIAS
 from l1forge.simulation.sources import STAMP
@@ -171,8 +172,17 @@ def write(run: Run, output: Path) -> int:
         "pool_seed": run.pool_seed,
         "pool_events": {pool.name: pool.n for pool in pools},
     }
-    chunks = (_read_chunk(chunk_path(run, i, n)) for i, n in enumerate(run.chunk_sizes()))
-    return write_events(output, chunks, metadata)
+    return write_events(output, _joined(run, sample), metadata)
+
+
+def _joined(run: Run, sample: Pool | None) -> Iterator[Events]:
+    """The chunks in order; of a signal with what was generated in its collisions."""
+    for i, n in enumerate(run.chunk_sizes()):
+        events = _read_chunk(chunk_path(run, i, n))
+        if sample is not None:
+            truth = generated(sample, i * CHUNK, n)
+            events = Events.of_rows({**events, **truth}, n)
+        yield events
 
 
 def simulate(run: Run, output: Path, jobs: int = 1) -> int:

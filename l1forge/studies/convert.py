@@ -12,7 +12,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.cutting import columns_of, crossings, pieces
 from l1forge.emulator.events.formats.object_words import absent_words
 from l1forge.emulator.events.formats.ugt_vectors import FULL
-from l1forge.emulator.events.objects import WEIGHT, Events
+from l1forge.emulator.events.objects import SAMPLE_COLUMNS, WEIGHT, Events
 from l1forge.emulator.events.sink import format_of, write_any
 from l1forge.emulator.events.source import EventSource, open_events
 from l1forge.screen.outputs import check_outputs
@@ -128,9 +128,9 @@ def convert(
     wanted = columns_of(used[0], select)
     if select is None and format_name != "parquet":
         # words are written whole, bits that no field holds included; parquet has only fields and counts them
-        wanted = (*wanted, *used[0].optional)
-    if WEIGHT in used[0].optional:
-        wanted = (*wanted, *used[0].optional)
+        wanted = (*wanted, *(name for name in used[0].optional if name not in SAMPLE_COLUMNS))
+    if format_name == "parquet":
+        wanted = (*wanted, *(name for name in used[0].optional if name in SAMPLE_COLUMNS))
     for file in used[1:]:
         check_same(used[0], file, wanted, select)
     total = _total(used, skip, limit)

@@ -17,7 +17,7 @@ every replica.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ LOWEST, MOST = 0.4, 12
 """Lowest leading threshold of one seed, as a part of its own, and the number of steps down to it."""
 ALL_CUTS = "all thresholds"
 AT_A_TIME = 64
+FEWEST = 8.0
+"""Effective zero-bias events below which a rate is too uncertain to compare at."""
 Values = NDArray[np.float64]
 
 
@@ -51,7 +53,8 @@ class ModelGain:
     ``kind``: "pure" or "total" (see the module). ``rate_khz``: what both menus may spend beyond the cut menu
     (pure) or at all (total). ``model``, ``cuts``: efficiency gained by the seed and by the re-tuned cuts
     (pure), or of each alone (total). ``difference``: model minus cuts. ``how``: how the cuts were re-tuned.
-    ``reached`` False: even the loosest or tightest thresholds tried do not have the rate.
+    ``reached`` False: even the loosest or tightest thresholds tried do not have the rate. ``effective``:
+    zero-bias events that the rate stands on.
     """
 
     seed: str
@@ -63,12 +66,20 @@ class ModelGain:
     difference: Estimate
     how: str
     reached: bool
+    effective: float
+
+    @property
+    def comparable(self) -> bool:
+        """Is there a re-tuned menu of this rate, and a rate that is known?"""
+        return self.reached and self.effective >= FEWEST
 
     @property
     def verdict(self) -> str:
         """Which one is better by two standard deviations."""
+        if self.effective < FEWEST:
+            return "too few crossings"
         if not self.reached:
-            return "not comparable"
+            return "no such cuts"
         if abs(self.difference.value) < 2 * self.difference.error or not self.difference.value:
             return "no difference"
         return "gains" if self.difference.value > 0 else "loses"
@@ -144,15 +155,17 @@ def compare(
     with_cut[single + 1 + TIGHTER.size :] |= cut  # one loosened seed beside the others
     rates = replicas.part(with_cut)
     own = {i: zero_bias.flags[i] for i in plan.model_seeds}
+    events = {i: tuple(map(zero_bias.effective, (flags & ~cut, flags))) for i, flags in own.items()}
     totals = {i: replicas.part(flags[None])[0] for i, flags in own.items()}
     unions = {i: replicas.part((flags | cut)[None])[0] for i, flags in own.items()}
     cut_rate = replicas.part(cut[None])[0]
     gains = []
-    for signal, events in signals.items():
-        found = _Signal(events, plan, single, rng)
+    for signal, of in signals.items():
+        found = _Signal(of, plan, single, rng)
         for i in plan.model_seeds:
-            gains.append(found.pure(names[i], i, signal, plan, rates, cut_rate, unions[i]))
-            gains.append(found.total(names[i], i, signal, plan, rates, totals[i]))
+            pure = found.pure(names[i], i, signal, plan, rates, cut_rate, unions[i])
+            total = found.total(names[i], i, signal, plan, rates, totals[i])
+            gains += [replace(gain, effective=n) for gain, n in zip((pure, total), events[i], strict=True)]
     return tuple(gains)
 
 
@@ -202,7 +215,7 @@ def _gain(
     name: str, signal: str, kind: str, rate: Values, model: Values, cuts: Values, how: str, reached: bool
 ) -> ModelGain:
     spent, gained, baseline, difference = map(_estimate, (rate, model, cuts, model - cuts))
-    return ModelGain(name, signal, kind, spent, gained, baseline, difference, how, reached)
+    return ModelGain(name, signal, kind, spent, gained, baseline, difference, how, reached, 0.0)
 
 
 def _estimate(values: Values) -> Estimate:

@@ -88,8 +88,9 @@ def _gains(study: MenuEfficiencies) -> str:
     rows = []
     for gain in study.gains:
         values = [v for name in names for v in (getattr(gain, name).value, getattr(gain, name).error)]
-        rows.append((gain.seed, gain.signal, gain.kind, gain.how, gain.verdict, *values))
-    return _csv(("seed", "signal", "kind", "cuts_retuned", "verdict", *columns), rows)
+        words = (gain.seed, gain.signal, gain.kind, gain.how, gain.verdict)
+        rows.append((*words, gain.effective, *values))
+    return _csv(("seed", "signal", "kind", "cuts_retuned", "verdict", "effective_events", *columns), rows)
 
 
 @naming_extras()

@@ -97,7 +97,7 @@ def draw_gains(gains: Sequence[ModelGain]) -> Picture:
         axes = figure.subplots(1, 2, sharey=True)
         for axis, (kind, title) in zip(axes, panels, strict=True):
             for k, signal in enumerate(signals):
-                mine = {g.seed: g for g in gains if g.kind == kind and g.signal == signal and g.reached}
+                mine = {g.seed: g for g in gains if g.kind == kind and g.signal == signal and g.comparable}
                 shift = (k - (len(signals) - 1) / 2) * 0.7 / len(signals)
                 at = [seeds.index(seed) + shift for seed in mine]
                 values = [100 * g.difference.value for g in mine.values()]

@@ -104,6 +104,12 @@ class FlaggedEvents:
     scores: dict[str, NDArray[Any]]
     all_weights: NDArray[np.float64]
 
+    def effective(self, passed: Flags) -> float:
+        """Effective number of the events ``passed`` (k,): (sum of weights)^2 / sum of squared weights."""
+        weights = self.weights[passed]
+        squares = float((weights**2).sum())
+        return float(weights.sum()) ** 2 / squares if squares else 0.0
+
 
 def flagged(
     prepared: PreparedMenu,

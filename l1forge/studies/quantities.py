@@ -55,7 +55,7 @@ def _numbers(values: pa.Array, slot: int, source: EventSource, name: str) -> NDA
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         rows = values.to_pylist()
         picked = [row[slot] if row is not None and len(row) > slot else None for row in rows]
-        values = pa.array(picked)
+        values = pa.array(picked, kind.value_type)
     elif slot:
         raise InputError("holds one number for each event", file=source.path, field=f"{name}[{slot}]")
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, WEIGHT, Events, layout_of, spaced
+from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, Events, layout_of, spaced
 from l1forge.emulator.jit import compiled
 
 Array = NDArray[np.generic]
@@ -100,14 +100,14 @@ def arrow_columns(events: Events) -> list[pa.Array]:
     return arrays
 
 
-def weights(column: pa.Array, path: str | Path) -> NDArray[np.float64]:
-    """Weights of events, (n,), of any type of number."""
+def real_numbers(column: pa.Array, name: str, path: str | Path) -> NDArray[np.floating[Any]]:
+    """A column of floats, (n,), of any type of number."""
     if column.null_count:
-        raise InputError("holds nulls", file=path, field=WEIGHT, remedy="every event needs a weight")
+        raise InputError("holds nulls", file=path, field=name, remedy="every event needs a number, or NaN")
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        raise InputError("wrong type", file=path, field=WEIGHT, value=str(column.type), remedy="use float64")
-    values: NDArray[np.float64] = _numbers(column.cast(pa.float64()), np.dtype(np.float64))
-    return values
+        raise InputError("wrong type", file=path, field=name, value=str(column.type), remedy="use floats")
+    dtype = layout_of(name)[1]
+    return _numbers(column.cast(pa.from_numpy_dtype(dtype), safe=False), dtype)
 
 
 def _numbers(array: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -150,9 +150,9 @@ class BatchReader:
         InputError
             Wrong type, nulls, values beyond 16 bits, or more objects than slots.
         """
-        if name == WEIGHT:
-            return weights(column, self.path).reshape(1, self.n)
         slots, dtype = layout_of(name)
+        if dtype.kind == "f":
+            return real_numbers(column, name, self.path).reshape(1, self.n)
         kind = column.type
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
         scalar = kind.value_type if is_list else kind

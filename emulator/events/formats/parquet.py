@@ -24,6 +24,7 @@ from l1forge.emulator.events.formats.format import Asked, Format, Layout, WriteO
 from l1forge.emulator.events.objects import (
     COLUMNS,
     EXTRA_COLUMNS,
+    GENERATED_COLUMNS,
     SAMPLE_COLUMNS,
     WEIGHT,
     Events,
@@ -141,11 +142,10 @@ def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
 
 
 def sample_columns(file: pq.ParquetFile) -> tuple[str, ...]:
-    """Columns that say how the events came into a weighted sample: none, or the weight first."""
+    """Columns that say how the events came into the sample; stratum and collision only beside weights."""
     present = set(file.schema_arrow.names)
-    if WEIGHT not in present:
-        return ()
-    return tuple(n for n in SAMPLE_COLUMNS if n in present or set(dense.slot_names(n)) <= present)
+    names = SAMPLE_COLUMNS if WEIGHT in present else GENERATED_COLUMNS
+    return tuple(n for n in names if n in present or set(dense.slot_names(n)) <= present)
 
 
 def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, Any]:
