@@ -250,6 +250,21 @@ def parse_target(text: str) -> tuple[str, float]:
         If it is not of this form.
     """
     seed, separator, value = text.rpartition("=")
+    if not separator or not seed:
+        raise InputError("SEED=RATE expected", field="--target", value=text, remedy="such as L1_Mu22=1kHz")
+    return seed, parse_rate(value, "--target", text, "SEED=RATE expected", "such as L1_Mu22=1kHz")
+
+
+def parse_rate(
+    value: str, option: str, text: str, problem: str = "rate expected", remedy: str = "such as 100kHz"
+) -> float:
+    """A rate in kHz; units Hz, kHz, MHz, none is kHz.
+
+    Raises
+    ------
+    InputError
+        If it is none: of ``option`` with ``text``.
+    """
     units = {"mhz": 1e3, "khz": 1.0, "hz": 1e-3}
     lower = value.strip().lower()
     unit = next((unit for unit in ("khz", "mhz", "hz") if lower.endswith(unit)), "")
@@ -257,9 +272,9 @@ def parse_target(text: str) -> tuple[str, float]:
         rate = float(lower.removesuffix(unit)) * units.get(unit, 1.0)
     except ValueError:
         rate = math.nan
-    if not separator or not seed or not 0 < rate < math.inf:
-        raise InputError("SEED=RATE expected", field="--target", value=text, remedy="such as L1_Mu22=1kHz")
-    return seed, rate
+    if not 0 < rate < math.inf:
+        raise InputError(problem, field=option, value=text, remedy=remedy)
+    return rate
 
 
 def menu_rates(
