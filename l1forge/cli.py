@@ -26,6 +26,7 @@ GROUPS = {
         "rates": "Compute rate against threshold of a score, and signal efficiencies.",
         "efficiency": "Measure efficiencies of a menu, turn-on curves, model seeds against cuts.",
         "prescales": "Propose prescales of a menu for a rate budget, with their cost.",
+        "pileup": "Measure rates of a menu against pile-up and luminosity, and extrapolate.",
         "path": "Stream orbits through models, menu, prescales, trigger rules and accept.",
     },
     "Models: train, evaluate, import": {

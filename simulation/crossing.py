@@ -126,9 +126,9 @@ def class_crossings(
     """Simulate ``n`` crossings whose hardest stratum is ``hardest``; its collisions are used in turn.
 
     ``first``: number of the first crossing in its class. Also returns the collisions that caused them,
-    int64 (n, 2), see ``mixing.mix_class``.
+    and their number, int64 (n, 3), see ``mixing.mix_class``.
     """
-    out, causes = output_arrays(n), np.zeros((n, 2), np.int64)
+    out, causes = output_arrays(n), np.zeros((n, 3), np.int64)
     grids = (empty_grid(), empty_grid(), empty_grid())
     _class_loop(rng, lib, hardest, first, n, work_space(), grids, tables(), work_arrays(), out, causes)
     return to_events(out, n), causes

@@ -117,13 +117,15 @@ def mix_class(rng, lib, hardest, chosen, em, had, muons, causes):
 
     Strata above ``hardest`` are empty, those below are Poisson as ever, its own is Poisson without zero
     (stratum 0 may be empty). One of its collisions is row ``chosen`` of the stratum; the others are drawn.
-    ``causes`` int64 (2,): row of that collision, and of the one with the hardest muon (-1: none).
+    ``causes`` int64 (3,): row of that collision, and of the one with the hardest muon (-1: none); number of
+    collisions.
     """
     em[:] = 0
     had[:] = 0
     n_muons = 0
     hardest_muon = 0.0
-    causes[:] = -1
+    causes[:2] = -1
+    causes[2] = 0
     for stratum in range(hardest + 1):
         size = lib.first[stratum + 1] - lib.first[stratum]
         mean = lib.mean[stratum]
@@ -132,6 +134,7 @@ def mix_class(rng, lib, hardest, chosen, em, had, muons, causes):
             drawn = 1 + rng.poisson(mean + np.log(1 - rng.random() * (1 - np.exp(-mean))))
         else:
             drawn = rng.poisson(mean)
+        causes[2] += drawn
         for k in range(drawn):
             if stratum == hardest and k == 0:
                 index = lib.first[stratum] + chosen % size

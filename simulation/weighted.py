@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.events.blocks import first_crossings
 from l1forge.emulator.events.formats.parquet import write_events
-from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.objects import PILEUP, Events
 from l1forge.simulation.mixing import Library, class_probabilities, library
 from l1forge.simulation.pool import PoolPart, load, parts
 from l1forge.simulation.processes import FINE_STRATA, ZERO_BIAS
@@ -289,7 +289,8 @@ def _make_chunk(run: WeightedRun, hardest: int, number: int, size: int, target: 
     level = _rarity(run).levels(events)
     chosen = kept_rows(rng, level)
     kept = {name: array[:, chosen] for name, array in events.items()}
-    kept["collision"] = (causes[chosen].T + 1).astype(np.uint32)
+    kept["collision"] = (causes[chosen, :2].T + 1).astype(np.uint32)
+    kept[PILEUP] = causes[chosen, 2][None].astype(np.uint16)
     kept["level"] = level[chosen]
     kept["found"] = np.bincount(level, minlength=LEVELS)
     _store(target, kept)

@@ -150,7 +150,9 @@ Read only if asked for by name, so that words can be written as they came.
 
 WEIGHT = "weight"
 _FLOAT: np.dtype[np.generic] = np.dtype(np.float32)
+PILEUP = "pileup"
 GENERATED_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
+    PILEUP: (1, np.dtype(np.uint16)),  # inelastic collisions of the crossing
     "gen.mu.pt": (1, _FLOAT),  # leading prompt muon, at the vertex
     "gen.mu.eta": (1, _FLOAT),
     "gen.e.pt": (1, _FLOAT),  # leading electron of the hard process
@@ -159,7 +161,7 @@ GENERATED_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
     "gen.tau.eta": (1, _FLOAT),
     "gen.met.pt": (1, _FLOAT),  # of all invisible particles of the signal collision
 }
-"""What was generated in the signal collision, GeV; NaN: no such particle."""
+"""What was generated: collisions; of the signal collision, in GeV, NaN: no such particle."""
 SAMPLE_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
     WEIGHT: (1, np.dtype(np.float64)),  # plain crossings that the event stands for
     "stratum": (1, np.dtype(np.uint8)),  # class of the event, place in "strata" of the file's metadata

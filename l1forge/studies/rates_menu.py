@@ -23,6 +23,7 @@ from l1forge.emulator.menu.language.load import load_menu
 from l1forge.emulator.path.external_signals import OrbitSignals, orbit_signals
 from l1forge.emulator.path.prescale import UNIT, PrescaleSettings, bit_words
 from l1forge.emulator.path.run_settings import load_run_settings
+from l1forge.emulator.rates.after_rules import AfterRules, after_rules
 from l1forge.emulator.rates.intervals import weighted_fraction, weighted_mean
 from l1forge.emulator.rates.leading_cut import LeadingCut, at_thresholds, leading_cut, next_codes
 from l1forge.emulator.rates.sampling import (
@@ -118,7 +119,8 @@ class MenuRates:
     """A rate study of a menu. ``overlap_khz``: both seeds fire, (m, m), behind prescales.
 
     ``samples``: kind of crossings, how many were counted, how many come per second, and whether they are
-    all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``.
+    all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``;
+    ``after_rules``: what the trigger rules leave of the FinOR behind prescales.
     """
 
     menu: str
@@ -136,6 +138,7 @@ class MenuRates:
     signals: tuple[str, ...]
     unknown_signals: tuple[str, ...]
     notes: tuple[str, ...]
+    after_rules: AfterRules | None = None
 
     def limits(self) -> list[dict[str, float]]:
         """The FinOR behind prescales as a part of each limit, with its interval."""
@@ -441,6 +444,7 @@ def _study(
         part.overlap * (sample.rate / 1e3 / max(sample.patterns.exposure, 1e-300))
         for part, sample in zip(after, samples, strict=True)
     )
+    finor_after = combined([part.finor for part in after], samples)
     return MenuRates(
         name,
         tuple(map(str, files)),
@@ -460,7 +464,7 @@ def _study(
         sum(source.first for source in sources),
         tuple(seeds),
         combined([part.finor for part in before], samples),
-        combined([part.finor for part in after], samples),
+        finor_after,
         tuple(
             GroupRate(
                 group,
@@ -475,6 +479,7 @@ def _study(
         signals.known,
         signals.unknown,
         _notes(samples, filling, signals, sources),
+        after_rules(finor_after.khz, filling),
     )
 
 

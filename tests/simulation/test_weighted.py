@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.formats.parquet import metadata, read_events
-from l1forge.emulator.events.objects import SAMPLE_COLUMNS, Events
+from l1forge.emulator.events.objects import Events
 from l1forge.emulator.events.source import open_events
 from l1forge.simulation import weighted
 from l1forge.simulation.crossing import class_crossings, crossings
@@ -36,7 +36,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightedRun:
 
 def load_all(path: Path) -> Events:
     return Events.concatenate(
-        list(read_events(path, [*open_events(path, weighted=True).columns, *SAMPLE_COLUMNS]))
+        list(
+            read_events(
+                path, [*open_events(path, weighted=True).columns, "weight", "stratum", "collision", "pileup"]
+            )
+        )
     )
 
 
@@ -68,12 +72,13 @@ def test_classes_are_those_of_plain_crossings() -> None:
     )
     rng = np.random.default_rng(1)
     em, had, muons = np.zeros(5760, np.float32), np.zeros(5760, np.float32), np.zeros((64, 4))
-    causes, n, found = np.zeros(2, np.int64), 20_000, np.zeros(3)
+    causes, n, found = np.zeros(3, np.int64), 20_000, np.zeros(3)
     for hardest, probability in enumerate(class_probabilities(mean)):
         for event in range(n):
             mix_class(rng, lib, hardest, event, em, had, muons, causes)
             total = em.sum()
             assert causes[0] == (hardest if total else -1)
+            assert causes[2] == total
             found += probability / n * np.array([total, total**2, total == 0])
     expected = mean.sum()
     assert found[:2] == pytest.approx([expected, expected + expected**2], rel=0.02)
@@ -93,6 +98,8 @@ def test_weights_add_up_to_the_exposure(run: WeightedRun, tmp_path: Path) -> Non
         used = events["collision"][0, mine]
         assert ((used > first) & (used <= first + stratum["pool"]) | ((used == 0) & (k == 0))).all()
     assert header["exposure"] == 600
+    mean = (events["weight"] * events["pileup"]).sum() / 600
+    assert mean == pytest.approx(run.pileup, rel=0.2)
     assert header["effective"] == pytest.approx(600**2 / (events["weight"] ** 2).sum())
 
 
