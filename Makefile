@@ -85,6 +85,11 @@ test-newest: $(READY) ## project: the emulator's tests with the newest releases,
 data: $(READY) ## study: regenerate the committed event sample from its seed
 	@$(L1) simulate --sample
 
+.PHONY: weighted-data
+weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and its table (45 minutes on one core)
+	@$(L1) simulate --sample --weighted
+	@$(BIN)/python -m l1forge.studies.weighted_check
+
 .PHONY: train
 train: $(READY) ## models: train the VAE again from its seed
 	@$(L1) train vae

@@ -28,6 +28,8 @@ BUNCH_SPACING_NS = 1e9 / CROSSING_FREQUENCY
 """24.95 ns from one bunch crossing to the next."""
 ORBITS_PER_LUMINOSITY_SECTION = 1 << 18
 """23.31 s."""
+INELASTIC_MB = 80.0
+"""Inelastic cross section at 13.6 TeV: 2748 bunches with 52 collisions each make 2.0e34 cm-2 s-1."""
 TRIGGER_RULES = ((1, 3), (2, 25), (3, 100), (4, 240))
 """(accepts, crossings) of CMS: at most so many level-1 accepts in so many consecutive crossings."""
 

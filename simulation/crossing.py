@@ -10,7 +10,7 @@ from l1forge.simulation import egamma, jets, muon_trigger, sums, taus
 from l1forge.simulation.egamma import find_egamma
 from l1forge.simulation.geometry import ETA_EDGES, empty_grid
 from l1forge.simulation.jets import find_jets
-from l1forge.simulation.mixing import Library, mix, work_space
+from l1forge.simulation.mixing import Library, mix, mix_class, work_space
 from l1forge.simulation.muon_trigger import find_muons
 from l1forge.simulation.sums import find_sums
 from l1forge.simulation.taus import find_taus
@@ -54,6 +54,17 @@ def _loop(rng, lib, first_signal, n, space, grids, tables, work, out):
     for event in range(n):
         signal = first_signal + event if first_signal >= 0 else -1
         n_muons, _ = mix(rng, lib, signal, tower_em, tower_had, muons)
+        digitise(rng, tower_em, tower_had, em, had)
+        total[:] = em + had
+        find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out)
+
+
+@compiled
+def _class_loop(rng, lib, hardest, first, n, space, grids, tables, work, out, causes):
+    tower_em, tower_had, muons = space
+    em, had, total = grids
+    for event in range(n):
+        n_muons = mix_class(rng, lib, hardest, first + event, tower_em, tower_had, muons, causes[event])
         digitise(rng, tower_em, tower_had, em, had)
         total[:] = em + had
         find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out)
@@ -107,3 +118,17 @@ def crossings(rng: np.random.Generator, lib: Library, n: int, first_signal: int 
     grids = (empty_grid(), empty_grid(), empty_grid())
     _loop(rng, lib, first_signal, n, work_space(), grids, tables(), work_arrays(), out)
     return to_events(out, n)
+
+
+def class_crossings(
+    rng: np.random.Generator, lib: Library, hardest: int, first: int, n: int
+) -> tuple[Events, np.ndarray]:
+    """Simulate ``n`` crossings whose hardest stratum is ``hardest``; its collisions are used in turn.
+
+    ``first``: number of the first crossing in its class. Also returns the collisions that caused them,
+    and their number, int64 (n, 3), see ``mixing.mix_class``.
+    """
+    out, causes = output_arrays(n), np.zeros((n, 3), np.int64)
+    grids = (empty_grid(), empty_grid(), empty_grid())
+    _class_loop(rng, lib, hardest, first, n, work_space(), grids, tables(), work_arrays(), out, causes)
+    return to_events(out, n), causes

@@ -111,6 +111,59 @@ def mix(rng, lib, signal, em, had, muons):
     return n_muons, n_collisions
 
 
+@compiled
+def mix_class(rng, lib, hardest, chosen, em, had, muons, causes):
+    """Like ``mix``, for a crossing whose hardest stratum is ``hardest``; returns n_muons.
+
+    Strata above ``hardest`` are empty, those below are Poisson as ever, its own is Poisson without zero
+    (stratum 0 may be empty). One of its collisions is row ``chosen`` of the stratum; the others are drawn.
+    ``causes`` int64 (3,): row of that collision, and of the one with the hardest muon (-1: none); number of
+    collisions.
+    """
+    em[:] = 0
+    had[:] = 0
+    n_muons = 0
+    hardest_muon = 0.0
+    causes[:2] = -1
+    causes[2] = 0
+    for stratum in range(hardest + 1):
+        size = lib.first[stratum + 1] - lib.first[stratum]
+        mean = lib.mean[stratum]
+        if stratum == hardest and stratum > 0:
+            # the first of the arrivals within the mean, then as many as still come: Poisson without zero
+            drawn = 1 + rng.poisson(mean + np.log(1 - rng.random() * (1 - np.exp(-mean))))
+        else:
+            drawn = rng.poisson(mean)
+        causes[2] += drawn
+        for k in range(drawn):
+            if stratum == hardest and k == 0:
+                index = lib.first[stratum] + chosen % size
+                causes[0] = index
+            else:
+                index = lib.first[stratum] + rng.integers(0, size)
+            turn = rng.integers(0, N_PHI)
+            before = n_muons
+            n_muons = add_collision(rng, lib, index, turn, rng.random() < 0.5, em, had, muons, n_muons)
+            for j in range(before, n_muons):
+                if muons[j, 0] > hardest_muon:
+                    hardest_muon = muons[j, 0]
+                    causes[1] = index
+    return n_muons
+
+
+def class_probabilities(mean: np.ndarray) -> np.ndarray:
+    """Probability that a crossing's hardest stratum is k, shape of ``mean``; they add up to 1.
+
+    P(k) = (1 - exp(-m_k)) prod_{j > k} exp(-m_j), and stratum 0 takes what is left. Every crossing has one
+    hardest stratum: the classes neither overlap nor leave a gap, however many collisions a crossing has.
+    """
+    harder = np.concatenate([np.cumsum(mean[::-1])[::-1][1:], [0.0]])
+    probability = -np.expm1(-mean) * np.exp(-harder)
+    probability[0] = np.exp(-harder[0])
+    result: np.ndarray = probability
+    return result
+
+
 def work_space() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tower sums (em, had) and the muon list that ``mix`` fills."""
     return np.zeros(N_TOWERS, np.float32), np.zeros(N_TOWERS, np.float32), np.zeros((MAX_MUONS, 4))

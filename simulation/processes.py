@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from l1forge.emulator.errors import InputError
 
@@ -52,6 +53,19 @@ STRATA: dict[str, Process] = {
     ),
 }
 """Together all inelastic collisions; each is drawn Poisson(mu sigma_i / sigma_inelastic) times."""
+
+_EDGES = (15, 20, 25, 30, 40, 50, 65, 80, 120, 170, 300, -1)
+FINE_STRATA: dict[str, Process] = {
+    "soft": STRATA["soft"],
+    **{f"qcd{low}to{high if high > 0 else 'inf'}": _slice(low, high) for low, high in pairwise(_EDGES)},
+    "w": STRATA["w"],
+    "dy": STRATA["dy"],
+}
+"""The same collisions in narrower slices, soft to hard, for the weighted sample.
+
+The hardest stratum of a crossing is its class (``mixing.classes``); narrow slices keep the weight of a
+class, and the number of times that one generated collision is used, near to what its tail needs.
+"""
 
 SIGNALS: dict[str, Process] = {
     "ttbar": Process("tt̄", ("Top:gg2ttbar=on", "Top:qqbar2ttbar=on")),
@@ -116,7 +130,7 @@ def process(name: str) -> Process:
     InputError
         If there is none.
     """
-    known = {**STRATA, **SIGNALS}
+    known = {**STRATA, **FINE_STRATA, **SIGNALS}
     if name not in known:
         raise InputError(
             "unknown process",

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.events.objects import Events
+from l1forge.simulation.generated import generated
 from l1forge.simulation.pool import Pool, PoolPart, load, parts
 from l1forge.simulation.processes import SIGNALS, ZERO_BIAS
 from l1forge.simulation.sources import STAMP
@@ -40,6 +42,27 @@ POOL_EVENTS = {
     "dy": 3_000,
 }
 """Collisions per stratum in a full pool."""
+
+
+class Wanted(Protocol):
+    """A run that needs pools."""
+
+    def pool_parts(self) -> list[PoolPart]:
+        """Every chunk of pool that the run needs."""
+
+
+def check_limits(run: object) -> None:
+    """InputError for the first number of ``run`` that makes no sense."""
+    for name, low, high in (
+        ("n", 1, 10**9),
+        ("seed", 0, 2**32),
+        ("pool_seed", 0, 2**32),
+        ("pileup", 0, 400),
+        ("pool_scale", 0.001, 100),
+    ):
+        value = getattr(run, name)
+        if not low <= value <= high:
+            raise InputError(f"must lie in {low} .. {high}", field=name, value=value)
 
 
 @dataclass(frozen=True)
@@ -66,16 +89,7 @@ class Run:
                 value=self.process,
                 remedy=f"use one of {ZERO_BIAS}, {', '.join(SIGNALS)}",
             )
-        for name, low, high in (
-            ("n", 1, 10**9),
-            ("seed", 0, 2**32),
-            ("pool_seed", 0, 2**32),
-            ("pileup", 0, 400),
-            ("pool_scale", 0.001, 100),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"must lie in {low} .. {high}", field=name, value=value)
+        check_limits(self)
 
     @property
     def pools(self) -> Path:
@@ -104,13 +118,32 @@ class Run:
         whole, rest = divmod(self.n, CHUNK)
         return [CHUNK] * whole + ([rest] if rest else [])
 
+    @property
+    def to_simulate(self) -> int:
+        """Crossings of all chunks."""
+        return self.n
+
+    @property
+    def finished(self) -> int:
+        """Crossings of the chunks that are there."""
+        sizes = enumerate(self.chunk_sizes())
+        return sum(size for index, size in sizes if chunk_path(self, index, size).exists())
+
+    def make_chunks(self, jobs: int) -> Iterator[int]:
+        """Simulate the chunks that are missing; yields the number of crossings of each."""
+        return make_chunks(self, jobs)
+
+    def write(self, output: Path) -> int:
+        """Join the chunks into one event file; returns the number of crossings."""
+        return write(self, output)
+
 
 def chunk_path(run: Run, index: int, size: int) -> Path:
     """The file of one finished piece of a run."""
     return run.work / f"{index:05d}-{size}.npz"
 
 
-def make_pools(run: Run, jobs: int) -> Iterator[int]:
+def make_pools(run: Wanted, jobs: int) -> Iterator[int]:
     """Generate what is missing; yields 1 for each finished part."""
     todo = [(part,) for part in run.pool_parts() if not part.path.exists()]
     for _, done in parallel(_make_part, todo, jobs):
@@ -139,8 +172,17 @@ def write(run: Run, output: Path) -> int:
         "pool_seed": run.pool_seed,
         "pool_events": {pool.name: pool.n for pool in pools},
     }
-    chunks = (_read_chunk(chunk_path(run, i, n)) for i, n in enumerate(run.chunk_sizes()))
-    return write_events(output, chunks, metadata)
+    return write_events(output, _joined(run, sample), metadata)
+
+
+def _joined(run: Run, sample: Pool | None) -> Iterator[Events]:
+    """The chunks in order; of a signal with what was generated in its collisions."""
+    for i, n in enumerate(run.chunk_sizes()):
+        events = _read_chunk(chunk_path(run, i, n))
+        if sample is not None:
+            truth = generated(sample, i * CHUNK, n)
+            events = Events.of_rows({**events, **truth}, n)
+        yield events
 
 
 def simulate(run: Run, output: Path, jobs: int = 1) -> int:
@@ -180,12 +222,23 @@ def make_chunk(run: Run, index: int, size: int, target: Path) -> int:
     return size
 
 
-def _read_chunk(path: Path) -> Events:
+def kept_columns(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a finished piece.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
     try:
         with path.open("rb") as stream, np.load(stream) as file:
-            columns = {name: file[name] for name in file.files}
+            return {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"chunk cannot be read: {error}", file=path, remedy="delete it and run again"
         ) from error
+
+
+def _read_chunk(path: Path) -> Events:
+    columns = kept_columns(path)
     return Events(columns, columns["mu.pt"].shape[1])

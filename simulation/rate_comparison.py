@@ -148,14 +148,14 @@ def markdown(rates: list[SeedRate]) -> str:
     return "\n".join(lines)
 
 
-def update_document(path: Path, table: str) -> None:
+def update_document(path: Path, table: str, marks: tuple[str, str] = MARKS) -> None:
     """Replace what stands between the two marks."""
     text = path.read_text(encoding="utf-8")
-    if not all(mark in text for mark in MARKS):
-        raise InputError("the marks around the table are missing", file=path, remedy=" and ".join(MARKS))
-    before, rest = text.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    write_text(path, f"{before}{MARKS[0]}\n\n{table}\n\n{MARKS[1]}{after}")
+    if not all(mark in text for mark in marks):
+        raise InputError("the marks around the table are missing", file=path, remedy=" and ".join(marks))
+    before, rest = text.split(marks[0])
+    after = rest.split(marks[1])[1]
+    write_text(path, f"{before}{marks[0]}\n\n{table}\n\n{marks[1]}{after}")
 
 
 def main() -> None:

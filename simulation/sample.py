@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from l1forge.simulation.production import Run
+from l1forge.simulation.weighted import WeightedRun
 
 FOLDER = Path(__file__).parent / "sample"
 SEED = 1
@@ -29,3 +30,16 @@ def runs(cache: Path) -> list[tuple[Run, Path]]:
         (Run(name, n, SEED, cache, PILEUP, pool_seed=SEED), FOLDER / f"{name}.parquet")
         for name, n in EVENTS.items()
     ]
+
+
+WEIGHTED = FOLDER / "weighted" / "zerobias.parquet"
+WEIGHTED_SEED = 16
+"""Of crossings and pools: no collision of the weighted sample is in the plain one."""
+EXPOSURE = 5_000_000
+"""Plain crossings that the weighted sample is worth."""
+
+
+def weighted(cache: Path) -> tuple[WeightedRun, Path]:
+    """The weighted zero-bias run and its file."""
+    run = WeightedRun(EXPOSURE, WEIGHTED_SEED, cache, PILEUP, pool_seed=WEIGHTED_SEED)
+    return run, WEIGHTED

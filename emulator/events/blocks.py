@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.events.objects import COLUMNS, WEIGHT, Events
 
 BLOCK_SIZE = 65536
 """Default number of crossings in a block and in a parquet row group."""
@@ -34,7 +36,7 @@ def rechunk(blocks: Iterable[Events], size: int) -> Iterator[Events]:
 
 
 def check_ranges(events: Events, file: str | Path) -> None:
-    """Demand that every object field fits its bits in the hardware word.
+    """Demand that every object field fits its bits in the hardware word, and weights that can be added.
 
     Raises
     ------
@@ -43,6 +45,13 @@ def check_ranges(events: Events, file: str | Path) -> None:
     """
     if not events.n:
         return
+    if WEIGHT in events:
+        weights = events[WEIGHT][0]
+        bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+        if bad.size:
+            remedy = "weights are finite and not negative"
+            value = float(weights[bad[0]])
+            raise InputError("not a weight", file=file, field=WEIGHT, value=value, remedy=remedy)
     for name in events:
         if name not in COLUMNS:
             continue

@@ -68,6 +68,32 @@ def weighted_fraction(
     return total / crossings, unit * low, unit * high
 
 
+def weighted_mean(
+    total: float, squares: float, exposure: float, all_squares: float, largest: float = 1.0
+) -> tuple[float, float, float]:
+    """(value, low, high) of a fraction of a weighted sample: Clopper-Pearson of effective numbers.
+
+    ``total`` and ``squares``: sums of (weight x probability) and of its square over what passed;
+    ``exposure`` and ``all_squares``: sums of the weights of all events and of their squares. The interval is
+    that of total^2 / squares passed events (Bohm and Zech, NIM A 748 (2014) 1) among so many that the
+    fraction is the same: equal weights give the binomial one, an event that always passes no error. Nothing
+    seen: the upper end is that of events with the mean weight all_squares / exposure and probability
+    ``largest``.
+    """
+    if not exposure or not all_squares:
+        return 0.0, 0.0, largest
+    tail = (1 - COVERAGE) / 2
+    if total == 0:
+        return 0.0, 0.0, largest * float(beta.ppf(1 - tail, 1, exposure**2 / all_squares))
+    value, passed = total / exposure, total**2 / squares
+    if value >= 1:
+        return value, value, value
+    failed = passed * (1 / value - 1)
+    low = float(beta.ppf(tail, passed, failed + 1))
+    high = float(beta.ppf(1 - tail, passed + 1, failed)) if failed > 0 else 1.0
+    return value, min(low, value), max(high, value)
+
+
 def full_rate_khz(bunches: int = COLLIDING_BUNCHES) -> float:
     """Rate in kHz of a selection that every colliding crossing passes."""
     return ORBIT_FREQUENCY * bunches / 1e3

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
-from l1forge.emulator.events.objects import COLUMNS, Events, layout_of
+from l1forge.emulator.events.objects import COLUMNS, WEIGHT, Events, layout_of
 from l1forge.emulator.lhc import ORBIT, ORBIT_FREQUENCY, FillingScheme
 from l1forge.emulator.menu.compiled import (
     Combination,
@@ -87,7 +87,7 @@ class Sampler:
         self._places = np.flatnonzero(scheme.colliding)
         self._gaps = np.flatnonzero(~scheme.colliding)
         # without objects of neighbours nothing but the filling scheme decides in an empty crossing
-        self._sampled_gaps = any(_objects_of_neighbours(c) for c in menu.conditions.values())
+        self._sampled_gaps = any(objects_of_neighbours(c) for c in menu.conditions.values())
         names = [*self.evaluator.plan.columns, *(c for stage in self.stages for c in stage.columns)]
         if any(name.startswith("link:") for name in self.evaluator.plan.wide):
             names.append("link")
@@ -110,6 +110,7 @@ class Sampler:
                 file=sources[recorded.index(True)].path,
                 remedy="study recorded orbits and samples of collisions apart",
             )
+        self._check_weights(sources, any(recorded))
         own: list[Patterns] = []
         gaps: list[Patterns] = []
         for rows, (patterns, empty) in self._worked(sources, threads):
@@ -127,6 +128,24 @@ class Sampler:
             return colliding, Sample(EMPTY, Patterns.merged(gaps), rate)
         return colliding, Sample(EMPTY, self._empty_orbit(), rate, exact=True)
 
+    def _check_weights(self, sources: Sequence[EventSource], recorded: bool) -> None:
+        weighted = [WEIGHT in source.optional for source in sources]
+        if not any(weighted):
+            return
+        source = sources[weighted.index(True)]
+        if not all(weighted):
+            raise InputError(
+                "holds weighted events, and other inputs have no weights",
+                file=source.path,
+                remedy="study weighted and plain samples apart",
+            )
+        if recorded or self._sampled_gaps:
+            raise InputError(
+                "weighted events have no neighbouring crossings",
+                file=source.path,
+                remedy="leave out the column bx" if recorded else "leave out seeds that look at other BXs",
+            )
+
     def _worked(
         self, sources: Sequence[EventSource], threads: int
     ) -> Iterator[tuple[int, tuple[Patterns, Patterns]]]:
@@ -134,9 +153,8 @@ class Sampler:
         waiting: deque[tuple[int, Future[tuple[Patterns, Patterns]]]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for events, recorded in self._blocks(sources):
-                    work = self._recorded if recorded else self._filled
-                    waiting.append((events.n, pool.submit(work, events)))
+                for events, recorded in self.blocks(sources):
+                    waiting.append((events.n, pool.submit(self._counted, events, recorded)))
                     if len(waiting) > threads:
                         rows, future = waiting.popleft()
                         yield rows, future.result()
@@ -147,45 +165,55 @@ class Sampler:
                 for _, future in waiting:
                     future.cancel()
 
-    def _blocks(self, sources: Sequence[EventSource]) -> Iterator[tuple[Events, bool]]:
-        """Blocks of whole orbits of every source, each source from the first crossing of an orbit on."""
+    def blocks(self, sources: Sequence[EventSource]) -> Iterator[tuple[Events, bool]]:
+        """Blocks of whole orbits of every source, and whether they are recorded orbits.
+
+        Each source begins with the first crossing of an orbit.
+        """
         for source in sources:
             recorded = "bx" in source.columns
             length = ORBIT if recorded else self._places.size
             orbits = 1 if recorded and self.evaluator.halo else max(1, ROWS // length)
             wanted = [*source.has(self.columns), *(source.has(("bx", "ext")) if recorded else ())]
+            wanted += [WEIGHT] * (WEIGHT in source.optional)
             for events in source.blocks(tuple(dict.fromkeys(wanted)), length * orbits):
                 yield events, recorded
 
-    def _recorded(self, events: Events) -> tuple[Patterns, Patterns]:
-        bx = events["bx"][0].astype(np.int64)
-        if "ext" not in events:
-            events = Events.of_rows({**events, "ext": self.signals[:, bx]}, events.n)
-        whole = self.evaluator.halo and events.n == ORBIT
-        return self._patterns(events, bx, "orbit" if whole else "none"), _NOTHING
-
-    def _filled(self, events: Events) -> tuple[Patterns, Patterns]:
+    def words(self, events: Events, recorded: bool) -> tuple[NDArray[np.uint64], Patterns]:
+        """Algorithm words (8, n) of a block's crossings, and the patterns of the empty ones between them."""
+        if recorded:
+            bx = events["bx"][0].astype(np.int64)
+            if "ext" not in events:
+                events = Events.of_rows({**events, "ext": self.signals[:, bx]}, events.n)
+            whole = self.evaluator.halo and events.n == ORBIT
+            return self._evaluated(events, bx, "orbit" if whole else "none"), _NOTHING
         size = self._places.size
         if not self.evaluator.halo:
             bx = self._places[np.arange(events.n) % size]
-            return self._patterns(self._with_signals(events, bx), bx, "none"), _NOTHING
+            return self._evaluated(self._with_signals(events, bx), bx, "none"), _NOTHING
         own, gaps = [], []
         every = np.arange(ORBIT)
         for first in range(0, events.n, size):
             part = events.select(slice(first, min(first + size, events.n)))
             at = self._places[: part.n]
             columns = {}
-            for name in part:
+            for name in (name for name in part if name != WEIGHT):
                 columns[name] = np.zeros((part[name].shape[0], ORBIT), part[name].dtype)
                 columns[name][:, at] = part[name]
-            words = self._words(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
-            own.append(Patterns.of(words[:, at]))
+            words = self._evaluated(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
+            own.append(words[:, at])
             if not self._sampled_gaps:
                 continue
             # a last orbit that is not full tells nothing of the crossings behind its last event
             known = self._gaps if part.n == size else self._gaps[self._gaps < at[-1]]
             gaps.append(Patterns.of(words[:, known]))
-        return Patterns.merged(own), Patterns.merged(gaps)
+        if not own:
+            return np.zeros((WORDS, 0), np.uint64), _NOTHING
+        return np.concatenate(own, axis=1), Patterns.merged(gaps)
+
+    def _counted(self, events: Events, recorded: bool) -> tuple[Patterns, Patterns]:
+        words, gaps = self.words(events, recorded)
+        return Patterns.of(words, weights=events[WEIGHT][0] if WEIGHT in events else None), gaps
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""
@@ -194,15 +222,13 @@ class Sampler:
         layouts = {name: layout_of(name) for name in names}
         events = Events({name: np.zeros((slots, n), dtype) for name, (slots, dtype) in layouts.items()}, n)
         every = np.arange(ORBIT)
-        return Patterns.of(self._words(self._with_signals(events, every), every, "orbit")[:, self._gaps])
+        words = self._evaluated(self._with_signals(events, every), every, "orbit")
+        return Patterns.of(words[:, self._gaps])
 
     def _with_signals(self, events: Events, bx: NDArray[np.int64]) -> Events:
         return Events.of_rows({**events, "ext": np.ascontiguousarray(self.signals[:, bx])}, events.n)
 
-    def _patterns(self, events: Events, bx: NDArray[np.int64], neighbours: Neighbours) -> Patterns:
-        return Patterns.of(self._words(events, bx, neighbours), events.n)
-
-    def _words(self, events: Events, bx: NDArray[np.int64], neighbours: Neighbours) -> NDArray[np.uint64]:
+    def _evaluated(self, events: Events, bx: NDArray[np.int64], neighbours: Neighbours) -> NDArray[np.uint64]:
         absent = [c for stage in self.stages for c in stage.columns if c not in events]
         if absent:
             events = Events.of_rows({**events, **{c: events.column(c) for c in absent}}, events.n)
@@ -218,7 +244,7 @@ class Sampler:
 _NOTHING = Patterns(np.zeros((WORDS, 0), np.uint64), np.zeros(0, np.int64), 0)
 
 
-def _objects_of_neighbours(condition: Condition) -> bool:
+def objects_of_neighbours(condition: Condition) -> bool:
     """Does a condition look at anything but external signals in another crossing?"""
     if isinstance(condition, External):
         return False

@@ -21,7 +21,10 @@ CHUNK = 1 << 12
 
 @dataclass(frozen=True)
 class Tally:
-    """Sums over crossings of a weight in 0 .. 1: ``total`` and that of its square; ``largest`` possible."""
+    """Sums over crossings of what counts, probability times weight: ``total``, and that of its square.
+
+    ``largest``: the highest probability.
+    """
 
     total: float
     squares: float
@@ -77,8 +80,9 @@ def shares(
     whole = np.zeros(2)
     grouped = {name: np.zeros((2, 3)) for name in groups}
     for start in range(0, patterns.counts.size, CHUNK):
-        part = Patterns(patterns.words[:, start : start + CHUNK], patterns.counts[start : start + CHUNK], 0)
-        flags, counts = part.flags(indices), part.counts.astype(np.float64)
+        part = patterns.part(start, start + CHUNK)
+        flags = part.flags(indices)
+        counts, squared = part.moments
         q = flags * fires[:, None]
         clear = np.prod(1 - q[veto], axis=0)
         taking = q * finor[:, None]
@@ -87,9 +91,9 @@ def shares(
         share = _proportional(taking, int(flags[finor].sum(axis=0).max(initial=1))) * clear
         for place, values in enumerate((q, only, share)):
             sums[0, place] += values @ counts
-            sums[1, place] += (values * values) @ counts
+            sums[1, place] += (values * values) @ squared
         any_fires = (1 - silent * (blocked == 0)) * clear
-        whole += (any_fires @ counts, (any_fires * any_fires) @ counts)
+        whole += (any_fires @ counts, (any_fires * any_fires) @ squared)
         both += (q * counts) @ q.T
         for name, members in groups.items():
             inside = np.zeros(m, bool)
@@ -97,7 +101,7 @@ def shares(
             fired = (1 - np.prod(1 - taking[inside], axis=0)) * clear
             alone = fired * np.prod(1 - taking[~inside], axis=0)
             for place, values in enumerate((fired, alone, fired - alone)):
-                grouped[name][:, place] += (values @ counts, (values * values) @ counts)
+                grouped[name][:, place] += (values @ counts, (values * values) @ squared)
     np.fill_diagonal(both, sums[0, 0])
     largest = [float(value) for value in fires]
 

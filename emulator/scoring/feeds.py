@@ -11,7 +11,7 @@ from typing import Any
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import BLOCK_SIZE
-from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.objects import WEIGHT, Events
 from l1forge.emulator.events.source import EventSource, open_events
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import Kernel
@@ -131,8 +131,8 @@ class ArrayFeed(Feed):
         return {name: asdict(counts) for name, counts in self.source.counts.items()}
 
 
-def open_feed(path: Path, kernel: Kernel, non_finite: NonFinite = "error") -> Feed:
-    """Recognise ``path`` by its content.
+def open_feed(path: Path, kernel: Kernel, non_finite: NonFinite = "error", weighted: bool = False) -> Feed:
+    """Recognise ``path`` by its content; ``weighted``: events may have weights, which a note counts.
 
     Raises
     ------
@@ -142,7 +142,10 @@ def open_feed(path: Path, kernel: Kernel, non_finite: NonFinite = "error") -> Fe
     graph = kernel.graph
     if holds_arrays(path, graph):
         return ArrayFeed(open_arrays(path, graph, non_finite), kernel)
-    return event_feed(open_events(path), kernel)
+    source = open_events(path, weighted=weighted)
+    if WEIGHT in source.optional:
+        source.notes["events with weights, which scores and their counts do not use"] = source.n or 0
+    return event_feed(source, kernel)
 
 
 def event_feed(source: EventSource, kernel: Kernel) -> EventFeed:

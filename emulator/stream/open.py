@@ -20,7 +20,7 @@ from l1forge.emulator.events.formats.ugt_vectors import (
     parse_stream,
     sniff_columns,
 )
-from l1forge.emulator.events.objects import EXTRA_COLUMNS, SPARE, Events
+from l1forge.emulator.events.objects import EXTRA_COLUMNS, SAMPLE_COLUMNS, SPARE, Events
 from l1forge.emulator.events.source import EventSource, open_events
 from l1forge.emulator.lhc import LHC, ORBIT, FillingScheme
 from l1forge.emulator.stream.blocks import ReplayStream
@@ -74,7 +74,8 @@ def open_stream(
         source = open_source(source)
     opened, path = source, source.path
     if keep:
-        wanted: tuple[str, ...] = (*source.columns, *source.optional)
+        words = (name for name in source.optional if name not in SAMPLE_COLUMNS)
+        wanted: tuple[str, ...] = (*source.columns, *words)
     else:
         wanted = source.columns if columns is None else source.has(columns)
     if "bx" not in source.columns:

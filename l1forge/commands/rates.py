@@ -192,12 +192,7 @@ def _of_menu(
     from l1forge.screen.outputs import check_folders
     from l1forge.studies.rates_menu import menu_rates, parse_target
 
-    groups: dict[str, list[str]] = {}
-    for text in options["--group"] or []:
-        name, separator, pattern = text.partition("=")
-        if not (separator and name and pattern):
-            raise InputError("NAME=PATTERN expected", field="--group", value=text, remedy="muons=L1_*Mu*")
-        groups.setdefault(name, []).append(pattern)
+    groups = parse_groups(options["--group"])
     targets = dict(parse_target(text) for text in options["--target"] or [])
     if len(targets) < len(options["--target"] or []):
         raise InputError("names a seed twice", field="--target", remedy="one rate for each seed")
@@ -223,6 +218,25 @@ def _of_menu(
     names = study.save(folder)
     print_menu_rates(console, study)
     console.print(f"wrote {folder}/ {', '.join(names)}{'; they replace earlier ones' if replaced else ''}")
+
+
+def parse_groups(texts: list[str] | None) -> dict[str, list[str]]:
+    """Name to patterns of ``NAME=PATTERN``.
+
+    Raises
+    ------
+    InputError
+        If one is not of this form.
+    """
+    from l1forge.emulator.errors import InputError
+
+    groups: dict[str, list[str]] = {}
+    for text in texts or []:
+        name, separator, pattern = text.partition("=")
+        if not (separator and name and pattern):
+            raise InputError("NAME=PATTERN expected", field="--group", value=text, remedy="muons=L1_*Mu*")
+        groups.setdefault(name, []).append(pattern)
+    return groups
 
 
 def _folder(model: str, score: str | None) -> Path:

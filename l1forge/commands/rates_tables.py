@@ -20,7 +20,12 @@ def print_menu_rates(console: Console, study: MenuRates) -> None:
     """Everything left out first, then seeds, groups, targets and the FinOR."""
     for sample in study.samples:
         whole = "all of an orbit" if sample["exact"] else "counted"
-        console.print(f"{sample['crossings']:,} {sample['kind']} crossings {whole}")
+        worth = ""
+        if sample["weighted"]:
+            worth = (
+                f", worth {sample['exposure']:,.0f}, effective number {sample['effective_crossings']:,.0f}"
+            )
+        console.print(f"{sample['crossings']:,} {sample['kind']} crossings {whole}{worth}")
     if study.left_out_crossings:
         left_out = f"{study.left_out_crossings:,}"
         console.print(
@@ -47,10 +52,12 @@ def print_menu_rates(console: Console, study: MenuRates) -> None:
         )
     for note in study.notes:
         console.print(f"[yellow]{note}[/]", highlight=False)
-    seeds = _table(f"{study.menu}: rates in kHz", "seed", "prescale", "before", "after", "pure", "prop.")
+    seeds = _table(
+        f"{study.menu}: rates in kHz", "seed", "prescale", "events", "before", "after", "pure", "prop."
+    )
     for s in study.seeds:
         shown = (s.total_before, s.total_after, s.pure_after, s.proportional_after)
-        seeds.add_row(s.name, f"{s.prescale:g}", *map(with_errors, shown))
+        seeds.add_row(s.name, f"{s.prescale:g}", f"{s.effective:.0f}", *map(with_errors, shown))
     console.print(seeds)
     if study.groups:
         groups = _table("groups behind prescales: rates in kHz", "group", "seeds", "total", "pure", "shared")
@@ -75,6 +82,13 @@ def print_menu_rates(console: Console, study: MenuRates) -> None:
         ),
         highlight=False,
     )
+    if study.after_rules is not None and study.after_rules.khz:
+        rules = study.after_rules
+        console.print(
+            f"behind the trigger rules {rules.khz:.3f} kHz are expected: "
+            f"{100 * rules.part:.2f} ± {100 * rules.error:.2f} % of requests that come at random",
+            highlight=False,
+        )
 
 
 def _table(title: str, first: str, *columns: str) -> Table:

@@ -10,6 +10,9 @@ import typer
 if TYPE_CHECKING:
     from l1forge.screen.console import Console
     from l1forge.simulation.production import Run
+    from l1forge.simulation.weighted import WeightedRun
+
+    AnyRun = Run | WeightedRun
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -32,6 +35,10 @@ def simulate(
         Path | None,
         typer.Option(help="Folder for pools and unfinished work; default: $L1FORGE_CACHE or .cache."),
     ] = None,
+    weighted: Annotated[
+        bool,
+        typer.Option("--weighted", help="Weighted zero bias worth -n crossings (docs/simulation.md)."),
+    ] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Regenerate the committed sample.")] = False,
     list_processes: Annotated[bool, typer.Option("--list", help="Show the processes and stop.")] = False,
 ) -> None:
@@ -45,7 +52,9 @@ def simulate(
     Examples:
       l1forge simulate --process ttbar -n 10000 --jobs 2 -o ttbar.parquet
       l1forge simulate --process zerobias -n 50000 --pileup 60 --pool-scale 0.1 -o zb60.parquet
+      l1forge simulate --weighted -n 1000000 --pool-scale 0.1 -o weighted.parquet
       l1forge simulate --sample --jobs 2
+      l1forge simulate --sample --weighted --jobs 2
     """
     from l1forge.screen.console import Console
     from l1forge.simulation.processes import SIGNALS
@@ -57,19 +66,31 @@ def simulate(
             console.print(f"[bold]{name}[/bold]  {signal.title}")
         return
 
+    from l1forge.emulator.errors import InputError
     from l1forge.emulator.folders import cache_folder
     from l1forge.screen.outputs import check_folders
     from l1forge.simulation import production
     from l1forge.simulation import sample as recipe
+    from l1forge.simulation import weighted as weighting
 
+    if weighted and process != "zerobias":
+        raise InputError(
+            "goes with zero bias", field="--weighted", value=process, remedy="leave one of them out"
+        )
     folder = cache or cache_folder()
     check_folders(folder)
-    if sample:
+    if sample and weighted:
+        recipe.WEIGHTED.parent.mkdir(parents=True, exist_ok=True)
+        work: list[tuple[AnyRun, Path]] = [recipe.weighted(folder)]
+    elif sample:
         recipe.FOLDER.mkdir(exist_ok=True)
-        work = recipe.runs(folder)
+        work = [*recipe.runs(folder)]
+    elif weighted:
+        of_weights = weighting.WeightedRun(n, seed, folder, pileup, pool_scale, pool_seed)
+        work = [(of_weights, output or Path("zerobias_weighted.parquet"))]
     else:
-        run = production.Run(process, n, seed, folder, pileup, pool_scale, pool_seed)
-        work = [(run, output or Path(f"{process}.parquet"))]
+        plain = production.Run(process, n, seed, folder, pileup, pool_scale, pool_seed)
+        work = [(plain, output or Path(f"{process}.parquet"))]
     try:
         for run, path in work:
             _with_progress(run, path, jobs, console)
@@ -78,7 +99,7 @@ def simulate(
         raise
 
 
-def _with_progress(run: Run, path: Path, jobs: int, console: Console) -> None:
+def _with_progress(run: AnyRun, path: Path, jobs: int, console: Console) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from l1forge.screen.outputs import check_outputs
@@ -98,13 +119,8 @@ def _with_progress(run: Run, path: Path, jobs: int, console: Console) -> None:
             )
             for done in production.make_pools(run, jobs):
                 progress.advance(task, done)
-        finished = sum(
-            size
-            for index, size in enumerate(run.chunk_sizes())
-            if production.chunk_path(run, index, size).exists()
-        )
-        task = progress.add_task(f"{run.process} crossings", total=run.n, completed=finished)
-        for done in production.make_chunks(run, jobs):
+        task = progress.add_task(f"{run.process} crossings", total=run.to_simulate, completed=run.finished)
+        for done in run.make_chunks(jobs):
             progress.advance(task, done)
-    written = production.write(run, path)
-    console.print(f"wrote {path}: {written} crossings, {path.stat().st_size / 1e6:.1f} MB")
+    written = run.write(path)
+    console.print(f"wrote {path}: {written} events, {path.stat().st_size / 1e6:.1f} MB")

@@ -12,7 +12,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.cutting import columns_of, crossings, pieces
 from l1forge.emulator.events.formats.object_words import absent_words
 from l1forge.emulator.events.formats.ugt_vectors import FULL
-from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.objects import SAMPLE_COLUMNS, WEIGHT, Events
 from l1forge.emulator.events.sink import format_of, write_any
 from l1forge.emulator.events.source import EventSource, open_events
 from l1forge.screen.outputs import check_outputs
@@ -120,7 +120,7 @@ def convert(
         raise InputError("compact or dense", field="--layout", value=layout)
     check_outputs(output, inputs=paths)
     format_name = format_of(output, to)
-    files = [open_events(source, bx, emulated or None) for source in paths]
+    files = [open_events(source, bx, emulated or None, weighted=format_name == "parquet") for source in paths]
     if emulated and not any(file.format == "NanoAOD" for file in files):
         raise InputError("only NanoAOD has re-emulated objects", file=paths[0], field="--emulated")
     filled, empty = [file for file in files if file.n != 0], [file.path for file in files if file.n == 0]
@@ -128,7 +128,9 @@ def convert(
     wanted = columns_of(used[0], select)
     if select is None and format_name != "parquet":
         # words are written whole, bits that no field holds included; parquet has only fields and counts them
-        wanted = (*wanted, *used[0].optional)
+        wanted = (*wanted, *(name for name in used[0].optional if name not in SAMPLE_COLUMNS))
+    if format_name == "parquet":
+        wanted = (*wanted, *(name for name in used[0].optional if name in SAMPLE_COLUMNS))
     for file in used[1:]:
         check_same(used[0], file, wanted, select)
     total = _total(used, skip, limit)
@@ -176,6 +178,12 @@ def check_same(first: EventSource, other: EventSource, wanted: tuple[str, ...], 
         If it lacks one of the columns, or has others that were not left out on purpose.
     """
     lacking = [name for name in wanted if name not in (*other.columns, *other.optional)]
+    if WEIGHT in other.optional and WEIGHT not in wanted:
+        raise InputError(
+            "holds weighted events, and other inputs have no weights",
+            file=other.path,
+            remedy="join weighted samples with weighted ones",
+        )
     beyond = [] if select else [name for name in other.columns if name not in wanted]
     if lacking or beyond:
         problem = f"has no such column, {first.path} has" if lacking else f"is not a column of {first.path}"
@@ -199,6 +207,8 @@ def _metadata(files: list[EventSource], skip: int) -> dict[str, Any]:
         "source": ", ".join(file.path.name for file in files),
         "source_format": ", ".join(dict.fromkeys(file.format for file in files)),
     }
+    for name in ("exposure", "effective"):  # of the whole file, or of one of several
+        metadata.pop(name, None)
     if skip:
         metadata["skipped"] = skip
     return metadata

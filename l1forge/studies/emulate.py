@@ -285,7 +285,7 @@ def prepare(
     recorder = Recorder() if record_inputs else None
     if record_inputs and path is not None:
         check_outputs(record_beside(path), output, summary, inputs=[file])
-    feed = feed_of(source, kernel, non_finite)
+    feed = feed_of(source, kernel, non_finite, weighted=True)
     if compared is not None:
         feed.watchers.append(compared.add)
     if recorder is not None:

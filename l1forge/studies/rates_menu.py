@@ -14,6 +14,7 @@ import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.objects import WEIGHT
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.lhc import LHC, FillingScheme, load_scheme
 from l1forge.emulator.menu.compiled import CompiledMenu, External, condition_names
@@ -22,9 +23,16 @@ from l1forge.emulator.menu.language.load import load_menu
 from l1forge.emulator.path.external_signals import OrbitSignals, orbit_signals
 from l1forge.emulator.path.prescale import UNIT, PrescaleSettings, bit_words
 from l1forge.emulator.path.run_settings import load_run_settings
-from l1forge.emulator.rates.intervals import weighted_fraction
+from l1forge.emulator.rates.after_rules import AfterRules, after_rules
+from l1forge.emulator.rates.intervals import weighted_fraction, weighted_mean
 from l1forge.emulator.rates.leading_cut import LeadingCut, at_thresholds, leading_cut, next_codes
-from l1forge.emulator.rates.sampling import RECORDED, Sample, Sampler, group_places
+from l1forge.emulator.rates.sampling import (
+    RECORDED,
+    Sample,
+    Sampler,
+    group_places,
+    objects_of_neighbours,
+)
 from l1forge.emulator.rates.shares import Shares, Tally, probabilities, shares
 from l1forge.simulation import SAMPLE
 from l1forge.studies.figures import Picture
@@ -49,7 +57,11 @@ class Rate:
 
 @dataclass(frozen=True)
 class SeedRate:
-    """Rates of a seed before (prescale 1) and after its prescale; None where it is not in the FinOR."""
+    """Rates of a seed before (prescale 1) and after its prescale; None where it is not in the FinOR.
+
+    ``count``: events in which it fires before its prescale; ``effective``: their effective number,
+    (sum of weights)^2 / sum of squared weights, the same for plain samples.
+    """
 
     index: int
     name: str
@@ -61,6 +73,7 @@ class SeedRate:
     pure_after: Rate | None
     proportional_before: Rate | None
     proportional_after: Rate | None
+    effective: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,8 @@ class MenuRates:
     """A rate study of a menu. ``overlap_khz``: both seeds fire, (m, m), behind prescales.
 
     ``samples``: kind of crossings, how many were counted, how many come per second, and whether they are
-    all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``.
+    all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``;
+    ``after_rules``: what the trigger rules leave of the FinOR behind prescales.
     """
 
     menu: str
@@ -124,6 +138,7 @@ class MenuRates:
     signals: tuple[str, ...]
     unknown_signals: tuple[str, ...]
     notes: tuple[str, ...]
+    after_rules: AfterRules | None = None
 
     def limits(self) -> list[dict[str, float]]:
         """The FinOR behind prescales as a part of each limit, with its interval."""
@@ -238,6 +253,21 @@ def parse_target(text: str) -> tuple[str, float]:
         If it is not of this form.
     """
     seed, separator, value = text.rpartition("=")
+    if not separator or not seed:
+        raise InputError("SEED=RATE expected", field="--target", value=text, remedy="such as L1_Mu22=1kHz")
+    return seed, parse_rate(value, "--target", text, "SEED=RATE expected", "such as L1_Mu22=1kHz")
+
+
+def parse_rate(
+    value: str, option: str, text: str, problem: str = "rate expected", remedy: str = "such as 100kHz"
+) -> float:
+    """A rate in kHz; units Hz, kHz, MHz, none is kHz.
+
+    Raises
+    ------
+    InputError
+        If it is none: of ``option`` with ``text``.
+    """
     units = {"mhz": 1e3, "khz": 1.0, "hz": 1e-3}
     lower = value.strip().lower()
     unit = next((unit for unit in ("khz", "mhz", "hz") if lower.endswith(unit)), "")
@@ -245,9 +275,9 @@ def parse_target(text: str) -> tuple[str, float]:
         rate = float(lower.removesuffix(unit)) * units.get(unit, 1.0)
     except ValueError:
         rate = math.nan
-    if not separator or not seed or not 0 < rate < math.inf:
-        raise InputError("SEED=RATE expected", field="--target", value=text, remedy="such as L1_Mu22=1kHz")
-    return seed, rate
+    if not 0 < rate < math.inf:
+        raise InputError(problem, field=option, value=text, remedy=remedy)
+    return rate
 
 
 def menu_rates(
@@ -310,9 +340,9 @@ def menu_rates(
     if not files:
         raise InputError("no events are given", field="INPUT", remedy="name event files behind the menu")
     filling = load_scheme(scheme) if scheme else LHC
-    opened = [open_events(path) for path in files]
+    opened = [open_events(path, weighted=True) for path in files]
     signals = orbit_signals(complete, filling)
-    compiled, excluded = _evaluable(complete, opened, signals, without_models)
+    compiled, excluded = evaluable(complete, opened, signals, without_models)
     if compiled.scores and not trained_on:
         opened = [trained_part(source, ZERO_BIAS) for source in opened]
     used = sorted({score.partition(".")[0] for score in compiled.scores})
@@ -340,7 +370,7 @@ def _needed(stage: Any, menu: CompiledMenu) -> bool:
     return bool(menu.scores) and (outputs is None or any(score in outputs for score in menu.scores))
 
 
-def _evaluable(
+def evaluable(
     menu: CompiledMenu, sources: Sequence[EventSource], signals: OrbitSignals, without_models: Sequence[str]
 ) -> tuple[CompiledMenu, tuple[Excluded, ...]]:
     """The menu without seeds on inputs that are absent, also external signals that cannot be derived."""
@@ -356,6 +386,12 @@ def _evaluable(
                 reasons.setdefault(
                     algorithm.index, "an external signal does not follow from the filling scheme"
                 )
+    if any(WEIGHT in source.optional for source in sources):
+        for algorithm in menu.algorithms:
+            if any(
+                objects_of_neighbours(menu.conditions[name]) for name in condition_names(algorithm.expression)
+            ):
+                reasons.setdefault(algorithm.index, "weighted events have no neighbouring crossings")
     return without(menu, reasons | of_models(menu, without_models))
 
 
@@ -379,6 +415,9 @@ def _study(
     fires = probabilities(settings, indices)
     before = [shares(sample.patterns, indices, ones, finor, veto, {}) for sample in samples]
     after = [shares(sample.patterns, indices, fires, finor, veto, places) for sample in samples]
+    fired = np.zeros(len(indices), np.int64)
+    for sample in samples:
+        fired += sample.patterns.flags(indices) @ sample.patterns.counts
     seeds = []
     for i, index in enumerate(indices):
         inside = bool(finor[i])
@@ -391,19 +430,21 @@ def _study(
                 int(index),
                 names[i],
                 int(settings.factors[index]) / UNIT,
-                int(sum(part.total[i].total for part in before)),
+                int(fired[i]),
                 rate(before, "total"),
                 rate(after, "total"),
                 rate(before, "pure") if inside else None,
                 rate(after, "pure") if inside else None,
                 rate(before, "proportional") if inside else None,
                 rate(after, "proportional") if inside else None,
+                effective_number([part.total[i] for part in before]),
             )
         )
     overlap = sum(
-        part.overlap * (sample.rate / 1e3 / max(sample.patterns.crossings, 1))
+        part.overlap * (sample.rate / 1e3 / max(sample.patterns.exposure, 1e-300))
         for part, sample in zip(after, samples, strict=True)
     )
+    finor_after = combined([part.finor for part in after], samples)
     return MenuRates(
         name,
         tuple(map(str, files)),
@@ -414,13 +455,16 @@ def _study(
                 "crossings": sample.patterns.crossings,
                 "rate_khz": sample.rate / 1e3,
                 "exact": sample.exact,
+                "weighted": sample.patterns.is_weighted,
+                "exposure": sample.patterns.exposure,
+                "effective_crossings": sample.patterns.effective,
             }
             for sample in samples
         ),
         sum(source.first for source in sources),
         tuple(seeds),
         combined([part.finor for part in before], samples),
-        combined([part.finor for part in after], samples),
+        finor_after,
         tuple(
             GroupRate(
                 group,
@@ -435,6 +479,7 @@ def _study(
         signals.known,
         signals.unknown,
         _notes(samples, filling, signals, sources),
+        after_rules(finor_after.khz, filling),
     )
 
 
@@ -458,12 +503,22 @@ def combined(tallies: Sequence[Tally], samples: Sequence[Sample]) -> Rate:
     value = down = up = 0.0
     for tally, sample in zip(tallies, samples, strict=True):
         scale, n = sample.rate / 1e3, sample.patterns.crossings
-        mean, low, high = weighted_fraction(tally.total, tally.squares, n, tally.largest)
+        if sample.patterns.is_weighted:
+            exposure, squares = sample.patterns.exposure, sample.patterns.squares
+            mean, low, high = weighted_mean(tally.total, tally.squares, exposure, squares, tally.largest)
+        else:
+            mean, low, high = weighted_fraction(tally.total, tally.squares, n, tally.largest)
         value += mean * scale
         if not sample.exact and n:
             down += ((mean - low) * scale) ** 2
             up += ((high - mean) * scale) ** 2
     return Rate(value, value - math.sqrt(down), value + math.sqrt(up))
+
+
+def effective_number(tallies: Sequence[Tally]) -> float:
+    """(sum of weights)^2 / sum of squared weights over all kinds of crossings."""
+    total, squares = sum(tally.total for tally in tallies), sum(tally.squares for tally in tallies)
+    return total * total / squares if squares else 0.0
 
 
 def _threshold(
@@ -516,8 +571,11 @@ def _threshold(
 
 def _rates_at(samples: Sequence[Sample], codes: Sequence[int]) -> dict[int, Rate]:
     indices = np.arange(len(codes))
-    totals = [sample.patterns.flags(indices) @ sample.patterns.counts for sample in samples]
+    sums = [
+        tuple(sample.patterns.flags(indices) @ moment for moment in sample.patterns.moments)
+        for sample in samples
+    ]
     return {
-        code: combined([Tally(float(total[i]), float(total[i])) for total in totals], samples)
+        code: combined([Tally(float(total[i]), float(squares[i])) for total, squares in sums], samples)
         for i, code in enumerate(codes)
     }

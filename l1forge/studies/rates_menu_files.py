@@ -67,11 +67,16 @@ def _values(rate: Rate | None) -> tuple[object, object, object]:
 
 def _seeds(study: MenuRates) -> str:
     names = (*RATES, *SHARES)
-    header = ("index", "name", "prescale", "count", *(c for name in names for c in _columns(name)))
+    columns = (c for name in names for c in _columns(name))
+    header = ("index", "name", "prescale", "count", *columns, "effective_events")
     return _csv(
         header,
         (
-            (s.index, s.name, s.prescale, s.count, *(v for name in names for v in _values(getattr(s, name))))
+            (
+                *(s.index, s.name, s.prescale, s.count),
+                *(v for name in names for v in _values(getattr(s, name))),
+                s.effective,
+            )
             for s in study.seeds
         ),
     )

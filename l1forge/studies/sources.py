@@ -63,7 +63,8 @@ def sample(name: str = "zerobias") -> Path:
 
     path = SAMPLE / f"{name}.parquet"
     if not path.is_file():
-        names = sorted(file.stem for file in SAMPLE.glob("*.parquet"))
+        files = sorted(SAMPLE.rglob("*.parquet"))
+        names = [file.relative_to(SAMPLE).with_suffix("").as_posix() for file in files]
         raise InputError("no such sample", field="name", value=name, remedy=f"samples: {', '.join(names)}")
     return path
 
@@ -98,8 +99,8 @@ def event_source(events: Events) -> EventSource:
     return EventSource(IN_MEMORY, "events", f"{events.n} crossings in memory", tuple(events), events.n, read)
 
 
-def feed_of(source: Source, kernel: Kernel, non_finite: NonFinite = "error") -> Feed:
-    """``source`` as blocks that ``kernel`` can score.
+def feed_of(source: Source, kernel: Kernel, non_finite: NonFinite = "error", weighted: bool = False) -> Feed:
+    """``source`` as blocks that ``kernel`` can score; ``weighted``: events may have weights.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def feed_of(source: Source, kernel: Kernel, non_finite: NonFinite = "error") -> 
         If it cannot be read or does not hold what the graph reads.
     """
     if isinstance(source, str | Path):
-        return open_feed(Path(source), kernel, non_finite)
+        return open_feed(Path(source), kernel, non_finite, weighted)
     if isinstance(source, EventSource):
         return event_feed(source, kernel)
     if isinstance(source, Events):

@@ -169,7 +169,8 @@ def test_crossings_without_collisions_are_exact_without_neighbours(tmp_path: Pat
     gap = seed_of(study, "Gap").total_before
     rate = (ORBIT - COLLIDING_BUNCHES) * ORBIT_FREQUENCY / 1e3
     assert (gap.khz, gap.low_khz) == pytest.approx((rate, rate))
-    assert study.samples[1] == {"kind": "empty", "crossings": 816, "rate_khz": rate, "exact": True}
+    whole = {"weighted": False, "exposure": 816.0, "effective_crossings": 816.0}
+    assert study.samples[1] == {"kind": "empty", "crossings": 816, "rate_khz": rate, "exact": True} | whole
     assert any("less than one orbit" in note for note in study.notes)
 
 
@@ -259,3 +260,62 @@ def test_names() -> None:
     assert not is_menu("vae")
     assert not is_menu("graph.json")
     assert input_files([]) == ()
+
+
+def weighted(path: Path, of: Events, weights: np.ndarray) -> Path:
+    return stored(path, Events({**of, "weight": weights[None]}, of.n))
+
+
+def test_weighted_events_count_by_their_weight(tmp_path: Path) -> None:
+    of = events(4000)
+    weights = np.random.default_rng(5).choice([0.25, 1.0, 30.0], 4000)
+    path = weighted(tmp_path / "w.parquet", of, weights)
+    study = menu_rates(PLAIN, [path], targets={"L1_Jet50": 3000.0})
+    flags = of["jet.et"][0] >= 100
+    seed = seed_of(study, "Jet50")
+    assert seed.total_before.khz == pytest.approx(FULL * weights[flags].sum() / weights.sum())
+    assert seed.effective == pytest.approx(weights[flags].sum() ** 2 / (weights[flags] ** 2).sum())
+    assert seed.count == int(flags.sum())
+    relative = (seed.total_before.high_khz - seed.total_before.low_khz) / 2 / seed.total_before.khz
+    assert relative == pytest.approx(
+        (1 / seed.effective * (1 - seed.total_before.khz / FULL)) ** 0.5, rel=0.05
+    )
+    assert study.samples[0]["exposure"] == pytest.approx(weights.sum())
+    assert study.samples[0]["weighted"]
+    assert study.targets[0].rate.khz <= 3000
+    expected = FULL * weights[of["jet.et"][0] >= study.targets[0].threshold - 1].sum() / weights.sum()
+    assert expected > 3000
+    alike = menu_rates(PLAIN, [weighted(tmp_path / "a.parquet", of, np.full(4000, 7.0))])
+    plain = menu_rates(PLAIN, [stored(tmp_path / "p.parquet", of)])
+    for a, b in zip(alike.seeds, plain.seeds, strict=True):
+        assert a.total_before.khz == pytest.approx(b.total_before.khz)
+        assert a.total_before.low_khz == pytest.approx(b.total_before.low_khz)
+        assert a.effective == pytest.approx(b.effective)
+
+
+def test_weighted_events_in_any_order_and_partition(tmp_path: Path) -> None:
+    of = events(3000)
+    weights = np.random.default_rng(5).choice([0.1, 1 / 3, 30.0], 3000)
+    whole = menu_rates(PLAIN, [weighted(tmp_path / "w.parquet", of, weights)])
+    order = np.random.default_rng(6).permutation(3000)
+    halves = [
+        weighted(tmp_path / f"{k}.parquet", of.select(order[k::2]), weights[order[k::2]]) for k in range(2)
+    ]
+    parts = menu_rates(PLAIN, halves[::-1], threads=3)
+    assert parts.seeds == whole.seeds
+    assert (parts.finor_before, parts.overlap_khz) == (whole.finor_before, whole.overlap_khz)
+
+
+def test_what_weighted_events_cannot_tell(tmp_path: Path) -> None:
+    of = events(200)
+    path, plain = weighted(tmp_path / "w.parquet", of, np.ones(200)), stored(tmp_path / "p.parquet", of)
+    study = menu_rates(menu(Jet50="j50", Before="jet_before"), [path])
+    assert [(seed.name, seed.reason) for seed in study.excluded] == [
+        ("L1_Before", "weighted events have no neighbouring crossings")
+    ]
+    with pytest.raises(InputError, match="other inputs have no weights"):
+        menu_rates(PLAIN, [path, plain])
+    bx = np.arange(200, dtype=np.int16)[None]
+    orbit = weighted(tmp_path / "o.parquet", Events({**of, "bx": bx}, 200), np.ones(200))
+    with pytest.raises(InputError, match="no neighbouring"):
+        menu_rates(PLAIN, [orbit])

@@ -15,8 +15,11 @@ from l1forge.simulation.production import POOL_EVENTS, Run
 EVENTS = 20
 
 
-def write_part(path: Path, seed: int, sigma: float) -> None:
-    """A pool chunk of EVENTS collisions with exponential tower energies, and a few muon candidates."""
+def write_part(path: Path, seed: int, sigma: float, scale: float = 1.0) -> None:
+    """A pool chunk of EVENTS collisions with exponential tower energies, and a few muon candidates.
+
+    ``scale``: of the energies of its hard towers.
+    """
     rng = np.random.default_rng(seed)
     towers = rng.integers(20, 120, EVENTS).astype(np.int32)
     muons = rng.integers(0, 3, EVENTS).astype(np.int32)
@@ -37,7 +40,7 @@ def write_part(path: Path, seed: int, sigma: float) -> None:
         path,
         tower=rng.integers(0, N_TOWERS, total).astype(np.uint16),
         em=rng.exponential(0.4, total).astype(np.float16),
-        had=(rng.exponential(0.6, total) + 40 * (rng.random(total) < 0.003)).astype(np.float16),
+        had=(rng.exponential(0.6, total) + 40 * scale * (rng.random(total) < 0.003)).astype(np.float16),
         tower_count=towers,
         muon=muon.astype(np.float32),
         muon_count=muons,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.formats.parquet import metadata, read_events
-from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.events.objects import COLUMNS, GENERATED_COLUMNS, Events
 from l1forge.simulation import production
 from l1forge.simulation.production import Run, chunk_path, make_chunks, simulate, write
 
@@ -142,3 +142,19 @@ def test_command_line(run: Run, tmp_path: Path) -> None:
         app, [*arguments, "--cache", str(run.cache), "-o", "no/such/folder/x.parquet"]
     )
     assert isinstance(refused.exception, InputError)
+
+
+def test_signals_say_what_was_generated(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "ttbar.parquet"
+    simulate(replace(run, process="ttbar"), path)
+    names = list(GENERATED_COLUMNS)
+    found = Events.concatenate(list(read_events(path, names)))
+    pool = production.load("ttbar", 12, 3, run.pools)
+    for event in range(12):
+        rows = pool.muon[pool.muon_offset[event] : pool.muon_offset[event + 1]]
+        prompt = rows[rows[:, 5] == 0]
+        expected = prompt[prompt[:, 0].argmax(), :2] if len(prompt) else [np.nan, np.nan]
+        np.testing.assert_array_equal([found["gen.mu.pt"][0, event], found["gen.mu.eta"][0, event]], expected)
+    assert np.isnan(found["gen.tau.pt"]).all()
+    np.testing.assert_array_equal(found["gen.met.pt"][0], pool.met[:12])
+    assert not set(load(path)) & set(names)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, EXTRA_COLUMNS, Events, layout_of, spaced
+from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, Events, layout_of, spaced
 from l1forge.emulator.jit import compiled
 
 Array = NDArray[np.generic]
@@ -62,7 +62,7 @@ def column_type(name: str) -> pa.DataType:
         return pa.list_(pa.field("element", pa.int16(), nullable=False))
     if name in COLUMNS:
         return pa.int16()
-    slots, dtype = EXTRA_COLUMNS[name]
+    slots, dtype = layout_of(name)
     scalar = pa.from_numpy_dtype(dtype)
     return scalar if slots == 1 else pa.list_(pa.field("element", scalar, nullable=False), slots)
 
@@ -98,6 +98,16 @@ def arrow_columns(events: Events) -> list[pa.Array]:
             flat = pa.array(np.ascontiguousarray(events[name].T).ravel())
             arrays.append(pa.FixedSizeListArray.from_arrays(flat, type=column_type(name)))
     return arrays
+
+
+def real_numbers(column: pa.Array, name: str, path: str | Path) -> NDArray[np.floating[Any]]:
+    """A column of floats, (n,), of any type of number."""
+    if column.null_count:
+        raise InputError("holds nulls", file=path, field=name, remedy="every event needs a number, or NaN")
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise InputError("wrong type", file=path, field=name, value=str(column.type), remedy="use floats")
+    dtype = layout_of(name)[1]
+    return _numbers(column.cast(pa.from_numpy_dtype(dtype), safe=False), dtype)
 
 
 def _numbers(array: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -141,6 +151,8 @@ class BatchReader:
             Wrong type, nulls, values beyond 16 bits, or more objects than slots.
         """
         slots, dtype = layout_of(name)
+        if dtype.kind == "f":
+            return real_numbers(column, name, self.path).reshape(1, self.n)
         kind = column.type
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
         scalar = kind.value_type if is_list else kind

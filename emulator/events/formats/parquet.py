@@ -21,7 +21,15 @@ from l1forge.emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_colu
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.formats import compact, dense
 from l1forge.emulator.events.formats.format import Asked, Format, Layout, WriteOptions
-from l1forge.emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events, layout_of
+from l1forge.emulator.events.objects import (
+    COLUMNS,
+    EXTRA_COLUMNS,
+    GENERATED_COLUMNS,
+    SAMPLE_COLUMNS,
+    WEIGHT,
+    Events,
+    layout_of,
+)
 from l1forge.emulator.json_text import parse_json
 
 Array = NDArray[np.generic]
@@ -37,12 +45,14 @@ def write_events(
     blocks: Iterable[Events],
     metadata: dict[str, Any] | None = None,
     layout: Layout = "compact",
+    compression_level: int | None = None,
 ) -> int:
     """Write crossings as they come, atomically, in row groups of 65536 (dense: 262208); returns how many.
 
     ``layout``: "compact" (lists of the objects that are there, zstd) or "dense" (read without decoding,
-    several times larger). ``metadata`` must be JSON; it is kept under the schema key ``l1forge``. Every
-    block must have the same columns as the first. Blocks of no crossings give a file of no crossings.
+    several times larger). ``compression_level``: of zstd, None: its default. ``metadata`` must be JSON; it is
+    kept under the schema key ``l1forge``. Every block must have the same columns as the first. Blocks of no
+    crossings give a file of no crossings.
 
     Raises
     ------
@@ -53,6 +63,8 @@ def write_events(
     header = {**(metadata or {}), "format": FORMAT, "version": VERSION, "layout": layout}
     rows = dense.ROW_GROUP if layout == "dense" else BLOCK_SIZE
     options: dict[str, Any] = dense.WRITER_OPTIONS if layout == "dense" else {"compression": "zstd"}
+    if layout == "compact" and compression_level is not None:
+        options = {**options, "compression_level": compression_level}
     count = 0
     with atomic_path(path) as temporary:
         writer: pq.ParquetWriter | None = None
@@ -129,6 +141,13 @@ def available_columns(file: pq.ParquetFile) -> tuple[str, ...]:
     )
 
 
+def sample_columns(file: pq.ParquetFile) -> tuple[str, ...]:
+    """Columns that say how the events came into the sample; stratum and collision only beside weights."""
+    present = set(file.schema_arrow.names)
+    names = SAMPLE_COLUMNS if WEIGHT in present else GENERATED_COLUMNS
+    return tuple(n for n in names if n in present or set(dense.slot_names(n)) <= present)
+
+
 def metadata(path: str | Path, file: pq.ParquetFile | None = None) -> dict[str, Any]:
     """The file's own description (generator, seed, pile-up ...); empty for parquet of another origin.
 
@@ -188,7 +207,9 @@ def read_events(
             value=", ".join(file.schema_arrow.names[:8]),
             remedy='expected names such as "mu.pt" or "etm.et", see docs/formats.md',
         )
-    names = choose_columns(columns, available, path)
+    names = available
+    if columns is not None:
+        names = choose_columns(columns, (*available, *sample_columns(file)), path)
     if is_dense and (mapped := dense.mapped_groups(path, file, names)) is not None:
         yield from rechunk(mapped, block)
         return
@@ -287,6 +308,7 @@ def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
         lambda columns, block: read_events(path, columns, block, file),
         {key: value for key, value in header.items() if key not in ("format", "version", "layout")},
         block_size=block_size(path, file),
+        optional=sample_columns(file),
     )
 
 
