@@ -14,7 +14,7 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.scoring.floats import Counts
 from l1forge.firmware.hls.converters.provenance import file_sha256
 from l1forge.firmware.hls.fidelity.frameworks import Framework
-from l1forge.firmware.hls.fidelity.frameworks.framework import shaped
+from l1forge.firmware.hls.fidelity.frameworks.framework import predicted, shaped
 from l1forge.firmware.hls.fidelity.layers import LayerFidelity, compare_layers, looked_at
 from l1forge.firmware.hls.fidelity.outputs import BACKGROUND, OutputFidelity, compare_output
 from l1forge.firmware.hls.fidelity.run import run_rows
@@ -90,7 +90,7 @@ def compare_with_framework(
     shapes = graph.meta.get("input_shapes", {})
     known = [tuple(shapes[node.name]) if node.name in shapes else None for node in graph.inputs]
     arrays = shaped(framework, list(sample.inputs.values()), known)
-    trained = framework.predict(arrays)
+    trained = predicted(framework, arrays)
     notes: tuple[str, ...] = ()
     if some and len(trained) < len(graph.outputs):
         graph, left = _some_outputs(graph, trained)
