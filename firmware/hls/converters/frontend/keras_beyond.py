@@ -78,9 +78,8 @@ def _lost(layer: KerasLayer, legacy: bool) -> bool:
     if kind == "LayerNormalization":  # its table would end at a variance of one
         return True
     if kind == "ReLU":
-        return any(
-            float(getattr(layer, key, None) or 0) for key in ("max_value", "negative_slope", "threshold")
-        )
+        options = ("max_value", "negative_slope", "threshold") if legacy else ("max_value",)
+        return any(float(getattr(layer, key, None) or 0) for key in options)
     axis = [int(n) for n in np.atleast_1d(getattr(layer, "axis", -1))]
     return kind == "BatchNormalization" and axis not in ([-1], [len(_inputs(layer)[0].shape) - 1])
 
