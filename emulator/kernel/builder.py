@@ -8,6 +8,7 @@ import numpy as np
 
 from l1forge.emulator.graph.fixed import FixedType, Overflow
 from l1forge.emulator.graph.graph import Node
+from l1forge.emulator.kernel.extremes import Extremes
 from l1forge.emulator.kernel.intervals import Cast, Exact, Interval, accumulate, exact, magnitude, plan_cast
 from l1forge.emulator.kernel.program import Dot, Index, Map, OrderedDot, Program, Value
 
@@ -22,8 +23,16 @@ class NotLowered(Exception):
 class Builder:
     """Appends steps for one node to a program."""
 
-    def __init__(self, program: Program, node: Node, shapes: list[tuple[int, ...]]) -> None:
+    def __init__(
+        self, program: Program, node: Node, shapes: list[tuple[int, ...]], extremes: Extremes
+    ) -> None:
         self.program, self.node, self.shapes = program, node, shapes
+        self._extremes, self._first = extremes, len(program.steps)
+
+    def signs(self, a: Value, b: Value, a_row: Index, b_row: Index) -> tuple[Index, Index]:
+        """Rows of ``a − b`` that are never negative, and never positive, because one is an extreme."""
+        self._extremes.look(self.program, self._first)
+        return self._extremes.signs(a, b, a_row, b_row)
 
     def cast_rows(
         self,

@@ -14,6 +14,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.emulator.kernel import ensembles, operations
 from l1forge.emulator.kernel.builder import LOWERINGS, Builder, NotLowered
+from l1forge.emulator.kernel.extremes import Extremes
 from l1forge.emulator.kernel.intervals import Interval
 from l1forge.emulator.kernel.program import Evaluated, Program, Source, Value
 from l1forge.emulator.kernel.simplify import simplify
@@ -33,6 +34,7 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
     graph = needed(graph, outputs)
     program = Program()
     produced: dict[str, Value] = {}
+    extremes = Extremes()
     by_name = {node.name: node for node in graph.nodes}
     for node in graph.nodes:
         sources = [produced[name] for name in node.inputs]
@@ -45,7 +47,7 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
                 if node.op not in LOWERINGS:
                     raise NotLowered(f"no kernel for {node.op}")
                 shapes = [by_name[name].shape for name in node.inputs]
-                value = LOWERINGS[node.op](Builder(program, node, shapes), node, sources)
+                value = LOWERINGS[node.op](Builder(program, node, shapes, extremes), node, sources)
             except NotLowered as reason:
                 del program.steps[mark[0] :], program.values[mark[1] :]
                 value = program.value(node.name, node.type.fraction, Interval.of_type(node.type, node.size))

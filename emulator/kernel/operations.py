@@ -118,6 +118,9 @@ def binary(build: Builder, operator: str, a: Value, b: Value, a_row: Index, b_ro
             out = Interval(x.low + y.low, x.high + y.high)
         elif operator == "subtract":
             out = Interval(x.low - y.high, x.high - y.low)
+            never_negative, never_positive = build.signs(a, b, a_row, b_row)
+            out.low[never_negative] = np.maximum(out.low[never_negative], 0)
+            out.high[never_positive] = np.minimum(out.high[never_positive], 0)
         elif operator == "greater_equal":
             out = Interval(
                 (x.low >= y.high).astype(int).astype(object), (x.high >= y.low).astype(int).astype(object)

@@ -156,7 +156,10 @@ def holds_arrays(path: str | Path, graph: Graph) -> bool:
 
 
 def open_arrays(
-    path: str | Path, graph: Graph, non_finite: NonFinite = "error", names: Mapping[str, str] | None = None
+    path: str | Path,
+    graph: Graph,
+    non_finite: NonFinite = "error",
+    names: Mapping[str, str | list[str]] | None = None,
 ) -> ArraySource:
     """Arrays of ``path`` for every input of ``graph``, shape (n, *shape) or (n, size) each.
 
@@ -166,7 +169,7 @@ def open_arrays(
 
     .npy: one array, for graphs of one input. .npz: arrays named after the inputs (any name, if there is one
     of each, or as ``names`` says by input). Parquet: a list column named after the input, or one column per
-    element (``element_names``).
+    element (``element_names``), or the columns that ``names`` gives.
 
     Raises
     ------
@@ -178,7 +181,7 @@ def open_arrays(
     with path.open("rb") as file:
         head = file.read(8)
     if head.startswith(PARQUET):
-        found = _parquet(path, graph)
+        found = _parquet(path, graph, names or {})
     else:
         found = _numpy(path, inputs, head.startswith(NPY), names or {})
     return array_source(found, graph, path, non_finite)
@@ -213,7 +216,9 @@ def element_names(node: Node, graph: Graph) -> list[str]:
     return [f"{node.name}[{i}]" for i in range(node.size)]
 
 
-def _numpy(path: Path, inputs: list[Node], npy: bool, called: Mapping[str, str]) -> dict[str, Array]:
+def _numpy(
+    path: Path, inputs: list[Node], npy: bool, called: Mapping[str, str | list[str]]
+) -> dict[str, Array]:
     names = [node.name for node in inputs]
     try:
         if npy:
@@ -237,7 +242,7 @@ def _numpy(path: Path, inputs: list[Node], npy: bool, called: Mapping[str, str])
                         value=loaded.files,
                         remedy="name each array after its input",
                     )
-            return {name: loaded[called.get(name, name)] for name in names}
+            return {name: loaded[str(called.get(name, name))] for name in names}
     except InputError:
         raise
     except UNREADABLE as error:
@@ -247,12 +252,16 @@ def _numpy(path: Path, inputs: list[Node], npy: bool, called: Mapping[str, str])
         ) from error
 
 
-def _parquet(path: Path, graph: Graph) -> dict[str, Array]:
+def _parquet(path: Path, graph: Graph, called: Mapping[str, str | list[str]]) -> dict[str, Array]:
     try:
         names = pq.read_schema(path).names
         found = {}
         for node in graph.inputs:
-            columns = [node.name] if node.name in names else element_names(node, graph)
+            given = called.get(node.name, node.name)
+            if isinstance(given, str):
+                columns = [given] if given in names else element_names(node, graph)
+            else:
+                columns = given
             for name in columns:
                 if names.count(name) != 1:
                     problem = "column is missing" if name not in names else "two columns have this name"
@@ -271,7 +280,7 @@ def _parquet(path: Path, graph: Graph) -> dict[str, Array]:
                     field=node.name,
                     remedy="integers count LSBs, floats are physical values: use one of them",
                 )
-            found[node.name] = parts[0] if columns == [node.name] else np.stack(parts, axis=1)
+            found[node.name] = parts[0] if columns == [given] else np.stack(parts, axis=1)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"not a readable parquet file: {str(error).splitlines()[0]}", file=path, remedy="write it again"

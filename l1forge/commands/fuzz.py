@@ -63,7 +63,7 @@ def fuzz(
 
     `l1forge fuzz --replay build/fuzz/fuzz_7_123.json`
 
-    `l1forge fuzz --trained -n 500 --seed 7 --json trained.json`
+    `l1forge fuzz --trained -n 500 --seed 7 --json trained.json --resume`
     """
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
@@ -78,11 +78,11 @@ def fuzz(
         problem = studies.replay(replay)
         console.print(f"[red]{problem}[/red]" if problem else "[green]no difference[/green]")
         raise typer.Exit(1 if problem else 0)
+    if resume and json_output is None:
+        raise InputError("needs the summary of the run", field="--resume", remedy="give it with --json")
     if trained:
         _trained(n, seed, json_output, console, resume)
         return
-    if resume and json_output is None:
-        raise InputError("needs the summary of the run", field="--resume", remedy="give it with --json")
     resumed = Summary.load(json_output, seed) if resume and json_output and json_output.exists() else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -119,15 +119,15 @@ def _print(found: Fuzzed, console: Console) -> None:
 def _trained(n: int, seed: int, json_output: Path | None, console: Console, resume: bool) -> None:
     """Networks against the framework's own prediction; exit code 1 if one differs, or none was compared."""
     from l1forge.emulator.atomic import write_text
-    from l1forge.emulator.errors import InputError
     from l1forge.firmware.hls.fuzz.trained import TrainedSummary, trained_campaign
     from l1forge.screen.quiet import quiet_stderr
 
-    if resume:
-        raise InputError("cannot continue a run with --trained", field="--resume", remedy="run it again")
+    resumed = (
+        TrainedSummary.load(json_output, seed) if resume and json_output and json_output.exists() else None
+    )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("networks", total=n)
+        task = bar.add_task("networks", total=n, completed=resumed.done if resumed else 0)
 
         def report(summary: TrainedSummary) -> None:
             bar.update(task, completed=summary.done)
@@ -135,7 +135,7 @@ def _trained(n: int, seed: int, json_output: Path | None, console: Console, resu
                 write_text(json_output, json.dumps(summary.document(seed), indent=1) + "\n")
 
         with quiet_stderr():
-            summary = trained_campaign(n, seed, report)
+            summary = trained_campaign(n, seed, report, resumed)
     for reason, count in summary.refused.most_common():
         console.print(f"refused {count}: {reason}")
     for number, problem in summary.failures:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from l1forge.emulator.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.hls.choose.choose import Choice
     from l1forge.firmware.hls.choose.types_file import TypesFile
@@ -67,29 +70,58 @@ def chosen(
     )
 
 
-def compared_with(
-    graph: Graph,
-    model: Path,
-    weights: Path | None,
-    shapes: Sequence[tuple[int, ...]],
-    data: str | Path,
-    labels: str | None,
-    background: float,
-    progress: Say,
-) -> Fidelity:
-    """The trained network of ``model`` against ``graph`` on ``data``."""
-    from l1forge.firmware.hls.fidelity.fidelity import compare_with_framework
-    from l1forge.firmware.hls.fidelity.frameworks import open_framework
-    from l1forge.firmware.hls.fidelity.sample import read_sample
-    from l1forge.screen.quiet import quiet_stderr
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained network, and the events on which a graph is compared with it.
 
-    if not 0 < background < 1:
-        raise InputError("is a share between 0 and 1", field="--background", value=background)
-    sample = read_sample(data, graph, labels)
-    progress("loading the trained network")
-    with quiet_stderr():
-        framework = open_framework(model, weights, shapes)
-        return compare_with_framework(graph, framework, sample, background, progress)
+    ``weights``: of a Keras ``.json``; ``shapes``: of the inputs of a ``.pt`` file; ``labels``: see
+    ``read_sample``; ``background``: the share of background at which efficiencies are compared.
+    """
+
+    model: Path
+    weights: Path | None
+    shapes: Sequence[tuple[int, ...]]
+    data: str | Path
+    labels: str | None
+    background: float
+
+    def compared(
+        self,
+        graph: Graph,
+        progress: Say,
+        *,
+        factors: Sequence[NDArray[np.float64]] | None = None,
+        some: bool = False,
+    ) -> Fidelity:
+        """The trained network against ``graph``.
+
+        Parameters
+        ----------
+        factors
+            What the elements of each input are multiplied with for the trained network, (size,).
+        some
+            The network may have fewer outputs than the graph: those of the same sizes are compared.
+
+        Raises
+        ------
+        InputError
+            If data, network and graph do not fit.
+        """
+        from l1forge.firmware.hls.fidelity.fidelity import compare_with_framework
+        from l1forge.firmware.hls.fidelity.frameworks import open_framework
+        from l1forge.firmware.hls.fidelity.frameworks.scaled import ScaledFramework
+        from l1forge.firmware.hls.fidelity.sample import read_sample
+        from l1forge.screen.quiet import quiet_stderr
+
+        if not 0 < self.background < 1:
+            raise InputError("is a share between 0 and 1", field="--background", value=self.background)
+        sample = read_sample(self.data, graph, self.labels)
+        progress("loading the trained network")
+        with quiet_stderr():
+            framework = open_framework(self.model, self.weights, self.shapes)
+            if factors is not None:
+                framework = ScaledFramework(framework, factors)
+            return compare_with_framework(graph, framework, sample, self.background, progress, some)
 
 
 def check_reference(reference: str | Path | None, data: str | Path | None) -> None:

@@ -113,7 +113,7 @@ def import_model(
     from l1forge.firmware.hls.converters.provenance import provenance
     from l1forge.firmware.hls.translate.exceeded import wrapping
     from l1forge.screen.quiet import quiet_stderr
-    from l1forge.studies.fidelity import chosen, compared_with
+    from l1forge.studies.fidelity import TrainedModel, chosen
 
     model, weights = Path(model), Path(weights) if weights else None
     if sources is not None:
@@ -149,7 +149,8 @@ def import_model(
             raise InputError(wraps[0], file=model, field="--strict", remedy=STRICT)
         fidelity = None
         if data is not None:
-            fidelity = compared_with(graph, model, weights, input_shapes, data, labels, background, progress)
+            trained = TrainedModel(model, weights, input_shapes, data, labels, background)
+            fidelity = trained.compared(graph, progress)
             graph.meta["provenance"]["fidelity"] = fidelity.summary()
         on_graph(graph)
         for sentence in sentences:
@@ -218,30 +219,32 @@ def import_hls(
     from l1forge.firmware.hls.project.archive import unpacked
     from l1forge.firmware.hls.translate.exceeded import wrapping
     from l1forge.firmware.hls.translate.graph import import_project
-    from l1forge.studies.fidelity import check_reference, compared_with
+    from l1forge.studies.fidelity import TrainedModel, check_reference
     from l1forge.studies.packages import PackageOptions, import_emulator_package
 
     check_reference(reference, data)
     if sources is not None:
         check_columns(sources, "sources")
     options = package or PackageOptions()
+    trained = None
+    if reference is not None and data is not None:
+        files = Path(reference), Path(weights) if weights else None
+        trained = TrainedModel(*files, input_shapes, data, labels, background)
     with unpacked(project) as folder:
         if is_package(folder):
-            if reference is not None or strict:
-                raise InputError(
-                    "is an emulator package: --reference and --strict are for hls4ml projects",
-                    file=project,
-                    remedy="leave them out, or import the network from its trained file with import-model",
-                )
             return import_emulator_package(
                 folder,
                 options,
+                name=Path(project).name,
                 sources=sources,
                 defines=defines,
+                trained=trained,
+                strict=strict,
                 verify=verify,
                 seed=seed,
                 progress=progress,
                 on_graph=on_graph,
+                on_warning=on_warning,
             )
         options.refuse()
         notes: list[str] = []
@@ -254,11 +257,8 @@ def import_hls(
         if strict and wraps:
             raise InputError(wraps[0], file=project, field="--strict", remedy=STRICT)
         fidelity = None
-        if data is not None and reference is not None:
-            fidelity = compared_with(
-                graph, Path(reference), Path(weights) if weights else None, input_shapes, data, labels,
-                background, progress,
-            )  # fmt: skip
+        if trained is not None:
+            fidelity = trained.compared(graph, progress)
             graph.meta["provenance"]["fidelity"] = fidelity.summary()
         on_graph(graph)
         for sentence in sentences:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.converters.provenance import project_provenance
 from l1forge.firmware.hls.package.columns import Column, read_columns
 from l1forge.firmware.hls.package.graph import Imported as Package
 from l1forge.firmware.hls.package.graph import import_package
 from l1forge.firmware.hls.package.reference import Reference, representable
+from l1forge.firmware.hls.translate.exceeded import wrapping
 from l1forge.firmware.verify import Comparison, compare_with_graph
 from l1forge.studies.imported import Imported
 from l1forge.testbench import stimuli
@@ -21,6 +24,7 @@ from l1forge.testbench.stimuli import sample_files
 
 if TYPE_CHECKING:
     from l1forge.emulator.graph.graph import Graph
+    from l1forge.studies.fidelity import TrainedModel
 
 UNBOUND = "the inputs are in the package's own units: --inputs binds them to hardware columns"
 
@@ -53,32 +57,68 @@ def import_emulator_package(
     path: Path,
     options: PackageOptions,
     *,
+    name: str,
     sources: Sequence[str] | None = None,
     defines: Mapping[str, str] | None = None,
+    trained: TrainedModel | None = None,
+    strict: bool = False,
     verify: int = 0,
     seed: int = 1,
     progress: Callable[[str], None],
     on_graph: Callable[[Graph], None],
+    on_warning: Callable[[str], None],
 ) -> Imported:
     """Read a package: network, input scaling and score in one graph; arguments as ``imports.import_hls``.
+
+    Parameters
+    ----------
+    name
+        The package as the user gave it, for messages and the record.
+    trained
+        The trained network to compare with. It takes what the package takes: values in the units of
+        ``prepare_input``, or of the network with ``options.network_only``.
 
     Raises
     ------
     InputError
-        If something in it cannot be reproduced exactly, or its own C++ does not compile.
+        If something in it cannot be reproduced exactly, or its own C++ does not compile; with ``strict``
+        also if values can exceed a type that wraps.
     """
     columns = read_columns(options.inputs) if options.inputs else None
     if columns is None and sources is not None:
         columns = [Column(source) for source in sources]
     package = import_package(path, columns, defines, options.network_only)
     notes = [*package.notes, *([] if columns else [UNBOUND])]
-    package.graph.meta["notes"] = notes
-    on_graph(package.graph)
+    graph = package.graph
+    graph.meta["notes"] = notes
+    reference = trained.model if trained is not None else None
+    graph.meta["provenance"] = project_provenance(path, name, defines or {}, reference)
+    progress("proving ranges")
+    sentences, wraps = wrapping(graph)
+    if strict and wraps:
+        remedy = "the type is the package's own: import without --strict, or correct the package"
+        raise InputError(wraps[0], file=name, field="--strict", remedy=remedy)
+    fidelity = None
+    if trained is not None:
+        fidelity = trained.compared(graph, progress, factors=_factors(package), some=True)
+        graph.meta["provenance"]["fidelity"] = fidelity.summary()
+    on_graph(graph)
+    for sentence in sentences:
+        on_warning(sentence)
     compared: list[Comparison] = []
     if verify:
         progress("compiling the package's own C++ with g++")
         compared = check_package(package, verify, seed, options.events)
-    return Imported(package.graph, tuple(notes), (), tuple(compared))
+    return Imported(graph, tuple(notes), tuple(sentences), tuple(compared), fidelity)
+
+
+def _factors(package: Package) -> list[NDArray[np.float64]] | None:
+    """What the elements of each input are multiplied with to be in the package's own units; None: nothing."""
+    if not package.columns:
+        return None
+    every = np.array([float(column.factor) for column in package.columns])
+    ends = np.cumsum([node.size for node in package.graph.inputs])
+    return np.split(every, ends[:-1])
 
 
 def check_package(

@@ -20,7 +20,7 @@ from l1forge.firmware.hls.choose.types_file import TypesFile
 from l1forge.firmware.hls.converters.conversion import Conversion
 from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.frameworks import Framework
-from l1forge.firmware.hls.fidelity.frameworks.framework import shaped
+from l1forge.firmware.hls.fidelity.frameworks.framework import predicted, shaped
 from l1forge.firmware.hls.fidelity.sample import Sample, read_sample
 
 EVENTS = 10_000
@@ -139,7 +139,7 @@ def choose_types(
     parts = [
         [
             np.asarray(one, np.float64).reshape(part.n, -1)
-            for one in framework.predict(shaped(framework, list(part.inputs.values()), known))
+            for one in predicted(framework, shaped(framework, list(part.inputs.values()), known))
         ]
         for part in (half, other)
     ]

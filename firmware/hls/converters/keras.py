@@ -30,6 +30,7 @@ from l1forge.firmware.hls.converters.settings import (
     settle,
 )
 from l1forge.firmware.hls.converters.thresholds import raise_thresholds
+from l1forge.firmware.hls.converters.transposed_weights import transposed_weights_complete
 from l1forge.firmware.hls.converters.vocabulary import fill_vocabularies
 from l1forge.firmware.hls.environment import keras_3_layers, legacy_keras
 from l1forge.firmware.hls.objects import HlsModel, KerasModel
@@ -105,7 +106,7 @@ def convert_keras(
             apply_options(config, chosen["layer_options"])
 
             def converted() -> Any:
-                with exponents_that_hold():
+                with exponents_that_hold(), transposed_weights_complete():
                     return convert()
 
             def convert() -> Any:

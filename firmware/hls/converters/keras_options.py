@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 
 from l1forge.emulator.errors import InputError
-from l1forge.firmware.hls.converters.keras_flat import leaves
+from l1forge.firmware.hls.converters.keras_flat import IDLE, leaves
 from l1forge.firmware.hls.objects import KerasLayer, KerasModel
 
 
@@ -17,6 +19,7 @@ def check_options(model: KerasModel, legacy: bool = True) -> None:
     InputError
         Names the layer, the option and what can be used instead.
     """
+    _check_kinds(model, legacy)
     if not legacy:
         _check_keras_3(model)
     for layer in leaves(model):
@@ -24,7 +27,48 @@ def check_options(model: KerasModel, legacy: bool = True) -> None:
         if found is not None:
             option, value, remedy = found
             raise InputError(
-                f"hls4ml ignores {option}", field=f"layer {layer.name}", value=value, remedy=remedy
+                f"hls4ml {'does not know' if option.startswith('the activation') else 'ignores'} {option}",
+                field=f"layer {layer.name}",
+                value=value,
+                remedy=remedy,
+            )
+
+
+REMEDIES = {
+    "GroupNormalization": "use BatchNormalization or LayerNormalization",
+    "UnitNormalization": "use LayerNormalization",
+    "SimpleRNN": "use a GRU or an LSTM",
+    "Conv3D": "put one axis into the channels and use Conv2D",
+    "LocallyConnected1D": "use Conv1D, or Dense behind Flatten",
+    "LocallyConnected2D": "use Conv2D, or Dense behind Flatten",
+    "Lambda": "write it with layers",
+}
+
+
+def _check_kinds(model: KerasModel, legacy: bool) -> None:
+    """Layers that nobody reads, and recurrent ones whose C++ has no output."""
+    from hls4ml.converters.keras_v2_to_hls import get_supported_keras_layers
+
+    readers = importlib.import_module("hls4ml.converters.keras_v3._base").registry
+    known = {
+        *get_supported_keras_layers(),
+        *IDLE,
+        "InputLayer",
+        "Normalization",
+        "Rescaling",
+        "TimeDistributed",
+    }
+    if not legacy:
+        known |= {name.rpartition(".")[2] for name in readers}
+    for layer in leaves(model):
+        kind = type(layer).__name__
+        ours = legacy or type(layer).__module__.split(".")[0] == "keras"
+        if kind in REMEDIES or (ours and kind not in known):
+            raise InputError(
+                "this layer cannot be converted",
+                field=f"layer {layer.name}",
+                value=kind,
+                remedy=REMEDIES.get(kind, "docs/hls.md lists what is read"),
             )
 
 
@@ -53,11 +97,19 @@ def _check_keras_3(model: KerasModel) -> None:
 
 
 Lost = tuple[str, object, str]
+ACTIVATIONS = {
+    **dict.fromkeys(("gelu", "mish", "hard_swish", "hard_silu", "celu", "squareplus"), "use silu or relu"),
+    **dict.fromkeys(("log_softmax", "log_softmax_v2", "log_sigmoid"), "end with the logits"),
+    **{"glu": "write it with Multiply and sigmoid", "sparsemax": "use softmax"},
+}
+"""Activations that no reader has, and what to do."""
 
 
 def _lost(layer: KerasLayer, legacy: bool) -> Lost | None:
     kind = type(layer).__name__
     activation = getattr(getattr(layer, "activation", None), "__name__", "")
+    if activation in ACTIVATIONS:
+        return f"the activation {activation}", type(layer).__name__, ACTIVATIONS[activation]
     if not legacy and activation == "hard_sigmoid":
         return "that this is x/6 + 1/2 in Keras 3: it takes x/5", activation, "use sigmoid, or Keras 2"
     if kind == "ReLU":

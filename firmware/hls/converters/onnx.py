@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -15,8 +16,19 @@ from l1forge.firmware.hls.environment import TENSORFLOW_SETTINGS
 
 if TYPE_CHECKING:
     from onnx import GraphProto
+    from qonnx.core.modelwrapper import ModelWrapper
     from torch import Tensor
     from torch.nn import Module
+
+RESERVED = {
+    *("input", "output"),
+    *("auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "do"),
+    *("double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long"),
+    *("namespace", "new", "operator", "private", "public", "register", "return", "short", "signed"),
+    *("sizeof", "static", "struct", "switch", "template", "this", "typedef", "typename", "union"),
+    *("unsigned", "using", "virtual", "void", "volatile", "while", "nnet", "std"),
+}
+"""Names that an input cannot have: hls4ml's own, and words of C++. They get ``_1``."""
 
 
 def export_qonnx(network: Module, example: Tensor, path: str | Path) -> None:
@@ -41,12 +53,12 @@ def clean_qonnx(path: str | Path) -> Any:
     InputError
         If the file is not an ONNX model.
     """
-    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.modelwrapper import ModelWrapper as Wrapper
     from qonnx.transformation.change_batchsize import ChangeBatchSize
     from qonnx.util.cleanup import cleanup_model
 
     try:
-        model = ModelWrapper(str(path))
+        model = Wrapper(str(path))
         if not model.graph.node:
             raise ValueError("it holds no operations")
         fuse_pairs(model.graph)
@@ -61,7 +73,7 @@ def clean_qonnx(path: str | Path) -> Any:
                 if tensor.name not in weights and tensor.type.tensor_type.shape.dim:
                     tensor.type.tensor_type.shape.dim[0].dim_value = 1
             model = model.transform(ChangeBatchSize(1))
-        return cleanup_model(model)
+        return _named_inputs(cleanup_model(model), inputs)
     except InputError:
         raise
     except Exception as error:  # protobuf, onnx and qonnx each have their own
@@ -69,6 +81,25 @@ def clean_qonnx(path: str | Path) -> Any:
         raise InputError(
             f"cannot read the ONNX model: {problem}", file=path, remedy="check that it is an .onnx file"
         ) from error
+
+
+def _named_inputs(model: ModelWrapper, names: Sequence[str]) -> ModelWrapper:
+    """The file's own names of the inputs, which qonnx replaces by global_in, where they are names in C++."""
+    known = {tensor.name for tensor in model.graph.initializer}
+    found = [tensor.name for tensor in model.graph.input if tensor.name not in known]
+    if len(found) != len(names):
+        return model
+    wanted = [re.sub(r"\W", "_", name) for name in names]
+    wanted = [f"{name}_1" if name in RESERVED else name for name in wanted]
+    taken = {node.name for node in model.graph.node} | set(model.get_all_tensor_names())
+    if len(set(wanted)) < len(wanted) or any(
+        not name.isascii() or not name.isidentifier() or name in taken - set(found) for name in wanted
+    ):
+        return model
+    for old, new in zip(found, wanted, strict=True):
+        if old != new:
+            model.rename_tensor(old, new)
+    return model
 
 
 def _separate_repeats(graph: GraphProto) -> None:
@@ -98,8 +129,9 @@ def convert_onnx(
     """Convert an ONNX or QONNX file to an hls4ml ``ModelGraph`` for Vitis HLS.
 
     Export Brevitas networks with ``export_qonnx``. Scales that are powers of two become fixed-point types;
-    other scales become integer weights and a layer that scales. Inputs are named as in the cleaned model
-    (``global_in``). The other parameters are those of ``convert_torch``.
+    other scales become integer weights and a layer that scales. Inputs are named as in the file (other signs
+    than letters and digits become ``_``, ``input`` becomes ``input_1``). The other
+    parameters are those of ``convert_torch``.
 
     Raises
     ------

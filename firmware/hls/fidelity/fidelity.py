@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.scoring.floats import Counts
 from l1forge.firmware.hls.converters.provenance import file_sha256
 from l1forge.firmware.hls.fidelity.frameworks import Framework
-from l1forge.firmware.hls.fidelity.frameworks.framework import shaped
+from l1forge.firmware.hls.fidelity.frameworks.framework import predicted, shaped
 from l1forge.firmware.hls.fidelity.layers import LayerFidelity, compare_layers, looked_at
 from l1forge.firmware.hls.fidelity.outputs import BACKGROUND, OutputFidelity, compare_output
 from l1forge.firmware.hls.fidelity.run import run_rows
@@ -69,6 +70,7 @@ def compare_with_framework(
     sample: Sample,
     background: float = BACKGROUND,
     progress: Callable[[str], None] = lambda step: None,
+    some: bool = False,
 ) -> Fidelity:
     """Predict ``sample`` with the trained network and with the graph.
 
@@ -76,6 +78,8 @@ def compare_with_framework(
     ----------
     background
         Share of background events at which efficiencies are compared (with labels).
+    some
+        Whether the graph may have more outputs than the network (a score behind it, say).
 
     Raises
     ------
@@ -86,7 +90,11 @@ def compare_with_framework(
     shapes = graph.meta.get("input_shapes", {})
     known = [tuple(shapes[node.name]) if node.name in shapes else None for node in graph.inputs]
     arrays = shaped(framework, list(sample.inputs.values()), known)
-    trained = framework.predict(arrays)
+    trained = predicted(framework, arrays)
+    notes: tuple[str, ...] = ()
+    if some and len(trained) < len(graph.outputs):
+        graph, left = _some_outputs(graph, trained)
+        notes = (f"not compared, since the trained model has no such output: {', '.join(left)}",)
     if len(trained) != len(graph.outputs):
         raise InputError(
             f"the trained model has {len(trained)} outputs, the graph {len(graph.outputs)}", field="outputs"
@@ -110,11 +118,11 @@ def compare_with_framework(
         outputs.append(compare_output(name, flat, values, sample.labels, background))
     progress("comparing layers")
     count = looked_at(graph, sample.n)
-    notes: tuple[str, ...] = ()
     try:
         inside = framework.layers([array[:count] for array in arrays])
     except Exception as error:  # each framework has its own; the outputs are compared in any case
-        inside, notes = {}, (f"layers are not compared: {' '.join(str(error).split())[:160]}",)
+        inside = {}
+        notes += (f"layers are not compared: {' '.join(str(error).split())[:160]}",)
     layers = compare_layers(graph, {name: v[:count] for name, v in integers.items()}, inside)
     return Fidelity(
         data=sample.path.name,
@@ -128,3 +136,25 @@ def compare_with_framework(
         layer_events=count,
         notes=notes,
     )
+
+
+def _some_outputs(graph: Graph, trained: Sequence[NDArray[Any]]) -> tuple[Graph, list[str]]:
+    """``graph`` with the outputs that have the sizes of ``trained``, in order, and the names of the others.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not clear which.
+    """
+    sizes = [int(np.prod(one.shape[1:])) for one in trained]
+    of_size = {size: [name for name in graph.outputs if graph[name].size == size] for size in sizes}
+    if any(len(names) != sizes.count(size) for size, names in of_size.items()):
+        raise InputError(
+            f"the trained model predicts {sizes} values, the graph {[graph[n].size for n in graph.outputs]}: "
+            "which outputs to compare is not clear",
+            field="outputs",
+            remedy="give a model with the same outputs",
+        )
+    kept = [of_size[size].pop(0) for size in sizes]
+    left = [name for name in graph.outputs if name not in kept]
+    return Graph(graph.name, graph.nodes, kept, graph.meta, graph.file), left

@@ -18,11 +18,7 @@ from l1forge.emulator.kernel.lowering import lower
 from l1forge.emulator.scoring.arrays import NPZ, PARQUET, UNREADABLE, Array, holds_arrays, open_arrays
 from l1forge.emulator.scoring.feeds import event_rows
 from l1forge.emulator.scoring.floats import Counts, from_float
-
-LABELS = ("y", "labels", "label", "y_true")
-"""Arrays of an .npz, or columns of a parquet file, that are taken for labels if they hold integers."""
-INPUTS = ("x", "X", "inputs", "data")
-"""Arrays of an .npz that are taken for the only input if none has its name."""
+from l1forge.firmware.hls.fidelity.naming import LABELS, npz_names, parquet_names, told
 
 
 @dataclass(frozen=True)
@@ -89,9 +85,14 @@ def read_sample(
         head = file.read(8)
     arrays = holds_arrays(path, graph)
     if arrays:
-        names = _npz_names(path, graph) if head.startswith(NPZ) else {}
+        names: dict[str, str | list[str]] = {}
+        if head.startswith(NPZ):
+            names |= npz_names(path, graph)
+        elif head.startswith(PARQUET):
+            names |= parquet_names(path, graph, labels)
         source = open_arrays(path, graph, names=names)
         found, described = dict(source.arrays), source.description
+        described += "".join(f"; {name} is {told(column)}" for name, column in names.items())
     else:
         found, described = _events(path, graph, most), "event columns"
     stop = min((len(array) for array in found.values()), default=0)
@@ -125,6 +126,7 @@ def read_sample(
 
 def _events(path: Path, graph: Graph, most: int | None) -> dict[str, Array]:
     """Integers of the hardware columns that the graph's inputs name, (n, size) for each input."""
+    source = open_events(path)  # says what is wrong with a file that is neither
     bare = [node.name for node in graph.inputs if "source" not in node.attributes]
     if bare:
         raise InputError(
@@ -132,7 +134,6 @@ def _events(path: Path, graph: Graph, most: int | None) -> dict[str, Array]:
             file=path,
             remedy="name one for each element with --sources, or give an array of the inputs",
         )
-    source = open_events(path)
     columns = {slot[0] for inputs in lower(graph).sources for slot in inputs.columns or () if slot}
     parts: dict[str, list[Array]] = {node.name: [] for node in graph.inputs}
     count = 0
@@ -146,26 +147,6 @@ def _events(path: Path, graph: Graph, most: int | None) -> dict[str, Array]:
         if most is not None and count >= most:
             break
     return {name: np.concatenate(blocks) if blocks else np.zeros((0, 1)) for name, blocks in parts.items()}
-
-
-def _npz_names(path: Path, graph: Graph) -> dict[str, str]:
-    """The array of each input: of its own name, x for an only one, else those that are no labels in order."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            shapes = {name: archive[name].shape for name in archive.files}
-    except UNREADABLE as error:
-        raise InputError(f"not a readable NumPy file: {error}", file=path) from error
-    inputs = graph.inputs
-    if all(node.name in shapes for node in inputs):
-        return {}
-    if len(inputs) == 1:
-        known = [name for name in INPUTS if name in shapes]
-        if known:
-            return {inputs[0].name: known[0]}
-    left = [name for name in shapes if name not in LABELS]
-    if len(left) == len(inputs):
-        return {node.name: name for node, name in zip(inputs, left, strict=True)}
-    return {}  # open_arrays says what is missing
 
 
 def _labels(path: Path, head: bytes, name: str | None, stop: int) -> NDArray[np.int64] | None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.json_text import parse_json
 from l1forge.firmware.hls.choose.loss import StatedLoss
 from l1forge.firmware.hls.choose.search import Search, outputs_of
 from l1forge.firmware.hls.choose.tensors import WIDE
@@ -51,13 +52,48 @@ class TrainedSummary:
         kept = {key: getattr(self, key) for key in ("done", "networks", "worst", "failures")}
         return {"seed": seed, **kept, "layers": dict(self.layers), "refused": dict(self.refused)}
 
+    @staticmethod
+    def load(path: Path, seed: int) -> TrainedSummary:
+        """A summary written before, to go on from.
+
+        Raises
+        ------
+        InputError
+            If the file is no summary of a campaign of this kind and seed.
+        """
+        try:
+            held = parse_json(path.read_text(encoding="utf-8"))
+            failures = [(int(number), str(problem)) for number, problem in held["failures"]]
+            counters = Counter(held["layers"]), Counter(held["refused"])
+            done, networks, worst = int(held["done"]), int(held["networks"]), float(held["worst"])
+            found = held["seed"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                "is not the summary of a fuzz run with --trained", file=path, value=str(error)
+            ) from error
+        if found != seed:
+            raise InputError(
+                "was written with another seed",
+                file=path,
+                field="seed",
+                value=found,
+                remedy=f"--seed {found}",
+            )
+        return TrainedSummary(done, networks, worst, *counters, failures)
+
 
 def trained_campaign(
-    count: int, seed: int, progress: Callable[[TrainedSummary], None] = lambda summary: None
+    count: int,
+    seed: int,
+    progress: Callable[[TrainedSummary], None] = lambda summary: None,
+    resumed: TrainedSummary | None = None,
 ) -> TrainedSummary:
-    """Compare networks 0 .. ``count`` − 1; network k is drawn from ``default_rng([seed, k])``."""
-    summary = TrainedSummary()
-    for number in range(count):
+    """Compare networks 0 .. ``count`` − 1; network k is drawn from ``default_rng([seed, k])``.
+
+    ``resumed``: what an earlier run has done, to go on from; it is changed.
+    """
+    summary = resumed or TrainedSummary()
+    for number in range(summary.done, count):
         network, shape, kinds = drawn(np.random.default_rng([seed, number]))
         summary.layers.update(kinds)
         limit = TABLES if set(WITH_TABLES) & set(kinds) else EXACT

@@ -162,11 +162,15 @@ def test_keras_3_layers_that_hls4ml_has_no_own_reader_for(tmp_path: Path) -> Non
     found = evaluate(graph, {graph.inputs[0].name: rows})[name]
     scaled = np.ldexp(expected.astype(np.float64), graph[name].type.fraction)
     assert np.array_equal(scaled.reshape(len(found), -1), found.reshape(len(found), -1))
-    nested = keras.Model(inputs, keras.Sequential([keras.layers.Input((4, 3)), dense], name="inner")(inputs))
+    # EinsumDense is hls4ml's alone: without it our own reader takes these networks
+    einsum = keras.layers.EinsumDense("bij,jk->bik", output_shape=(4, 3), name="e")
+    inner = keras.Sequential([keras.layers.Input((4, 3)), einsum], name="inner")
+    nested = keras.Model(inputs, inner(inputs))
+    sigmoid = keras.layers.Activation("hard_sigmoid", name="h")
     for wrong, message in (
         (keras.Model(inputs, norm(dense(inputs))), "layer norm: hls4ml forgets a batch norm"),
         (nested, "layer inner: hls4ml does not read models"),
-        (keras.Model(inputs, keras.layers.Activation("hard_sigmoid", name="h")(inputs)), "x/6"),
+        (keras.Model(inputs, sigmoid(einsum(inputs))), "x/6"),
     ):
         with pytest.raises(InputError, match=message):
             convert_keras(wrong, "net", tmp_path, "fixed<8,4>")

@@ -397,3 +397,97 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
 def _empty(folder: Path) -> Path:
     (folder / "empty").mkdir()
     return folder / "empty"
+
+
+def _loaded_from_text(folder: Path) -> Path:
+    """Arrays without values in C++; the numbers stand in ``weights/*.txt``, loaded on the first call."""
+    load = """
+#ifndef __SYNTHESIS__
+    static bool loaded_weights = false;
+    if (!loaded_weights) {
+        nnet::load_weights_from_txt<weight2_t, 54>(w2, "w2.txt");
+        nnet::load_weights_from_txt<bias2_t, 6>(b2, "b2.txt");
+        nnet::load_weights_from_txt<weight4_t, 24>(w4, "w4.txt");
+        nnet::load_weights_from_txt<bias4_t, 4>(b4, "b4.txt");
+        loaded_weights = true;
+    }
+#endif
+"""
+    layout = Layout(weights="folder", guard=load, wrapper=simple_wrapper(NAMESPACE, "NN/"))
+    write_package(folder, layout)
+    network = folder / "NN"
+    for path in (network / "weights").glob("*.h"):
+        name = path.stem
+        text = path.read_text()
+        values = text.split("{")[-2 if text.count("{") > 2 else -1].split("}")[0]
+        path.with_suffix(".txt").write_text(values)
+        head, _, tail = text.partition(" = {")
+        path.write_text(f"{head};{tail.partition('};')[2]}")
+        assert name in head
+    return folder
+
+
+def test_weights_in_text_files(tmp_path: Path) -> None:
+    """What is loaded counts: the arrays in the headers have no values."""
+    imported = import_package(_loaded_from_text(tmp_path / "Net_v1"))
+    assert imported.graph["mu"].constants["weight"].data.any()
+    assert exact(imported)
+
+
+def test_distance_of_embedding_and_reconstruction(tmp_path: Path) -> None:
+    """Version 5: the network ends with the squared norm of embedding − decoder(encoder(embedding))."""
+    wrapped = changed(
+        wrapper(loss="\n      resultsq_t loss = result_p[0];\n      return loss;"),
+        ("N_LAYER_4", "N_LAYER_6"),
+        ("result_p->first[i] = _result[i];", "result_p->first[i] = _result[i];"),
+    )
+    folder = write_package(tmp_path / "Net_v1", Layout(sizes=(9, 6, 6), wrapper=wrapped, scales=SCALES))
+    network = folder / "NN"
+    top = network / "Net_v1.cpp"
+    end = "    nnet::dense<layer3_t, result_t, config4>(layer3_out, layer4_out, w4, b4); // mu\n"
+    distance = """    layer4_t layer4_out[N_LAYER_4];
+    nnet::dense<layer3_t, layer4_t, config4>(layer3_out, layer4_out, w4, b4); // decoder
+    layer5_t layer5_out[N_LAYER_4];
+    nnet::subtract<layer3_t, layer4_t, layer5_t, config5>(layer3_out, layer4_out, layer5_out); // difference
+    nnet::dot1d<layer5_t, layer5_t, result_t, config6>(layer5_out, layer5_out, layer6_out); // norm
+"""
+    top.write_text(
+        changed(top.read_text(), (end, distance), ("layer4_out[N_LAYER_4]\n)", "layer6_out[N_LAYER_6]\n)"))
+    )
+    header = network / "Net_v1.h"
+    header.write_text(changed(header.read_text(), ("layer4_out[N_LAYER_4]", "layer6_out[N_LAYER_6]")))
+    defines = network / "defines.h"
+    defines.write_text(
+        changed(
+            defines.read_text(),
+            ("typedef ap_fixed<18,8> result_t;", "typedef ap_ufixed<18,14,AP_TRN,AP_SAT> result_t;"),
+            (
+                "static const int N_LAYER_4=6;\n",
+                "static const int N_LAYER_4=6;\nstatic const int N_LAYER_6=1;\n",
+            ),
+            (
+                "typedef ap_ufixed<18, 14> resultsq_t;",
+                "typedef ap_fixed<18,8> layer4_t;\ntypedef ap_fixed<19,9> layer5_t;\n"
+                "typedef ap_ufixed<18, 14> resultsq_t;",
+            ),
+        )
+    )
+    parameters = network / "parameters.h"
+    configs = """struct config5 : nnet::merge_config {
+    static const unsigned n_elem = 6;
+    static const unsigned reuse_factor = 1;
+};
+struct config6 : nnet::dot_config {
+    static const unsigned n_in = 6;
+    static const unsigned n_out = 1;
+    static const unsigned reuse_factor = 1;
+    typedef ap_fixed<40,22> accum_t;
+    template<class x_T, class y_T>
+    using product = nnet::product::mult<x_T, y_T>;
+};
+"""
+    text = '#include "nnet_utils/nnet_merge.h"\n' + parameters.read_text()
+    parameters.write_text(changed(text, ("struct relu_config3", configs + "struct relu_config3")))
+    imported = import_package(folder)
+    assert exact(imported)
+    assert [imported.graph[name].size for name in imported.graph.outputs] == [1] * len(imported.graph.outputs)

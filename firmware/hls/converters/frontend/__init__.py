@@ -23,7 +23,8 @@ from l1forge.firmware.hls.converters.frontend import (
     transposed,
     views,
 )
-from l1forge.firmware.hls.converters.frontend.keras_reader import beyond, read_keras
+from l1forge.firmware.hls.converters.frontend.keras_beyond import beyond
+from l1forge.firmware.hls.converters.frontend.keras_reader import read_keras
 from l1forge.firmware.hls.converters.frontend.model import hls_model
 from l1forge.firmware.hls.converters.frontend.onnx_reader import read_onnx
 from l1forge.firmware.hls.converters.frontend.torch_reader import read_program

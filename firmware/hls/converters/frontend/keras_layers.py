@@ -2,187 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
-from l1forge.firmware.hls.converters.constant_types import exact_type
+from l1forge.firmware.hls.converters.frontend.keras_convolution import SPATIAL
+from l1forge.firmware.hls.converters.frontend.keras_parts import Reader, activated, behind, source, weight
 from l1forge.firmware.hls.converters.frontend.keras_recurrent import recurrent
 from l1forge.firmware.hls.converters.frontend.program import Value, refuse
-from l1forge.firmware.hls.converters.frontend.quantised import Quantised
+from l1forge.firmware.hls.converters.keras_flat import POINTWISE
 from l1forge.firmware.hls.converters.keras_scaling import scaling
-from l1forge.firmware.hls.converters.keras_types import bits_type
-from l1forge.firmware.hls.objects import KerasLayer
 
 if TYPE_CHECKING:
     from l1forge.firmware.hls.converters.frontend.keras_reader import KerasCall, KerasReader
 
-Reader = Callable[["KerasReader", "KerasCall"], Value]
-
-ACTIVATIONS = {
-    **{"relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "softplus": "softplus", "softsign": "softsign"},
-    **{"selu": "selu", "elu": "elu", "relu6": "relu6", "silu": "silu", "swish": "silu", "exponential": "exp"},
-}
-
-
-def _source(call: KerasCall) -> Value:
-    x = call.arguments[0] if call.arguments else call.options.get("inputs")
-    if not isinstance(x, Value):
-        raise refuse("does not depend on the inputs", call.name, type(call.layer).__name__)
-    return x
-
-
-def weight(layer: KerasLayer, key: str, turn: Callable[[NDArray[Any]], NDArray[Any]] = lambda a: a) -> Any:
-    """A weight as float, or quantised as the layer's quantiser does; None where there is none."""
-    variable = getattr(layer, key, None)
-    if variable is None:
-        return None
-    quantiser = getattr(layer, f"{key}_quantizer_internal", None)
-    if quantiser is None:
-        return turn(np.asarray(variable, dtype=np.float64))
-    values = np.asarray(quantiser(variable), dtype=np.float64)
-    kind = exact_type(values)
-    if kind is None:
-        raise refuse(
-            f"quantised {key} with scales that are not powers of two", layer.name, type(quantiser).__name__,
-            "use alpha=1 or alpha='auto_po2'",
-        )  # fmt: skip
-    integers = FixedType(kind.width, kind.width, kind.signed)
-    found = Quantised(np.ldexp(values, kind.fraction), np.full(values.shape, kind.lsb), integers)
-    return found.moved(turn)
-
-
-def activated(reader: KerasReader, x: Value, function: Any, name: str, layer: KerasLayer) -> Value:
-    """The activation of a layer behind it, by its name or as a QKeras quantiser."""
-    kind = getattr(function, "__name__", None) or type(function).__name__
-    if function is None or kind == "linear":
-        return x
-    if kind == "quantized_bits":
-        return reader.add("typed", x.shape, x, str(bits_type(function)), name=name)
-    if kind == "quantized_relu":
-        if float(getattr(function, "negative_slope", 0)) or bool(getattr(function, "use_sigmoid", False)):
-            raise refuse("quantized_relu with a slope or a sigmoid is not read here", layer.name)
-        width = FixedType(int(function.bits), int(function.integer), False, Rounding.RND_CONV, Overflow.SAT)
-        return reader.add("typed_relu", x.shape, x, str(width), name=name)
-    if kind == "softmax":
-        return reader.add("softmax", x.shape, x, -1, name=name)
-    if kind == "hard_sigmoid":
-        legacy = type(layer).__module__.split(".")[0] in ("tf_keras", "qkeras")
-        return reader.add("hardsigmoid", x.shape, x, 0.2 if legacy else 1 / 6, 0.5, name=name)
-    if kind in ("leaky_relu",):
-        return reader.add("leaky_relu", x.shape, x, 0.2, name=name)
-    if kind not in ACTIVATIONS:
-        known = ", ".join(sorted([*ACTIVATIONS, "softmax", "hard_sigmoid", "linear"]))
-        raise refuse("this activation is not read here", layer.name, kind, f"known: {known}")
-    return reader.add(ACTIVATIONS[kind], x.shape, x, name=name)
-
-
-def _behind(reader: KerasReader, call: KerasCall, x: Value) -> Value:
-    function = getattr(call.layer, "activation", None)
-    kind = getattr(function, "__name__", None) or type(function).__name__
-    return activated(reader, x, function, f"{call.name}_{kind}", call.layer)
-
 
 def _dense(reader: KerasReader, call: KerasCall) -> Value:
-    x = _source(call)
+    x = source(call)
     kernel = weight(call.layer, "kernel", np.transpose)
     made = reader.add("linear", call.shapes[0], x, kernel, weight(call.layer, "bias"), name=call.name)
-    return _behind(reader, call, made)
+    return behind(reader, call, made)
 
 
 def _activation(reader: KerasReader, call: KerasCall) -> Value:
     function = getattr(call.layer, "quantizer", None) or call.layer.activation
-    return activated(reader, _source(call), function, call.name, call.layer)
-
-
-def _each(value: Any, rank: int) -> list[int]:
-    return [int(v) for v in (value if isinstance(value, list | tuple) else [value] * rank)]
-
-
-def _check_order(call: KerasCall) -> None:
-    if getattr(call.layer, "data_format", "channels_last") != "channels_last":
-        raise refuse("has its channels first", call.name, "channels_first", "put the channels last")
-
-
-def _padding(call: KerasCall, x: Value, kernel: list[int], stride: list[int]) -> list[int]:
-    """What Keras adds before each axis."""
-    mode = str(getattr(call.layer, "padding", "valid"))
-    if mode == "causal":
-        return [kernel[0] - 1]
-    if mode != "same":
-        return [0] * len(kernel)
-    sizes, made = x.shape[:-1], [-(-n // s) for n, s in zip(x.shape[:-1], stride, strict=True)]
-    return [max((m - 1) * s + k - n, 0) // 2 for n, m, s, k in zip(sizes, made, stride, kernel, strict=True)]
-
-
-def _convolution(reader: KerasReader, call: KerasCall) -> Value:
-    _check_order(call)
-    x, rank, layer = _source(call), len(call.shapes[0]) - 1, call.layer
-    order = (rank + 1, rank, *range(rank))
-    kernel = weight(layer, "kernel", lambda a: np.transpose(a, order))
-    stride, spread = _each(layer.strides, rank), _each(layer.dilation_rate, rank)
-    sizes = [(k - 1) * d + 1 for k, d in zip(_each(layer.kernel_size, rank), spread, strict=True)]
-    shape = (call.shapes[0][-1], *call.shapes[0][:-1])
-    made = reader.add(
-        f"conv{rank}d", shape, reader.first(x), kernel, weight(layer, "bias"), stride,
-        _padding(call, x, sizes, stride), spread, int(getattr(layer, "groups", 1)), name=call.name,
-    )  # fmt: skip
-    return _behind(reader, call, reader.last(made, f"{call.name}:last"))
-
-
-def _transposed(reader: KerasReader, call: KerasCall) -> Value:
-    """Keras cuts half of what a filter reaches beyond the stride off, in front."""
-    _check_order(call)
-    x, rank, layer = _source(call), len(call.shapes[0]) - 1, call.layer
-    if getattr(layer, "output_padding", None) is not None:
-        raise refuse("output_padding is not supported", call.name, layer.output_padding, "leave it out")
-    order = (rank + 1, rank, *range(rank))
-    kernel = weight(layer, "kernel", lambda a: np.transpose(a, order))
-    stride, spread = _each(layer.strides, rank), _each(layer.dilation_rate, rank)
-    sizes = [(k - 1) * d + 1 for k, d in zip(_each(layer.kernel_size, rank), spread, strict=True)]
-    same = str(layer.padding) == "same"
-    pads = [max(k - s, 0) // 2 if same else 0 for k, s in zip(sizes, stride, strict=True)]
-    shape = (call.shapes[0][-1], *call.shapes[0][:-1])
-    made = reader.add(
-        f"conv_transpose{rank}d", shape, reader.first(x), kernel, weight(layer, "bias"), stride, pads, 0, 1,
-        spread, name=call.name,
-    )  # fmt: skip
-    return _behind(reader, call, reader.last(made, f"{call.name}:last"))
-
-
-def _pool(reader: KerasReader, call: KerasCall) -> Value:
-    _check_order(call)
-    x, rank, layer = _source(call), len(call.shapes[0]) - 1, call.layer
-    kernel, stride = _each(layer.pool_size, rank), _each(layer.strides, rank)
-    pads = _padding(call, x, kernel, stride)
-    shape = (call.shapes[0][-1], *call.shapes[0][:-1])
-    kind = "max" if "Max" in type(layer).__name__ else "avg"
-    rest = (1, False) if kind == "max" else (False, False)
-    made = reader.add(
-        f"{kind}_pool{rank}d", shape, reader.first(x), kernel, stride, pads, *rest, name=call.name
-    )
-    return reader.last(made, f"{call.name}:last")
-
-
-def _adaptive(reader: KerasReader, call: KerasCall) -> Value:
-    _check_order(call)
-    rank = len(call.shapes[0]) - 1
-    kind = "max" if "Max" in type(call.layer).__name__ else "avg"
-    shape = (call.shapes[0][-1], *call.shapes[0][:-1])
-    made = reader.add(
-        f"adaptive_{kind}_pool{rank}d", shape, reader.first(_source(call)), list(shape[1:]), name=call.name
-    )
-    return reader.last(made, f"{call.name}:last")
+    return activated(reader, source(call), function, call.name, call.layer)
 
 
 def _global(reader: KerasReader, call: KerasCall) -> Value:
     """Over all positions; of a sequence with a mask over those that are there."""
-    _check_order(call)
-    x = _source(call)
+    x = source(call)
     axes = list(range(1, len(x.shape)))
+    if getattr(call.layer, "data_format", None) == "channels_first":
+        axes = [axis + 1 for axis in axes]
     keep = bool(getattr(call.layer, "keepdims", False))
     if "Max" in type(call.layer).__name__:
         return reader.add("amax", call.shapes[0], x, axes, keep, name=call.name)
@@ -199,7 +52,7 @@ def _global(reader: KerasReader, call: KerasCall) -> Value:
 
 def _masking(reader: KerasReader, call: KerasCall) -> Value:
     """Steps that hold anything but the mask's value; the others are zero."""
-    x = _source(call)
+    x = source(call)
     differs = reader.add("ne", x.shape, x, float(call.layer.mask_value), name=f"{call.name}_differs")
     last = len(x.shape)
     column = reader.add("any", (*x.shape[:-1], 1), differs, [last], True, name=f"{call.name}_any")
@@ -272,24 +125,29 @@ def _attention_mask(reader: KerasReader, call: KerasCall, given: dict[str, Any],
 
 def _normalised(reader: KerasReader, call: KerasCall) -> Value:
     """A batch norm as scale and offset of the last axis."""
-    layer, x = call.layer, _source(call)
+    layer, x = call.layer, source(call)
     axis = [int(n) for n in np.atleast_1d(layer.axis)]
-    if axis not in ([-1], [len(x.shape)]):
-        raise refuse("normalises another axis than the last", call.name, axis, "Permute moves it")
+    if len(axis) != 1:
+        raise refuse("normalises several axes", call.name, axis, "normalise one axis")
+    behind = len(x.shape) - axis[0] if axis[0] > 0 else -axis[0] - 1  # axes behind the normalised one
     scale = 1 / np.sqrt(np.asarray(layer.moving_variance, dtype=np.float64) + layer.epsilon)
     scale = scale if layer.gamma is None else scale * np.asarray(layer.gamma, dtype=np.float64)
     bias = 0.0 if layer.beta is None else np.asarray(layer.beta, dtype=np.float64)
     bias = bias - np.asarray(layer.moving_mean, dtype=np.float64) * scale
+    if behind:
+        wide = (-1, *[1] * behind)
+        scale, bias = (np.broadcast_to(one.reshape(wide), x.shape) for one in (scale, bias))
+        return reader.add("scaling", x.shape, x, scale, bias, name=call.name)
     return reader.add("affine", x.shape, x, scale, bias, name=call.name)
 
 
 def _scaled(reader: KerasReader, call: KerasCall) -> Value:
-    x = _source(call)
+    x = source(call)
     return reader.add("scaling", x.shape, x, *scaling(call.layer, x.shape), name=call.name)
 
 
 def _layer_norm(reader: KerasReader, call: KerasCall) -> Value:
-    layer, x = call.layer, _source(call)
+    layer, x = call.layer, source(call)
     axis = [int(n) for n in np.atleast_1d(layer.axis)]
     if axis not in ([-1], [len(x.shape)]) or getattr(layer, "rms_scaling", False):
         raise refuse("normalises another axis than the last", call.name, axis)
@@ -325,7 +183,7 @@ def _joined(reader: KerasReader, call: KerasCall) -> Value:
 
 
 def _softmax(reader: KerasReader, call: KerasCall) -> Value:
-    x, axis = _source(call), call.layer.axis
+    x, axis = source(call), call.layer.axis
     mask = call.options.get("mask", call.arguments[1] if len(call.arguments) > 1 else None)
     if mask is not None:
         x = reader.add("where", x.shape, mask, x, -np.inf, name=f"{call.name}_masked")
@@ -333,58 +191,86 @@ def _softmax(reader: KerasReader, call: KerasCall) -> Value:
 
 
 def _leaky(reader: KerasReader, call: KerasCall) -> Value:
-    x, layer = _source(call), call.layer
+    x, layer = source(call), call.layer
     slope = float(getattr(layer, "negative_slope", getattr(layer, "alpha", 0.3)))
     return reader.add("leaky_relu", x.shape, x, slope, name=call.name)
 
 
 def _relu(reader: KerasReader, call: KerasCall) -> Value:
-    x, layer = _source(call), call.layer
-    if float(layer.negative_slope or 0) or float(layer.threshold or 0):
-        raise refuse("ReLU with a slope or a threshold is not read here", call.name, remedy="use LeakyReLU")
+    x, layer = source(call), call.layer
+    slope, threshold = float(layer.negative_slope or 0), float(layer.threshold or 0)
+    if threshold and (slope or layer.max_value is not None or threshold < 0):
+        raise refuse("ReLU with these options together is not read", call.name, remedy="use LeakyReLU")
+    if threshold:
+        return reader.add("threshold", x.shape, x, threshold, 0.0, name=call.name)
+    if slope:
+        name = call.name if layer.max_value is None else f"{call.name}_slope"
+        x = reader.add("leaky_relu", x.shape, x, slope, name=name)
+        if layer.max_value is None:
+            return x
+        return reader.add("clamp_max", x.shape, x, float(layer.max_value), name=call.name)
     if layer.max_value is None:
         return reader.add("relu", x.shape, x, name=call.name)
     return reader.add("clamp", x.shape, x, 0, float(layer.max_value), name=call.name)
 
 
-def _padded(reader: KerasReader, call: KerasCall) -> Value:
-    _check_order(call)
-    x, rank = _source(call), len(call.shapes[0]) - 1
-    pairs = call.layer.padding if rank == 2 else [call.layer.padding]
-    flat = [int(n) for pair in list(pairs)[::-1] for n in pair]  # last axis first
-    shape = (call.shapes[0][-1], *call.shapes[0][:-1])
-    made = reader.add("pad", shape, reader.first(x), flat, name=call.name)
-    return reader.last(made, f"{call.name}:last")
+def _elu(reader: KerasReader, call: KerasCall) -> Value:
+    x = source(call)
+    return reader.add("elu", x.shape, x, float(np.asarray(call.layer.alpha)), name=call.name)
 
 
-def _repeated(reader: KerasReader, call: KerasCall) -> Value:
-    _check_order(call)
-    if getattr(call.layer, "interpolation", "nearest") != "nearest":
-        raise refuse("resizes otherwise than to the nearest", call.name, call.layer.interpolation)
-    shape = (call.shapes[0][-1], *call.shapes[0][:-1])
-    made = reader.add("upsample", shape, reader.first(_source(call)), mode="nearest", name=call.name)
-    return reader.last(made, f"{call.name}:last")
+def _prelu(reader: KerasReader, call: KerasCall) -> Value:
+    x = source(call)
+    slopes = np.broadcast_to(np.asarray(call.layer.alpha, dtype=np.float64), x.shape)
+    return reader.add("prelu", x.shape, x, slopes[None], name=call.name)
+
+
+def _threshold(reader: KerasReader, call: KerasCall) -> Value:
+    x = source(call)
+    return reader.add("threshold", x.shape, x, float(np.asarray(call.layer.theta)), 0.0, name=call.name)
+
+
+def _dot(reader: KerasReader, call: KerasCall) -> Value:
+    """Products of two tensors, summed along one axis of each."""
+    layer = call.layer
+    if getattr(layer, "normalize", False):
+        raise refuse("normalises its inputs", call.name, True, "use normalize=False")
+    a, b = call.arguments[0] if isinstance(call.arguments[0], list) else call.arguments
+    axes = [layer.axes] * 2 if isinstance(layer.axes, int) else list(layer.axes)
+    i, j = (int(k) - 1 if k > 0 else int(k) + len(t.shape) for k, t in zip(axes, (a, b), strict=True))
+    first = [chr(ord("a") + k) for k in range(len(a.shape))]
+    second = [chr(ord("m") + k) for k in range(len(b.shape))]
+    second[j] = first[i]
+    left = [letter for letter in first if letter != first[i]]
+    left += [letter for letter in second if letter != first[i]]
+    if not left:
+        product = reader.add("mul", a.shape, a, b, name=f"{call.name}_products")
+        return reader.add("sum", call.shapes[0], product, [1], True, name=call.name)
+    equation = f"z{''.join(first)},z{''.join(second)}->z{''.join(left)}"
+    return reader.add("einsum", call.shapes[0], equation, a, b, name=call.name)
+
+
+def _timed(reader: KerasReader, call: KerasCall) -> Value:
+    """A layer on every step: the same as on the sequence, where it treats each position alike."""
+    inner = call.layer.layer
+    kind = type(inner).__name__
+    if kind not in POINTWISE or kind not in LAYERS:
+        remedy = f"wrap one of {', '.join(sorted(POINTWISE & set(LAYERS)))}"
+        raise refuse("TimeDistributed is not supported around this layer", call.name, kind, remedy)
+    return LAYERS[kind](reader, replace(call, layer=inner))
 
 
 LAYERS: dict[str, Reader] = {
+    **SPATIAL,
     **dict.fromkeys(("Dense", "QDense"), _dense),
     **dict.fromkeys(("Activation", "QActivation"), _activation),
-    **dict.fromkeys(("Conv1D", "Conv2D", "QConv1D", "QConv2D"), _convolution),
-    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose"), _transposed),
-    **dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D"), _pool),
-    **{f"Adaptive{kind}Pooling{rank}D": _adaptive for kind in ("Average", "Max") for rank in (1, 2)},
     **{f"Global{kind}Pooling{rank}D": _global for kind in ("Average", "Max") for rank in (1, 2)},
     **{"Masking": _masking, "MultiHeadAttention": _attention, "BatchNormalization": _normalised},
     **{"LayerNormalization": _layer_norm, "Softmax": _softmax, "LeakyReLU": _leaky, "ReLU": _relu},
     **dict.fromkeys(("Normalization", "Rescaling"), _scaled),
     **dict.fromkeys(("GRU", "LSTM", "Bidirectional"), recurrent),
-    **{"Average": _average},
-    **{
-        "ZeroPadding1D": _padded,
-        "ZeroPadding2D": _padded,
-        "UpSampling1D": _repeated,
-        "UpSampling2D": _repeated,
-    },
+    **{"Average": _average, "ELU": _elu, "PReLU": _prelu, "ThresholdedReLU": _threshold, "Dot": _dot},
+    **{"TimeDistributed": _timed},
 }
 """By class name. ``MERGES`` are classes of layers and of functions of Keras 3 alike."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from l1forge.firmware.hls.converters.frontend.keras_beyond import is_operation
 from l1forge.firmware.hls.converters.frontend.keras_layers import LAYERS, MERGES
 from l1forge.firmware.hls.converters.frontend.keras_operations import (
     CONSTANTS,
@@ -21,34 +22,8 @@ from l1forge.firmware.hls.converters.frontend.keras_operations import (
     Named,
 )
 from l1forge.firmware.hls.converters.frontend.program import Operation, Program, Value, refuse
-from l1forge.firmware.hls.converters.keras_flat import IDLE, leaves
+from l1forge.firmware.hls.converters.keras_flat import IDLE
 from l1forge.firmware.hls.objects import KerasModel
-
-BEYOND = {
-    *("MultiHeadAttention", "Masking", "GRU", "LSTM", "Bidirectional", "Conv1DTranspose", "Conv2DTranspose"),
-    *(
-        "QConv2DTranspose",
-        "TFOpLambda",
-        "SlicingOpLambda",
-        "AdaptiveAveragePooling1D",
-        "AdaptiveMaxPooling1D",
-    ),
-    *("AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"),
-}
-"""Layers that hls4ml 1.3 does not read, or reads otherwise than they compute."""
-
-
-def beyond(model: KerasModel) -> bool:
-    """Whether a network holds what only this reader knows."""
-    plain = all(type(layer).__module__.split(".")[0] != "hgq" for layer in leaves(model))
-    operations = getattr(model, "operations", None) or model.layers
-    bare = any(_is_operation(part) for part in operations)
-    return plain and (bare or any(type(layer).__name__ in BEYOND for layer in leaves(model)))
-
-
-def _is_operation(part: object) -> bool:
-    """A function of Keras 3 that is called on a tensor: a node of the network, but no layer."""
-    return ".ops." in type(part).__module__
 
 
 def read_keras(model: KerasModel) -> Program:
@@ -180,15 +155,14 @@ class KerasReader:
         if kind in LAYERS:
             made = LAYERS[kind](self, call)
             return list(made) if isinstance(made, tuple) else [made]
-        if kind in MERGES and not _is_operation(call.layer):
+        if kind in MERGES and not is_operation(call.layer):
             return [MERGES[kind](self, call)]
         if kind in OPERATIONS:
             return [OPERATIONS[kind](self, named)]
         remedy = "docs/hls.md lists what is read; build the network of these layers"
         raise refuse(
-            "this layer is not read in a network with masks, attention, recurrent or transposed layers",
-            call.name, kind, remedy,
-        )  # fmt: skip
+            "this layer is not read beside layers that hls4ml does not know", call.name, kind, remedy
+        )
 
     def add(
         self, kind: str, shape: tuple[int, ...], *arguments: Any, name: str, result: str = "", **options: Any
@@ -229,16 +203,24 @@ class KerasReader:
             made.append(value)
         return made
 
-    def first(self, x: Value) -> Value:
-        """A view with the channels first."""
+    def first(self, x: Value, layer: Any = None) -> Value:
+        """A view with the channels first; ``x`` itself where ``layer`` has them first."""
+        if _channels_first(layer):
+            return x
         shape = (x.shape[-1], *x.shape[:-1])
         return self.add(
             "channels_first", shape, x, name=f"{x.name}:first", result=f"{x.name}:first{len(self.names)}"
         )
 
-    def last(self, x: Value, name: str) -> Value:
-        """A view with the channels last, as Keras has them."""
+    def last(self, x: Value, name: str, layer: Any = None) -> Value:
+        """A view with the channels last, as Keras has them; ``x`` itself where ``layer`` has them first."""
+        if _channels_first(layer):
+            return x
         return self.add("channels_last", (*x.shape[1:], x.shape[0]), x, name=name, result=f"{x.name}:last")
+
+
+def _channels_first(layer: Any) -> bool:
+    return getattr(layer, "data_format", None) == "channels_first"
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from l1forge.firmware.hls.converters.settings import (
     settle,
 )
 from l1forge.firmware.hls.converters.thresholds import raise_thresholds
+from l1forge.firmware.hls.converters.transposed_weights import transposed_weights_complete
 
 
 def hls_model(
@@ -74,7 +75,8 @@ def hls_model(
             io_type=settings["io_type"],
         )
         config |= {"InputData": None, "OutputPredictions": None, "HLSConfig": hls_config}
-        model = ModelGraph.from_layer_list(config, layers.list, layers.inputs, layers.outputs)
+        with transposed_weights_complete():
+            model = ModelGraph.from_layer_list(config, layers.list, layers.inputs, layers.outputs)
         norms = [layer for layer in layers.list if layer["class_name"] == "BatchNormalization"]
         raise_thresholds(model, {n["name"]: (n["scale_data"], n["bias_data"]) for n in norms})
     limit_inferred(model, hls_config["LayerName"], settings["max_precision"])

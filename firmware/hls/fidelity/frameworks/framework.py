@@ -105,6 +105,27 @@ def shaped(
     return made
 
 
+def predicted(framework: Framework, inputs: Sequence[Floats]) -> list[Floats]:
+    """``framework.predict``, whose own errors become one line.
+
+    Raises
+    ------
+    InputError
+        If the framework cannot run the network here.
+    """
+    try:
+        return framework.predict(inputs)
+    except InputError:
+        raise
+    except Exception as error:  # each framework has its own
+        told = " ".join(str(error).split())[:300] or type(error).__name__
+        raise InputError(
+            f"the trained network cannot be run on this machine: {told}",
+            field="--data",
+            remedy="leave --data out: the conversion itself does not run it",
+        ) from error
+
+
 def batches(inputs: Sequence[Floats], size: int, fill: bool = True) -> Iterator[list[Floats]]:
     """``size`` events at a time; with ``fill`` the last batch is filled up with zeros."""
     count = len(inputs[0])
