@@ -161,6 +161,15 @@ cosim-muons: $(READY) ## checks: 100k muons: patterns and networks, emulator = H
 firmware-trees: $(READY) ## firmware: write conifer's HLS, VHDL and C++ projects of the BDTs, check its C++
 	@set -e; for model in tau_id eg_iso event_bdt; do $(L1) firmware $$model; done
 
+.PHONY: cosim-path
+VECTORS ?= $(wildcard shared/data/ugt/*.txt)
+cosim-path: $(READY) ## checks: 20 orbits through the Verilog of the default trigger path, cocotb and compiled
+	@$(L1) cosim-path $(foreach file,$(VECTORS),--vectors $(file))
+
+.PHONY: cosim-path-deep
+cosim-path-deep: $(READY) ## checks: 1000 orbits through the compiled Verilog of the default trigger path
+	@$(L1) cosim-path --deep
+
 .PHONY: fidelity
 fidelity: $(READY) ## trained networks against their graphs, types from data: tables and figures of docs/fidelity.md
 	@$(BIN)/python -m l1forge.benchmarks.fidelity

@@ -51,6 +51,7 @@ GROUPS = {
     },
     "Checks: firmware against emulator, speed": {
         "cosim": "Compare the Verilog of a model exactly with its emulator and HLS C++.",
+        "cosim-path": "Compare the Verilog of the whole trigger path with the emulator.",
         "cosim-muons": "Compare the muon firmware exactly with its emulators.",
         "fuzz": "Compare random networks with hls4ml's compiled C++.",
         "bench": "Measure the speed of the emulator and of comparable programs.",

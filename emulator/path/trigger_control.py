@@ -21,6 +21,8 @@ RULES = TRIGGER_RULES
 """What is applied if nothing else is asked for."""
 
 _LONG_AGO = -(1 << 60)
+REMEMBERED = 4
+"""Accepts that are remembered at least, for rules that begin to hold later."""
 LONGEST = 1_000_000_000
 """Crossings of dead time, places and service time that are still taken for meant."""
 
@@ -106,6 +108,7 @@ class TriggerControl:
     rules : (accepts, crossings) pairs
     dead_time : crossings closed after every accept, 0 for none
     depth, service : buffer places and crossings to read out one event; depth 0 for no buffer
+    after : control by other parameters until here, whose accepts these go on to look at
 
     Raises
     ------
@@ -119,6 +122,8 @@ class TriggerControl:
         dead_time: int = 0,
         depth: int = 0,
         service: int = 0,
+        *,
+        after: TriggerControl | None = None,
     ) -> None:
         for accepts, crossings in rules:
             if accepts < 1 or crossings < accepts:
@@ -138,12 +143,16 @@ class TriggerControl:
         self.reasons = (*(name for name, _, _ in named), "buffer full")
         self._rules = np.array([(n, m) for _, n, m in named], np.int64).reshape(-1, 2)
         self._depth, self._service = depth, service
-        self._history = np.full(max((n for _, n, _ in named), default=1), _LONG_AGO, np.int64)
+        self._history = np.full(max([REMEMBERED, *(n for _, n, _ in named)]), _LONG_AGO, np.int64)
         self._finish = np.full(1, _LONG_AGO, np.int64)
         self._lost = np.zeros(len(self.reasons), np.int64)
         self._dead = np.zeros(len(self.reasons), np.int64)
         self._requests = self._accepts = self._crossings = 0
         self._next = 0
+        if after is not None:
+            kept = min(self._history.size, after._history.size)
+            self._history[:kept] = after._history[:kept]
+            self._finish[:], self._next = after._finish, after._next
 
     def __call__(
         self, request: NDArray[np.bool_], counted: NDArray[np.bool_] | None = None

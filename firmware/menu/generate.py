@@ -17,18 +17,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from l1forge.emulator.atomic import atomic_files, write_text
+from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.menu.compiled import CompiledMenu, condition_names
 from l1forge.emulator.menu.engine import plan as p
 from l1forge.emulator.menu.engine.atoms import Atom
 from l1forge.emulator.menu.engine.plan import MenuPlan, make_plan, slots_of
+from l1forge.emulator.path.thresholds import Threshold
 from l1forge.firmware.menu.columns import MenuColumn, external_column, field_column, wide_column
 from l1forge.firmware.menu.conditions import Bits, Charges, Overlaps, Writer, wide_limit
 from l1forge.firmware.menu.pairs import Kind, Pairing, pair_module, pairings
-from l1forge.firmware.menu.verilog import Module, all_of, any_of, literal, span, vector, within
+from l1forge.firmware.menu.verilog import (
+    Module,
+    all_of,
+    any_of,
+    bits_of,
+    literal,
+    span,
+    vector,
+    widened,
+    within,
+)
 from l1forge.firmware.rtl.ports import identifier
 from l1forge.firmware.rtl.project import Port, RtlProject
 
 CROSSING_NS = 1000 / 40.079
+THRESHOLD = "threshold"
+"""Node of ports that hold a threshold."""
 STAGES = 3
 """Clocks from a crossing whose neighbours are there to its algorithm bits."""
 
@@ -50,8 +64,11 @@ class _Delays:
 
 
 class _Generator:
-    def __init__(self, menu: CompiledMenu, name: str, slots: Mapping[str, int]) -> None:
+    def __init__(
+        self, menu: CompiledMenu, name: str, slots: Mapping[str, int], thresholds: Mapping[str, Threshold]
+    ) -> None:
         self.menu, self.name, self.slots = menu, name, slots
+        self.thresholds = {one.condition: (port, one) for port, one in thresholds.items()}
         self.plan: MenuPlan = make_plan(menu)
         self.top = Module(name, f"Trigger menu {menu.name}, judge {menu.judge}: one crossing per clock.")
         self.delays = _Delays(self.top)
@@ -168,7 +185,35 @@ class _Generator:
             if name not in used:
                 continue
             self.top.body.append(f"    // condition {number}: {_comment(name)}")
-            self.top.register(f"c{number}", self.condition(f"c{number}", row))
+            given = self.thresholds.get(name)
+            text = self.variable(f"c{number}", row, *given) if given else self.condition(f"c{number}", row)
+            self.top.register(f"c{number}", text)
+
+    def variable(self, name: str, row: list[int], port: str, threshold: Threshold) -> str:
+        """A condition on one object, sum or score whose threshold is an input."""
+        if row[p.KIND] == p.WIDE:
+            column = self.column(wide_column(threshold.subject, self.menu, self.slots))
+            tests = [f"(x_{column.port(slot)} >= {port})" for slot in range(column.slots)]
+            return self._late(name, any_of(tests), row[p.BX0])
+        members, mask = list(self.plan.requirements)[row[p.LEG0]]
+        atoms = list(self.plan.atoms)
+        others = [atom for atom in members if atoms[atom].column != threshold.subject]
+        column = self.column(field_column(threshold.subject))
+        wide = bits_of(0, threshold.most)
+        terms = [
+            all_of(
+                [
+                    f"({widened(f'x_{column.port(slot)}', column.width, wide)} >= {port})",
+                    *(self.atom(atom, slot) for atom in others),
+                ]
+            )
+            for slot in reversed(range(column.slots))
+            if mask >> slot & 1
+        ]
+        self.top.register(
+            f"{name}_now", f"{{{', '.join(terms)}}}" if len(terms) > 1 else terms[0], len(terms)
+        )
+        return f"|{self.delays.at(f'{name}_now', self.ahead - row[p.BX0], len(terms))}"
 
     def condition(self, name: str, row: list[int]) -> str:
         """The expression of one condition."""
@@ -270,11 +315,16 @@ class _Generator:
 
     def inputs(self) -> list[Port]:
         """The ports of the columns that are read, column by column."""
-        return [
+        objects = [
             Port(column.port(slot), column.name, slot, column.type)
             for column in self.columns.values()
             for slot in range(column.slots)
         ]
+        limits = [
+            Port(port, THRESHOLD, number, str(FixedType.integers(min(one.least, 0), one.most)))
+            for number, (port, one) in enumerate(self.thresholds.values())
+        ]
+        return [*objects, *limits]
 
     def finish(self, outputs: list[Port]) -> None:
         """Ports and the shift register of valid bits."""
@@ -296,9 +346,9 @@ class _Generator:
             f"        if (rst) valid <= {latency}'b0;",
             f"        else valid <= {{valid[{latency - 2}:0], in_valid}};",
             f"    assign out_valid = valid[{latency - 1}];",
-            "    genvar i, j;",
         ]
-        self.top.body.insert(0, self.top.body.pop())
+        if any("for (i = 0;" in line for line in self.top.body):
+            self.top.body.insert(0, "    genvar i, j;")
         self.files[f"{self.name}.v"] = self.top.text()
 
 
@@ -312,7 +362,11 @@ def _comment(text: str) -> str:
 
 
 def generate_menu(
-    menu: CompiledMenu, out_dir: str | Path, *, score_slots: Mapping[str, int] | None = None
+    menu: CompiledMenu,
+    out_dir: str | Path,
+    *,
+    score_slots: Mapping[str, int] | None = None,
+    thresholds: Mapping[str, Threshold] | None = None,
 ) -> RtlProject:
     """Write Verilog for ``menu``: one crossing per clock, a port for each word read, a bit for each seed.
 
@@ -324,6 +378,8 @@ def generate_menu(
         Folder of the project; replaced as a whole.
     score_slots
         Objects per crossing of scores that models give for each object, such as ``{"muon_pt.pt": 8}``.
+    thresholds
+        Port to threshold: these are inputs, looked at in the clock in which their crossing enters.
 
     Raises
     ------
@@ -331,7 +387,7 @@ def generate_menu(
         If the menu has no seeds, or does not declare the type of a score.
     """
     name = identifier(f"menu_{menu.name}")
-    work = _Generator(menu, name, score_slots or {})
+    work = _Generator(menu, name, score_slots or {}, thresholds or {})
     work.pairs()
     work.conditions()
     outputs = work.seeds()

@@ -34,6 +34,22 @@ Orbits = Annotated[
 ]
 Prescales = Annotated[Path | None, typer.Option(help="CSV file with prescale columns.")]
 Column = Annotated[str | None, typer.Option(help="Prescale column; default: the first.")]
+Description = Annotated[
+    Path | None,
+    typer.Option(
+        help="Description of the path, a YAML file that names menu, models and clock; instead of --menu."
+    ),
+]
+Registers = Annotated[
+    Path | None,
+    typer.Option(help="Register file (JSON): prescales, masks, thresholds, rules; as the Verilog loads it."),
+]
+Rtl = Annotated[
+    bool,
+    typer.Option(
+        "--rtl", help="Write the path as Verilog into the folder --output (hls_projects/NAME); no stream."
+    ),
+]
 Model = Annotated[
     list[str] | None,
     typer.Option(help="name=graph.json: use this graph for the model of that name; repeatable."),
@@ -87,9 +103,12 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the report to t
 def path(
     source: Source = SAMPLE,
     menu: Menu = None,
+    description: Description = None,
+    rtl: Rtl = False,
     orbits: Orbits = 100,
     prescales: Prescales = None,
     column: Column = None,
+    registers: Registers = None,
     model: Model = None,
     scores: Scores = None,
     without_model: WithoutModel = None,
@@ -125,15 +144,21 @@ def path(
 
     `l1forge path TestVector.txt --menu L1Menu.xml --scores scores.parquet` takes the scores that
     `l1forge emulate` wrote, one row per crossing.
+
+    `l1forge path --rtl -o build/path` writes the default path as Verilog.
     """
     from l1forge.screen.console import Console
     from l1forge.studies.path import Conditions, Readout, prepare
 
+    if rtl:
+        _write_rtl(Console(), menu, description, output, json_output)
+        return
     ready = prepare(
         source,
         menu,
+        description=description,
         orbits=orbits,
-        readout=Readout(prescales, column, dead_time, _buffer(buffer)),
+        readout=Readout(prescales, column, dead_time, _buffer(buffer), registers),
         conditions=Conditions(scheme, signal, cross_section, luminosity, noise, seed),
         models=model or [],
         scores=scores,
@@ -144,6 +169,35 @@ def path(
         summary=json_output,
     )
     _run(Console(), ready, strict, profile, json_output)
+
+
+def _write_rtl(
+    console: Console,
+    menu: Path | None,
+    description: Path | None,
+    folder: Path | None,
+    json_output: Path | None,
+) -> None:
+    """The path as Verilog, and its latency stage by stage."""
+    from l1forge.commands.path_firmware_tables import print_firmware
+    from l1forge.emulator.atomic import write_text
+    from l1forge.emulator.errors import InputError
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies.path_firmware import write_path_firmware
+
+    if menu is not None:
+        raise InputError(
+            "the Verilog is made from a description, which names the menu",
+            field="--menu",
+            value=str(menu),
+            remedy="give --description (docs/path-rtl.md)",
+        )
+    check_folders(folder)
+    check_outputs(json_output, inputs=[description] if description else [])
+    made = write_path_firmware(description, folder)
+    print_firmware(console, made)
+    if json_output:
+        write_text(json_output, json.dumps(made.to_dict(), indent=1) + "\n")
 
 
 def _run(

@@ -18,8 +18,10 @@ from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.menu.excluded import Excluded
 from l1forge.emulator.menu.language.load import DEFAULT, load_menu
 from l1forge.emulator.path.counters import PathReport
+from l1forge.emulator.path.description import PathDescription, check_models, load_description
 from l1forge.emulator.path.path import Decision, TriggerPath
 from l1forge.emulator.path.profile import seed_costs
+from l1forge.emulator.path.registers import RegisterValues, load_registers
 from l1forge.emulator.path.run_settings import load_run_settings
 from l1forge.emulator.path.trigger_control import RULES, TriggerControl
 from l1forge.emulator.scoring.given import GivenScores
@@ -33,7 +35,14 @@ from l1forge.simulation import SAMPLE
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_lines, html_table
 from l1forge.studies.latencies import model_latencies
-from l1forge.studies.path_inputs import evaluable, given_scores, graph_files, score_stages, trained_part
+from l1forge.studies.path_inputs import (
+    evaluable,
+    given_scores,
+    graph_files,
+    score_stages,
+    trained_part,
+    used_models,
+)
 from l1forge.studies.trained_inputs import compare_events
 
 DENSE_ORBITS, SPARSE_ORBITS = 8, 128
@@ -237,13 +246,30 @@ class Readout:
     """What follows the menu: prescales, and the dead time of the readout.
 
     ``dead_time``: crossings after an accept. ``buffer``: places of the de-randomiser and crossings to serve
-    one event; (0, 0) is none.
+    one event; (0, 0) is none. ``registers``: a register file, in place of all others.
     """
 
     prescales: Path | None = None
     column: str | None = None
     dead_time: int = 0
     buffer: tuple[int, int] = (0, 0)
+    registers: Path | None = None
+
+    def values(self, menu: CompiledMenu) -> RegisterValues | None:
+        """What the registers hold; None: no register file is given."""
+        if self.registers is None:
+            return None
+        given = {"--prescales": self.prescales, "--column": self.column, "--dead-time": self.dead_time}
+        given["--buffer"] = self.buffer[0]
+        for option, value in given.items():
+            if value:
+                raise InputError(
+                    "is in the register file, too",
+                    field=option,
+                    value=str(value),
+                    remedy="give --registers alone",
+                )
+        return load_registers(self.registers, menu)
 
     def settings(self, menu: CompiledMenu) -> Any:
         """Prescales of the menu's algorithms; None: all 1."""
@@ -261,6 +287,7 @@ def prepare(
     source: Path,
     menu: Path | CompiledMenu | None = None,
     *,
+    description: Path | None = None,
     orbits: int = 100,
     readout: Readout = PLAIN,
     conditions: Conditions = LHC_BEAM,
@@ -274,16 +301,24 @@ def prepare(
 ) -> PreparedPath:
     """Everything of ``run_path`` but the running; ``models`` holds ``name=graph.json``.
 
+    ``description``: file of a path (docs/path-rtl.md), which names menu and graphs.
+
     Raises
     ------
     InputError
         As ``run_path``.
     """
-    files = (conditions.signal, menu if isinstance(menu, Path) else None, scores, readout.prescales)
+    own_menu = menu if isinstance(menu, Path) else None
+    files = (conditions.signal, own_menu, scores, readout.prescales, description, readout.registers)
     check_outputs(output, summary, inputs=[source, *(file for file in files if file)])
     target = format_of(output) if output else None
-    complete = menu if isinstance(menu, CompiledMenu) else load_menu(menu or DEFAULT)
-    settings = readout.settings(complete)
+    described = None if description is None else _described(description, menu)
+    chosen = described.menu if described else menu
+    complete = chosen if isinstance(chosen, CompiledMenu) else load_menu(chosen or DEFAULT)
+    values = readout.values(complete)
+    settings, complete = (
+        (values.settings, values.menu(complete)) if values else (readout.settings(complete), complete)
+    )
     opened = open_source(source)
     compiled, excluded = evaluable(complete, carried_columns(opened), without_models)
     if not trained_on and compiled.scores:
@@ -291,13 +326,20 @@ def prepare(
     given = given_scores(scores, compiled, opened, conditions.signal, without_models) if scores else {}
     computed = tuple(score for score in compiled.scores if score not in given)
     used = sorted({score.partition(".")[0] for score in computed})
-    graphs = graph_files(list(models), used)
+    if described:
+        check_models(described, used_models(complete))
+    own = (
+        [f"{name}={choice.graph}" for name, choice in described.models.items() if choice.graph]
+        if described
+        else []
+    )
+    graphs = graph_files([*(text for text in own if text.partition("=")[0] in used), *models], used)
     followed = GivenScores(given) if given else None
     trigger = TriggerPath(
         compiled,
         score_stages(computed, graphs, compiled.score_types),
         settings,
-        TriggerControl(RULES, readout.dead_time, *readout.buffer),
+        values.control() if values else TriggerControl(RULES, readout.dead_time, *readout.buffer),
         threads or os.cpu_count() or 1,
         followed,
         excluded,
@@ -323,13 +365,24 @@ def prepare(
     )
 
 
+def _described(file: Path, menu: Path | CompiledMenu | None) -> PathDescription:
+    """The description of a path, which names its menu itself."""
+    if menu is not None:
+        raise InputError(
+            "the description names the menu", field="--menu", value=str(menu), remedy="give one of them"
+        )
+    return load_description(file)
+
+
 def run_path(
     source: str | Path | None = None,
     *,
     menu: str | Path | CompiledMenu | None = None,
+    description: str | Path | None = None,
     orbits: int = 100,
     prescales: str | Path | None = None,
     column: str | None = None,
+    registers: str | Path | None = None,
     models: Mapping[str, str | Path] | None = None,
     scores: str | Path | None = None,
     without_models: Sequence[str] = (),
@@ -356,10 +409,14 @@ def run_path(
         are replayed, all others fill the colliding crossings of the filling scheme.
     menu
         Menu file (YAML, official XML, compiled JSON) or a loaded menu; None: the default menu.
+    description
+        Description of a path (YAML) that names menu and graphs, in place of ``menu``.
     orbits
         LHC orbits (3564 crossings each) to stream, at least 1.
     prescales, column
         CSV of prescale columns, and the column; None: every prescale is 1, the first column.
+    registers
+        Register file: prescales, masks, thresholds and trigger rules, as the Verilog of the path loads it.
     models
         Graph file by the menu's name of a model, in place of the shipped one.
     scores
@@ -403,8 +460,9 @@ def run_path(
     ready = prepare(
         path,
         menu if menu is None or isinstance(menu, CompiledMenu) else Path(menu),
+        description=_path(description),
         orbits=orbits,
-        readout=Readout(_path(prescales), column, dead_time, buffer or (0, 0)),
+        readout=Readout(_path(prescales), column, dead_time, buffer or (0, 0), _path(registers)),
         conditions=Conditions(_path(scheme), _path(signal), cross_section, luminosity, noise, seed),
         models=[f"{name}={file}" for name, file in (models or {}).items()],
         scores=_path(scores),

@@ -105,6 +105,11 @@ def score_stages(scores: tuple[str, ...], graphs: dict[str, Path], declared: dic
     return stages
 
 
+def used_models(menu: CompiledMenu) -> tuple[str, ...]:
+    """Models that a menu's scores name."""
+    return tuple(dict.fromkeys(score.partition(".")[0] for score in menu.scores))
+
+
 def graph_files(given: list[str], used: list[str]) -> dict[str, Path]:
     """The graph file of every model by name: those given, else the committed ones."""
     from l1forge.models import available, graph_path

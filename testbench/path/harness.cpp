@@ -1,0 +1,97 @@
+// Drives a Verilated trigger path clock by clock: crossings, resets and register accesses as they are written
+// down. Compiled into a shared library together with the model; driven by testbench/path/harness.py.
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include "Vtop.h"
+#include "verilated.h"
+
+double sc_time_stamp() { return 0; }
+
+namespace {
+
+constexpr int RESET_CLOCKS = 64;  // longer than any path's latency
+
+struct Bench {
+    VerilatedContext context;
+    std::unique_ptr<Vtop> top{new Vtop(&context)};
+
+    void clock() {
+        top->clk = 1;
+        top->eval();
+        top->clk = 0;
+        top->eval();
+    }
+};
+
+}  // namespace
+
+extern "C" {
+
+void* path_open() {
+    auto* bench = new Bench;
+    Vtop& top = *bench->top;
+    top.clk = 0;
+    top.rst = 1;
+    top.in_valid = 0;
+    std::memset(&top.in_word[0], 0, sizeof(top.in_word));
+    top.s_axil_awaddr = top.s_axil_awprot = top.s_axil_awvalid = 0;
+    top.s_axil_wdata = top.s_axil_wvalid = top.s_axil_araddr = top.s_axil_arprot = top.s_axil_arvalid = 0;
+    top.s_axil_wstrb = 15;
+    top.s_axil_bready = top.s_axil_rready = 1;
+    top.eval();
+    for (int i = 0; i < RESET_CLOCKS; ++i) bench->clock();
+    return bench;
+}
+
+void path_close(void* handle) {
+    auto* bench = static_cast<Bench*>(handle);
+    bench->top->final();
+    delete bench;
+}
+
+// n clocks: flags bit 0 in_valid, bit 1 rst; words of the crossing; accesses (address << 1 | write, data) from
+// `first` on, `count` of them, begin at the clocks `when` or as soon after as the bus is free. results: out_word
+// as the clock leaves it. answers: word read, or 0; response codes; taken: the clock in which the bus took the
+// access. Returns the accesses that were finished.
+int64_t path_run(void* handle, const uint32_t* words, const uint8_t* flags, int64_t n, uint32_t* results,
+                 uint8_t* valid, const int64_t* when, const uint32_t* accesses, int64_t count, uint32_t* answers,
+                 uint8_t* responses, int64_t* taken) {
+    auto* bench = static_cast<Bench*>(handle);
+    Vtop& top = *bench->top;
+    constexpr size_t in_words = sizeof(top.in_word) / 4, out_words = sizeof(top.out_word) / 4;
+    int64_t done = 0;
+    bool waiting = false;  // for the answer of access `done`
+    for (int64_t t = 0; t < n; ++t) {
+        std::memcpy(&top.in_word[0], words + t * in_words, 4 * in_words);
+        top.in_valid = flags[t] & 1;
+        top.rst = flags[t] >> 1 & 1;
+        const bool asks = done < count && when[done] <= t && !waiting && !top.rst;
+        const bool writes = asks && (accesses[2 * done] & 1);
+        top.s_axil_awvalid = top.s_axil_wvalid = writes;
+        top.s_axil_arvalid = asks && !writes;
+        if (asks) {
+            top.s_axil_awaddr = top.s_axil_araddr = accesses[2 * done] >> 1;
+            top.s_axil_wdata = accesses[2 * done + 1];
+        }
+        top.eval();  // ready follows valid in the same clock
+        if (asks && (writes ? top.s_axil_awready && top.s_axil_wready : top.s_axil_arready)) {
+            waiting = true;
+            taken[done] = t;
+        }
+        bench->clock();
+        if (waiting && (top.s_axil_bvalid || top.s_axil_rvalid)) {
+            const bool read = top.s_axil_rvalid;
+            answers[done] = read ? top.s_axil_rdata : 0;
+            responses[done] = read ? top.s_axil_rresp : top.s_axil_bresp;
+            waiting = false;
+            ++done;
+        }
+        std::memcpy(results + t * out_words, &top.out_word[0], 4 * out_words);
+        valid[t] = top.out_valid;
+    }
+    top.s_axil_awvalid = top.s_axil_wvalid = top.s_axil_arvalid = 0;
+    return done;
+}
+}

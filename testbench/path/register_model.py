@@ -1,0 +1,110 @@
+"""The registers as software sees them: what every write and read must be answered, what is in effect when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from l1forge.emulator.lhc import ORBIT
+from l1forge.emulator.menu.compiled import ALGORITHMS
+from l1forge.emulator.path.registers import RegisterValues
+from l1forge.firmware.path.register_map import (
+    ARM,
+    MASK_BASE,
+    MASK_CROSSING,
+    MASK_PAGE,
+    NEW_SECTION,
+    WORD,
+    RegisterMap,
+)
+
+OKAY, SLVERR = 0, 2
+
+
+@dataclass(frozen=True)
+class Access:
+    """One access to the bus. ``clock``: when it may begin, or was accepted. ``data`` None: a read."""
+
+    clock: int
+    address: int
+    data: int | None = None
+
+
+class RegisterModel:
+    """Shadow words, pages of masks, marks of ``apply``; the values in effect after the last ``begin``."""
+
+    def __init__(self, registers: RegisterMap) -> None:
+        self.map = registers
+        self.by_address = {register.address: register for register in registers.registers}
+        self.masks = np.zeros((2, ORBIT, ALGORITHMS // WORD), np.uint32)
+        self.reset()
+
+    def reset(self) -> None:
+        """As a reset leaves it: the memory of masks stays."""
+        self.shadow = self.map.words_of(self.map.reset)
+        self.page = self.apply = 0
+        self.taken = self._values()
+
+    def begin(self) -> bool:
+        """A section begins: are new values taken?"""
+        taken, self.apply = bool(self.apply & ARM), 0
+        if taken:
+            self.page = self.shadow["bx_mask_page"]
+            self.taken = self._values()
+        return taken
+
+    @property
+    def wants_section(self) -> bool:
+        """Does the next orbit begin a section?"""
+        return bool(self.apply & NEW_SECTION)
+
+    def _values(self) -> RegisterValues:
+        self.taken_words = dict(self.shadow)
+        bits = np.unpackbits(
+            self.masks[self.page].view(np.uint8).reshape(ORBIT, -1), axis=1, bitorder="little"
+        )
+        return self.map.values_of(self.shadow, bits.T.astype(bool))
+
+    def write(self, address: int, word: int) -> int:
+        """The response to a write."""
+        if address >= MASK_BASE:
+            return self._write_mask(address, word)
+        register = self.by_address.get(address)
+        if register is None or not register.accepts(word):
+            return SLVERR
+        if register.name == "apply":
+            self.apply |= word
+        else:
+            self.shadow[register.name] = word
+        return OKAY
+
+    def _place(self, address: int) -> tuple[int, int, int]:
+        page, rest = divmod(address - MASK_BASE, MASK_PAGE)
+        crossing, byte = divmod(rest, MASK_CROSSING)
+        return page, crossing, byte // 4
+
+    def _write_mask(self, address: int, word: int) -> int:
+        page, crossing, number = self._place(address)
+        if number not in self.map.words or crossing >= ORBIT or page == self.page:
+            return SLVERR
+        if word & ~self.map.present(number):
+            return SLVERR
+        self.masks[page, crossing, number] = word
+        return OKAY
+
+    def read(self, address: int, counts: dict[str, int]) -> tuple[int, int]:
+        """Word and response of a read; ``counts`` holds what the design counts, by register."""
+        if address >= MASK_BASE:
+            page, crossing, number = self._place(address)
+            if number not in self.map.words or crossing >= ORBIT:
+                return 0, SLVERR
+            return int(self.masks[page, crossing, number]), OKAY
+        register = self.by_address.get(address)
+        if register is None:
+            return 0, SLVERR
+        if register.name == "map_id":
+            return self.map.identity, OKAY
+        if register.name == "apply":
+            return self.apply, OKAY
+        return (counts if register.access == "ro" else self.shadow)[register.name], OKAY

@@ -1,0 +1,199 @@
+"""What a path is tried with: orbits with everything that may happen in them, and values for its registers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l1forge.emulator.events.objects import COLUMNS, Events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.lhc import ORBIT
+from l1forge.emulator.menu.compiled import CompiledMenu, Score
+from l1forge.emulator.path.path import ScoreStage
+from l1forge.emulator.path.prescale import PrescaleSettings
+from l1forge.emulator.path.registers import RegisterValues
+from l1forge.firmware.path.generate import PathProject
+from l1forge.firmware.path.register_map import ARM, MASK_BASE, NEW_SECTION, RegisterMap
+from l1forge.testbench.path.emulator import score_rows
+from l1forge.testbench.path.register_model import Access
+from l1forge.testbench.path.scenario import Scenario
+
+CARRIED = (*COLUMNS, "ext", "link")
+PRESCALES = (0, 100, 100, 150, 200, 337, 1000, 12_345, 100_000)
+"""100 times the prescales that registers are given."""
+FIRST_ACCESS, MOST_SECTION = 400, 4
+REFUSED = 12
+"""Writes of each section that the design must refuse or may take: drawn addresses and values."""
+
+
+def complete(events: Events) -> Events:
+    """All columns that words are made of; what the events lack is 0, external signals included."""
+    columns = {name: events.column(name) for name in CARRIED}
+    return Events.of_rows(columns, events.n)
+
+
+def port_scores(
+    project: PathProject, stages: Sequence[ScoreStage], events: Events
+) -> dict[str, NDArray[np.int64]]:
+    """Scores that enter by ports, (objects, n), as ``stages`` compute them."""
+    wanted = {s.name: len(s.ports) for part in project.parts if not part.project for s in part.scores}
+    found: dict[str, NDArray[np.int64]] = {}
+    for stage in stages:
+        for name, values in stage(events).items():
+            if name in wanted:
+                found[name] = score_rows(values, wanted[name], events.n)
+    return found
+
+
+def drawn_values(registers: RegisterMap, random: np.random.Generator) -> RegisterValues:
+    """Values for every register: prescales, masks, thresholds near those of the menu, rules, buffer."""
+    reset, settings = registers.reset, PrescaleSettings.default(())
+    for algorithm in registers.menu.algorithms:
+        index = algorithm.index
+        settings.factors[index] = random.choice(PRESCALES)
+        settings.finor[index], settings.veto[index] = random.random() < 0.8, random.random() < 0.03
+        if random.random() < 0.15:
+            start = int(random.integers(ORBIT))
+            settings.closed[index, start : start + int(random.integers(1, 40))] = True
+    thresholds = {}
+    for one in registers.thresholds:
+        near = one.value + int(random.integers(-4, 5)) if random.random() < 0.6 else one.value
+        thresholds[one.condition] = min(max(near, one.least), one.most)
+    rules = tuple((n, int(random.integers(n, 60 * n))) for n in (1, 2, 3, 4) if random.random() < 0.8)
+    buffer = (int(random.integers(1, 9)), int(random.integers(1, 200))) if random.random() < 0.5 else (0, 0)
+    dead_time = int(random.integers(0, 12)) if random.random() < 0.5 else 0
+    sections = int(random.integers(1, MOST_SECTION))
+    return RegisterValues(settings, thresholds, rules or reset.rules, dead_time, buffer, sections)
+
+
+def section_accesses(
+    registers: RegisterMap, values: RegisterValues, page: int, clock: int, random: np.random.Generator
+) -> list[Access]:
+    """Load ``values`` from ``clock`` on, try writes that are refused, read every register back."""
+    writes = registers.writes(values, page)
+    for _ in range(REFUSED):
+        mask = MASK_BASE + int(random.integers(1 << 16)) * 4
+        known = registers.registers[int(random.integers(len(registers.registers)))].address
+        address = (mask, known, int(random.integers(1 << 15)) * 4)[int(random.integers(3))]
+        if address not in (registers.by_name["apply"].address, *_needed(registers)):
+            writes.insert(int(random.integers(len(writes) + 1)), (address, int(random.integers(1 << 32))))
+    found = [Access(clock, address, word) for address, word in writes]
+    found.append(Access(clock, registers.by_name["apply"].address, ARM))
+    found += [Access(clock, register.address) for register in registers.registers]
+    found += [Access(clock, address) for address, _ in registers.mask_writes(values, page)[:16]]
+    return found
+
+
+def _needed(registers: RegisterMap) -> tuple[int, ...]:
+    """Registers that no drawn word may hold: sections would have no end, the buffer no whole places."""
+    names = (
+        "orbits_per_section",
+        "bx_mask_page",
+        "buffer_limit",
+        "buffer_service",
+        *(f"rule_{i}" for i in range(4)),
+    )
+    return tuple(registers.by_name[name].address for name in names)
+
+
+def eventful(
+    project: PathProject,
+    stages: Sequence[ScoreStage],
+    events: Events,
+    seed: int,
+    *,
+    disturbed: bool = True,
+) -> Scenario:
+    """Orbits of ``events`` with register accesses; ``disturbed``: gaps, resets, lost orbit marks.
+
+    The first orbit runs with the values after a reset; every other orbit loads new values, which take effect
+    when the section ends, or the orbit if a new section is asked for.
+    """
+    random, n = np.random.default_rng(seed), events.n
+    valid, reset, start = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
+    registers, accesses, page = project.registers, list[Access](), 0
+    orbits = n // ORBIT
+    resets: list[int] = []
+    if disturbed and orbits >= 4:
+        valid &= random.random(n) >= 0.02
+        valid[ORBIT // 2 : ORBIT // 2 + 100] = False
+        resets = [
+            int(random.integers(ORBIT // 2, ORBIT - 200)) + ORBIT * o for o in (orbits // 3, 2 * orbits // 3)
+        ]
+        for at in resets:
+            reset[at : at + int(random.integers(project.latency, 4 * project.latency))] = True
+        start[min(n - 1, 2 * ORBIT + int(random.integers(1500, ORBIT)))] = True
+    for orbit in range(orbits):
+        clock = orbit * ORBIT + FIRST_ACCESS
+        if any(at // ORBIT == orbit for at in resets):
+            page = 0
+            continue
+        if orbit % 2:
+            continue
+        page = 1 - page
+        values = drawn_values(registers, random)
+        accesses += section_accesses(registers, values, page, clock, random)
+        if orbit % 4 == 0:
+            accesses.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
+    columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
+    silent = ~valid | reset
+    for column in columns.values():
+        column[:, silent] = 0
+    shown = Events.of_rows(columns, n)
+    scores = port_scores(project, stages, shown)
+    for score in scores.values():
+        score[:, silent] = 0
+    return Scenario(shown, scores, valid, reset, start, tuple(accesses))
+
+
+def quiet(
+    project: PathProject, stages: Sequence[ScoreStage], events: Events, accesses: Sequence[Access] = ()
+) -> Scenario:
+    """Crossings as they are."""
+    n = events.n
+    shown = complete(events)
+    return Scenario(
+        shown,
+        port_scores(project, stages, shown),
+        np.ones(n, bool),
+        np.zeros(n, bool),
+        np.zeros(n, bool),
+        accesses,
+    )
+
+
+class DrawnScores:
+    """Scores of models that nobody has here: random integers, half of them next to the menu's limits."""
+
+    columns: tuple[str, ...] = ()
+
+    def __init__(
+        self, menu: CompiledMenu, scores: Sequence[str], objects: Mapping[str, int], seed: int
+    ) -> None:
+        self.random, self.objects = np.random.default_rng(seed), objects
+        self.edges: dict[str, list[int]] = {}
+        for name in scores:
+            type_ = FixedType.parse(menu.score_types[name])
+            conditions = [c for c in menu.conditions.values() if isinstance(c, Score) and c.score == name]
+            near = {
+                end + step
+                for c in conditions
+                for end in (c.lower, c.upper)
+                if end is not None
+                for step in (-1, 0, 1)
+            }
+            inside = sorted(value for value in near if type_.minimum <= value <= type_.maximum)
+            self.edges[name] = [type_.minimum, *inside, type_.maximum]
+
+    def __call__(self, events: Events) -> dict[str, NDArray[np.int64]]:
+        """One value for each object and crossing."""
+        found = {}
+        for name, edges in self.edges.items():
+            shape = (self.objects.get(name, 1), events.n)
+            near = self.random.choice(np.array(edges, np.int64), shape)
+            far = self.random.integers(edges[0], edges[-1], shape, endpoint=True)
+            found[name] = np.where(self.random.random(shape) < 0.5, near, far)
+        return found
