@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -346,8 +346,16 @@ def load_compiled(path: str | Path) -> CompiledMenu:
     InputError
         If the file is not a compiled menu of this version; names line and column, or the field.
     """
+    data = read_document(path)
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise InputError("not a compiled menu", file=path, remedy='"format" must be "l1forge-menu"')
+    return validated(data, path)
+
+
+def read_document(path: str | Path) -> object:
+    """The content of a JSON file of a menu; InputError with line and column if it is none."""
     try:
-        data = parse_json(Path(path).read_text(encoding="utf-8"))
+        data: object = parse_json(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(
             f"malformed JSON: {error.msg}", file=f"{path}:{error.lineno}:{error.colno}"
@@ -358,8 +366,11 @@ def load_compiled(path: str | Path) -> CompiledMenu:
         raise InputError("malformed JSON: nested too deeply", file=path) from error
     except ValueError as error:  # Python reads no integer of more than 4300 digits
         raise InputError("malformed JSON: an integer is too long", file=path) from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError("not a compiled menu", file=path, remedy='"format" must be "l1forge-menu"')
+    return data
+
+
+def validated(data: Mapping[str, object], path: str | Path) -> CompiledMenu:
+    """A menu from the values of its document; InputError with the field that does not fit the schema."""
     try:
         return CompiledMenu.model_validate(data)
     except ValidationError as error:

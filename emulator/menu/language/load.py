@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.menu.compiled import CompiledMenu, Judge, OverlapRule, load_compiled
+from l1forge.emulator.menu.compiled import CompiledMenu, Judge, OverlapRule, load_compiled, read_document
+from l1forge.emulator.menu.language.firmware_menu import is_firmware_menu, read_firmware_menu
 from l1forge.emulator.menu.language.xml_menu import read_xml_menu
 from l1forge.emulator.menu.language.yaml_menu import read_yaml_menu
 
@@ -13,6 +14,12 @@ MENUS = Path(__file__).parents[1]
 DEFAULT = MENUS / "default.yaml"
 KNOWN_VECTORS = MENUS / "known.yaml"
 """Expected bits of official test vectors that are known to be wrong."""
+
+
+def read_json_menu(path: str | Path) -> CompiledMenu:
+    """A compiled menu, or the limits of deployed firmware as JSON."""
+    document = read_document(path)
+    return read_firmware_menu(document, path) if is_firmware_menu(document) else load_compiled(path)
 
 
 def load_menu(
@@ -31,7 +38,7 @@ def load_menu(
         case ".xml":
             menu = read_xml_menu(path)
         case ".json":
-            menu = load_compiled(path)
+            menu = read_json_menu(path)
         case suffix:
             remedy = "a menu is .yaml, .xml (official) or .json (compiled)"
             raise InputError("unknown kind of menu file", file=path, value=suffix, remedy=remedy)

@@ -17,7 +17,6 @@ from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, algorithm_bit
 from l1forge.emulator.menu.language.load import KNOWN_VECTORS, load_menu
 from l1forge.emulator.menu.language.yaml_menu import read_known
 from l1forge.emulator.menu.language.yaml_tree import read_yaml
-from tests.emulator.menu.convert import convert
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path("/work/shared/data/ugt")
@@ -32,8 +31,7 @@ def _menu_of(vectors: Path) -> Path:
 
 @pytest.mark.parametrize("vectors", sorted(SHARED.glob("*.txt")), ids=lambda path: path.stem)
 def test_official_vectors(vectors: Path) -> None:
-    path = _menu_of(vectors)
-    menu = convert(path) if path.suffix == ".json" else load_menu(path)
+    menu = load_menu(_menu_of(vectors))
     result = check_menu(menu, vectors, read_known(read_yaml(KNOWN_VECTORS)))
     assert result.verdict == (INCOMPLETE if "2024" in vectors.name else PASS)  # its 5 AXO seeds: no scores
     others = [item for item in result.algorithms if item.status not in (MATCH, UNSCORED)]
