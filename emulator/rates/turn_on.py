@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import erf
 
@@ -36,7 +36,7 @@ class TurnOnFit:
         """Standard deviations of the parameters."""
         return tuple(float(np.sqrt(max(self.covariance[i][i], 0.0))) for i in range(3))
 
-    def __call__(self, x: Any) -> Values:
+    def __call__(self, x: ArrayLike) -> Values:
         """The fitted efficiency."""
         return curve(np.asarray(x, float), np.array(self.values))
 
