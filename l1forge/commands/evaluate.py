@@ -40,6 +40,10 @@ Stubs = Annotated[
 PatternsOnly = Annotated[
     bool, typer.Option("--patterns-only", help="With --stubs: leave out the networks, which need eta.")
 ]
+Trained = Annotated[
+    Path | None,
+    typer.Option(help="With --stubs: use the networks that `l1forge train muon_pt -o FOLDER` wrote."),
+]
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="Refuse --stubs that differ from the training sample of the networks."),
@@ -56,6 +60,7 @@ def muon_pt(
     stubs: Stubs = None,
     patterns_only: PatternsOnly = False,
     strict: Strict = False,
+    trained: Trained = None,
     json_output: Table = None,
 ) -> None:
     """Compare muon pT algorithms at equal efficiency: golden patterns, float, quantised and small network,
@@ -73,9 +78,9 @@ def muon_pt(
     check_folders(output)
     check_outputs(json_output, docs)
     if stubs is not None:
-        _stubs(stubs, output, json_output, console, not patterns_only, strict)
+        _stubs(stubs, output, json_output, console, not patterns_only, strict, trained)
         return
-    for option, given in (("--patterns-only", patterns_only), ("--strict", strict)):
+    for option, given in (("--patterns-only", patterns_only), ("--strict", strict), ("--trained", trained)):
         if given:
             from l1forge.emulator.errors import InputError
 
@@ -103,20 +108,28 @@ def muon_pt(
 
 
 def _stubs(
-    path: Path, output: Path, json_output: Path | None, console: Console, networks: bool, strict: bool
+    path: Path,
+    output: Path,
+    json_output: Path | None,
+    console: Console,
+    networks: bool,
+    strict: bool,
+    trained: Path | None,
 ) -> None:
     from l1forge.models.muon_pt import foreign
     from l1forge.models.muon_pt.stub_tables import remarks, tables
     from l1forge.screen.trained import report as report_inputs
 
     sample, counts = foreign.read(path, networks)
-    made = foreign.compare(sample) if networks else None
+    folders = foreign.folders_of(trained)
+    made = foreign.compare(sample, folders[0]) if networks else None
     inputs = report_inputs(made, console, path, strict)
     with console.status(f"{counts.candidates} candidates"):
-        result = foreign.evaluate_stubs(sample, output, networks)
+        result = foreign.evaluate_stubs(sample, output, networks, folders)
     console.print(f"{counts.candidates} candidates, {counts.stubs} stubs -> {output}/muons.parquet")
     console.print(
-        f"left out: {counts.outside_sector} stubs outside the sector, {counts.too_many} too many in a layer"
+        f"turned into the sector: {counts.recentred} candidates;"
+        f" left out: {counts.outside_sector} stubs outside it, {counts.too_many} too many in a layer"
     )
     console.print(
         f"saturated: {counts.saturated_angles} bending angles;"

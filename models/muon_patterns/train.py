@@ -110,6 +110,29 @@ def fill_tables(sample: MuonSample) -> Patterns:
     return Patterns(offset, np.zeros_like(offset), shift, table)
 
 
+def tuned_tables(sample: MuonSample, before: Patterns) -> tuple[Patterns, int]:
+    """Tables of ``sample`` where it has ``MIN_MUONS`` muons of a pattern with a reference, else ``before``.
+
+    Also returns how many of the pairs of reference and pattern were filled anew.
+    """
+    filled = fill_tables(sample)
+    _, number = _differences(sample.value, sample.quality)
+    member = pattern_number(sample.pt, sample.charge)
+    count = np.zeros((N_REFERENCES, N_PATTERNS), np.int64)
+    known = number != NO_REFERENCE
+    np.add.at(count, (number[known], member[known]), 1)
+    new = (count >= MIN_MUONS)[:, None, :]
+    return (
+        Patterns(
+            np.where(new, filled.offset, before.offset),
+            np.where(new, filled.slope, before.slope),
+            np.where(new, filled.shift, before.shift),
+            np.where(new[..., None], filled.value, before.value),
+        ),
+        int(new.sum()),
+    )
+
+
 def main(seed: int = SEED, output: Path = TRAINED, muons: int = MUONS) -> Patterns:
     """Simulate, fill, save; about one minute on one core."""
     patterns = fill_tables(generate(muons, seed, MuonSettings(pt_min=1.5, pt_max=200.0)))

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from l1forge.emulator.atomic import atomic_path, write_text
+from l1forge.emulator.errors import InputError
 from l1forge.emulator.scoring.trained_inputs import Comparison, TrainedInputs, record_beside
 from l1forge.models import GRAPH
 from l1forge.models.muon_patterns import find_patterns, load_patterns
@@ -35,16 +36,43 @@ def read(path: Path, networks: bool = True) -> tuple[MuonSample, StubReport]:
     return read_stubs(path, needed=NEEDED if networks else None)
 
 
-def compare(sample: MuonSample) -> Comparison:
+def folders_of(trained: Path | None) -> tuple[Path, Path]:
+    """Folders of the large and of the small network below ``trained``; None: the committed ones.
+
+    Raises
+    ------
+    InputError
+        If one is missing.
+    """
+    if trained is None:
+        return LARGE_FOLDER, SMALL_FOLDER
+    found = trained / LARGE_FOLDER.name, trained / SMALL_FOLDER.name
+    for folder in found:
+        if not (folder / GRAPH).is_file():
+            raise InputError(
+                "is not a trained muon network: it has no graph.json",
+                file=folder,
+                field="--trained",
+                remedy="give the folder that l1forge train muon_pt -o wrote",
+            )
+    return found
+
+
+def compare(sample: MuonSample, folder: Path = LARGE_FOLDER) -> Comparison:
     """The inputs of the candidates against those that the large network was trained on."""
-    made = Comparison(TrainedInputs.load(record_beside(LARGE_FOLDER / GRAPH)))
+    made = Comparison(TrainedInputs.load(record_beside(folder / GRAPH)))
     features, layers = muon_features(sample.value, sample.eta, sample.quality)
     found = features[layers > 0]
     made.add({name: found[:, i] for i, name in enumerate(FEATURES)})
     return made
 
 
-def evaluate_stubs(sample: MuonSample, output: Path, networks: bool = True) -> dict[str, Any]:
+def evaluate_stubs(
+    sample: MuonSample,
+    output: Path,
+    networks: bool = True,
+    folders: tuple[Path, Path] = (LARGE_FOLDER, SMALL_FOLDER),
+) -> dict[str, Any]:
     """Write pT of every candidate to ``output``/muons.parquet and, where there is truth, stubs.json.
 
     Columns: ``candidate`` row number, ``pt_network``, ``pt_small`` (GeV, lower edge at 90 % efficiency,
@@ -57,11 +85,11 @@ def evaluate_stubs(sample: MuonSample, output: Path, networks: bool = True) -> d
     columns: dict[str, np.ndarray] = {"candidate": np.arange(len(sample))}
     none = int((pattern < 0).sum())
     if networks:
-        large, small = (MuonNetwork(folder)(sample) for folder in (LARGE_FOLDER, SMALL_FOLDER))
+        large, small = (MuonNetwork(folder)(sample) for folder in folders)
         columns |= _network_columns(large, small)
         none = int((large.pt == 0).sum())
     columns |= {"pt_patterns": pt_patterns, "pt": sample.pt, "true_charge": sample.charge}
-    result = measure(sample, networks)
+    result = measure(sample, networks, folders)
     output.mkdir(parents=True, exist_ok=True)
     with atomic_path(output / "muons.parquet") as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")

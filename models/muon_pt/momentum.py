@@ -7,6 +7,7 @@ muon in the bin passes with the chosen efficiency (90 %), as the trigger's pT sc
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,42 @@ def calibrate(logits: np.ndarray, bins: np.ndarray, found: np.ndarray, efficienc
         if need > 0 and len(rest):
             threshold[k] = max(rest[min(need, len(rest)) - 1], 1)  # 0 would let everything pass
         passed |= found & (chance[:, k] >= threshold[k])
+    return Calibration(efficiency, threshold)
+
+
+BANDS = (0, 7, 12, 18, 24, 30, N_BINS)
+"""Bins whose thresholds a small sample moves together: up to 4.5, 8, 14, 20, 32 GeV, and above."""
+DENSE = 200
+"""Muons in a bin from which its threshold is found from them alone."""
+
+
+def calibrate_coarsely(
+    logits: np.ndarray, bins: np.ndarray, found: np.ndarray, efficiency: float
+) -> Calibration:
+    """As ``calibrate``, for a sample with few muons in a bin: one threshold for each of ``BANDS``.
+
+    Where every bin of a band has ``DENSE`` muons, each bin has its own. In the other bands one chance is
+    found at which muons of the band pass their own bin with ``efficiency``; a band without muons takes that
+    of the band below it.
+    """
+    if np.bincount(bins, minlength=N_BINS)[1:].min() >= DENSE:
+        return calibrate(logits, bins, found, efficiency)
+    sums = tail_sums(logits)
+    own = (sums << THRESHOLD_BITS) // sums[:, :1]
+    exact = calibrate(logits, bins, found, efficiency).threshold
+    threshold = np.full(N_BINS, 1 << THRESHOLD_BITS, np.int64)
+    last = 1 << (THRESHOLD_BITS - 1)
+    for low, high in itertools.pairwise(BANDS):
+        members = np.flatnonzero((bins >= max(low, 1)) & (bins < high))
+        counts = np.bincount(bins[members], minlength=N_BINS)[max(low, 1) : high]
+        if counts.min() >= DENSE:
+            threshold[max(low, 1) : high] = exact[max(low, 1) : high]
+            last = int(threshold[high - 1])
+            continue
+        if len(members):
+            chances = np.sort(np.where(found[members], own[members, bins[members]], 0))[::-1]
+            last = max(int(chances[min(int(np.ceil(efficiency * len(members))), len(members)) - 1]), 1)
+        threshold[max(low, 1) : high] = last
     return Calibration(efficiency, threshold)
 
 

@@ -28,11 +28,49 @@ def train(
             help="Train one epoch on few muons; this checks the code, and the result is not useful."
         ),
     ] = False,
+    stubs: Annotated[
+        Path | None,
+        typer.Option(help="Train on these stubs of another simulation (npz, parquet, with true pT)."),
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="With --stubs: do not begin with the committed weights.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(help="With --stubs: passes over them; default: 20.", min=1)
+    ] = None,
 ) -> None:
     """Train the muon pT networks (10 x 128 and the small one): float, quantised, calibrated, graphs.
 
-    Example: `l1forge train muon_pt --quick -o build/muon`
+    With `--stubs` the committed networks are fine-tuned on stubs of another simulation. A quarter of them
+    is held out: it calibrates the pT scale, and tables at the end compare patterns and networks on it.
+
+    Examples:
+
+    `l1forge train muon_pt --quick -o build/muon`
+
+    `l1forge train muon_pt --stubs full_simulation.parquet -o build/tuned`, then
+    `l1forge evaluate muon_pt --stubs other.parquet --trained build/tuned`
     """
+    for option, given in (("--from-scratch", from_scratch), ("--epochs", epochs)):
+        if given and stubs is None:
+            raise InputError("needs --stubs", field=option)
+    if stubs is not None:
+        if quick:
+            raise InputError("does not go with --stubs", field="--quick", remedy="give --epochs 1")
+        from l1forge.models.muon_pt import fine_tune
+        from l1forge.models.muon_pt.stub_tables import tables
+
+        options = fine_tune.Options(from_scratch=from_scratch)
+        if epochs is not None:
+            options = fine_tune.Options(
+                epochs, quantised_epochs=max(epochs // 3, 1), from_scratch=from_scratch
+            )
+        found = fine_tune.tune(stubs, seed, output, options, report)
+        for moment in ("before", "after"):
+            report(f"{moment} the training, on {found['held_out']} held-out candidates:")
+            for table in tables(found[moment]):
+                report(table)
+        return
     import l1forge.models.muon_pt.train as training
 
     training.main(seed, output, quick=quick, report=report)

@@ -6,6 +6,7 @@ muons to tune them on are left out and named, and rates cover the sample's range
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,13 @@ def share(passed: np.ndarray) -> Measured:
     return [found.value, found.low, found.high]
 
 
-def measure(sample: MuonSample, networks: bool = True) -> dict[str, Any]:
+def measure(
+    sample: MuonSample, networks: bool = True, folders: tuple[Path, Path] = (LARGE_FOLDER, SMALL_FOLDER)
+) -> dict[str, Any]:
     """All numbers of all algorithms on the candidates of ``sample`` that have a true pT; plain JSON data.
 
-    ``networks``: without them, golden patterns and the true pT only.
+    ``networks``: without them, golden patterns and the true pT only. ``folders``: of the large and of the
+    small network.
     """
     known = np.isfinite(sample.pt) & (sample.pt > 0)
     muons = sample.select(known)
@@ -63,7 +67,7 @@ def measure(sample: MuonSample, networks: bool = True) -> dict[str, Any]:
     every = [golden_patterns(muons, PATTERNS), perfect(muons)]
     codes: dict[str, np.ndarray] = {}
     if networks:
-        for folder, name in ((SMALL_FOLDER, SMALL), (LARGE_FOLDER, QUANTISED)):
+        for folder, name in ((folders[1], SMALL), (folders[0], QUANTISED)):
             every.insert(1, network(muons, folder, name))
             codes[name] = MuonNetwork(folder)(muons).pt
     return {

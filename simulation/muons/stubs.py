@@ -42,8 +42,10 @@ class StubReport:
 
     candidates: int
     stubs: int
+    recentred: int
+    """Candidates with stubs beyond +-600 bins of the sector centre, turned so that as many as can fit in."""
     outside_sector: int
-    """Azimuth beyond +-600 bins of the sector centre: the stub is left out."""
+    """Stubs beyond +-600 bins also then: left out."""
     too_many: int
     """Beyond the SLOTS stubs of a layer: the best qualities stay, of equal ones the first in the file."""
     saturated_angles: int
@@ -138,6 +140,7 @@ def read_stubs(
 
     phi = columns["phi"].astype(np.int64)
     is_stub = layer != NO_LAYER
+    phi, recentred = _recentred(phi, is_stub, candidate, n)
     outside = is_stub & (np.abs(phi) > SECTOR_HALF_WIDTH)
     rows = np.flatnonzero(is_stub & ~outside)
     rows = rows[np.lexsort((rows, -quality[rows], layer[rows], candidate[rows]))]
@@ -179,7 +182,27 @@ def read_stubs(
     )
     absent = tuple(name for name in OPTIONAL if name not in columns)
     beyond = int(outside.sum())
-    return sample, StubReport(n, int(is_stub.sum()), beyond, int((~kept).sum()), saturated, absent)
+    return sample, StubReport(n, int(is_stub.sum()), recentred, beyond, int((~kept).sum()), saturated, absent)
+
+
+def _recentred(phi: np.ndarray, is_stub: np.ndarray, candidate: np.ndarray, n: int) -> tuple[np.ndarray, int]:
+    """Azimuths of candidates that reach beyond the sector, counted from the median of their stubs.
+
+    The algorithms read azimuths relative to the reference stub: turning a whole candidate changes nothing
+    else. Candidates inside the sector stay as they are.
+    """
+    beyond = np.zeros(n, bool)
+    beyond[candidate[is_stub & (np.abs(phi) > SECTOR_HALF_WIDTH)]] = True
+    rows = np.flatnonzero(is_stub & beyond[candidate])
+    if not len(rows):
+        return phi, 0
+    ordered = rows[np.lexsort((phi[rows], candidate[rows]))]
+    numbers, first, count = np.unique(candidate[ordered], return_index=True, return_counts=True)
+    middle = np.zeros(n, np.int64)
+    middle[numbers] = phi[ordered[first + (count - 1) // 2]]
+    moved = phi.copy()
+    moved[rows] -= middle[candidate[rows]]
+    return moved, len(numbers)
 
 
 def write_stubs(sample: MuonSample, path: str | Path) -> None:

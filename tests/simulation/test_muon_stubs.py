@@ -59,11 +59,21 @@ def test_angles_of_other_units_are_scaled(tmp_path):
     assert read_stubs(path, phib_units=512)[0].value[0, 1, 0] == -11
 
 
-def test_stub_outside_the_sector_is_left_out_and_counted(tmp_path):
+def test_candidates_of_a_wider_sector_are_turned_into_ours(tmp_path):
+    """Stubs at 601 and 600 bins: counted from their median (of two the lower); the other candidate stays."""
     sample, report = read_stubs(saved(tmp_path, table(phi=[601, 600, -600])))
-    assert report.outside_sector == 1
-    assert sample.value[0, [0, 1], 0].tolist() == [NO_STUB, NO_STUB]
-    assert sample.value[0, 7, 0] == 600
+    assert (report.recentred, report.outside_sector) == (1, 0)
+    assert sample.value[0, [0, 7], 0].tolist() == [1, 0]
+    assert sample.value[1, 7, 0] == -600
+
+
+def test_stub_far_from_the_others_is_left_out_and_counted(tmp_path):
+    columns = table(
+        candidate=[0] * 4, layer=[0, 2, 7, 8], phi=[800, 790, 780, -700], phib=None, quality=[8] * 4
+    )
+    sample, report = read_stubs(saved(tmp_path, columns))
+    assert (report.recentred, report.outside_sector) == (1, 1)
+    assert sample.value[0, [0, 2, 7, 8], 0].tolist() == [20, 10, 0, NO_STUB]
 
 
 def test_too_many_stubs_keep_the_best_quality(tmp_path):
