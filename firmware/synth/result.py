@@ -24,7 +24,8 @@ class Synthesis:
     numbers with each other, not with a clock period. ``cells`` counts every primitive of the netlist.
     ``passes`` has the seconds of the tool's own steps. ``digest`` identifies the run, ``design`` the Verilog
     (``RtlProject.circuit``). ``depth``: look-up tables, carry cells and wide multiplexers on the longest
-    path; ``cells_ns``: what a routed path spends in cells.
+    path; ``cells_ns``: what a routed path spends in cells; ``through``: look-up tables that only pass a
+    signal into a carry chain, on top of ``lut``.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Synthesis:
     passes: dict[str, float] = field(default_factory=dict)
     depth: int | None = None
     cells_ns: float | None = None
+    through: int | None = None
 
     @property
     def carry(self) -> int:
@@ -71,6 +73,11 @@ class Synthesis:
             kind += f", of which {self.cells_ns:.2f} ns in cells"
         return [
             ("LUT", f"{self.lut:,}"),
+            *(
+                [("LUT that pass a signal into a carry", f"{self.through:,}")]
+                if self.through is not None
+                else []
+            ),
             ("FF", f"{self.ff:,}"),
             ("DSP", f"{self.dsp:,}"),
             ("BRAM", f"{self.bram:,}"),

@@ -19,7 +19,7 @@ MOST_GROWTH = 0.05
 WATCHED = {"lut": "LUT", "ff": "FF", "latency_clocks": "latency"}
 BEGIN, END = "<!-- made by l1forge synth-table: begin -->", "<!-- made by l1forge synth-table: end -->"
 HEADINGS = (
-    "design", "part", "LUT", "FF", "DSP", "BRAM", "carry", "latency",
+    "design", "part", "LUT", "passing", "FF", "DSP", "BRAM", "carry", "latency",
     "longest path", "depth", "routed period", "tool time", "circuit",
 )  # fmt: skip
 AT = "@"
@@ -35,7 +35,7 @@ class Row:
     """One design for one part: ``circuit`` identifies its Verilog, ``run`` Verilog, options and tool.
 
     ``delay_ns`` is the longest path, with routing if ``routed``. ``netlist``: crossings on which the netlist
-    was simulated and exact; None if it was not.
+    was simulated and exact, ``through`` as in ``Synthesis``; None if not known.
     """
 
     circuit: str
@@ -54,6 +54,7 @@ class Row:
     depth: int | None = None
     routed: bool = False
     netlist: int | None = None
+    through: int | None = None
 
     @staticmethod
     def of(found: Synthesis) -> Row:
@@ -74,15 +75,16 @@ class Row:
             seconds=round(found.seconds, 1),
             depth=found.depth,
             routed=found.routed,
+            through=found.through,
         )
 
     def cells(self, name: str) -> tuple[str, ...]:
         """Texts in the order of ``HEADINGS``."""
-        numbers = (self.lut, self.ff, self.dsp, self.bram, self.carry)
+        numbers = (self.lut, self.through, self.ff, self.dsp, self.bram, self.carry)
         return (
             f"`{name.split(AT)[0]}`",
             self.family,
-            *(f"{number:,}".replace(",", " ") for number in numbers),
+            *("-" if number is None else f"{number:,}".replace(",", " ") for number in numbers),
             f"{self.latency_clocks} clocks, {self.latency_clocks * self.clock_period_ns:.1f} ns",
             *self._paths(),
             f"{self.seconds:.0f} s",

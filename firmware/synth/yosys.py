@@ -17,6 +17,7 @@ from l1forge.firmware.rtl import RtlProject
 from l1forge.firmware.synth import kept, passes
 from l1forge.firmware.synth import lut_pins as pins
 from l1forge.firmware.synth.backend import Design, Request
+from l1forge.firmware.synth.carry_inputs import passed_through
 from l1forge.firmware.synth.passes import Progress, longest, yosys_version
 from l1forge.firmware.synth.result import RESULT, Synthesis
 from l1forge.firmware.synth.table import FAMILY
@@ -179,6 +180,7 @@ def _result(
         cells=dict(sorted(cells.items())),
         seconds=seconds,
         netlist=NETLIST,
+        through=passed_through(json.loads((folder / PINS).read_text()), project.name),
         depth=len(ON_PATH.findall(timing)) if arrival else None,
     )
 

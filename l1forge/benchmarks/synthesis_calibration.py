@@ -24,7 +24,7 @@ from l1forge.emulator.json_text import parse_json
 from l1forge.firmware.synth.estimate import TABLE, TERMS, Calibration, calibrated
 from l1forge.firmware.synth.features import NAMES, features
 from l1forge.firmware.synth.table import Table, refresh
-from l1forge.models import graph_path
+from l1forge.models import available, graph_path
 
 MARKERS = (
     "<!-- made by make synth-calibration: begin -->",
@@ -83,6 +83,8 @@ def page(known: Calibration, seed: int, committed: Table, constant: list[int]) -
     lines += ["", "Committed designs, none of which was fitted (estimate / Yosys):", ""]
     lines += ["| design | " + " | ".join(LABELS.values()) + " |", "|---|" + "---|" * len(LABELS)]
     for name, row in sorted(committed.rows.items()):
+        if name not in available():  # another part, or a design without a graph
+            continue
         counts = np.array([features(Graph.load(graph_path(name))).values()])
         digits = {what: 2 if what == "delay_ns" else 0 for what in LABELS}
         pairs = [

@@ -38,6 +38,7 @@ HEAVY_MODULES = {
     "models/muon_pt/export.py": "torch",
     "models/muon_pt/train.py": "torch",
     "testbench/drivers/cocotb_check.py": "cocotb",
+    "testbench/drivers/axi_check.py": "cocotb cocotbext",
 }
 
 INDIRECT = {
