@@ -135,7 +135,5 @@ def readme(project: RtlProject, contents: scripts.Contents, vectors: Vectors | N
 
 def _port_rows(ports: Sequence[Port], direction: str) -> list[str]:
     """Name, direction, bits, type and LSB of every port."""
-    rows = [
-        (f"`{port.name}`", direction, port.width, f"`{port.type}`", f"{port.fixed.lsb:g}") for port in ports
-    ]
+    rows = [(f"`{p.name}`", direction, p.width, f"`{p.type}`", f"{p.fixed.lsb:g}") for p in ports]
     return ["| " + " | ".join(map(str, row)) + " |" for row in rows]
