@@ -131,8 +131,12 @@ mutations: $(READY) ## checks: N damaged variations of each kind of file (seed S
 	@$(BIN)/python tests/mutations/campaign.py -n $(N) --seed $(SEED)
 
 .PHONY: synth
-synth: $(READY) ## firmware: synthesise all designs with Yosys: docs/synthesis.json and the table of docs/synthesis.md
+synth: $(READY) ## firmware: synthesise all designs: docs/synthesis.json and the table of docs/synthesis.md
 	@$(L1) synth-table --skip muon_pt_small --docs docs/synthesis.md
+
+.PHONY: synth-parts
+synth-parts: $(READY) ## firmware: the trees also for 7 series, and placed and routed for ECP5
+	@$(L1) synth-table tau_id eg_iso event_bdt --part xc7 --part LFE5U-85F-8 --docs docs/synthesis.md
 
 .PHONY: synth-regression
 synth-regression: $(READY) ## checks: fail if LUT, FF or latency of a design grew by over 5 % (docs/synthesis.json)
@@ -141,6 +145,10 @@ synth-regression: $(READY) ## checks: fail if LUT, FF or latency of a design gre
 .PHONY: synth-calibration
 synth-calibration: $(READY) ## firmware: small designs through Yosys, from which l1forge estimate learns (15 minutes)
 	@$(BIN)/python -m l1forge.benchmarks.synthesis_calibration
+
+.PHONY: synth-routing
+synth-routing: $(READY) ## firmware: small designs placed and routed for ECP5: what routing adds to a path (30 minutes)
+	@$(BIN)/python -m l1forge.benchmarks.routing_calibration
 
 .PHONY: path
 path: $(READY) ## study: stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path

@@ -15,6 +15,7 @@ MODULES = {
     "xgboost": "xgboost-cpu",
     "google": "protobuf",
     "cocotb_tools": "cocotb",
+    "cocotbext": "cocotbext-axi",
 }
 """Modules whose package has another name."""
 

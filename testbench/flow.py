@@ -85,11 +85,11 @@ def verify(
         if count <= 0:
             continue
         kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP, found)
-        merged = {kind: _merged(blocks, driver is not None) for kind, blocks in kinds.items()}
+        together = {kind: merged(blocks, driver is not None) for kind, blocks in kinds.items()}
         report = cosimulate(
             project,
             graph,
-            merged,
+            together,
             extra=extra,
             extra_limit=extra_limit,
             driver=driver,
@@ -110,7 +110,7 @@ def verify(
     return project, total
 
 
-def _merged(blocks: Iterator[Block], whole: bool) -> Iterator[Block]:
+def merged(blocks: Iterator[Block], whole: bool) -> Iterator[Block]:
     """All blocks as one for drivers that start a simulator per stream."""
     if not whole:
         return blocks

@@ -31,7 +31,7 @@ def _dense(node: Node, inputs: list[LogicTensor]) -> Variables:
 
 def _row(node: Node, x: Variables, weight: NDArray[np.float64], bias: list[Variable]) -> list[Variable]:
     accum = node.accumulator()
-    free = [_order_free(x, weight[:, j], bias[j], accum) for j in range(weight.shape[1])]
+    free = [order_free(x, weight[:, j], bias[j], accum) for j in range(weight.shape[1])]
     shared = iter(_adder_graph(x, weight[:, free])) if any(free) else iter(())
     result = []
     for j, exact in enumerate(free):
@@ -50,7 +50,7 @@ def _adder_graph(x: Variables, weight: NDArray[np.float64]) -> list[Variable]:
     return list(np.asarray(FVArray(x, {"hard_dc": EXTRA_DEPTH}) @ weight).ravel())
 
 
-def _order_free(x: Variables, weight: NDArray[np.float64], start: Variable, accum: FixedType) -> bool:
+def order_free(x: Variables, weight: NDArray[np.float64], start: Variable, accum: FixedType) -> bool:
     """True if the sum in any order, cast once at the end, is what the literal order gives."""
     low = high = float(start.low)
     inside = True
@@ -86,12 +86,17 @@ def total_of(start: float, terms: list[Variable], accum: FixedType) -> Variable:
     """``accumulate``, as a balanced tree where that gives the same bits."""
     first = cast(constant(start), accum)
     rounded = [cast(term, accum) for term in terms]
-    if not _order_free(array(rounded, (len(rounded),)), np.ones(len(rounded)), first, accum):
+    if not order_free(array(rounded, (len(rounded),)), np.ones(len(rounded)), first, accum):
         return accumulate(first, rounded, accum)
-    while len(rounded) > 1:
-        pairs = [rounded[i] + rounded[i + 1] for i in range(0, len(rounded) - 1, 2)]
-        rounded = pairs + rounded[len(rounded) & ~1 :]
-    return cast((rounded[0] if rounded else constant(0.0)) + float(first.low), accum)
+    return cast((balanced(rounded) if rounded else constant(0.0)) + float(first.low), accum)
+
+
+def balanced(terms: list[Variable]) -> Variable:
+    """The sum of ``terms`` (at least one) by additions of two, as few in a row as possible."""
+    while len(terms) > 1:
+        pairs = [terms[i] + terms[i + 1] for i in range(0, len(terms) - 1, 2)]
+        terms = pairs + terms[len(terms) & ~1 :]
+    return terms[0]
 
 
 @lowering("sum")

@@ -21,20 +21,25 @@ from l1forge.firmware.rtl.lowering import inputs_of, lower
 from l1forge.firmware.rtl.pipeline import MARGIN, Schedule, schedule, with_stages
 from l1forge.firmware.rtl.ports import Precision, identifier, input_ports, output_ports, top_module
 from l1forge.firmware.rtl.project import MANIFEST, RtlProject
+from l1forge.firmware.rtl.vhdl import top_entity
 
 if TYPE_CHECKING:
     from alkaid.stateful.fsm import FSM
     from alkaid.types import CombLogic
 
 CLOCK_PERIOD_NS = 1000 / 240.47  # six clocks per bunch crossing at the LHC's 40.079 MHz
+VERILOG, VHDL = "verilog", "vhdl"
+SUFFIX = {VERILOG: "v", VHDL: "vhd"}
+INSTANCE = {VERILOG: r"\b{} #\(", VHDL: r"\bwork\.{}\b"}
+"""How a module of alkaid's own sources is used."""
 TIMESCALE = "`timescale 1 ns / 1 ps"
 LOWERING_MODULES = (accumulate, tables, trees)  # imported for their registered operations
 
 
-def digest_of(graph: Graph, stages: int | None, clock_period_ns: float) -> str:
+def digest_of(graph: Graph, stages: int | None, clock_period_ns: float, language: str = VERILOG) -> str:
     """Identifies the result: the graph, the parameters, alkaid's version and this generator's source."""
     state = hashlib.sha256(graph.to_json().encode())
-    state.update(f"{stages} {clock_period_ns} {importlib.metadata.version('alkaid')}".encode())
+    state.update(f"{language} {stages} {clock_period_ns} {importlib.metadata.version('alkaid')}".encode())
     for file in sorted(Path(__file__).parent.glob("*.py")):
         state.update(file.read_bytes())
     return state.hexdigest()
@@ -47,8 +52,9 @@ def generate(
     outputs: Sequence[str] | None = None,
     stages: int | None = None,
     clock_period_ns: float = CLOCK_PERIOD_NS,
+    language: str = VERILOG,
 ) -> RtlProject:
-    """Write fully pipelined Verilog (initiation interval 1) for ``graph``; found again if nothing changed.
+    """Write fully pipelined RTL (initiation interval 1) for ``graph``; found again if nothing changed.
 
     Parameters
     ----------
@@ -60,6 +66,8 @@ def generate(
         Pipeline stages of logic. If not given, as many as the delay model needs for ``clock_period_ns``.
     clock_period_ns
         Multiplications and tables slower than this are divided (``divide.py``).
+    language
+        ``verilog``, or ``vhdl`` (VHDL-2008) with the same ports and clocks.
 
     Raises
     ------
@@ -79,7 +87,7 @@ def generate(
             value=", ".join(graph.outputs),
             remedy="choose outputs that an input reaches",
         )
-    target, digest = Path(out_dir), digest_of(graph, stages, clock_period_ns)
+    target, digest = Path(out_dir), digest_of(graph, stages, clock_period_ns, language)
     if (target / MANIFEST).exists():
         try:
             known = RtlProject.load(target)
@@ -91,7 +99,7 @@ def generate(
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         temporary.chmod(0o755)
-        _write(graph, temporary, digest, stages, clock_period_ns).save()
+        _write(graph, temporary, digest, stages, clock_period_ns, language).save()
         if target.exists():
             shutil.rmtree(target)
         temporary.rename(target)
@@ -133,9 +141,11 @@ def planned(program: CombLogic, stages: int | None, period_ns: float) -> tuple[A
     return (finer, finer_plan) if max(finer_plan.delays) < max(plan.delays) else (whole, plan)
 
 
-def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_period_ns: float) -> RtlProject:
+def _write(
+    graph: Graph, folder: Path, digest: str, stages: int | None, clock_period_ns: float, language: str
+) -> RtlProject:
     import alkaid.codegen.rtl
-    from alkaid.codegen.rtl.verilog import fsm_logic_gen
+    from alkaid.codegen.rtl import verilog, vhdl
     from alkaid.trace.pipeline import to_pipeline
 
     name = identifier(graph.name or "model")
@@ -143,17 +153,18 @@ def _write(graph: Graph, folder: Path, digest: str, stages: int | None, clock_pe
     machine = to_pipeline(with_stages(program, plan), n_stages=plan.busy, verbose=False)
     base = name.rstrip("_")  # two underscores in a row would be mangled by Verilator
     core = f"{base}_core"
-    codes = fsm_logic_gen(machine, core, timescale=TIMESCALE)
+    codes = {VERILOG: verilog, VHDL: vhdl}[language].fsm_logic_gen(machine, core, timescale=TIMESCALE)
     (word_in,), (word_out,) = machine.inp_signals, machine.out_signals
     latency = plan.stages + 1  # a register before the first stage and one behind each
     inputs = list(zip(input_ports(graph), map(_precision, word_in.precisions), strict=True))
     out_words = list(zip(output_ports(graph), map(_precision, word_out.precisions), strict=True))
-    files = {f"{name}.v": top_module(name, core, inputs, out_words, latency, plan.stages - plan.busy)}
+    suffix, top = SUFFIX[language], {VERILOG: top_module, VHDL: top_entity}[language]
+    files = {f"{name}.{suffix}": top(name, core, inputs, out_words, latency, plan.stages - plan.busy)}
     for key, code in codes.items():
         # alkaid calls its stages logic0, logic1, ...: two designs could not be simulated together
-        files[f"{_renamed(key, base)}.v"] = _renamed(code, base)
-    for file in Path(alkaid.codegen.rtl.__file__).parent.glob("verilog/source/*.v"):
-        if any(re.search(rf"\b{file.stem} #\(", code) for code in codes.values()):
+        files[f"{_renamed(key, base)}.{suffix}"] = _renamed(code, base)
+    for file in Path(alkaid.codegen.rtl.__file__).parent.glob(f"{language}/source/*.{suffix}"):
+        if any(re.search(INSTANCE[language].format(file.stem), code) for code in codes.values()):
             files[file.name] = file.read_text()
     for file_name, text in files.items():
         (folder / file_name).write_text(text, encoding="utf-8")

@@ -34,6 +34,7 @@ wait_order wildcard with within
 KEYWORDS = frozenset(KEYWORD_TEXT.split())
 
 Precision = tuple[int, int, int]  # alkaid's (sign, integer, fraction) bits of one packed element
+Word = tuple[Port, Precision]
 
 
 def identifier(text: str) -> str:
@@ -146,9 +147,9 @@ def _offsets(words: Sequence[tuple[Any, Precision]]) -> list[int]:
     return list(accumulate((sum(p) for _, p in words), initial=0))
 
 
-def _pack(inputs: Sequence[tuple[Port, Precision]]) -> list[tuple[int, int, str]]:
-    """(high bit, low bit, expression): the bits of each input that the core uses."""
-    assignments = []
+def packed_inputs(inputs: Sequence[Word]) -> list[tuple[Port, int, int, int]]:
+    """(port, lowest bit in the core's vector, bits, first bit of the port) of inputs that the core uses."""
+    found = []
     for (port, precision), low in zip(inputs, _offsets(inputs), strict=False):
         width = sum(precision)
         if width == 0:
@@ -156,24 +157,47 @@ def _pack(inputs: Sequence[tuple[Port, Precision]]) -> list[tuple[int, int, str]
         first = port.fixed.fraction - precision[2]
         if first < 0 or first + width > port.width:
             raise AssertionError(f"core wants bits that {port.name} does not have")
-        assignments.append((low + width - 1, low, f"{port.name}[{first + width - 1}:{first}]"))
-    return assignments
+        found.append((port, low, width, first))
+    return found
 
 
-def _unpack(outputs: Sequence[tuple[Port, Precision]]) -> list[tuple[str, str]]:
-    """(port, expression): each result extended by its sign and padded to its declared type."""
-    assignments = []
+def unpacked_outputs(outputs: Sequence[Word]) -> list[tuple[Port, int, int, int, int]]:
+    """(port, lowest bit in the core's vector, bits, bits to extend by on the left, zeros on the right).
+
+    A result of no bits is zero: ``left`` is then the whole port.
+    """
+    found = []
     for (port, precision), low in zip(outputs, _offsets(outputs), strict=False):
         width, right = sum(precision), port.fixed.fraction - precision[2]
         if width == 0:
-            assignments.append((port.name, f"{port.width}'b0"))
+            found.append((port, low, 0, port.width, 0))
             continue
         left = port.width - width - right
         if right < 0 or left < 0:
             raise AssertionError(f"core's result does not fit {port.name}")
+        found.append((port, low, width, left, right))
+    return found
+
+
+def _pack(inputs: Sequence[Word]) -> list[tuple[int, int, str]]:
+    """(high bit, low bit, expression): the bits of each input that the core uses."""
+    return [
+        (low + width - 1, low, f"{port.name}[{first + width - 1}:{first}]")
+        for port, low, width, first in packed_inputs(inputs)
+    ]
+
+
+def _unpack(outputs: Sequence[Word]) -> list[tuple[str, str]]:
+    """(port, expression): each result extended by its sign and padded to its declared type."""
+    signed = {port: precision[0] for port, precision in outputs}
+    assignments = []
+    for port, low, width, left, right in unpacked_outputs(outputs):
+        if width == 0:
+            assignments.append((port.name, f"{port.width}'b0"))
+            continue
         parts = [f"packed_out[{low + width - 1}:{low}]"]
         if left:
-            fill = f"packed_out[{low + width - 1}]" if precision[0] else "1'b0"
+            fill = f"packed_out[{low + width - 1}]" if signed[port] else "1'b0"
             parts.insert(0, f"{{{left}{{{fill}}}}}")
         if right:
             parts.append(f"{right}'b0")

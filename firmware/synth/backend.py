@@ -114,10 +114,10 @@ def check_tool(tool: str, part: str | None = None) -> None:
 def choose(tool: str, design: Design) -> Backend:
     """The back end called ``tool``, or for ``auto`` the first that is installed and suits ``design``.
 
-    Without any, the last one, whose error names what to install.
+    Without any, the last one that suits it, whose error names what to install.
     """
     known = backends()
     if tool != AUTO:
         return known[tool]
-    every = list(known.values())
-    return next((one for one in every if one.available() and one.suits(design)), every[-1])
+    every = [one for one in known.values() if one.suits(design)]
+    return next((one for one in every if one.available()), every[-1])

@@ -35,9 +35,9 @@ class Features:
     comparisons
         Bits of all different comparisons of tree ensembles, and of `maximum` and its like.
     choices
-        Bits of the multiplexers that choose a leaf, one per inner node.
+        Inner nodes: each chooses a bit of a leaf's number.
     leaves
-        Bits of the sums over trees.
+        Bits of the leaves of all trees, the least one of a tree taken off: looked up and added.
     inputs, outputs
         Bits of the ports; of the outputs those that change.
     levels
@@ -157,7 +157,6 @@ def _trees(node: Node, width: int) -> dict[str, float]:
     data = {name: node.constants[name].data for name in ("feature", "threshold", "left", "right", "value")}
     inner = data["feature"] != LEAF
     different = {*zip(data["feature"][inner].tolist(), data["threshold"][inner].tolist(), strict=True)}
-    leaf_bits = node.constants["value"].type.width
     depth = np.zeros(data["feature"].shape, dtype=np.int64)
     for tree, place in np.argwhere(inner):  # parents come before their children
         for side in ("left", "right"):
@@ -165,11 +164,23 @@ def _trees(node: Node, width: int) -> dict[str, float]:
     trees = len(inner)
     return {
         "comparisons": float(len(different) * width),
-        "choices": float(inner.sum() * leaf_bits),
-        "leaves": float(trees * leaf_bits),
+        "choices": float(inner.sum()),
+        "leaves": float(np.ceil(np.log2(_spans(data, inner) + 1)).sum()),
         "levels": 1 + log2(max(trees / node.size, 1)),
         "branching": float(depth.max(initial=0)),
     }
+
+
+def _spans(data: dict[str, NDArray[np.int64]], inner: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Largest less least leaf of every tree."""
+    reached = np.zeros(inner.shape, dtype=bool)
+    reached[:, 0] = True
+    for tree, place in np.argwhere(inner):
+        reached[tree, [data["left"][tree, place], data["right"][tree, place]]] = True
+    leaf = reached & ~inner
+    value, far = data["value"], np.int64(1) << 60
+    found = np.where(leaf, value, -far).max(axis=1) - np.where(leaf, value, far).min(axis=1)
+    return np.asarray(found, dtype=np.int64)
 
 
 def _cast_bits(node: Node, before: BitRange | None, own: BitRange) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 
 RESULT = "synthesis.json"
+CARRY = re.compile(r"CARRY\d|CCU2C")
+MET = {None: "", True: ": met", False: ": not met"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,9 @@ class Synthesis:
     ``delay_ns`` is the longest path between registers. Yosys knows cell delays but no routing: compare such
     numbers with each other, not with a clock period. ``cells`` counts every primitive of the netlist.
     ``passes`` has the seconds of the tool's own steps. ``digest`` identifies the run, ``design`` the Verilog
-    (``RtlProject.circuit``).
+    (``RtlProject.circuit``). ``depth``: look-up tables, carry cells and wide multiplexers on the longest
+    path; ``cells_ns``: what a routed path spends in cells; ``through``: look-up tables that only pass a
+    signal into a carry chain, on top of ``lut``.
     """
 
     name: str
@@ -41,6 +46,21 @@ class Synthesis:
     seconds: float = 0.0
     netlist: str | None = None
     passes: dict[str, float] = field(default_factory=dict)
+    depth: int | None = None
+    cells_ns: float | None = None
+    through: int | None = None
+
+    @property
+    def carry(self) -> int:
+        """Carry cells: CARRY4 or CARRY8 of Xilinx parts, CCU2C (two bits) of ECP5."""
+        return sum(n for cell, n in self.cells.items() if CARRY.fullmatch(cell))
+
+    @property
+    def meets_clock(self) -> bool | None:
+        """Whether the routed path fits the clock period asked for; None if it is not routed or not known."""
+        if not self.routed or self.delay_ns is None:
+            return None
+        return self.delay_ns <= self.clock_period_ns
 
     @property
     def latency_ns(self) -> float:
@@ -49,19 +69,28 @@ class Synthesis:
     def rows(self) -> list[tuple[str, str]]:
         """(quantity, value) for a table."""
         kind = "routed" if self.routed else "cells only, no routing"
+        if self.cells_ns is not None:
+            kind += f", of which {self.cells_ns:.2f} ns in cells"
         return [
             ("LUT", f"{self.lut:,}"),
+            *(
+                [("LUT that pass a signal into a carry", f"{self.through:,}")]
+                if self.through is not None
+                else []
+            ),
             ("FF", f"{self.ff:,}"),
             ("DSP", f"{self.dsp:,}"),
             ("BRAM", f"{self.bram:,}"),
+            *([("carry cells", f"{self.carry:,}")] if self.cells else []),
             (
                 "longest path",
                 "-"
                 if self.delay_ns is None
                 else f"{self.delay_ns:.2f} of {self.clock_period_ns:.2f} ns ({kind})",
             ),
+            *([("logic depth", f"{self.depth} cells on the longest path")] if self.depth is not None else []),
             ("latency", f"{self.latency_clocks} clocks = {self.latency_ns:.1f} ns"),
-            ("clock", f"{1000 / self.clock_period_ns:.1f} MHz asked for"),
+            ("clock", f"{1000 / self.clock_period_ns:.1f} MHz asked for{MET[self.meets_clock]}"),
             ("initiation interval", str(self.initiation_interval)),
             ("tool", f"{self.tool}, {self.family}, {self.seconds:.0f} s"),
         ]

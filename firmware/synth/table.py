@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.json_text import parse_json
 from l1forge.firmware.synth.result import Synthesis
+from l1forge.firmware.synth.routing import calibration
 
 FORMAT, VERSION = "l1forge-synthesis", 1
 MOST_GROWTH = 0.05
@@ -19,16 +19,24 @@ MOST_GROWTH = 0.05
 WATCHED = {"lut": "LUT", "ff": "FF", "latency_clocks": "latency"}
 BEGIN, END = "<!-- made by l1forge synth-table: begin -->", "<!-- made by l1forge synth-table: end -->"
 HEADINGS = (
-    "design", "LUT", "FF", "DSP", "BRAM", "carry", "latency",
-    "longest path, cells only", "Yosys time", "circuit",
+    "design", "part", "LUT", "passing", "FF", "DSP", "BRAM", "carry", "latency",
+    "longest path", "depth", "routed period", "tool time", "circuit",
 )  # fmt: skip
+AT = "@"
+"""Between a design and a part that is not the usual one."""
+FAMILY = "xcup"
+"""The usual family, UltraScale+."""
 SHOWN = 12
 """Digits of a circuit's hash in tables."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One design: ``circuit`` identifies its Verilog, ``run`` Verilog, options and tool together."""
+    """One design for one part: ``circuit`` identifies its Verilog, ``run`` Verilog, options and tool.
+
+    ``delay_ns`` is the longest path, with routing if ``routed``. ``netlist``: crossings on which the netlist
+    was simulated and exact, ``through`` as in ``Synthesis``; None if not known.
+    """
 
     circuit: str
     run: str
@@ -43,6 +51,10 @@ class Row:
     clock_period_ns: float
     delay_ns: float | None
     seconds: float
+    depth: int | None = None
+    routed: bool = False
+    netlist: int | None = None
+    through: int | None = None
 
     @staticmethod
     def of(found: Synthesis) -> Row:
@@ -56,25 +68,43 @@ class Row:
             ff=found.ff,
             dsp=found.dsp,
             bram=found.bram,
-            carry=sum(n for cell, n in found.cells.items() if re.fullmatch(r"CARRY\d", cell)),
+            carry=found.carry,
             latency_clocks=found.latency_clocks,
             clock_period_ns=found.clock_period_ns,
             delay_ns=found.delay_ns,
             seconds=round(found.seconds, 1),
+            depth=found.depth,
+            routed=found.routed,
+            through=found.through,
         )
 
     def cells(self, name: str) -> tuple[str, ...]:
         """Texts in the order of ``HEADINGS``."""
-        numbers = (self.lut, self.ff, self.dsp, self.bram, self.carry)
-        path = "-" if self.delay_ns is None else f"{self.delay_ns:.2f} of {self.clock_period_ns:.2f} ns"
+        numbers = (self.lut, self.through, self.ff, self.dsp, self.bram, self.carry)
         return (
-            f"`{name}`",
-            *(f"{number:,}".replace(",", " ") for number in numbers),
+            f"`{name.split(AT)[0]}`",
+            self.family,
+            *("-" if number is None else f"{number:,}".replace(",", " ") for number in numbers),
             f"{self.latency_clocks} clocks, {self.latency_clocks * self.clock_period_ns:.1f} ns",
-            path,
+            *self._paths(),
             f"{self.seconds:.0f} s",
             f"`{self.circuit[:SHOWN]}`",
         )
+
+    def _paths(self) -> tuple[str, str, str]:
+        """Path without routing, its depth, routed period with the clock that it allows."""
+        depth = "-" if self.depth is None else str(self.depth)
+        if self.delay_ns is None:
+            return "-", depth, "-"
+        if self.routed:
+            return "-", depth, f"{self.delay_ns:.2f} ns, {1000 / self.delay_ns:.0f} MHz"
+        about = calibration().estimate(self.delay_ns)
+        return f"{self.delay_ns:.2f} of {self.clock_period_ns:.2f} ns", depth, f"about {about:.1f} ns"
+
+
+def key(name: str, part: str) -> str:
+    """What a design is called in the table: its name for the usual family, else with the part."""
+    return name if part == FAMILY else f"{name}{AT}{part}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +113,10 @@ class Table:
 
     rows: Mapping[str, Row] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
+
+    def parts_of(self, name: str) -> list[str]:
+        """The parts for which a design has a row."""
+        return [row.family for label, row in self.rows.items() if label.split(AT)[0] == name]
 
     def save(self, path: Path) -> None:
         document = {

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import importlib.util
 import json
 import re
-import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from l1forge.emulator.atomic import atomic_files
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.rtl import RtlProject
-from l1forge.firmware.synth import kept
+from l1forge.firmware.synth import kept, passes
 from l1forge.firmware.synth import lut_pins as pins
 from l1forge.firmware.synth.backend import Design, Request
+from l1forge.firmware.synth.carry_inputs import passed_through
+from l1forge.firmware.synth.passes import Progress, longest, yosys_version
 from l1forge.firmware.synth.result import RESULT, Synthesis
-from l1forge.firmware.tools.children import Child
+from l1forge.firmware.synth.table import FAMILY
 
-FAMILY = "xcup"
 FAMILIES = {"xcup": "UltraScale+", "xcu": "UltraScale", "xc7": "7 series"}
 NETLIST, FUNCTIONAL, PINS = "netlist.v", "functional.v", "netlist.json"
 PARTIAL = "functional.part.v"
@@ -45,13 +41,12 @@ flatten
 opt_clean
 write_verilog -noattr {PARTIAL}
 """
-WORKER = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
 MAPPING = "+&scorr;&sweep;&if -C 32 -F 3 -A 3 {W} {D} {R} -v;&mfs"
 """ABC's script. With 32 instead of 8 cuts per node it finds the four look-up tables and three multiplexers of
 a table of eight address bits; the rewriting (&dch) of Yosys' own script hides them (docs/rtl.md)."""
+ON_PATH = re.compile(r"^ +\d+ .*\((?:LUT\d|CARRY\d|MUXF\d)\.", re.MULTILINE)
+"""A cell of logic on the longest path, as ``sta`` lists it."""
 FF = re.compile(r"(FD[RSCP]E|LD[CP]E)(_1)?")
-
-Progress = Callable[[str], None]
 
 
 def synthesise(
@@ -73,7 +68,7 @@ def synthesise(
     InputError
         If Yosys is not installed or rejects the design.
     """
-    version = _version()
+    version = yosys_version()
     digest = _digest(project, family, dsp, version)
     known = None if fresh else _known(project, folder, digest)
     if known is None and not fresh and kept.recall(digest, folder):
@@ -84,13 +79,13 @@ def synthesise(
     with atomic_files(folder) as temporary:
         start = time.perf_counter()
         files = " ".join(str(source.resolve()) for source in project.sources)
-        passes = run_script(
+        seconds = passes.run(
             "synthesis", f"read_verilog -defer {files}\n{_script(project, family, dsp)}", temporary, progress
         )
         _choose_pins(project.name, temporary)
-        timing = run_script("timing", TIMING.format(top=project.name), temporary, progress)
+        timing = passes.run("timing", TIMING.format(top=project.name), temporary, progress)
         result = _result(project, temporary, digest, family, version, time.perf_counter() - start)
-        result = replace(result, passes=_longest(passes, timing))
+        result = replace(result, passes=longest(seconds, timing))
         result.save(temporary / RESULT)
         kept.keep(digest, temporary)
         (folder / FUNCTIONAL).unlink(missing_ok=True)  # was made from the netlist that is replaced
@@ -122,26 +117,12 @@ def run_digest(project: RtlProject, family: str = FAMILY, dsp: bool = True) -> s
     InputError
         If Yosys is not installed.
     """
-    return _digest(project, family, dsp, _version())
+    return _digest(project, family, dsp, yosys_version())
 
 
 def check_installed() -> None:
     """Raise InputError unless Yosys is installed."""
-    _version()
-
-
-def _version() -> str:
-    if importlib.util.find_spec("pyosys") is None:
-        raise InputError(
-            "Python package is not installed", field="pyosys", remedy="pip install 'l1forge[firmware]'"
-        )
-    return importlib.metadata.version("pyosys")
-
-
-def _longest(*runs: dict[str, float]) -> dict[str, float]:
-    """Seconds by pass, the longest first; what takes less than a tenth is left out."""
-    total = {name: round(sum(run.get(name, 0.0) for run in runs), 1) for run in runs for name in run}
-    return {name: total[name] for name in sorted(total, key=lambda name: -total[name]) if total[name]}
+    yosys_version()
 
 
 def _digest(project: RtlProject, family: str, dsp: bool, version: str) -> str:
@@ -175,44 +156,6 @@ def _choose_pins(top: str, folder: Path) -> None:
     file.write_text(json.dumps(netlist))
 
 
-def run_script(name: str, script: str, folder: Path, progress: Progress | None = None) -> dict[str, float]:
-    """Run ``script`` in ``folder``; the seconds of every pass."""
-    (folder / f"{name}.ys").write_text(script)
-    command = [sys.executable, "-u", "-c", WORKER, f"{name}.ys"]
-    log = folder / f"{name}.log"
-    with (
-        open(log, "w") as output,
-        Child(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
-    ):
-        assert process.stdout is not None
-        seconds = _follow(process.stdout, output.write, progress)
-    if process.returncode:
-        errors = [line for line in log.read_text().splitlines() if "ERROR" in line]
-        kept = folder.parent / f"{folder.name.strip('.').split('.')[0]}-failed.log"
-        shutil.copy(log, kept)
-        raise InputError(f"Yosys failed: {' '.join(errors) or 'no message'}", file=kept)
-    return seconds
-
-
-def _follow(
-    lines: Iterable[str], write: Callable[[str], object], progress: Progress | None
-) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-    current, start = "", time.perf_counter()
-    for line in lines:
-        write(line)
-        found = re.match(r"[\d.]+\. Executing (\S+?)[ .(]", line)
-        if found is None:
-            continue
-        now = time.perf_counter()
-        seconds[current] = seconds.get(current, 0.0) + now - start
-        current, start = found[1], now
-        if progress is not None and line.count(".") <= 4:
-            progress(current)
-    seconds[current] = seconds.get(current, 0.0) + time.perf_counter() - start
-    return seconds
-
-
 def _result(
     project: RtlProject, folder: Path, digest: str, family: str, version: str, seconds: float
 ) -> Synthesis:
@@ -222,7 +165,8 @@ def _result(
     def count(pattern: str) -> int:
         return sum(n for cell, n in cells.items() if re.fullmatch(pattern, cell))
 
-    arrival = re.search(r"Latest arrival time in '.*' is (\d+)", (folder / "sta.txt").read_text())
+    timing = (folder / "sta.txt").read_text()
+    arrival = re.search(r"Latest arrival time in '.*' is (\d+)", timing)
     return Synthesis(
         name=project.name,
         digest=digest,
@@ -240,6 +184,8 @@ def _result(
         cells=dict(sorted(cells.items())),
         seconds=seconds,
         netlist=NETLIST,
+        through=passed_through(json.loads((folder / PINS).read_text()), project.name),
+        depth=len(ON_PATH.findall(timing)) if arrival else None,
     )
 
 
@@ -263,7 +209,7 @@ def netlist_project(project: RtlProject, folder: Path, progress: Progress | None
             remedy="synthesise with --no-dsp",
         )
     if not (folder / FUNCTIONAL).exists():
-        run_script("model", MODEL.format(top=project.name), folder, progress)
+        passes.run("model", MODEL.format(top=project.name), folder, progress)
         (folder / PARTIAL).replace(folder / FUNCTIONAL)
     return replace(
         project, folder=folder, files=(FUNCTIONAL,), digest=f"netlist {result.digest}", registers=(), core=""

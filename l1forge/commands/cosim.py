@@ -23,12 +23,18 @@ app = typer.Typer(rich_markup_mode="markdown")
 Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")]
 Crossings = Annotated[
     int | None,
-    typer.Option("-n", help="Number of crossings to compare (default: 1 M; 50 M with --deep).", min=1),
+    typer.Option("-n", help="Crossings to compare (default: 1 M; --deep: 50 M; --vhdl, --axi: 5000).", min=1),
 ]
 Deep = Annotated[
     bool, typer.Option("--deep", help="Use only the compiled Verilator harness: many crossings.")
 ]
 Waves = Annotated[bool, typer.Option("--waves", help="Also write a waveform (VCD); or set WAVES=1.")]
+Vhdl = Annotated[
+    bool, typer.Option("--vhdl", help="Compare the VHDL-2008 of the same circuit, simulated by GHDL.")
+]
+Axi = Annotated[
+    bool, typer.Option("--axi", help="Compare the design behind AXI4-Stream, under random back-pressure.")
+]
 EventFiles = Annotated[
     list[Path] | None, typer.Option("--events", help="Event files to use instead of the committed sample.")
 ]
@@ -66,6 +72,8 @@ def cosim(
     model: Model,
     n: Crossings = None,
     deep: Deep = False,
+    vhdl: Vhdl = False,
+    axi: Axi = False,
     waves: Waves = False,
     events: EventFiles = None,
     hls: Hls = None,
@@ -100,12 +108,15 @@ def cosim(
     `l1forge cosim vae --stages 9 -n 100000`
 
     `l1forge cosim graph.json --rtl firmware/ --top my_net --ports ports.yaml --find-latency`
+
+    `l1forge cosim tau_id --vhdl`
     """
     from l1forge.screen import ci
     from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
     from l1forge.studies.cosim import verify
 
-    foreign = _foreign(rtl, top, ports, find_latency, {"--hls": hls, "--stages": stages, "--waves": waves})
+    own_only = {"--hls": hls, "--stages": stages, "--waves": waves, "--vhdl": vhdl, "--axi": axi}
+    foreign = _foreign(rtl, top, ports, find_latency, own_only)
     console = Console()
     check_folders(output)
     check_outputs(json_output, junit)
@@ -114,6 +125,7 @@ def cosim(
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)
         own: dict[str, Any] = {"hls": hls, "stages": stages, "waves": waves or os.environ.get("WAVES") == "1"}
+        own |= {"vhdl": vhdl, "axi": axi}
         study = partial(verify, **own) if foreign is None else foreign
         found = study(
             model,

@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or path of a graph file.")]
+Model = Annotated[
+    str, typer.Argument(help="Model name (vae, ...), path of a graph file, or folder of Verilog.")
+]
 Stages = Annotated[
     int | None, typer.Option(help="Number of pipeline stages; default: as many as the clock needs.", min=1)
 ]
 Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
-Tool = Annotated[str, typer.Option(help="Synthesis tool: auto, yosys, vivado (Verilog) or vitis (HLS).")]
+Tool = Annotated[
+    str, typer.Option(help="Synthesis tool: auto, yosys, nextpnr, vivado (Verilog) or vitis (HLS).")
+]
+Route = Annotated[bool, typer.Option("--route", help="Place and route for ECP5; the same as --tool nextpnr.")]
 Part = Annotated[
-    str | None, typer.Option(help="With --tool: FPGA part for Vivado, family for Yosys (xcup, xcu, xc7).")
+    str | None,
+    typer.Option(
+        help="With --tool: FPGA part for Vivado and nextpnr (LFE5U-85F-8), family for Yosys (xcup, xcu, xc7)."
+    ),
 ]
 Dsp = Annotated[bool, typer.Option("--dsp/--no-dsp", help="Build multipliers from DSP blocks, or from LUTs.")]
 Fresh = Annotated[
@@ -46,6 +54,7 @@ def synth(
     period: Period = None,
     tool: Tool = "auto",
     part: Part = None,
+    route: Route = False,
     dsp: Dsp = True,
     fresh: Fresh = False,
     netlist: Netlist = 0,
@@ -57,11 +66,15 @@ def synth(
     """Synthesise MODEL for UltraScale+ with Yosys, or with the vendor's tool if it is on PATH.
 
     `auto` uses the first tool that is available: Vivado (on the Verilog), Vitis (on the HLS project, if the
-    model has one), Yosys.
+    model has one), Yosys. `--route` places and routes for Lattice ECP5, the part with open silicon data; a
+    clock that is missed is reported. MODEL may also be `muon_patterns`, `menu_default` or the folder of a
+    Verilog project (`l1forge menu firmware -o DIR`).
 
     Examples:
 
     `l1forge synth vae`
+
+    `l1forge synth tau_id --route`
 
     `l1forge synth tau_id --netlist 5000 --json synth.json`
 
@@ -71,6 +84,7 @@ def synth(
     from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies.synthesis import synthesise
 
+    tool = _routing(tool, compare) if route else tool
     check_tool(tool, part)
     check_outputs(json_output, docs)
     check_folders(output)
@@ -100,6 +114,17 @@ def synth(
     console.print(f"netlist: [{'green' if found.passed else 'red'}]{found.netlist.verdict}[/]")
     if not found.passed:
         raise typer.Exit(1)
+
+
+def _routing(tool: str, compare: str | None) -> str:
+    """The tool that places and routes; InputError with options that need another."""
+    from l1forge.emulator.errors import InputError
+
+    if tool not in ("auto", "nextpnr"):
+        raise InputError("means --tool nextpnr", field="--route", value=tool, remedy="leave one out")
+    if compare is not None:
+        raise InputError("is for Yosys only", field="--compare", value=compare, remedy="leave out --route")
+    return "nextpnr"
 
 
 def _print(made: Synthesised, console: Console) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode="markdown")
 
 Models = Annotated[
-    list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models or graph files; default: all models.")
+    list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models, graph files, folders; default: all.")
 ]
 File = Annotated[Path, typer.Option("--table", "-t", help="The table, JSON.")]
 Check = Annotated[
@@ -26,6 +26,17 @@ Docs = Annotated[Path | None, typer.Option(help="Page whose table is refreshed."
 Jobs = Annotated[int | None, typer.Option(help="Designs side by side; default: one per processor.", min=1)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Also run what was found before.")]
 Skip = Annotated[list[str] | None, typer.Option(help="A model that is not run, and named so.")]
+Parts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--part",
+        help="Family of Yosys (xcup, xcu, xc7), or ECP5 part, which is routed (LFE5U-85F-8); may be repeated."
+        " Default: those of the table, else xcup.",
+    ),
+]
+Netlist = Annotated[
+    int, typer.Option(help="Also simulate the netlist of new runs on this number of crossings.", min=0)
+]
 JsonOutput = Annotated[Path | None, typer.Option("--json", help="Result as JSON.")]
 
 
@@ -38,9 +49,11 @@ def synth_table(
     jobs: Jobs = None,
     fresh: Fresh = False,
     skip: Skip = None,
+    part: Parts = None,
+    netlist: Netlist = 0,
     json_output: JsonOutput = None,
 ) -> None:
-    """Synthesise all models with Yosys and write the table, or with `--check` compare with it.
+    """Synthesise all designs and write the table, or with `--check` compare with it.
 
     A design whose Verilog, options and tool are those of the table is not run again. With MODELs the other
     rows of the table stay. `--check` without MODELs leaves out what the table names as not run.
@@ -50,6 +63,8 @@ def synth_table(
     `l1forge synth-table --docs docs/synthesis.md`
 
     `l1forge synth-table --check`
+
+    `l1forge synth-table tau_id eg_iso --part xc7 --part LFE5U-85F-8`
 
     `l1forge synth-table tau_id mine/graph.json --table mine/synthesis.json --jobs 2`
     """
@@ -69,7 +84,7 @@ def synth_table(
     with console.status("looking at the designs") as status:
 
         def show(name: str, row: Row) -> None:
-            path = "-" if row.delay_ns is None else f"{row.delay_ns:.2f} ns"
+            path = "-" if row.delay_ns is None else f"{row.delay_ns:.2f} ns{' routed' if row.routed else ''}"
             numbers = f"{row.lut} LUT, {row.ff} FF, {row.latency_clocks} clocks, {path}"
             console.print(f"{name}: {numbers}; circuit {row.circuit}")
 
@@ -79,6 +94,8 @@ def synth_table(
             jobs=jobs,
             fresh=fresh,
             skip=skip or (),
+            parts=part or None,
+            netlist=netlist,
             as_before=check and not models,
             progress=status.update,
             on_row=show,
@@ -94,7 +111,7 @@ def synth_table(
             console.print(f"worse: {name}: {line}", style="red", markup=False)
         console.print(found.verdict if found.table.rows else "nothing was compared, so nothing is proven")
         raise typer.Exit(0 if found.passed else 1)
-    made = tables.merged(before if models else None, found.table)
+    made = tables.merged(before if models or part else None, found.table)
     made.save(table)
     console.print(f"wrote {table}")
     if docs is not None:

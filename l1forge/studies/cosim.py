@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from l1forge.testbench.cosim import Implementation
     from l1forge.testbench.outcome import Report
 
-DEFAULT, DEEP = 1_000_000, 50_000_000
-"""Crossings of a usual and of a deep run."""
+DEFAULT, DEEP, FEW = 1_000_000, 50_000_000, 5_000
+"""Crossings of a usual run, of a deep one, and of one with an interpreted simulator or testbench."""
 Say = Callable[[str], None]
 HEADINGS = ("implementation", "crossings compared", "crossings/s")
 
@@ -101,6 +101,8 @@ def verify(
     n: int | None = None,
     *,
     deep: bool = False,
+    vhdl: bool = False,
+    axi: bool = False,
     events: Sequence[Path] | None = None,
     hls: str | Path | None = None,
     stages: int | None = None,
@@ -121,7 +123,12 @@ def verify(
     model
         Name of a model of this repository, or a graph file.
     n, deep
-        Crossings (default 1 M; 50 M if ``deep``); whether the compiled harness alone drives the design.
+        Crossings (default 1 M; 50 M if ``deep``, 5 000 if ``vhdl`` or ``axi``); whether the compiled harness
+        alone drives the design.
+    vhdl
+        Compare the same circuit written as VHDL-2008, simulated by GHDL, instead of the Verilog.
+    axi
+        Compare the Verilog in its AXI4-Stream wrapper, whose sink and source pause at random.
     events
         Event files instead of the committed sample.
     hls
@@ -165,10 +172,14 @@ def verify(
     name = variant(graph.name, stages, period)
     folder = Path(output) if output is not None else build_folder() / "reports" / name
     check_folders(folder)
+    check_kind(deep=deep, waves=waves, vhdl=vhdl, axi=axi)
     files = list(events) if events else None
     check_pipelined(graph)
     if hls is not None:
         check_project(Path(hls), graph)
+    if vhdl or axi:
+        cut = {"stages": stages, "clock_period_ns": period or CLOCK_PERIOD_NS}
+        return _otherwise(graph, name, n, vhdl, cut, files, seed, progress, on_start, on_crossings)
     progress("writing Verilog")
     project = generate(
         graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
@@ -198,6 +209,68 @@ def verify(
     if waves:
         place = waveform(graph, folder / "waves.vcd", files=files, seed=seed, project=project)
     return Verification(graph.name, project, report, seed, seconds, kept, place)
+
+
+def check_kind(*, deep: bool, waves: bool, vhdl: bool, axi: bool) -> None:
+    """InputError for options that do not go together: each is another way to simulate."""
+    given = [name for name, on in (("--deep", deep), ("--vhdl", vhdl), ("--axi", axi)) if on]
+    if len(given) > 1:
+        raise InputError(
+            f"does not go with {given[0]}", field=given[1], remedy="run the two one after the other"
+        )
+    if waves and (vhdl or axi):
+        raise InputError(f"does not go with {given[0]}", field="--waves", remedy="leave one out")
+
+
+def _otherwise(
+    graph: Graph,
+    name: str,
+    n: int | None,
+    vhdl: bool,
+    cut: dict[str, Any],
+    files: list[Path] | None,
+    seed: int,
+    progress: Say,
+    on_start: Callable[[int], None],
+    on_crossings: Callable[[int], None],
+) -> Verification:
+    """The VHDL in GHDL, or the Verilog behind AXI4-Stream; the record of the plain Verilog stays."""
+    from l1forge.emulator.folders import build_folder
+    from l1forge.firmware.rtl import generate
+    from l1forge.testbench.cosim import Driver, cosimulate
+    from l1forge.testbench.directed import directed
+    from l1forge.testbench.flow import merged
+    from l1forge.testbench.stimuli import Plan, sample_files
+
+    driver: Driver
+    if vhdl:
+        from l1forge.testbench.drivers.ghdl_driver import GhdlDriver
+
+        progress("writing VHDL")
+        project = generate(graph, build_folder() / "rtl" / f"{name}_vhdl", language="vhdl", **cut)
+        driver, label = GhdlDriver(project, seed), "VHDL in GHDL"
+    else:
+        from l1forge.testbench.drivers.axi_driver import AxiDriver
+
+        progress("writing Verilog")
+        project = generate(graph, build_folder() / "rtl" / name, **cut)
+        driver, label = AxiDriver(project, seed), "AXI4-Stream with cocotbext-axi"
+    progress("directed stimuli")
+    found = directed(graph, progress=progress)
+    count = FEW if n is None else n
+    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found)
+    on_start(count)
+    started = time.perf_counter()
+    report = cosimulate(
+        project,
+        graph,
+        {kind: merged(blocks, True) for kind, blocks in kinds.items()},
+        driver=driver,
+        label=label,
+        directed=found,
+        progress=on_crossings,
+    )
+    return Verification(graph.name, project, report, seed, time.perf_counter() - started)
 
 
 def _implementations(

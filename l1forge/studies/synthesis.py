@@ -104,11 +104,13 @@ def synthesise(
     Parameters
     ----------
     model
-        Name of a model of this repository, or a graph file.
+        Name of a model of this repository, ``muon_patterns``, ``menu_default``, a graph file, or the folder
+        of a written Verilog project.
     stages, period
         Pipeline stages (default: as many as the clock needs); clock period in ns (default 240 MHz).
     tool, part
         ``auto`` or a back end of ``firmware.synth.backend``; part or family, as the tool names it.
+        ``nextpnr`` places and routes.
     dsp
         Multipliers in DSP blocks, or in LUTs (Yosys).
     fresh
@@ -138,27 +140,37 @@ def synthesise(
     from l1forge.models import graph_path
     from l1forge.models.hls_projects import hls_project
     from l1forge.models.registry import hls_of
+    from l1forge.studies.designs import project_of, refuse_cut
 
     check_tool(tool, part)
     _check_period(period)
-    graph = Graph.load(graph_path(model))
-    check_pipelined(graph)
-    project, usual = _design(graph, stages, period, dsp)
-    folder = Path(output) if output is not None else usual
-    design = Design(
-        graph.name,
-        project,
-        lambda: hls_project(model, graph, build_folder() / "hls") or Path("hls_projects") / model,
-        hls_of(model) is not None,
-    )
-    result = choose(tool, design).synthesise(design, Request(folder, part, dsp, fresh, progress))
-    made = Synthesised(graph.name, project, result)
+    written = project_of(model)
+    if written is not None:
+        refuse_cut(stages, period, model)
+        if netlist:
+            raise InputError("this design has no graph to compare with", field="--netlist", value=netlist)
+        graph, project, usual = None, written, build_folder() / "synth" / written.name
+    else:
+        graph = Graph.load(graph_path(model))
+        check_pipelined(graph)
+        project, usual = _design(graph, stages, period, dsp)
+
+    def hls() -> Path:
+        made = hls_project(model, graph, build_folder() / "hls") if graph is not None else None
+        return made or Path("hls_projects") / model
+
+    name = graph.name if graph is not None else project.name
+    design = Design(name, project, hls, hls_of(model) is not None)
+    chosen = choose(tool, design)
+    folder = Path(output) if output is not None else _of_part(usual, chosen.name, part)
+    result = chosen.synthesise(design, Request(folder, part, dsp, fresh, progress))
+    made = Synthesised(name, project, result)
     on_result(made)
     _record(made, Path(save_to) if save_to is not None else None)
-    if not netlist:
+    if not netlist or graph is None:
         return made
     progress("simulating the netlist")
-    return Synthesised(graph.name, project, result, _simulate(graph, made, folder, netlist))
+    return Synthesised(name, project, result, _simulate(graph, made, folder, netlist))
 
 
 def compare_stages(
@@ -193,6 +205,13 @@ def compare_stages(
         result = backends()["yosys"].synthesise(design, Request(folder, None, dsp, progress=progress))
         cuts.append(Cut(project, result, default))
     return StageComparison(graph.name, usual.clock_period_ns, tuple(cuts))
+
+
+def _of_part(usual: Path, tool: str, part: str | None) -> Path:
+    """The folder of a part that is not the usual one, or of another tool: runs side by side stay apart."""
+    if part is None and tool != "nextpnr":
+        return usual
+    return usual.with_name(f"{usual.name}-{(part or tool).lower()}")
 
 
 def _check_period(period: float | None) -> None:

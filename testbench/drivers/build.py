@@ -111,8 +111,8 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
     shell.write_text(shell_verilog(project))
     control.write_text(control_file(project))
     log = target / "build.log"
-    kept = verilator_root() / f"objects-{_digest(VERILATOR_OPTIONS, waves)}"
-    _lend_objects(kept, target)
+    kept = kept_objects(waves)
+    lend_objects(kept, target)
     simulator = runner(waves)
     try:
         simulator.build(
@@ -127,7 +127,7 @@ def _build(project: RtlProject, target: Path, waves: bool) -> None:
         )
     except (SystemExit, RuntimeError) as error:
         raise build_failure("Verilator", log) from error
-    _keep_objects(kept, target)
+    keep_objects(kept, target)
     for header in target.glob("*.gch"):  # precompiled for this build only, and more than half of the folder
         header.unlink()
     (target / "registers.inc").write_text(_registers(project))
@@ -138,7 +138,12 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _lend_objects(kept: Path, target: Path) -> None:
+def kept_objects(waves: bool) -> Path:
+    """Where the objects of Verilator's own run time are kept for builds with these options."""
+    return verilator_root() / f"objects-{_digest(VERILATOR_OPTIONS, waves)}"
+
+
+def lend_objects(kept: Path, target: Path) -> None:
     """Verilator's own run time, compiled once for all designs: half of a small build."""
     later = time.time() + 3600  # newer than the headers that make compares it with
     for file in kept.glob("*.o"):
@@ -146,7 +151,8 @@ def _lend_objects(kept: Path, target: Path) -> None:
         os.utime(target / file.name, (later, later))
 
 
-def _keep_objects(kept: Path, target: Path) -> None:
+def keep_objects(kept: Path, target: Path) -> None:
+    """Keep what ``lend_objects`` lends, after the first build."""
     if kept.exists():
         return
     temporary = Path(tempfile.mkdtemp(dir=kept.parent, prefix=".objects-"))

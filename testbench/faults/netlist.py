@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from l1forge.firmware.rtl.project import RtlProject
-from l1forge.firmware.synth.yosys import run_script
+from l1forge.firmware.synth import passes
 
 Bit = int | str
 Cell = dict[str, Any]
@@ -131,7 +131,7 @@ class Netlist:
     def verilog(self, folder: Path, name: str) -> Path:
         """As Verilog, in ``folder``."""
         self.save(folder / f"{name}.json")
-        run_script(name, WRITE.format(json=f"{name}.json", out=f"{name}.v"), folder)
+        passes.run(name, WRITE.format(json=f"{name}.json", out=f"{name}.v"), folder)
         return folder / f"{name}.v"
 
 
@@ -162,7 +162,7 @@ def read_files(files: Sequence[Path], top: str, folder: Path, options: str = "")
     """
     names = " ".join(str(file.resolve()) for file in files)
     script = READ.format(files=names, top=top, options=options, out="netlist.json")
-    run_script("read", script, folder)
+    passes.run("read", script, folder)
     module = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"][top]
     return Netlist(top, module["cells"], module["ports"], module["netnames"])
 

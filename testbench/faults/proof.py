@@ -12,7 +12,7 @@ from copy import deepcopy
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
-from l1forge.firmware.synth.yosys import run_script
+from l1forge.firmware.synth import passes
 from l1forge.testbench.faults.kinds import Fault, inject
 from l1forge.testbench.faults.netlist import Bit, Netlist, inputs_of, outputs_of, reached_from
 
@@ -55,7 +55,7 @@ def prove_equal(netlist: Netlist, fault: Fault, latency: int, folder: Path, seco
             json=f"proof-{name}.json", seconds=seconds, clocks=latency + 2, skip=latency + 1, top=netlist.top
         )
         try:
-            run_script(f"proof-{name}", script, folder)
+            passes.run(f"proof-{name}", script, folder)
         except InputError as error:
             if not any(text in str(error) for text in FAILED):
                 raise

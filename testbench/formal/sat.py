@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
-from l1forge.firmware.synth.yosys import run_script
+from l1forge.firmware.synth import passes
 
 PROVEN, DIFFERS, OPEN = "proven", "differs", "no answer in time"
 FAILS, LATE = "proof did fail", "proof did time out"
@@ -40,7 +40,7 @@ def ask(name: str, method: str, script: str, folder: Path) -> Proof:
     start = time.perf_counter()
     verdict, example = PROVEN, ""
     try:
-        run_script("formal", script, folder)
+        passes.run("formal", script, folder)
     except InputError as error:
         if FAILS in str(error):
             verdict, example = DIFFERS, _example(folder / "formal.log", str(error))

@@ -39,6 +39,7 @@ HEAVY_MODULES = {
     "models/muon_pt/train.py": "torch",
     "testbench/drivers/cocotb_check.py": "cocotb",
     "testbench/path/cocotb_path.py": "cocotb cocotbext",
+    "testbench/drivers/axi_check.py": "cocotb cocotbext",
 }
 
 INDIRECT = {

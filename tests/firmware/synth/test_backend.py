@@ -17,9 +17,9 @@ def _design(model_has_hls: bool) -> Design:
     return Design("d", SimpleNamespace(), lambda: Path("hls"), model_has_hls)  # type: ignore[arg-type]
 
 
-def test_the_three_back_ends_are_found_by_rank() -> None:
-    assert list(backends()) == ["vivado", "vitis", "yosys"]
-    assert [backend.takes for backend in backends().values()] == ["Verilog", "HLS", "Verilog"]
+def test_the_back_ends_are_found_by_rank() -> None:
+    assert list(backends()) == ["vivado", "vitis", "yosys", "nextpnr"]
+    assert [backend.takes for backend in backends().values()] == ["Verilog", "HLS", "Verilog", "Verilog"]
 
 
 @pytest.fixture
@@ -39,12 +39,15 @@ def test_auto_takes_vivado_then_vitis_for_models_that_have_one_then_yosys(instal
     installed.clear()
     assert choose("auto", _design(False)).name == "yosys"  # its error says what to install
     assert choose("vitis", _design(False)).name == "vitis"
+    installed.add("nextpnr")
+    assert choose("auto", _design(False)).name == "yosys"  # an ECP5 is only taken if it is asked for
+    assert choose("nextpnr", _design(False)).name == "nextpnr"
 
 
 @pytest.mark.parametrize(
     ("tool", "part", "said"),
     [
-        ("quartus", None, r"unknown tool.*auto, yosys, vitis or vivado"),
+        ("quartus", None, r"unknown tool.*auto, nextpnr, yosys, vitis or vivado"),
         ("auto", "xcup", r"--part.*give --tool, too"),
         ("yosys", "xc9", r"is not an FPGA family that Yosys supports.*xcup \(UltraScale\+\)"),
         ("vivado", "vu13p", r"is not a part.*such as xcvu13p-flga2577-2-e"),

@@ -39,10 +39,9 @@ def test_saved_loaded_merged_and_shown(tmp_path: Path) -> None:
     both = merged(table, Table({"c": ROW}, {"a": "broken"}))
     assert (sorted(both.rows), dict(both.not_run)) == (["b", "c"], {"a": "broken"})
     text = markdown(table)
-    assert (
-        "| `b` | 1 000 | 200 | 0 | 0 | 12 | 20 clocks, 80.0 ns | 3.50 of 4.00 ns | 9 s | `cccccccccccc` |"
-        in text
-    )
+    row = "| `b` | xcup | 1 000 | - | 200 | 0 | 0 | 12 | 20 clocks, 80.0 ns | 3.50 of 4.00 ns | - | about"
+    assert row in text
+    assert text.count("| 9 s | `cccccccccccc` |") == 2
     assert text.endswith("* `c`: too large")
 
 
