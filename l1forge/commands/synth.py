@@ -66,7 +66,7 @@ def synth(
     """Synthesise MODEL for UltraScale+ with Yosys, or with the vendor's tool if it is on PATH.
 
     `auto` uses the first tool that is available: Vivado (on the Verilog), Vitis (on the HLS project, if the
-    model has one), Yosys. `--route` places and routes for Lattice ECP5, the part with open silicon data; a
+    model has one), Yosys. `--route` runs place and route for Lattice ECP5, the part with open silicon data; a
     clock that is missed is reported. MODEL may also be `muon_patterns`, `menu_default` or the folder of a
     Verilog project (`l1forge menu firmware -o DIR`).
 

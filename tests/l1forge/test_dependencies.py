@@ -36,6 +36,7 @@ OURS = sys.stdlib_module_names | {"l1forge", "hgq"}
 HEAVY_MODULES = {
     "models/muon_pt/network.py": "torch brevitas",
     "models/muon_pt/export.py": "torch",
+    "models/muon_pt/fine_tune.py": "torch",
     "models/muon_pt/train.py": "torch",
     "testbench/drivers/cocotb_check.py": "cocotb",
     "testbench/path/cocotb_path.py": "cocotb cocotbext",
