@@ -25,7 +25,7 @@ GROUPS = {
         "emulate": "Score events with a model, bit for bit as the firmware does.",
         "rates": "Compute rate against threshold of a score, and signal efficiencies.",
         "efficiency": "Measure efficiencies of a menu, turn-on curves, model seeds against cuts.",
-        "prescales": "Propose prescales of a menu for a rate budget, with their cost.",
+        "prescales": "Compute prescales of a menu for a rate budget, with their cost.",
         "pileup": "Measure rates of a menu against pile-up and luminosity, and extrapolate.",
         "path": "Stream orbits through models, menu, prescales, trigger rules and accept.",
     },

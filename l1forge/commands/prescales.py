@@ -69,7 +69,7 @@ def prescales(
     trained_on: TrainedOn = False,
     output: Output = None,
 ) -> None:
-    """Propose whole-number prescales for a rate budget, and say what they cost.
+    """Compute whole-number prescales for a rate budget, and say what they cost.
 
     Every group keeps as much of its crossings as the budget allows, by its weight (docs/rates.md). Writes
     prescales.csv, the experiment's CSV and prescales.json.
