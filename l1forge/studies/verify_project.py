@@ -18,6 +18,8 @@ from l1forge.studies.html import html_table
 
 RECORD = ".thresholds.json"
 """Suffix of the record beside a menu: what `l1forge menu add` measured for the seeds that it wrote."""
+MOST_IN_GHDL = 2_000
+"""Crossings of an export: GHDL simulates a few hundred in a second."""
 Say = Callable[[str], None]
 
 
@@ -103,6 +105,8 @@ def _declared(found: Project, n: int, seed: int) -> Iterator[tuple[str, str, Pat
             yield "thresholds", menu.name, menu, lambda: _thresholds(menu)
         for vectors in found.vectors:
             yield "vectors", vectors.name, vectors, lambda vectors=vectors: _vectors(menu, vectors)  # type: ignore[misc]
+    for folder in found.exports:
+        yield "export", folder.name, folder, lambda folder=folder: _export(folder, found, n, seed)  # type: ignore[misc]
 
 
 def _cosim(name: str, n: int, found: Project, seed: int) -> tuple[bool, str]:
@@ -121,6 +125,30 @@ def _menu(menu: Path) -> tuple[bool, str]:
     used = sorted({score.partition(".")[0] for score in compiled.scores})
     score_stages(compiled.scores, graph_files([], used, compiled.score_graphs), compiled.score_types)
     return True, f"{len(compiled.algorithms)} seeds; models: {', '.join(used) or 'none'}"
+
+
+def _export(folder: Path, found: Project, n: int, seed: int) -> tuple[bool, str]:
+    """An export for the global trigger computes the model's score, and has the menu's threshold."""
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.ugt import UgtProject
+    from l1forge.models import GRAPH
+    from l1forge.studies.export_ugt import check_ugt, threshold_of
+
+    project = UgtProject.load(folder)
+    if project.name not in found.models:
+        raise InputError(
+            "is not a model of the project",
+            file=folder,
+            value=project.name,
+            remedy=f"models: {', '.join(found.models)}",
+        )
+    file = found.models[project.name] / GRAPH
+    compared = check_ugt(project, file, min(n, MOST_IN_GHDL), seed=seed)
+    if compared.passed and found.menu is not None:
+        threshold = threshold_of(found.menu, Graph.load(file), project.score)
+        if threshold != project.threshold:
+            return False, f"{folder}: its threshold is {project.threshold}, the menu has {threshold}"
+    return compared.passed, compared.verdict
 
 
 def record_of(menu: Path) -> Path:
