@@ -17,7 +17,7 @@ from l1forge.firmware.rtl.vhdl import vhdl_names
 
 SCORE_BITS = 18
 SUM_BITS = 20
-"""Bits of a sum in the global trigger's records: energy and azimuth."""
+"""InputBits of a sum in the global trigger's records: energy and azimuth."""
 ZERO = "0"
 SOURCE = re.compile(r"([a-z]+\.[a-z0-9_]+)\[(\d+)\]")
 CORE_NAMES = {
@@ -38,7 +38,7 @@ SUMS = ("ett", "htt", "etm", "htm", "etmhf", "htmhf")
 
 
 @dataclass(frozen=True)
-class Bits:
+class InputBits:
     """Where a model's input lies: bits of a core port; None: a constant 0."""
 
     port: str
@@ -47,7 +47,7 @@ class Bits:
     signed: bool
 
 
-def places(project: RtlProject, sources: dict[tuple[str, int], str], file: object) -> list[Bits | None]:
+def places(project: RtlProject, sources: dict[tuple[str, int], str], file: object) -> list[InputBits | None]:
     """The bits of every input port of a model; ``sources``: event column by node and element.
 
     Raises
@@ -55,7 +55,7 @@ def places(project: RtlProject, sources: dict[tuple[str, int], str], file: objec
     InputError
         If an input names no column, or one that the records do not hold or that the type is too narrow for.
     """
-    found: list[Bits | None] = []
+    found: list[InputBits | None] = []
     for port in project.inputs:
         source = sources.get((port.node, port.element))
         if source == ZERO:
@@ -87,7 +87,7 @@ def places(project: RtlProject, sources: dict[tuple[str, int], str], file: objec
                 remedy="give the input a wider type",
             )
         suffix = "" if COLLECTIONS[name].slots == 1 else f"_{match[2]}"
-        found.append(Bits(CORE_NAMES[name] + suffix, field.low, field.width, field.signed))
+        found.append(InputBits(CORE_NAMES[name] + suffix, field.low, field.width, field.signed))
     return found
 
 
@@ -100,7 +100,9 @@ def words() -> Iterator[tuple[str, str, int, int]]:
             yield name, CORE_NAMES[name] + suffix, slot, collection.word_bits
 
 
-def core_entity(name: str, model: str, project: RtlProject, inputs: list[Bits | None], latency: int) -> str:
+def core_entity(
+    name: str, model: str, project: RtlProject, inputs: list[InputBits | None], latency: int
+) -> str:
     """The entity with 32- and 64-bit words, ap_ signals and the score."""
     ports = [f"{port}: in std_logic_vector({bits - 1} downto 0)" for _, port, _, bits in words()]
     names = vhdl_names([*project.inputs, *project.outputs])
@@ -147,7 +149,7 @@ def core_entity(name: str, model: str, project: RtlProject, inputs: list[Bits | 
     )
 
 
-def _extended(port: Port, bits: Bits | None) -> str:
+def _extended(port: Port, bits: InputBits | None) -> str:
     if bits is None:
         return "(others => '0')"
     high = bits.low + bits.width - 1
