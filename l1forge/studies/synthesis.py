@@ -137,7 +137,7 @@ def synthesise(
     from l1forge.firmware.synth.backend import Design, Request, check_tool, choose
     from l1forge.models import graph_path
     from l1forge.models.hls_projects import hls_project
-    from l1forge.models.registry import hls_of
+    from l1forge.models.registry import hls_of, models
 
     check_tool(tool, part)
     _check_period(period)
@@ -149,7 +149,7 @@ def synthesise(
         graph.name,
         project,
         lambda: hls_project(model, graph, build_folder() / "hls") or Path("hls_projects") / model,
-        hls_of(model) is not None,
+        hls_of(model) is not None or (model in models() and models()[model].written),
     )
     result = choose(tool, design).synthesise(design, Request(folder, part, dsp, fresh, progress))
     made = Synthesised(graph.name, project, result)
