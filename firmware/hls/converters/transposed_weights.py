@@ -18,7 +18,7 @@ def transposed_weights_complete() -> Iterator[None]:
 
     earlier = passes.WeightVariable
 
-    def complete(*arguments: Any, **more: Any) -> Any:
+    def complete(*arguments: object, **more: object) -> Any:
         variable = earlier(*arguments, **more)
         variable.data_unquantized = variable.data
         return variable

@@ -307,3 +307,9 @@ def test_exported_program_is_the_same_network(tmp_path: Path) -> None:
         graph = import_project(tmp_path / name)
         found.append(list(evaluate(graph, {graph.inputs[0].name: inputs}).values()))
     assert all(compare("export", a, b).first is None for a, b in zip(*found, strict=True))
+
+
+def test_integer_inputs_are_refused_by_name(tmp_path: Path) -> None:
+    program = torch.export.export(nn.Sequential(nn.Embedding(8, 2)), (torch.zeros(2, 3, dtype=torch.int64),))
+    with pytest.raises(InputError, match=r"takes integers.*Keras"):
+        convert_torch(program, None, "net", tmp_path, "uint<3>")

@@ -105,9 +105,13 @@ def _pad(
     pads = [int(p) for p in padding]
     rank = len(x.shape) - 1
     if mode != "constant" or (value is not None and number(op, value, "value") != 0):
-        raise refuse("only zero padding is supported", op.name, f"{mode} {value}")
+        remedy = "pad with zeros, or concatenate what is to stand there"
+        raise refuse("only zero padding is supported", op.name, f"{mode} {value}", remedy)
     if rank not in (1, 2) or any(pads[2 * rank :]) or min(pads) < 0:
-        raise refuse("pads other axes than the last one or two of (channels, ...)", op.name, pads)
+        raise refuse(
+            "pads other axes than the last one or two of (channels, ...)", op.name, pads,
+            "put the axis last, or concatenate zeros",
+        )  # fmt: skip
     pads += [0] * (2 * rank - len(pads))
     sizes: dict[str, Any] = {"pad_left": pads[0], "pad_right": pads[1], "n_chan": x.shape[0]}
     if rank == 2:

@@ -56,7 +56,9 @@ def _depthwise(reader: KerasReader, call: KerasCall) -> Value:
     return behind(reader, call, made)
 
 
-def _by_channel(reader: KerasReader, call: KerasCall, bias: Any, result: tuple[int, ...], name: str) -> Value:
+def _by_channel(
+    reader: KerasReader, call: KerasCall, bias: object, result: tuple[int, ...], name: str
+) -> Value:
     x, rank, layer = source(call), len(call.shapes[0]) - 1, call.layer
     order = (rank, rank + 1, *range(rank))  # channels, filters of each
     key = next(key for key in ("depthwise_kernel", "kernel") if getattr(layer, key, None) is not None)

@@ -54,7 +54,7 @@ def weight(layer: KerasLayer, key: str, turn: Callable[[NDArray[Any]], NDArray[A
     return found.moved(turn)
 
 
-def known_activation(function: Any) -> bool:
+def known_activation(function: object) -> bool:
     """Whether ``activated`` knows it."""
     kind = getattr(function, "__name__", None) or type(function).__name__
     plain = {

@@ -23,7 +23,7 @@ from l1forge.firmware.hls.converters.frontend.keras_operations import (
 )
 from l1forge.firmware.hls.converters.frontend.program import Operation, Program, Value, refuse
 from l1forge.firmware.hls.converters.keras_flat import IDLE
-from l1forge.firmware.hls.objects import KerasModel
+from l1forge.firmware.hls.objects import KerasLayer, KerasModel
 
 
 def read_keras(model: KerasModel) -> Program:
@@ -203,7 +203,7 @@ class KerasReader:
             made.append(value)
         return made
 
-    def first(self, x: Value, layer: Any = None) -> Value:
+    def first(self, x: Value, layer: KerasLayer | None = None) -> Value:
         """A view with the channels first; ``x`` itself where ``layer`` has them first."""
         if _channels_first(layer):
             return x
@@ -212,14 +212,14 @@ class KerasReader:
             "channels_first", shape, x, name=f"{x.name}:first", result=f"{x.name}:first{len(self.names)}"
         )
 
-    def last(self, x: Value, name: str, layer: Any = None) -> Value:
+    def last(self, x: Value, name: str, layer: KerasLayer | None = None) -> Value:
         """A view with the channels last, as Keras has them; ``x`` itself where ``layer`` has them first."""
         if _channels_first(layer):
             return x
         return self.add("channels_last", (*x.shape[1:], x.shape[0]), x, name=name, result=f"{x.name}:last")
 
 
-def _channels_first(layer: Any) -> bool:
+def _channels_first(layer: object) -> bool:
     return getattr(layer, "data_format", None) == "channels_first"
 
 

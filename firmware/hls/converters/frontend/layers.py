@@ -29,8 +29,15 @@ MOVING = ("Reshape", "Transpose", "Cropping1D", "Cropping2D")
 REMEDIES = {
     **dict.fromkeys(("gelu", "mish"), "use SiLU or ReLU"),
     **dict.fromkeys(("logsoftmax", "log_softmax", "logsigmoid"), "end with the logits"),
-    **dict.fromkeys(("groupnorm", "instancenorm1d"), "use batch or layer normalisation"),
-    "rnn": "use an LSTM or a GRU",
+    **dict.fromkeys(("groupnorm", "group_norm", "instancenorm1d"), "use batch or layer normalisation"),
+    **dict.fromkeys(("instance_norm", "instancenormalization", "lrn"), "use batch or layer normalisation"),
+    **dict.fromkeys(("rnn", "rnn_tanh", "rnn_relu"), "use an LSTM or a GRU"),
+    **dict.fromkeys(("topk", "sort", "argsort", "argmax"), "end the network before it"),
+    **dict.fromkeys(("reducel2", "linalg_vector_norm", "norm"), "write sqrt of the sum of x * x"),
+    "reducesumsquare": "write the sum of x * x",
+    "cumsum": "multiply with a triangular matrix of ones",
+    "celu": "use ELU",
+    **dict.fromkeys(("upsample_bilinear2d", "upsample_linear1d"), "use mode='nearest'"),
     **dict.fromkeys(
         ("transformerencoderlayer", "transformerdecoderlayer", "transformerencoder"),
         "write it with MultiheadAttention, Linear and LayerNorm in forward()",

@@ -148,6 +148,11 @@ def _exported(program: ExportedProgram) -> tuple[Any, list[Any]]:
         if node.op == "placeholder":
             sample = node.meta["val"]
             sizes = [int(s) if isinstance(s, int) else BATCH for s in sample.shape]
+            if not sample.dtype.is_floating_point:
+                raise refuse(
+                    "takes integers, as an embedding does", node.name, str(sample.dtype),
+                    "use Keras for networks with an Embedding, or give the network floats",
+                )  # fmt: skip
             samples.append(torch.randn(sizes, generator=generator, dtype=sample.dtype))
     return traced, samples
 
