@@ -1,0 +1,1 @@
+"""What the anomaly triggers share: quantities, tail and pair tables, samples, figures of merit."""
