@@ -113,8 +113,8 @@ def alkaid_interpreter(graph: Graph) -> Call:
 
 def qkeras_predict() -> Call:
     """The trained QKeras encoder's ``predict`` in batches of 8192: float32 rows."""
-    from l1forge.models.vae.hls import WEIGHTS
-    from l1forge.models.vae.train import load_encoder
+    from l1forge.models.vae_dense.hls import WEIGHTS
+    from l1forge.models.vae_dense.train import load_encoder
 
     encoder = load_encoder(WEIGHTS)
     return lambda x: encoder.predict(x, batch_size=8192, verbose=0)
@@ -123,7 +123,7 @@ def qkeras_predict() -> Call:
 @contextmanager
 def hls4ml_predict() -> Iterator[Call]:
     """hls4ml's compiled C++ of the VAE through its ``predict``: float64 rows."""
-    from l1forge.models.vae.hls import hls_model
+    from l1forge.models.vae_dense.hls import hls_model
 
     with tempfile.TemporaryDirectory(prefix="bench_hls_") as folder:
         model = hls_model(Path(folder))

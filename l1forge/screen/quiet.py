@@ -46,7 +46,7 @@ def quiet_stderr() -> Iterator[None]:
 
 def import_tensorflow() -> None:
     """Load TensorFlow (with Keras 2) silently; later imports find it loaded."""
-    from l1forge.models.vae.network import keras
+    from l1forge.models.vae_dense.network import keras
 
     with quiet_stderr():
         keras()

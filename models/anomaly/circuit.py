@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -58,6 +59,10 @@ class Circuit:
             self.nodes.append(Node(name, op, inputs, (size,), kind, attributes, constants or {}))
         return name
 
+    def size(self, name: str) -> int:
+        """Elements of a node."""
+        return next(node.size for node in self.nodes if node.name == name)
+
     def _type(self, name: str) -> FixedType:
         return next(node.type for node in self.nodes if node.name == name)
 
@@ -65,21 +70,21 @@ class Circuit:
         """Elements ``index`` of ``source``."""
         return self._node(name, "take", (source,), len(index), self._type(source), index=list(index))
 
-    def table(self, name: str, source: str, data: NDArray[np.int64], kind: FixedType) -> str:
-        """``data[x]`` of the one element of ``source``; larger values read the last entry."""
+    def table(self, name: str, source: str, data: NDArray[np.int64], kind: FixedType, offset: int = 0) -> str:
+        """``data[x + offset]`` of every element of ``source``; larger values read the last entry."""
+        constant = {"table": Constant(kind, np.asarray(data, np.int64))}
         return self._node(
-            name, "table", (source,), 1, kind, {"table": Constant(kind, np.asarray(data, np.int64))},
-            offset=0, multiplier=1, shift=0,
-        )  # fmt: skip
+            name, "table", (source,), self.size(source), kind, constant, offset=offset, multiplier=1, shift=0
+        )
 
     def join(self, name: str, parts: Sequence[str], kind: FixedType) -> str:
         """All ``parts`` as one vector of type ``kind``."""
-        sizes = {node.name: node.size for node in self.nodes}
-        return self._node(name, "concatenate", tuple(parts), sum(sizes[p] for p in parts), kind, axis=0)
+        size = builtins.sum(map(self.size, parts))
+        return self._node(name, "concatenate", tuple(parts), size, kind, axis=0)
 
-    def sum(self, name: str, source: str, kind: FixedType) -> str:
-        """The sum of all elements, which ``kind`` must hold."""
-        return self._node(name, "sum", (source,), 1, kind, accum=str(kind))
+    def sum(self, name: str, source: str, kind: FixedType, accum: FixedType | None = None) -> str:
+        """The sum of all elements, cast to ``kind``; ``accum`` (default: ``kind``) must hold it."""
+        return self._node(name, "sum", (source,), 1, kind, accum=str(accum or kind))
 
     def column(self, source: str) -> str:
         """One input column, such as ``mu.pt[0]``, in the width of its field."""

@@ -33,6 +33,14 @@ Crossings = Annotated[
     ),
 ]
 
+Pairs = Annotated[
+    str,
+    typer.Option(
+        help="Pairs of quantities: slim (31, with a leading object), ten (45), nine (36, without the muon"
+        " of good quality) or seven (21, only ETM, muon pt and e/gamma et)."
+    ),
+]
+
 
 def known(value: str, names: Collection[str], option: str) -> None:
     """Demand that ``value`` is one of ``names``.

@@ -27,6 +27,11 @@ BLIND_SIGNALS = ("h_aa4b", "vbf_htautau")
 ZERO_BIAS = FOLDER / "zerobias.parquet"
 
 
+def counted_part(n: int) -> int:
+    """How many of ``n`` training crossings are counted while the others, a third, validate."""
+    return n - n // 3
+
+
 def training_crossings(zero_bias: Path, n: int, given: int | None = None) -> int:
     """How many of the ``n`` first crossings of ``zero_bias`` train; ``given`` overrides.
 

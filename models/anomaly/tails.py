@@ -109,3 +109,16 @@ def softened(decades: Floats, unit: float = 32.0, bits: int = 6) -> NDArray[np.i
     """
     exponent = np.minimum(decades / 2, 300)
     return np.clip(np.floor(10.0**exponent / unit), 0, (1 << bits) - 1).astype(np.int64)
+
+
+LARGEST_MAGNITUDE = 2047.0
+"""Of a pair, 6.6 decades: beyond what zero bias can count, and one crossing must not steer a training."""
+
+
+def magnitudes(decades: Floats) -> Floats:
+    """10^(q/2) - 1 of the rarities q, at most LARGEST_MAGNITUDE: what a network reads.
+
+    A quantity with P(V >= v) falling like v^-2 gives a magnitude in proportion to v: the exponent 1/2 makes
+    every quantity such a one. Other exponents were worse in an experiment (docs/vae.md).
+    """
+    return np.minimum(10.0 ** np.minimum(decades / 2, 300) - 1, LARGEST_MAGNITUDE)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from l1forge.models.anomaly.options import Crossings, MenuFile, ZeroBias
+from l1forge.models.anomaly.options import Crossings, MenuFile, Pairs, ZeroBias
 from l1forge.models.registry import Model, Report, Training
 
 if TYPE_CHECKING:
@@ -21,13 +19,7 @@ def train(
     zero_bias: ZeroBias = None,
     menu: MenuFile = None,
     crossings: Crossings = None,
-    pairs: Annotated[
-        str,
-        typer.Option(
-            help="Pairs of quantities: slim (31, with a leading object), ten (45), nine (36, without the muon"
-            " of good quality) or seven (21, only ETM, muon pt and e/gamma et)."
-        ),
-    ] = "slim",
+    pairs: Pairs = "slim",
 ) -> None:
     """Count the tables of the tail-pair score on zero bias that the cut menu rejects; write its graph.
 
@@ -54,9 +46,9 @@ def train(
 def inputs() -> TrainedInputs:
     """The record of the committed sample's training part."""
     from l1forge.models.anomaly.pairs import DEFAULT_PAIRS
-    from l1forge.models.tail_pairs import train as training
+    from l1forge.models.anomaly.zero_bias import committed_record
 
-    return training.committed_inputs(DEFAULT_PAIRS)
+    return committed_record("tail_pairs", DEFAULT_PAIRS)
 
 
 MODEL = Model("tail_pairs", Training(train), inputs=inputs)

@@ -1,1 +1,1 @@
-"""Anomaly trigger: a quantised variational autoencoder trained on zero bias only."""
+"""Anomaly trigger: a variational autoencoder on pair tables of zero bias that the cut menu rejects."""

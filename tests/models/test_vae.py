@@ -10,7 +10,7 @@ import pytest
 from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.events.objects import COLUMNS, Events
 from l1forge.emulator.graph.fixed import FixedType
-from l1forge.models.vae import features
+from l1forge.models.vae_dense import features
 
 
 def test_inputs_are_met_4_eg_4_mu_10_jets_times_pt_eta_phi():
@@ -43,7 +43,7 @@ def test_mask_marks_objects_with_momentum():
 
 
 def _toy_sample(folder):
-    from l1forge.models.vae.train import SIGNALS
+    from l1forge.models.vae_dense.train import SIGNALS
 
     rng = np.random.default_rng(3)
     for name, n in {"zerobias": 4096, **dict.fromkeys(SIGNALS, 256)}.items():
@@ -59,7 +59,7 @@ def _toy_sample(folder):
 TRAIN = """
 import sys
 from pathlib import Path
-from l1forge.models.vae import train
+from l1forge.models.vae_dense import train
 folder = Path(sys.argv[1])
 train.main(5, folder / sys.argv[2], folder, train.Options().shortened())
 """
@@ -87,7 +87,7 @@ def test_training_is_reproducible_and_prunes_half(tmp_path):
 
 def test_missing_sample_is_named(tmp_path):
     from l1forge.emulator.errors import InputError
-    from l1forge.models.vae.train import load
+    from l1forge.models.vae_dense.train import load
 
     with pytest.raises(InputError, match="sample is missing"):
         load(tmp_path / "zerobias.parquet")

@@ -17,7 +17,7 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.environment import use_legacy_keras
 from l1forge.firmware.hls.project.compiled import QUICK, CompiledProject
 from l1forge.firmware.hls.translate.graph import export_graph
-from l1forge.models.vae.hls import build
+from l1forge.models.vae_dense.hls import build
 
 N_INPUTS = 8
 

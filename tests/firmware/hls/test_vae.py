@@ -21,8 +21,8 @@ CROSSINGS = 2000
 
 @pytest.mark.filterwarnings("ignore")  # TensorFlow and QKeras warn about each other
 def test_qkeras_is_bit_identical_to_the_committed_graph() -> None:
-    from l1forge.models.vae.features import COLUMNS, hardware_features
-    from l1forge.models.vae.train import load_encoder
+    from l1forge.models.vae_dense.features import COLUMNS, hardware_features
+    from l1forge.models.vae_dense.train import load_encoder
 
     model = attach_scores(load_encoder(graph_path("vae").parent / "weights.npz"))
     graph = Graph.load(graph_path("vae"))

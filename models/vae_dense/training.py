@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from l1forge.models.vae.network import DENSE_LAYERS, keras
+from l1forge.models.vae_dense.network import DENSE_LAYERS, keras
 
 BLOCK = 4
 """Inputs pruned together: one 8-bit dot-product instruction multiplies four inputs, so that a block of

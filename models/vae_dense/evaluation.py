@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
 from l1forge.emulator.rates.intervals import fraction, full_rate_khz, threshold_for_rate
-from l1forge.models.vae.network import scaled
+from l1forge.models.vae_dense.network import scaled
 
 RATES_KHZ = (1.0, 10.0, 30.0)
 SCORES = ("mu2", "kl", "mse")

@@ -16,7 +16,7 @@ WEIGHTS = Path(__file__).parent / "weights.npz"
 def build(
     encoder: Any,
     output_dir: str | Path,
-    name: str = "vae",
+    name: str = "vae_dense",
     input_type: str = "fixed<13,13>",
     accum: str = ACCUMULATOR,
     table: str = ACCUMULATOR,
@@ -38,8 +38,8 @@ def build(
 
 def hls_model(folder: Path, weights: Path = WEIGHTS) -> Any:
     """The hls4ml ``ModelGraph`` of trained weights with project folder ``folder``."""
-    from l1forge.models.vae.features import INPUT_TYPE
-    from l1forge.models.vae.train import load_encoder
+    from l1forge.models.vae_dense.features import INPUT_TYPE
+    from l1forge.models.vae_dense.train import load_encoder
 
     use_legacy_keras()  # here, so that one message names both extras that this needs
     return build(load_encoder(weights), folder, input_type=INPUT_TYPE)[1]
@@ -48,7 +48,7 @@ def hls_model(folder: Path, weights: Path = WEIGHTS) -> Any:
 def export_graph(weights: Path, graph_file: Path) -> None:
     """Write the fixed-point graph of trained weights, its inputs bound to event columns."""
     from l1forge.firmware.hls.translate.graph import export_graph as export
-    from l1forge.models.vae.features import SOURCES
+    from l1forge.models.vae_dense.features import SOURCES
 
     with tempfile.TemporaryDirectory(prefix="l1forge_vae_") as folder:
         graph = export(hls_model(Path(folder), weights), SOURCES)
