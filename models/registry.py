@@ -71,6 +71,8 @@ class Model:
         data; its docstring is the help of ``l1forge evaluate NAME``.
     hls
         ``hls(folder)`` is hls4ml's ``ModelGraph`` with project folder ``folder``.
+    written
+        Its HLS project is C++ written from its graph, because hls4ml has no layers for it.
     stage
         ``stage(graph, scores)`` is a stage of the trigger path that computes the menu's ``scores`` with the
         graph file ``graph``. Models without one are scored from event columns.
@@ -84,6 +86,7 @@ class Model:
     training: Training | None = None
     evaluate: Callable[[Path, Report], dict[str, Any]] | None = None
     hls: Callable[[Path], Any] | None = None
+    written: bool = False
     stage: Callable[[Path, tuple[str, ...]], Any] | None = None
     inputs: Callable[[], TrainedInputs] | None = None
     home: Path | None = None

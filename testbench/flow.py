@@ -28,10 +28,10 @@ DEEP_SEED_STEP = 1_000_003
 
 
 def hls_implementation(folder: Path, graph: Graph) -> Implementation:
-    """The compiled C++ of an hls4ml project whose inputs and outputs are the graph's, in order."""
-    from l1forge.firmware.hls.project.compiled import CompiledProject
+    """The compiled C++ of an HLS project whose inputs and outputs are the graph's, in order."""
+    from l1forge.firmware.hls.written.compiled import open_compiled
 
-    compiled = CompiledProject(folder)
+    compiled = open_compiled(folder)
 
     def run(block: Block) -> NDArray[np.int64]:
         results = compiled(list(as_inputs(graph, block).values()))

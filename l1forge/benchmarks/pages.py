@@ -63,7 +63,7 @@ def table(result: Result) -> Table:
 
 def roofline(result: Result) -> str:
     """Where the VAE kernel stands between the limits of the machine."""
-    limits, ours = result.machine, _ours(result, "vae")
+    limits, ours = result.machine, _ours(result, "vae_dense")
     best = min(ours.best_ns, ours.cpu_ns)
     reads, madds = 57 * 2, 57 * 32 + 32 * 16 + 16 * 3
     text = (

@@ -104,57 +104,57 @@ class Suite:
                 threads,
             )
 
-    def vae(self, n: int) -> None:
-        """The trained VAE on the committed events: Σµ² of hardware integers in memory, and its peers."""
-        whole = Graph.load(graph_path("vae"))
+    def vae_dense(self, n: int) -> None:
+        """The dense VAE on the committed events: Σµ² of hardware integers in memory, and its peers."""
+        whole = Graph.load(graph_path("vae_dense"))
         graph = whole.subgraph([whole.outputs[0]])
         events = _events(graph, n)
         kernel = compile_graph(graph)
         for threads in sorted({1, self.threads}):
             self.add(
-                "vae",
+                "vae_dense",
                 "l1forge",
                 partial(kernel.run, events, threads),
                 events.n,
                 threads,
             )
         portable = compile_graph(graph, backend="portable")
-        self.add("vae", "l1forge, no AVX-512", lambda: portable.run(events, 1), events.n)
+        self.add("vae_dense", "l1forge, no AVX-512", lambda: portable.run(events, 1), events.n)
         self._files(kernel)
         rows = _as_rows(graph, events, min(events.n, 20_000))
-        self.notify("vae: C header, one event per call")
+        self.notify("vae_dense: C header, one event per call")
         ns = single_event_ns(graph, rows)
-        self.rows.append(Row("vae", "l1forge C header, one event", 1, 1, ns, ns, ns))
+        self.rows.append(Row("vae_dense", "l1forge C header, one event", 1, 1, ns, ns, ns))
         one = rows[:1].T.astype(np.int16).copy()
-        self.add("vae", "l1forge from Python, one event", lambda: kernel.run_array(one, 1), 1)
+        self.add("vae_dense", "l1forge from Python, one event", lambda: kernel.run_array(one, 1), 1)
         single = rows.astype(np.float32)
         call = peers.onnx_float32(graph)
-        self.add("vae", "ONNX Runtime float32", lambda: call(single[:10_000]), 10_000)
+        self.add("vae_dense", "ONNX Runtime float32", lambda: call(single[:10_000]), 10_000)
         plain = peers.numpy_int64(graph)
-        self.add("vae", "NumPy int64", lambda: plain(rows), len(rows))
-        self.notify("vae: tracing for alkaid")
+        self.add("vae_dense", "NumPy int64", lambda: plain(rows), len(rows))
+        self.notify("vae_dense: tracing for alkaid")
         traced = peers.alkaid_interpreter(graph)
         real = rows.astype(np.float64)
-        self.add("vae", "alkaid (da4ml) interpreter", lambda: traced(real), len(real))
-        self.notify("vae: loading QKeras")
+        self.add("vae_dense", "alkaid (da4ml) interpreter", lambda: traced(real), len(real))
+        self.notify("vae_dense: loading QKeras")
         predict = peers.qkeras_predict()
-        self.add("vae", "QKeras predict", lambda: predict(single), len(single), self.threads)
-        self.notify("vae: compiling hls4ml's C++")
+        self.add("vae_dense", "QKeras predict", lambda: predict(single), len(single), self.threads)
+        self.notify("vae_dense: compiling hls4ml's C++")
         with peers.hls4ml_predict() as hls:
-            self.add("vae", "hls4ml predict", lambda: hls(real[:2000]), 2000)
+            self.add("vae_dense", "hls4ml predict", lambda: hls(real[:2000]), 2000)
 
     def _files(self, kernel: Kernel) -> None:
         """From the committed sample, and from its crossings, repeated, in the layout that reads fastest."""
         with tempfile.TemporaryDirectory(prefix="bench_") as place:
             dense = Path(place) / "dense.parquet"
-            self.notify("vae: writing the dense layout")
+            self.notify("vae_dense: writing the dense layout")
             blocks = list(open_events(SAMPLE).blocks(kernel.columns))
             count = write_events(dense, blocks * REPEATED, layout="dense")
             files = [("compact", SAMPLE, count // REPEATED, self.threads)]
             files += [("dense", dense, count, threads) for threads in sorted({1, self.threads})]
             for name, path, events, threads in files:
                 self.add(
-                    "vae",
+                    "vae_dense",
                     f"l1forge from {name} parquet",
                     lambda path=path, threads=threads: _from_parquet(kernel, path, threads),  # type: ignore[misc]
                     events,
@@ -222,7 +222,7 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
     """The whole benchmark."""
     suite = Suite(seconds, notify)
     limits = suite.limits()
-    suite.vae(n)
+    suite.vae_dense(n)
     suite.muon(n // 16)
     suite.bdt(n // 4)
     suite.scale(n // 2)

@@ -45,7 +45,8 @@ def firmware(
 ) -> None:
     """Write the Vitis HLS project of MODEL, compile it with g++ and compare it exactly with the emulator.
 
-    The fixed-point graph is read back from the written C++ and must equal the committed graph. The stimuli
+    The fixed-point graph is read back from the C++ that hls4ml writes and must equal the committed graph. For
+    models of tables (vae, tail_pairs) hls4ml has no layers: their C++ is written from the graph. The stimuli
     are events, corner vectors and random bits; any difference gives exit code 1.
 
     Examples:

@@ -39,7 +39,8 @@ def _silent(_: str) -> None:
 class Firmware:
     """The HLS project of a network and what its compiled C++ computes.
 
-    ``same_circuit``: whether the graph read back from the written C++ is the committed one. ``crossings``
+    ``same_circuit``: whether the graph read back from hls4ml's C++ is the committed one (C++ that was written
+    from that graph is only compared). ``crossings``
     compared by kind and ``mismatches`` by output are empty where nothing was compiled. ``rtl`` is the Verilog
     project; None if none was asked for or, see ``too_many_weights``, it would be too large.
     """
@@ -157,12 +158,20 @@ def firmware(
     files = list(events) if events else None
     if [graph[name].op for name in graph.outputs] == ["tree_ensemble"]:
         return _trees(graph, folder, n if compiled else 0, files, seed, progress, on_projects)
-    make = _require_hls(model)
-    progress("converting with hls4ml")
-    same = _write(graph, make, folder)
-    on_projects(
-        f"HLS project in {folder}; its C++ {'is' if same else '[red]is not[/red]'} the committed graph"
-    )
+    if _is_written(model):
+        from l1forge.firmware.hls.written.project import write
+
+        progress("writing HLS C++")
+        write(graph, folder)
+        same = True
+        on_projects(f"HLS project in {folder}; its C++ was written from the graph")
+    else:
+        make = _require_hls(model)
+        progress("converting with hls4ml")
+        same = _write(graph, make, folder)
+        on_projects(
+            f"HLS project in {folder}; its C++ {'is' if same else '[red]is not[/red]'} the committed graph"
+        )
     crossings: dict[str, int] = {}
     mismatches: dict[str, int] = {}
     examples: tuple[str, ...] = ()
@@ -176,6 +185,13 @@ def firmware(
             progress("writing Verilog")
             project, weights = _verilog(graph), None
     return Firmware(model, folder, same, crossings, mismatches, examples, coverage, project, weights)
+
+
+def _is_written(model: str) -> bool:
+    """Whether the model's HLS project is C++ written from its graph."""
+    from l1forge.models.registry import models
+
+    return model in models() and models()[model].written
 
 
 def _require_hls(model: str) -> Callable[[Path], Any]:
@@ -212,13 +228,13 @@ def _compare(
     import numpy as np
 
     from l1forge.emulator.kernel import compile_graph
-    from l1forge.firmware.hls.project.compiled import CompiledProject
+    from l1forge.firmware.hls.written.compiled import open_compiled
     from l1forge.firmware.verify import compare, compare_with_graph
     from l1forge.testbench.directed import directed
     from l1forge.testbench.stimuli import DIRECTED, Plan, as_inputs, sample_files
 
     progress("compiling with g++")
-    project = CompiledProject(folder)
+    project = open_compiled(folder)
     progress("directed stimuli")
     search = directed(graph, proofs=False, progress=progress)  # searched once, then from the cache
     coverage = search.coverage()

@@ -139,7 +139,7 @@ def synthesise(
     from l1forge.firmware.synth.backend import Design, Request, check_tool, choose
     from l1forge.models import graph_path
     from l1forge.models.hls_projects import hls_project
-    from l1forge.models.registry import hls_of
+    from l1forge.models.registry import hls_of, models
     from l1forge.studies.designs import project_of, refuse_cut
 
     check_tool(tool, part)
@@ -160,7 +160,9 @@ def synthesise(
         return made or Path("hls_projects") / model
 
     name = graph.name if graph is not None else project.name
-    design = Design(name, project, hls, hls_of(model) is not None)
+    design = Design(
+        name, project, hls, hls_of(model) is not None or (model in models() and models()[model].written)
+    )
     chosen = choose(tool, design)
     folder = Path(output) if output is not None else _of_part(usual, chosen.name, part)
     result = chosen.synthesise(design, Request(folder, part, dsp, fresh, progress))

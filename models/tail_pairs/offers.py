@@ -51,4 +51,4 @@ def inputs() -> TrainedInputs:
     return committed_record("tail_pairs", DEFAULT_PAIRS)
 
 
-MODEL = Model("tail_pairs", Training(train), inputs=inputs)
+MODEL = Model("tail_pairs", Training(train), written=True, inputs=inputs)

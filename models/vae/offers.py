@@ -80,4 +80,4 @@ def inputs() -> TrainedInputs:
     return committed_record("vae", DEFAULT_PAIRS)
 
 
-MODEL = Model("vae", Training(train), inputs=inputs)
+MODEL = Model("vae", Training(train), written=True, inputs=inputs)

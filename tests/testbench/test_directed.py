@@ -263,7 +263,7 @@ def with_fault(graph: Graph, name: str, entry: int, bit: int) -> Graph:
 
 def test_vae_thresholds_and_one_bit_faults_in_its_squares() -> None:
     """Every entry that can be addressed is; one flipped bit in any of them changes an output."""
-    graph = Graph.load(graph_path("vae"))
+    graph = Graph.load(graph_path("vae_dense"))
     found, coverage = covered(graph)
     entries = coverage.counts(ENTRIES)
     assert coverage.fraction(ENTRIES) > 0.99
@@ -285,7 +285,7 @@ def test_vae_thresholds_and_one_bit_faults_in_its_squares() -> None:
 
 
 def test_random_stimuli_alone_leave_entries_out() -> None:
-    graph = Graph.load(graph_path("vae"))
+    graph = Graph.load(graph_path("vae_dense"))
     found = directed(graph)
     coverage = found.coverage()
     found.watch(coverage, stimuli.random_bits(graph, 20_000, np.random.default_rng(1)))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("rtl")
 CROSSINGS = 20_000
 TREES = ["event_bdt", "eg_iso", "tau_id"]
 TABLES = ["tail_pairs"]
-ELSEWHERE = {"vae", "muon_pt", "muon_pt_small"}
+ELSEWHERE = {"vae", "vae_dense", "muon_pt", "muon_pt_small"}
 
 
 def test_every_model_is_simulated_somewhere() -> None:

@@ -25,8 +25,17 @@ def ap_types(source: Source) -> Path:
         If there is neither.
     """
     own = source.folder / "firmware" / "ap_types"
-    if (own / "ap_fixed.h").is_file():
-        return own
+    return own if (own / "ap_fixed.h").is_file() else installed_ap_types(own)
+
+
+def installed_ap_types(own: Path | None = None) -> Path:
+    """The folder of ap_fixed.h of the installed hls4ml; ``own`` is where a project lacks it.
+
+    Raises
+    ------
+    InputError
+        If hls4ml is not installed.
+    """
     found = importlib.util.find_spec("hls4ml")  # found without being imported
     if found is None or found.origin is None:
         raise InputError(

@@ -160,14 +160,14 @@ def test_committed_vae_graph_is_what_its_project_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run() -> object:
-        arguments = ["firmware", "vae", "--no-compile", "--no-rtl", "-o", str(tmp_path / "hls")]
+        arguments = ["firmware", "vae_dense", "--no-compile", "--no-rtl", "-o", str(tmp_path / "hls")]
         monkeypatch.setattr(sys, "argv", ["l1forge", *arguments])
         with pytest.raises(SystemExit) as done:
             main(arguments)
         return done.value.code
 
     assert run() == 0
-    graph = Graph.load(graph_path("vae"))
+    graph = Graph.load(graph_path("vae_dense"))
     graph.nodes[-1].constants.clear()
     weight = next(node for node in graph.nodes if node.op == "dense").constants["weight"].data
     weight[0, 0] ^= 1

@@ -1,4 +1,4 @@
-"""The VAE's inputs, its quantised layers and the reproducibility of its training."""
+"""The dense VAE's inputs, its quantised layers and the reproducibility of its training."""
 
 import json
 import subprocess

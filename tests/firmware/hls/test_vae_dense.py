@@ -24,8 +24,8 @@ def test_qkeras_is_bit_identical_to_the_committed_graph() -> None:
     from l1forge.models.vae_dense.features import COLUMNS, hardware_features
     from l1forge.models.vae_dense.train import load_encoder
 
-    model = attach_scores(load_encoder(graph_path("vae").parent / "weights.npz"))
-    graph = Graph.load(graph_path("vae"))
+    model = attach_scores(load_encoder(graph_path("vae_dense").parent / "weights.npz"))
+    graph = Graph.load(graph_path("vae_dense"))
     kernel = compile_graph(graph)
     for path in SAMPLES:
         events = next(iter(open_events(path).blocks(COLUMNS, CROSSINGS)))
