@@ -47,7 +47,7 @@ class Graph:
     >>> import l1forge
     >>> graph = l1forge.Graph.load(l1forge.load_graph("vae").file)
     >>> [(node.name, node.shape, str(node.type)) for node in graph.inputs]
-    [('x', (57,), 'fixed<13,13>')]
+    [('x', (21,), 'ufixed<12,12>')]
     """
 
     name: str

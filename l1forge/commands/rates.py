@@ -111,7 +111,7 @@ def rates(
 
     `l1forge rates vae`
 
-    `l1forge rates vae --score kl_score --rate 5 --signal my_signal.parquet -o study/`
+    `l1forge rates vae_dense --score kl_score --rate 5 --signal my_signal.parquet -o study/`
 
     `l1forge rates tau_id --zero-bias background.npy --signal taus.npy`
 

@@ -343,7 +343,7 @@ def emulate(
     >>> import l1forge
     >>> result = l1forge.emulate("vae", l1forge.sample("ttbar"), outputs=["mu2_score"])
     >>> result.crossings, result.scores["mu2_score"].shape, str(result.types["mu2_score"])
-    (10000, (10000,), 'ufixed<18,14>')
+    (10000, (10000,), 'ufixed<15,21>')
     """
     target = Path(output) if output is not None else None
     scoring = prepare(model, source, outputs=outputs, non_finite=non_finite, strict=strict, output=target)

@@ -104,7 +104,7 @@ def load_menu(
     >>> import l1forge
     >>> menu = l1forge.load_menu()
     >>> len(menu.algorithms), menu.scores
-    (56, ('event_bdt', 'muon_pt.pt', 'vae'))
+    (58, ('event_bdt', 'muon_pt.pt', 'tail_pairs', 'vae'))
     """
     return read_menu(DEFAULT if menu is None else menu, judge, overlap)
 

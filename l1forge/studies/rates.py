@@ -153,7 +153,7 @@ def rates(
     >>> signals = {"ttbar": l1forge.sample("ttbar")}
     >>> study = l1forge.rates("vae", score="mu2_score", signals=signals, targets_khz=[10.0])
     >>> study.targets[0].threshold
-    1683
+    512
     """
     graph, file = graph_of(model)
     name = check_score(graph, score)

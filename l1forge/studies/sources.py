@@ -38,7 +38,7 @@ def load_graph(model: str | Path) -> Graph:
     >>> import l1forge
     >>> graph = l1forge.load_graph("vae")
     >>> graph.name, graph.outputs
-    ('vae', ['mu2_score', 'kl_score'])
+    ('vae', ['mu2_score'])
     """
     from l1forge.models import graph_path
 

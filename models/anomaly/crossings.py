@@ -18,6 +18,7 @@ from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
 from l1forge.emulator.menu.excluded import Excluded, absent_inputs, of_models, without
 from l1forge.emulator.menu.language.load import load_menu
 
+WEIGHT = "weight"
 Seen = Callable[[int], None]
 
 
@@ -75,8 +76,11 @@ def read(
     menu: CutMenu | None,
     compute: Callable[[Events], Mapping[str, NDArray[Any]]],
     seen: Seen = lambda rows: None,
+    weighted: bool = False,
 ) -> Crossings:
     """Read an event file of any format once: ``compute`` gives the arrays to keep of every block.
+
+    ``weighted``: also keep its column ``weight``, if it has one.
 
     Raises
     ------
@@ -87,8 +91,13 @@ def read(
     fires = menu.evaluator() if menu is not None else None
     parts: list[Mapping[str, NDArray[Any]]] = []
     accepted = []
-    for block in source.blocks():
-        parts.append(compute(block))
+    weights = weighted and WEIGHT in source.columns
+    columns = [*source.columns, WEIGHT] if weights else None
+    for block in source.blocks(columns):
+        kept = dict(compute(block))
+        if weights:
+            kept[WEIGHT] = block.column(WEIGHT).ravel()
+        parts.append(kept)
         accepted.append(fires(block) if fires is not None else np.zeros(block.n, np.bool_))
         seen(block.n)
     if not parts or not sum(map(len, accepted)):

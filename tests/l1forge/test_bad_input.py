@@ -24,7 +24,7 @@ from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph, Node
 from tests.l1forge.broken import BROKEN, constant_events, random_events, vector
 
-GRAPH = json.loads(l1forge.models.graph_path("vae").read_text())
+GRAPH = json.loads(l1forge.models.graph_path("vae_dense").read_text())
 
 
 def run(*arguments: object) -> int:
@@ -78,7 +78,7 @@ def test_broken_event_files(name: str, folder: Path, refused: Callable[..., str]
     write, said = BROKEN[name]
     write(folder / name)
     assert name in refused("convert", name, "-o", "out.txt", said=said)
-    assert name in refused("emulate", "vae", name, "-o", "out.parquet", "--json", "out.json", said="")
+    assert name in refused("emulate", "vae_dense", name, "-o", "out.parquet", "--json", "out.json", said="")
 
 
 @pytest.mark.parametrize("command", [["path", "{}", "-n", "1"], ["rates", "vae", "--zero-bias", "{}"]])
@@ -239,7 +239,12 @@ def test_files_that_are_no_graphs(
         ("train tau_id --data good.parquet -o out", "good.parquet: et: column is missing"),
         ("train eg_iso --data good.txt -o out", "good.txt: not a readable parquet file"),
         ("train event_bdt --signal missing.parquet -o out", "missing.parquet"),
-        ("train vae --sample folder -o out", "folder/zerobias.parquet: sample is missing"),
+        ("train vae_dense --sample folder -o out", "folder/zerobias.parquet: sample is missing"),
+        ("train vae --zero-bias none.parquet -o out", "none.parquet: holds no events"),
+        ("train vae --zero-bias good.parquet -o out", "too few crossings that the menu rejects"),
+        ("train vae --pairs many -o out", "--pairs: is not known (got 'many')"),
+        ("train tail_pairs --zero-bias missing.parquet -o out", "missing.parquet: cannot be read"),
+        ("train tail_pairs --menu good.txt -o out", "good.txt"),
         ("train vae -o good.txt", "good.txt: is a file"),
         ("train muon_pt -o good.txt/out", "good.txt: is a file"),
         ("train muon_patterns -o nowhere/patterns.npz", "the folder does not exist"),

@@ -43,7 +43,7 @@ def test_nothing_is_generated_or_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_operations_that_are_not_counted_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(firmware, "COUNTED", firmware.COUNTED - {"square"})
-    assert estimate("vae").warnings[-1] == "not counted: the logic of square"
+    assert estimate("vae_dense").warnings[-1] == "not counted: the logic of square"
 
 
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

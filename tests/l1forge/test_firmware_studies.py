@@ -75,7 +75,7 @@ def test_one_flipped_bit_of_the_cpp_is_found(flip: bool, monkeypatch: pytest.Mon
         Node("y", "dense", ("x",), (2,), wide, {"accum": "fixed<8,8>"}, constants),
     ]
     monkeypatch.setattr(Compiled, "flip", flip)
-    monkeypatch.setattr("l1forge.firmware.hls.project.compiled.CompiledProject", Compiled)
+    monkeypatch.setattr("l1forge.firmware.hls.written.compiled.open_compiled", Compiled)
     graph = Graph("net", nodes, ["y"])
     crossings, mismatches, examples, coverage = _compare(graph, Path("unused"), 500, [], 1, lambda _: None)
     assert sum(crossings.values()) == 500

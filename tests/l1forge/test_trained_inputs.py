@@ -47,14 +47,17 @@ def test_emulate_warns_with_numbers_and_strict_refuses(tmp_path: Path, capsys) -
     assert run("emulate", "vae", TTBAR, "--json", tmp_path / "s.json") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert (
-        "of 56 inputs of vae differ from training (10,000 events compared with 300,000 of zero bias)" in said
+        "of 21 inputs of vae differ from training (10,000 events compared with 300,000 of zero bias)" in said
     )
-    assert "jet.et[0]: 1.59 % of the values outside 0 .. 662 (here 40 .. 2047)" in said
+    assert "etm.et[0]: 1.9 % of the values outside 0 .. 428 (here 0 .. 1681)" in said
     summary = json.loads((tmp_path / "s.json").read_text())["inputs"]
     assert summary["compared"] == 10_000
-    assert "jet.et[0]" in [found["feature"] for found in summary["differ"]]
+    assert "etm.et[0]" in [found["feature"] for found in summary["differ"]]
     assert run("emulate", "vae", TTBAR, "--strict", "-o", tmp_path / "scores.npz") == 2
-    assert "inputs differ from those vae was trained on: jet.et[0]: 1.59 %" in capsys.readouterr().err
+    assert (
+        "inputs differ from those vae was trained on: tau.et[0]: distributed differently"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "scores.npz").exists()
     assert run("emulate", "vae", ZERO_BIAS, "--strict") == 0
     assert "warning" not in capsys.readouterr().out
@@ -86,7 +89,7 @@ def test_path_compares_the_models_of_its_menu(tmp_path: Path, capsys) -> None:
     assert run("path", TTBAR, "-n", 1, "--json", tmp_path / "r.json") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "of 31 inputs of event_bdt differ from training" in said
-    assert "of 56 inputs of vae differ from training" in said
+    assert "of 21 inputs of vae differ from training" in said
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["inputs"]["vae"]["compared"] == 10_000
     assert run("path", TTBAR, "-n", 1, "--strict") == 2

@@ -29,7 +29,7 @@ def _without_scores(menu: CompiledMenu) -> CompiledMenu:
 def test_enough_seeds_of_every_kind() -> None:
     menu = load_menu(DEFAULT)
     assert len(menu.algorithms) >= 40
-    assert {"vae"} <= {score.partition(".")[0] for score in menu.scores}
+    assert {"vae", "tail_pairs"} <= {score.partition(".")[0] for score in menu.scores}
     assert {c.kind for c in menu.conditions.values()} >= {
         "combination",
         "correlation",

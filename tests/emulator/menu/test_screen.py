@@ -40,7 +40,7 @@ def scores_for(menu: CompiledMenu, n: int) -> dict[str, np.ndarray]:
     }
     return {
         name: rng.integers(limit - 300, limit + 3, (2, n) if "." in name else n).astype(dtype)
-        for (name, limit), dtype in zip(lowest.items(), (np.int32, np.int16, np.int64), strict=True)
+        for (name, limit), dtype in zip(lowest.items(), (np.int32, np.int16, np.int64, np.int16), strict=True)
     }
 
 

@@ -321,7 +321,7 @@ def test_crossings_that_trained_the_models_are_left_out(run: Run, tmp_path: Path
     menu, out = _menu(tmp_path, "menu: m\nalgorithms: [{name: L1_Jet, seed: JET20}]\n"), tmp_path / "r.json"
     scored = tmp_path / "scored.yaml"
     scored.write_text(
-        'menu: m\nscores: {vae: {type: "ufixed<18,14>"}}\nalgorithms:\n'
+        'menu: m\nscores: {vae: {type: "ufixed<15,21>"}}\nalgorithms:\n'
         '  - {name: L1_Jet, seed: JET20}\n  - {name: L1_VAE, seed: "SCORE(vae) >= 800"}\n'
     )
     et = np.concatenate([b["jet.et"][0] for b in open_events(SAMPLE).blocks(["jet.et"])])

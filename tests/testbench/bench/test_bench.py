@@ -69,7 +69,10 @@ def test_page_is_replaced_between_its_markers(tmp_path):
     }  # fmt: skip
     result = Result(
         limits,
-        [Row("vae", "l1forge", 1, 10, 10.0, 9.0, 9.5), Row("vae", "peer", 1, 10, 1000.0, 900.0, 950.0)],
+        [
+            Row("vae_dense", "l1forge", 1, 10, 10.0, 9.0, 9.5),
+            Row("vae_dense", "peer", 1, 10, 1000.0, 900.0, 950.0),
+        ],
         [{"kind": "threads", "value": 1, "ns": 10.0, "cpu_ns": 10.0}],
     )
     page = tmp_path / "performance.md"
@@ -79,6 +82,6 @@ def test_page_is_replaced_between_its_markers(tmp_path):
     assert text.startswith("# Head\n")
     assert text.endswith("tail\n")
     assert "old" not in text
-    assert "| vae | peer | 1 | 1,000 | 900.0 | 950.0 | 1.000 | 100.00 |" in text
+    assert "| vae_dense | peer | 1 | 1,000 | 900.0 | 950.0 | 1.000 | 100.00 |" in text
     assert json.loads((tmp_path / "performance.json").read_text())["rows"][0]["events_per_s"] == 1e8
     assert (tmp_path / "figures" / "bench.png").stat().st_size > 1000
