@@ -209,6 +209,7 @@ def anomaly(
     from l1forge.emulator.events.check_files import check_event_files
     from l1forge.emulator.menu.language.load import DEFAULT
     from l1forge.firmware.synth.table import halves, refresh
+    from l1forge.models.anomaly.options import named_files
     from l1forge.models.anomaly.samples import ZERO_BIAS
     from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies import anomaly as studies
@@ -218,7 +219,7 @@ def anomaly(
     check_folders(output)
     check_outputs(json_output, docs)
     given, hidden, graphs = (
-        _named(texts, o) for texts, o in ((signal, "--signal"), (blind, "--blind"), (model, "--model"))
+        named_files(texts, o) for texts, o in ((signal, "--signal"), (blind, "--blind"), (model, "--model"))
     )
     check_event_files([f for f in (zero_bias, test, *given.values(), *hidden.values()) if f is not None])
     if docs is not None:
@@ -243,27 +244,12 @@ def anomaly(
         _grid("replicas in which it gains more than the hardest baseline, in %", *files.probabilities(found))
     )
     for name in found.left_out:
-        console.print(f"not in the cut menu: {name}")
+        console.print(name)
     typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
     if json_output is not None:
         write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
     if docs is not None:
         refresh(docs, (files.BEGIN, files.END), files.page(found))
-
-
-def _named(texts: list[str] | None, option: str) -> dict[str, Path]:
-    """``NAME=FILE`` arguments by name."""
-    from l1forge.emulator.errors import InputError
-
-    found: dict[str, Path] = {}
-    for text in texts or ():
-        name, _, file = text.partition("=")
-        if not name or not file:
-            raise InputError("NAME=FILE expected", field=option, value=text, remedy="such as A4l=a4l.parquet")
-        if name in found:
-            raise InputError("is given twice", field=option, value=name)
-        found[name] = Path(file)
-    return found
 
 
 def _grid(title: str, head: list[str], rows: list[list[str]]) -> RichTable:

@@ -250,7 +250,7 @@ def evaluate(
         float(background.weights.sum() ** 2 / np.square(background.weights).sum()),
         float(background.weights[background.accepted].sum() / background.weights.sum() * full),
         {name: _group(name, blind or {}) for name in files},
-        tuple(seed.name for seed in cuts.excluded),
+        tuple(cuts.notes()),
         scorers.losses,
         tuple(rows),
         tuple(

@@ -24,10 +24,14 @@ Seen = Callable[[int], None]
 
 @dataclass(frozen=True)
 class CutMenu:
-    """A menu without the seeds of models; ``excluded`` lists these and seeds on inputs that are absent."""
+    """A menu without the seeds of models; ``excluded`` lists these and seeds on inputs that are absent.
+
+    ``absent``: columns of objects that the menu reads and the events lack. They are zero to it.
+    """
 
     menu: CompiledMenu
     excluded: tuple[Excluded, ...]
+    absent: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, menu: str | Path | CompiledMenu, columns: Iterable[str]) -> CutMenu:
@@ -38,10 +42,19 @@ class CutMenu:
         InputError
             If the menu cannot be used, or it has no seed without a model.
         """
+        known = set(columns)
         complete = menu if isinstance(menu, CompiledMenu) else load_menu(menu)
         used = sorted({score.partition(".")[0] for score in complete.scores})
-        reasons = absent_inputs(complete, set(columns)) | of_models(complete, used)
-        return cls(*without(complete, reasons))
+        kept, excluded = without(complete, absent_inputs(complete, known) | of_models(complete, used))
+        read = MenuEvaluator(kept).plan.columns
+        return cls(kept, excluded, tuple(name for name in read if name not in known))
+
+    def notes(self) -> list[str]:
+        """What a user should know of the menu's use."""
+        lines = [f"not in the cut menu: {seed.name} ({seed.reason})" for seed in self.excluded]
+        if self.absent:
+            lines.append(f"the events have no {', '.join(self.absent)}: zero to the cut menu")
+        return lines
 
     def evaluator(self) -> Callable[[Events], NDArray[np.bool_]]:
         """Whether any seed fires, shape (n,), for blocks of crossings."""

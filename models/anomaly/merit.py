@@ -129,7 +129,7 @@ class _Curve:
         kind: str,
     ) -> None:
         weights = drawn * sample.weights
-        self._totals = weights.sum(axis=1)
+        self._totals = np.maximum(weights.sum(axis=1), 1e-300)  # a replica of few events may have none
         counted = weights * ~sample.accepted if kind == PURE else weights
         order = np.argsort(-values, kind="stable")
         self._negative = -values[order].astype(np.float64)

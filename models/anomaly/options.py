@@ -52,3 +52,22 @@ def known(value: str, names: Collection[str], option: str) -> None:
     """
     if value not in names:
         raise InputError("is not known", field=option, value=value, remedy=f"one of {', '.join(names)}")
+
+
+def named_files(texts: list[str] | None, option: str) -> dict[str, Path]:
+    """``NAME=FILE`` arguments by name.
+
+    Raises
+    ------
+    InputError
+        If one has another form, or a name comes twice.
+    """
+    found: dict[str, Path] = {}
+    for text in texts or ():
+        name, _, file = text.partition("=")
+        if not name or not file:
+            raise InputError("NAME=FILE expected", field=option, value=text, remedy="such as A4l=a4l.parquet")
+        if name in found:
+            raise InputError("is given twice", field=option, value=name)
+        found[name] = Path(file)
+    return found

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import Progress
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.objects import Events
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.scoring.trained_inputs import TrainedInputs
 from l1forge.models.anomaly import quantities
@@ -27,8 +30,28 @@ def sample(zero_bias: Path, menu: Path, pairs: str) -> tuple[Crossings, CutMenu]
     InputError
         If file or menu cannot be used, or the file lacks a column.
     """
-    used = quantities_of(PAIR_LISTS[pairs])
     source = open_events(zero_bias)
+    compute = reader(pairs, zero_bias)
+    cuts = CutMenu.of(menu, source.columns)
+    with Progress(transient=True) as progress:
+        task = progress.add_task("reading zero bias", total=source.n)
+
+        def seen(rows: int) -> None:
+            progress.update(task, advance=rows)
+
+        return read(zero_bias, cuts, compute, seen), cuts
+
+
+def reader(pairs: str, path: Path) -> Callable[[Events], dict[str, NDArray[np.int16]]]:
+    """What takes from blocks of ``path`` the integers that the pairs read, and those of their columns.
+
+    Raises
+    ------
+    InputError
+        If the file lacks a column.
+    """
+    used = quantities_of(PAIR_LISTS[pairs])
+    source = open_events(path)
     absent = [name for name in quantities.columns(used) if name not in source.columns]
     if absent:
         usable = [
@@ -37,26 +60,13 @@ def sample(zero_bias: Path, menu: Path, pairs: str) -> tuple[Crossings, CutMenu]
         ]  # fmt: skip
         raise InputError(
             f"has no column {absent[0]}, which the pairs {pairs} read",
-            file=zero_bias,
+            file=path,
             field="--pairs",
             value=pairs,
             remedy=f"use --pairs {usable[0]}" if usable else "give a file with muons, e/gamma and ETM",
         )
-    cuts = CutMenu.of(menu, source.columns)
     names = quantities.sources(used)
-    with Progress(transient=True) as progress:
-        task = progress.add_task("reading zero bias", total=source.n)
-
-        def seen(rows: int) -> None:
-            progress.update(task, advance=rows)
-
-        found = read(
-            zero_bias,
-            cuts,
-            lambda events: quantities.values(events, used) | quantities.inputs(events, names),
-            seen,
-        )
-    return found, cuts
+    return lambda events: quantities.values(events, used) | quantities.inputs(events, names)
 
 
 def record(model: str, found: Crossings, pairs: str) -> TrainedInputs:

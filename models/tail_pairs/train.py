@@ -46,8 +46,8 @@ def main(
     write_text(output / "training.json", json.dumps(result) + "\n")
     record(NAME, part, pairs).save(output / "inputs.json")
     report(_table(tables))
-    for seed in cuts.excluded:
-        report(f"not in the cut menu: {seed.name} ({seed.reason})")
+    for line in cuts.notes():
+        report(line)
     report(
         f"{part.n:,} of {found.n:,} crossings used; {tables.crossings:,} rejected by {cuts.menu.name} counted"
     )

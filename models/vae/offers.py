@@ -33,30 +33,40 @@ def train(
     kl: Annotated[
         bool, typer.Option("--kl", help="Give the graph the output kl_score, too: the whole KL divergence.")
     ] = False,
+    signal: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=FILE, repeatable: its efficiency is told after the training and chooses nothing."
+        ),
+    ] = None,
     quick: Annotated[
         bool, typer.Option(help="Train a few steps; this checks the code, and the result is not useful.")
     ] = False,
 ) -> None:
     """Train the anomaly VAE on zero bias that the cut menu rejects; fold it into tables, write its graph.
 
-    A third of the crossings validates. No signal is looked at.
+    A third of the crossings validates. Event files may have any format that `l1forge convert` reads, also the
+    HDF5 of the anomaly-detection challenge of 2021 (with --pairs seven: it has no isolation and no taus).
 
     Examples:
 
     `l1forge train vae --seed 7 -o build/vae7`
 
     `l1forge train vae --zero-bias run3.parquet --menu L1Menu.xml --kl -o build/run3`
+
+    `l1forge train vae --zero-bias background.h5 --signal A4l=Ato4l.h5 --pairs seven -o build/adc2021`
     """
     import l1forge.models.vae.train as training
     from l1forge.emulator.events.check_files import check_event_files
     from l1forge.emulator.menu.language.load import DEFAULT
-    from l1forge.models.anomaly.options import known
+    from l1forge.models.anomaly.options import known, named_files
     from l1forge.models.anomaly.pairs import PAIR_LISTS
     from l1forge.models.anomaly.samples import ZERO_BIAS
     from l1forge.models.vae.network import Schedule
 
     known(pairs, PAIR_LISTS, "--pairs")
-    check_event_files([zero_bias] if zero_bias else [])
+    signals = named_files(signal, "--signal")
+    check_event_files([*([zero_bias] if zero_bias else []), *signals.values()])
     schedule = Schedule(latent=latent, beta=beta)
     training.main(
         seed,
@@ -69,6 +79,7 @@ def train(
         training.shortened(schedule) if quick else schedule,
         kl,
         report,
+        signals,
     )
 
 

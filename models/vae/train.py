@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,23 +13,28 @@ import mplhep
 import numpy as np
 from matplotlib import rc_context, style
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from rich.progress import Progress
 from rich.table import Table
 
 from l1forge.emulator.atomic import atomic_path, write_text
+from l1forge.emulator.rates.intervals import full_rate_khz
 from l1forge.models import GRAPH
-from l1forge.models.anomaly.crossings import Crossings
-from l1forge.models.anomaly.pairs import PairTables
+from l1forge.models.anomaly.crossings import Crossings, read
+from l1forge.models.anomaly.merit import PURE, TOTAL, Sample, efficiencies
+from l1forge.models.anomaly.pairs import Pair, PairTables
 from l1forge.models.anomaly.samples import counted_part, training_crossings
 from l1forge.models.anomaly.tails import LEVELS, magnitudes
-from l1forge.models.anomaly.zero_bias import counted, record, sample
+from l1forge.models.anomaly.zero_bias import counted, reader, record, sample
 from l1forge.models.registry import Report
 from l1forge.models.vae import graph as circuit
 from l1forge.models.vae import weights
 from l1forge.models.vae.network import SHOWN, Floats, Schedule, Step, Trained
 from l1forge.models.vae.network import train as fit
 
-TRAININGS = 5
+RATES_KHZ = (3.0, 10.0)
+"""At which signals are looked at after the training."""
+REPLICAS = 100
 
 
 def features(found: Crossings, tables: PairTables) -> Floats:
@@ -64,15 +69,18 @@ def main(
     schedule: Schedule,
     kl: bool,
     report: Report,
+    signals: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     """Train ``trainings`` networks from ``seed`` on; files of the best one appear in ``output``.
 
-    Returns what is in training.json. Raises InputError as ``zero_bias.sample`` and ``counted``.
+    ``signals`` are only looked at afterwards, at thresholds of the validation. Returns what is in
+    training.json. Raises InputError as ``zero_bias.sample`` and ``counted``.
     """
     report(f"seeds {seed} .. {seed + trainings - 1}")
     found, cuts = sample(zero_bias, menu, pairs)
     part = found.select(slice(training_crossings(zero_bias, found.n, crossings)))
     tables = counted(part.select(slice(counted_part(part.n))), pairs)
+    looked_at = {name: read(path, cuts, reader(pairs, path)) for name, path in (signals or {}).items()}
     seeds = range(seed, seed + trainings)
     with _progress(trainings * schedule.steps) as step:
         networks = list(candidates(part, tables, seeds, schedule, step))
@@ -88,6 +96,10 @@ def main(
             f"{a} {b}": int(np.argmax(best.mean[:, i] != 0)) for i, (a, b) in enumerate(tables.pairs)
         },
     }
+    if looked_at:
+        held = part.select(slice(counted_part(part.n), None))
+        efficiency = _signals(circuit.contributions(best, tables), tables, held, looked_at)
+        result["signals"] = efficiency
     output.mkdir(parents=True, exist_ok=True)
     weights.save(output / weights.FILE, best, tables)
     graph.save(output / GRAPH)
@@ -96,8 +108,10 @@ def main(
     with atomic_path(output / "curves.png") as temporary:
         _plot(networks, temporary)
     report(_table(networks, best))
-    for excluded in cuts.excluded:
-        report(f"not in the cut menu: {excluded.name} ({excluded.reason})")
+    if looked_at:
+        report(_signal_table(efficiency))
+    for line in cuts.notes():
+        report(line)
     report(
         f"{part.n:,} of {found.n:,} crossings used, a third of them for validation;"
         f" {tables.crossings:,} rejected by {cuts.menu.name} counted"
@@ -108,6 +122,44 @@ def main(
 def shortened(schedule: Schedule) -> Schedule:
     """A few steps: proves that the code runs, not a result."""
     return replace(schedule, steps=20, batch=256)
+
+
+def _signals(
+    parts: Mapping[int, Mapping[Pair, NDArray[np.int64]]],
+    tables: PairTables,
+    held: Crossings,
+    signals: Mapping[str, Crossings],
+) -> list[dict[str, Any]]:
+    """Efficiencies of the integer score with thresholds of the validation, errors included."""
+
+    def sample(found: Crossings) -> Sample:
+        scores = {circuit.SCORE: circuit.evaluate(parts, tables.codes(found.values))}
+        return Sample(scores, found.accepted, np.ones(found.n))
+
+    found = {name: sample(crossings) for name, crossings in signals.items()}
+    rates = {TOTAL: RATES_KHZ, PURE: RATES_KHZ}
+    return [
+        {
+            "signal": row.signal,
+            "kind": row.kind,
+            "rate_khz": row.rate_khz,
+            "efficiency": row.value,
+            "error": row.error,
+        }
+        for row in efficiencies(sample(held), found, rates, full_rate_khz(), REPLICAS, seed=1)
+    ]
+
+
+def _signal_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title="signals, in %, thresholds from the validation; not used for any choice")
+    points = list(dict.fromkeys((row["kind"], row["rate_khz"]) for row in rows))
+    table.add_column("signal")
+    for kind, rate in points:
+        table.add_column(f"{rate:g} kHz {kind}", justify="right")
+    for name in dict.fromkeys(row["signal"] for row in rows):
+        own = [row for row in rows if row["signal"] == name]
+        table.add_row(name, *(f"{100 * row['efficiency']:.2f} ± {100 * row['error']:.2f}" for row in own))
+    return table
 
 
 @contextmanager
