@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tau_id eg_iso event_bdt muon_pt_small
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -93,6 +93,12 @@ weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and i
 .PHONY: train
 train: $(READY) ## models: train the VAE again from its seed
 	@$(L1) train vae
+
+.PHONY: anomaly
+anomaly: $(READY) ## models: count the tail pairs, train the VAE, compare both with all baselines: docs/vae.md
+	@$(L1) train tail_pairs
+	@$(L1) train vae
+	@$(L1) evaluate anomaly -o build/anomaly
 
 .PHONY: rates
 rates: $(READY) ## study: VAE score: rate against threshold, efficiency per signal

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.objects import Events
+from l1forge.emulator.events.objects import WEIGHT, Events
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator
 from l1forge.emulator.menu.excluded import Excluded, absent_inputs, of_models, without
 from l1forge.emulator.menu.language.load import load_menu
 
-WEIGHT = "weight"
 Seen = Callable[[int], None]
 
 
@@ -100,11 +99,11 @@ def read(
     InputError
         If the file cannot be read or holds no crossings.
     """
-    source = open_events(path)
+    source = open_events(path, weighted=weighted)
     fires = menu.evaluator() if menu is not None else None
     parts: list[Mapping[str, NDArray[Any]]] = []
     accepted = []
-    weights = weighted and WEIGHT in source.columns
+    weights = weighted and WEIGHT in source.optional
     columns = [*source.columns, WEIGHT] if weights else None
     for block in source.blocks(columns):
         kept = dict(compute(block))
