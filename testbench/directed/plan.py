@@ -151,6 +151,7 @@ def _run(search: Search, proofs: bool, tell: Progress, notes: list[str]) -> None
     tell("directed stimuli: search")
     search.try_all()
     search.broad()
+    search.levels()
     _outwards(search)
     _across(search)
     if not proofs and search.open.any():

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
 from l1forge.emulator.kernel import compile_graph
 from l1forge.testbench import stimuli
 from l1forge.testbench.directed.goals import ColumnGoals
+from l1forge.testbench.directed.possible import possible_values
 from l1forge.testbench.directed.probes import Probes
 from l1forge.testbench.directed.support import supports
 
@@ -23,6 +25,7 @@ Block = NDArray[np.int64]
 
 BATCH = 2048
 BROAD = 12  # batches of broad sampling
+LEVELLED = 24  # batches of rows with every result of a table equally often
 TRIED = 1 << 16  # combinations of input values that are all tried
 SETS = 64  # sets of inputs that are tried exhaustively
 CANDIDATES = 8  # values tried per input and step of the descent
@@ -74,6 +77,14 @@ class Search:
             self.goals.high < probes.low[self.goals.column]
         )
         self.exclude(np.flatnonzero(outside))
+        possible = possible_values(probes.graph)
+        for index, column in enumerate(probes.columns):
+            values = None if column.margin else possible[column.quantity][column.element]
+            if values is not None:
+                mine = np.flatnonzero(self.goals.column == index)
+                first = np.searchsorted(values, self.goals.low[mine])
+                none = first >= np.searchsorted(values, self.goals.high[mine], "right")
+                self.exclude(mine[none])
 
     @property
     def out_of_time(self) -> bool:
@@ -124,6 +135,23 @@ class Search:
             else:
                 block = self._mixed(BATCH)
             self.see(block, keep=number < 3)
+
+    def levels(self) -> None:
+        """Rows whose inputs take each result of the tables that they alone decide equally often.
+
+        The rare codes of magnitudes then meet each other, as uniform bits hardly ever make them.
+        """
+        steps = _steps(self.graph, self.low, self.high)
+        if not any(len(choices) for choices in steps):
+            return
+        for _ in range(LEVELLED):
+            if self.exhausted:
+                return
+            block = stimuli.random_bits(self.graph, BATCH, self.generator)
+            for element, choices in enumerate(steps):
+                if len(choices):
+                    block[:, element] = self.generator.choice(choices, BATCH)
+            self.see(block)
 
     def _mixed(self, n: int) -> Block:
         draw = self.generator
@@ -298,6 +326,29 @@ class Search:
             if len(below):
                 found.append(int(below[self.goals.high[below].argmin()]))
         return found
+
+
+def _steps(graph: Graph, low: Block, high: Block) -> list[Block]:
+    """For every input element, where the tables that it alone decides change their results."""
+    structure = supports(graph)
+    base = np.clip(0, low, high)
+    found: list[set[int]] = [set() for _ in low]
+    single = {
+        node.name: np.flatnonzero(structure[node.name].any(axis=0))
+        for node in graph.nodes
+        if node.op == "table" and (structure[node.name].sum(axis=1) == 1).all()
+    }
+    for name, elements in single.items():
+        for element in elements[high[elements] - low[elements] < TRIED]:
+            block = np.tile(base, (int(high[element] - low[element]) + 1, 1))
+            block[:, element] = np.arange(low[element], high[element] + 1)
+            values = evaluate(graph.subgraph([name]), stimuli.as_inputs(graph, block))[name]
+            changes = np.any(np.diff(values.reshape(len(block), -1).astype(np.int64), axis=0), axis=1)
+            found[element] |= {
+                int(low[element]),
+                *(int(v) + 1 + int(low[element]) for v in np.flatnonzero(changes)),
+            }
+    return [np.array(sorted(values), np.int64) for values in found]
 
 
 def cost(graph: Graph) -> float:
