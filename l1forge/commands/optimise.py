@@ -56,8 +56,8 @@ def optimise(
     """Search settings of MODEL for the front of few LUTs and small loss within a latency.
 
     A Python file defines SETTINGS and train(settings, data, seed), see docs/optimise.md; of a graph, the bits
-    of inputs, weights and tables and the pruned share are searched. LUT is that of `l1forge estimate`, the
-    latency that of the generated Verilog. Ctrl-C loses nothing: the same command goes on.
+    of inputs, weights and tables and the pruned share are searched. LUT and latency are
+    those of the circuit that the RTL generator traces. Ctrl-C loses nothing: the same command goes on.
 
     Examples:
 
