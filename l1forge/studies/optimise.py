@@ -292,7 +292,7 @@ def _efficiencies(graph: Graph, goal: Goal) -> dict[str, float]:
 def _cost(graph: Graph) -> tuple[int, int, float]:
     """LUT, clocks and ns of the circuit that the RTL generator would write for the default clock.
 
-    Not those of ``firmware.synth.estimate``: the circuit is traced for its clocks in any case, and its cost lies
+    Not those of ``firmware.synth.estimate``: the circuit is traced for its clocks anyway, and its cost lies
     from 7 % below to 13 % above Yosys for trees, networks and pair tables alike (docs/optimise.md).
     """
     from l1forge.firmware.rtl.generate import CLOCK_PERIOD_NS, planned, trace
