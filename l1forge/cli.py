@@ -31,7 +31,7 @@ GROUPS = {
     },
     "Models: train, evaluate, import": {
         "train": "Train a model from its seed and export its graph.",
-        "optimise": "Search settings of a model for few LUTs, small loss and a latency.",
+        "optimise": "Propose settings of a model with few LUTs, small loss and short latency.",
         "evaluate": "Measure an algorithm: efficiencies, rates, figures.",
         "import-model": "Convert a trained network (ONNX, QONNX, PyTorch, Keras) into a graph.",
         "import-bdt": "Convert a trained BDT (TMVA, XGBoost, LightGBM) into a graph.",

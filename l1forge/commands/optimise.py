@@ -53,7 +53,7 @@ def optimise(
     seed: Seed = 1,
     json_output: JsonOutput = None,
 ) -> None:
-    """Search settings of MODEL for the front of few LUTs and small loss within a latency.
+    """Propose settings of MODEL with few LUTs, small loss and a latency within a limit.
 
     A Python file defines SETTINGS and train(settings, data, seed), see docs/optimise.md; of a graph, the bits
     of inputs, weights and tables and the pruned share are searched. LUT and latency are
