@@ -213,7 +213,7 @@ class Sampler:
 
     def _counted(self, events: Events, recorded: bool) -> tuple[Patterns, Patterns]:
         words, gaps = self.words(events, recorded)
-        return Patterns.of(words, weights=events[WEIGHT][0] if WEIGHT in events else None), gaps
+        return Patterns.of(words), gaps
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""

@@ -75,6 +75,22 @@ WithoutModel = Annotated[
 Scheme = Annotated[
     Path | None, typer.Option(help="Filling scheme, JSON or CSV; default: LHC.", rich_help_panel=OF_MENU)
 ]
+Details = Annotated[
+    bool,
+    typer.Option(
+        "--details/--no-details",
+        help="Crossings and rate curve of every seed in the page.",
+        rich_help_panel=OF_MENU,
+    ),
+]
+Curves = Annotated[
+    bool | None,
+    typer.Option(
+        "--curves/--no-curves",
+        help="Rate curve of every seed; default: for up to 2 M crossings.",
+        rich_help_panel=OF_MENU,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(help="Threads; default: all cores.", min=1, rich_help_panel=OF_MENU)
 ]
@@ -98,11 +114,13 @@ def rates(
     without_model: WithoutModel = None,
     scheme: Scheme = None,
     threads: Threads = None,
+    details: Details = True,
+    curves: Curves = None,
 ) -> None:
     """Compute rates with errors: a model's score against its threshold, or every seed of a menu.
 
     A menu gives total, pure and proportional rates before and after prescales, groups, overlaps, FinOR,
-    thresholds for target rates (docs/rates.md); JSON, CSV and PNG files.
+    thresholds for target rates (docs/rates.md); a page (rates.html), JSON, CSV, PNG and PDF files.
 
     The errors are binomial. Every model has its own folder, and so has every score other than the first;
     history.jsonl in it keeps the results of all runs.
@@ -137,11 +155,13 @@ def rates(
         "--without-model": without_model,
         "--scheme": scheme,
         "--threads": threads,
+        "--no-details": not details,
+        "--curves": curves is not None,
     }
     if is_menu(model):
         of_score = {"--score": score, "--zero-bias": zero_bias, "--signal": signal, "--rate": rate}
         _refuse(of_score, "goes with a model, not with a menu", model)
-        _of_menu(console, model, output, trained_on, of_menu)
+        _of_menu(console, model, output, trained_on, of_menu, details, curves)
         return
     _refuse(of_menu, "goes with a menu (.yaml, .xml, compiled .json), not with a model", model)
     graph = load_graph(model)
@@ -183,7 +203,13 @@ def _text(value: Any) -> str:
 
 
 def _of_menu(
-    console: Console, menu: str, output: Path | None, trained_on: bool, options: dict[str, Any]
+    console: Console,
+    menu: str,
+    output: Path | None,
+    trained_on: bool,
+    options: dict[str, Any],
+    details: bool,
+    curves: bool | None,
 ) -> None:
     from rich.progress import Progress
 
@@ -213,6 +239,8 @@ def _of_menu(
             trained_on=trained_on,
             threads=options["--threads"],
             seen=lambda rows: bar.advance(task, rows),
+            details=details,
+            curves=curves,
         )
     replaced = (folder / "rates.json").exists()
     names = study.save(folder)

@@ -6,7 +6,7 @@ import glob
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,14 @@ from l1forge.simulation import SAMPLE
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
 from l1forge.studies.path_inputs import graph_files, score_stages, trained_part
+from l1forge.studies.rates_seeds import SeedDetails, seed_details
 
 FORMAT, VERSION = "l1forge-rates", 1
 LIMITS_KHZ = (100.0, 750.0)
 """Level-1 accept rates of the LHC trigger and of the HL-LHC one."""
 ZERO_BIAS = SAMPLE / "zerobias.parquet"
+CURVES = 1 << 21
+"""Crossings up to which every seed gets its rate curve if nothing else is asked for."""
 Seen = Callable[[int], None]
 
 
@@ -138,7 +141,7 @@ class MenuRates:
     signals: tuple[str, ...]
     unknown_signals: tuple[str, ...]
     notes: tuple[str, ...]
-    after_rules: AfterRules | None = None
+    details: tuple[SeedDetails, ...] = ()
 
     def limits(self) -> list[dict[str, float]]:
         """The FinOR behind prescales as a part of each limit, with its interval."""
@@ -162,8 +165,12 @@ class MenuRates:
         return rows
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: the content of rates.json (docs/rates.md)."""
-        document = asdict(self) | {"limits": self.limits(), "overlap_fraction": self.overlap_fractions()}
+        """Plain data for JSON: the content of rates.json (docs/rates.md); ``details`` are in seeds.json."""
+        document = asdict(replace(self, details=())) | {
+            "limits": self.limits(),
+            "overlap_fraction": self.overlap_fractions(),
+        }
+        del document["details"]
         return {"format": FORMAT, "version": VERSION} | document
 
     def plot(self) -> Picture:
@@ -184,8 +191,14 @@ class MenuRates:
 
         return draw_target(self.targets[place])
 
+    def html(self) -> str:
+        """The study as one HTML page."""
+        from l1forge.studies.pages.rates_page import rates_page
+
+        return rates_page(self)
+
     def save(self, folder: Path) -> tuple[str, ...]:
-        """Write JSON, CSV and PNG files into ``folder``, all or none; returns their names."""
+        """Write page, JSON, CSV and plots into ``folder``, all or none; returns their names."""
         from l1forge.studies.rates_menu_files import save
 
         return save(self, folder)
@@ -294,6 +307,8 @@ def menu_rates(
     trained_on: bool = False,
     threads: int | None = None,
     seen: Seen = lambda rows: None,
+    details: bool = False,
+    curves: bool | None = None,
 ) -> MenuRates:
     """Find the rates of every seed of a menu, with errors.
 
@@ -319,6 +334,9 @@ def menu_rates(
         None: all cores; the result is the same for any number.
     seen
         Is told the rows of every block that was counted, for a progress bar.
+    details, curves
+        Also find crossings in which each seed fired, and its rate curve (16 seeds for each pass over the
+        events; None: for up to 2 M crossings).
 
     Raises
     ------
@@ -360,9 +378,16 @@ def menu_rates(
 
     samples = sampled(compiled, closed)
     found = tuple(_threshold(compiled, cut, target, sampled) for cut, target in cuts)
-    return _study(
+    study = _study(
         complete.name, files, filling, samples, compiled, settings, places, found, excluded, signals, opened
     )
+    if not details:
+        return study
+    if curves is None:
+        curves = samples[0].patterns.crossings <= CURVES
+    sampler = Sampler(compiled, [s for s in stages if _needed(s, compiled)], filling, signals.words, closed)
+    of_seeds = seed_details(compiled, opened, sampler, sampled if curves else None, _rates_at)
+    return replace(study, details=of_seeds)
 
 
 def _needed(stage: Any, menu: CompiledMenu) -> bool:
