@@ -22,11 +22,19 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write the page to: .md or .html.")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Events or arrays to look at bits in use; default: the zero-bias sample if it fits."
+        ),
+    ] = None,
     json_output: Annotated[
         Path | None, typer.Option("--json", help="Write the report to this JSON file.")
     ] = None,
 ) -> None:
-    """Collect design, co-verification and synthesis of MODEL; steps not yet run are listed as missing.
+    """Collect network, layers, design, co-verification, synthesis and rates of MODEL on one page.
+
+    Steps not yet run are listed as missing.
 
     Examples:
 
@@ -47,7 +55,7 @@ def report(
             value=output.suffix,
             remedy="name it .md or .html",
         )
-    found = study(model)
+    found = study(model, data)
     if output is None:
         console = Console()
         console.width = max(console.width, PAGE_WIDTH)  # a narrower one cuts words

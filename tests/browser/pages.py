@@ -133,13 +133,48 @@ def test_each_seed_has_a_section_that_a_link_opens(browser: Browser, page: str, 
     assert not browser.run("[...document.querySelectorAll('#sections details')].some((d) => d.open)")
 
 
+@pytest.fixture(scope="module")
+def model_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from l1forge.studies.report import report
+
+    folder = tmp_path_factory.mktemp("a folder whose name is long enough not to fit into one line of a phone")
+    found = report("vae")
+    target = {
+        "target_khz": 1.0,
+        "threshold": 5,
+        "efficiency": {"signal": {"value": 0.5, "low": 0.4, "high": 0.6}},
+    }
+    rate = {"rate_khz": 1.0, "rate_low_khz": 0.5, "rate_high_khz": 2.0}
+    physics = {
+        "score": "mu2_score",
+        "zero_bias": str(folder / "zero_bias.parquet"),
+        "zero_bias_crossings": 100,
+        "curve": [rate | {"threshold": i} for i in range(9)],
+        "targets": [target | rate],
+    }
+    (folder / "vae.html").write_text(replace(found, physics=physics).html())
+    return (folder / "vae.html").as_uri()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_of_a_model(browser: Browser, model_page: str, width: int) -> None:
+    browser.open(model_page, width)
+    browser.run("document.querySelector('#physics').scrollIntoView()")
+    browser.wait("document.querySelectorAll('[data-drawn]').length === 2")
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    layers = "[...document.querySelectorAll('#layer-table tbody tr')].map((r) => r.cells[10].textContent)"
+    browser.run("document.querySelectorAll('#layer-table th button')[10].click()")
+    found = [int(text.replace(",", "").replace("–", "-1")) for text in browser.run(layers)]
+    assert found == sorted(found, reverse=True)
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_the_page_is_as_wide_as_the_window(browser: Browser, page: str, width: int) -> None:
     browser.open(page, width)
     browser.run("document.querySelectorAll('details').forEach((d) => { d.open = true })")
     browser.run("document.querySelector('#overlap').scrollIntoView()")
     browser.wait(f"{FIGURE} && {FIGURE}.inner_width > 0")
-    assert browser.run("document.documentElement.scrollWidth <= window.innerWidth")
+    assert browser.run("document.documentElement.scrollWidth") <= width
 
 
 def test_it_prints(browser: Browser, page: str, tmp_path: Path) -> None:

@@ -54,6 +54,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if "e" in text and abs(value) >= 1 else text
 
 
+def said(value: object) -> str:
+    """A value as text; – if there is none."""
+    return "–" if value is None else str(value)
+
+
 def measured(value: float, low: float, high: float) -> tuple[str, str, str]:
     """A value and its distances to both ends, rounded to two digits of the smaller distance that is not 0."""
     up, down = high - value, value - low
@@ -109,6 +114,6 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"code": code, "number": number, "anchor": anchor}
+    environment.filters |= {"code": code, "number": number, "anchor": anchor, "said": said}
     environment.globals |= {"measured": measured}
     return environment

@@ -45,7 +45,7 @@ def rates_plot(study: MenuRates) -> Figure:
     )
     plot.yaxis.visible = False  # the names stand within the plot, where a phone has room for them
     plot.ygrid.grid_line_color = None
-    floor = _floor([seed.total_after for seed in seeds])
+    floor = _floor([_ends(seed.total_after) for seed in seeds])
     for label, color, shift, pick in (
         ("total", BLUE, -0.15, lambda seed: seed.total_after),
         ("pure", ORANGE, -0.35, lambda seed: seed.pure_after),
@@ -136,7 +136,9 @@ def curve_plot(seed: SeedDetails) -> Figure:
     in_gev = all(point.gev is not None for point in seed.curve)
     x = [float(point.threshold if point.gev is None else point.gev) for point in seed.curve]
     label = f"threshold on {cut} [{'GeV' if in_gev else 'hardware code'}]"
-    plot = _curve(x, [point.threshold for point in seed.curve], [point.rate for point in seed.curve], label)
+    plot = curve(
+        x, [point.threshold for point in seed.curve], list(map(_ends, (p.rate for p in seed.curve))), label
+    )
     at = next((x[i] for i, p in enumerate(seed.curve) if p.threshold == seed.threshold), None)
     if at is not None:
         _mark(plot, at, "height", "menu")
@@ -147,7 +149,7 @@ def target_plot(target: TargetThreshold) -> Figure:
     """Rate against the threshold of a target's seed, target and threshold marked."""
     x = [float(point.threshold) for point in target.curve]
     label = f"threshold on {target.cut} [hardware code]"
-    plot = _curve(x, x, [point.rate for point in target.curve], label)
+    plot = curve(x, x, [_ends(point.rate) for point in target.curve], label)
     seen = [point.threshold for point in target.curve if point.rate.khz > 0]
     if seen and seen[-1] < x[-1]:  # most thresholds of a wide score are beyond every event
         plot.x_range.start, plot.x_range.end = x[0], max(1.2 * seen[-1], 1.1 * target.threshold, x[0] + 1)
@@ -156,7 +158,10 @@ def target_plot(target: TargetThreshold) -> Figure:
     return plot
 
 
-def _curve(x: Sequence[float], codes: Sequence[float], rates: Sequence[Rate], label: str) -> Figure:
+def curve(
+    x: Sequence[float], codes: Sequence[float], rates: Sequence[tuple[float, float, float]], label: str
+) -> Figure:
+    """Rates in kHz (value and both ends of its interval) against thresholds ``x``, on a logarithmic axis."""
     from bokeh.models import ColumnDataSource, HoverTool
 
     floor = _floor(rates)
@@ -164,11 +169,11 @@ def _curve(x: Sequence[float], codes: Sequence[float], rates: Sequence[Rate], la
         {
             "x": list(x),
             "code": list(codes),
-            "khz": [rate.khz for rate in rates],
-            "shown": [rate.khz if rate.khz > 0 else np.nan for rate in rates],
-            "low": [max(rate.low_khz, floor) for rate in rates],
-            "low_khz": [rate.low_khz for rate in rates],
-            "high": [max(rate.high_khz, floor) for rate in rates],
+            "khz": [khz for khz, _, _ in rates],
+            "shown": [khz if khz > 0 else np.nan for khz, _, _ in rates],
+            "low": [max(low, floor) for _, low, _ in rates],
+            "low_khz": [low for _, low, _ in rates],
+            "high": [max(high, floor) for _, _, high in rates],
         }
     )
     plot = new_figure(300, y_axis_type="log", x_axis_label=label, y_axis_label="rate [kHz]")
@@ -194,7 +199,11 @@ def _mark(plot: Figure, at: float, dimension: str, label: str) -> None:
     plot.add_layout(Label(text=label, text_font_size="11px", text_color="#9a4b00", x_offset=3, **place))
 
 
-def _floor(rates: Sequence[Rate]) -> float:
+def _ends(rate: Rate) -> tuple[float, float, float]:
+    return rate.khz, rate.low_khz, rate.high_khz
+
+
+def _floor(rates: Sequence[tuple[float, float, float]]) -> float:
     """Where a logarithmic axis ends that zero cannot stand on: a third of the smallest number shown."""
-    above = [value for rate in rates for value in (rate.khz, rate.low_khz, rate.high_khz) if value > 0]
+    above = [value for rate in rates for value in rate if value > 0]
     return min(above, default=1.0) / 3
