@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,16 +28,19 @@ class Example:
 
 def first_examples(
     sampler: Sampler,
-    sources: Sequence[EventSource],
+    sources: Mapping[str, EventSource],
     indices: NDArray[np.int64],
     most: int,
     limit: int,
     seen: Callable[[int], None] = lambda rows: None,
 ) -> list[list[Example]]:
-    """The first ``most`` crossings in which each of ``indices`` (m,) fired, of the first ``limit`` rows."""
+    """The first ``most`` crossings in which each of ``indices`` (m,) fired, of the first ``limit`` rows.
+
+    ``sources``: by the names that examples shall have.
+    """
     found: list[list[Example]] = [[] for _ in indices]
     looked_at = 0
-    for source in sources:
+    for name, source in sources.items():
         row = source.first
         for events, recorded in sampler.blocks([source]):
             words, _ = sampler.words(events, recorded)
@@ -47,9 +50,7 @@ def first_examples(
                 bit = words[index >> 6] >> np.uint64(index & 63) & np.uint64(1)
                 for at in np.flatnonzero(bit)[: most - len(found[place])]:
                     bx = int(events["bx"][0, at]) if "bx" in events else None
-                    found[place].append(
-                        Example(str(source.path), row + int(at), bx, objects_of(events, int(at)))
-                    )
+                    found[place].append(Example(name, row + int(at), bx, objects_of(events, int(at))))
             row += events.n
             looked_at += events.n
             seen(events.n)

@@ -61,6 +61,20 @@ class Sample:
     exact: bool = False
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Patterns of a sample's own crossings, and of the empty ones between them."""
+
+    own: Patterns
+    gaps: Patterns
+
+    @staticmethod
+    def merged(parts: Iterable[Counted]) -> Counted:
+        """The sum of ``parts``: the same for any order and grouping of them."""
+        found = list(parts)
+        return Counted(Patterns.merged(p.own for p in found), Patterns.merged(p.gaps for p in found))
+
+
 class Sampler:
     """Evaluates a menu on sources and counts the patterns.
 
@@ -103,6 +117,20 @@ class Sampler:
         InputError
             If there is no crossing, or only some of the sources have BX numbers.
         """
+        recorded = self.check(sources)
+        parts = [self.part(source, threads, seen) for source in sources]
+        if not any(part.own.crossings for part in parts):
+            raise InputError("holds no crossing", file=sources[0].path, remedy="give a file with events")
+        return self.samples(parts, recorded)
+
+    def check(self, sources: Sequence[EventSource]) -> bool:
+        """Are they recorded orbits?
+
+        Raises
+        ------
+        InputError
+            If only some of the sources have BX numbers.
+        """
         recorded = ["bx" in source.columns for source in sources]
         if any(recorded) and not all(recorded):
             raise InputError(
@@ -110,47 +138,32 @@ class Sampler:
                 file=sources[recorded.index(True)].path,
                 remedy="study recorded orbits and samples of collisions apart",
             )
-        self._check_weights(sources, any(recorded))
-        own: list[Patterns] = []
-        gaps: list[Patterns] = []
-        for rows, (patterns, empty) in self._worked(sources, threads):
-            own.append(patterns)
-            gaps.append(empty)
+        return all(recorded)
+
+    def part(
+        self, source: EventSource, threads: int = 1, seen: Callable[[int], None] = lambda n: None
+    ) -> Counted:
+        """Count a source, or a part of one that begins with the first crossing of an orbit."""
+        parts = []
+        for rows, counted in self._worked([source], threads):
+            parts.append(counted)
             seen(rows)
-        counted = Patterns.merged(own)
-        if not counted.crossings:
-            raise InputError("holds no crossing", file=sources[0].path, remedy="give a file with events")
-        if all(recorded):
-            return (Sample(RECORDED, counted, ORBIT * ORBIT_FREQUENCY),)
-        colliding = Sample(COLLIDING, counted, self.scheme.collision_rate)
+        return Counted.merged(parts)
+
+    def samples(self, parts: Iterable[Counted], recorded: bool) -> tuple[Sample, ...]:
+        """What ``parts`` of the sources together stand for."""
+        counted = Counted.merged(parts)
+        if recorded:
+            return (Sample(RECORDED, counted.own, ORBIT * ORBIT_FREQUENCY),)
+        colliding = Sample(COLLIDING, counted.own, self.scheme.collision_rate)
         rate = self._gaps.size * ORBIT_FREQUENCY
         if self._sampled_gaps:
-            return colliding, Sample(EMPTY, Patterns.merged(gaps), rate)
+            return colliding, Sample(EMPTY, counted.gaps, rate)
         return colliding, Sample(EMPTY, self._empty_orbit(), rate, exact=True)
 
-    def _check_weights(self, sources: Sequence[EventSource], recorded: bool) -> None:
-        weighted = [WEIGHT in source.optional for source in sources]
-        if not any(weighted):
-            return
-        source = sources[weighted.index(True)]
-        if not all(weighted):
-            raise InputError(
-                "holds weighted events, and other inputs have no weights",
-                file=source.path,
-                remedy="study weighted and plain samples apart",
-            )
-        if recorded or self._sampled_gaps:
-            raise InputError(
-                "weighted events have no neighbouring crossings",
-                file=source.path,
-                remedy="leave out the column bx" if recorded else "leave out seeds that look at other BXs",
-            )
-
-    def _worked(
-        self, sources: Sequence[EventSource], threads: int
-    ) -> Iterator[tuple[int, tuple[Patterns, Patterns]]]:
+    def _worked(self, sources: Sequence[EventSource], threads: int) -> Iterator[tuple[int, Counted]]:
         """Rows and patterns block by block, in order; ``threads + 1`` blocks in memory."""
-        waiting: deque[tuple[int, Future[tuple[Patterns, Patterns]]]] = deque()
+        waiting: deque[tuple[int, Future[Counted]]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             try:
                 for events, recorded in self.blocks(sources):
@@ -211,9 +224,9 @@ class Sampler:
             return np.zeros((WORDS, 0), np.uint64), _NOTHING
         return np.concatenate(own, axis=1), Patterns.merged(gaps)
 
-    def _counted(self, events: Events, recorded: bool) -> tuple[Patterns, Patterns]:
+    def _counted(self, events: Events, recorded: bool) -> Counted:
         words, gaps = self.words(events, recorded)
-        return Patterns.of(words), gaps
+        return Counted(Patterns.of(words), gaps)
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""

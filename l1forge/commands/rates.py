@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,6 +92,20 @@ Curves = Annotated[
         rich_help_panel=OF_MENU,
     ),
 ]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad", help="Leave out files that cannot be read, and say which.", rich_help_panel=OF_MENU
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Count on a Dask cluster: tcp://HOST:PORT, or local:N for N processes here.",
+        rich_help_panel=OF_MENU,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(help="Threads; default: all cores.", min=1, rich_help_panel=OF_MENU)
 ]
@@ -116,11 +131,14 @@ def rates(
     threads: Threads = None,
     details: Details = True,
     curves: Curves = None,
+    skip_bad: SkipBad = False,
+    dask: Dask = None,
 ) -> None:
     """Compute rates with errors: a model's score against its threshold, or every seed of a menu.
 
     A menu gives total, pure and proportional rates before and after prescales, groups, overlaps, FinOR,
-    thresholds for target rates (docs/rates.md); a page (rates.html), JSON, CSV, PNG and PDF files.
+    thresholds for target rates (docs/rates.md); a page (rates.html), JSON, CSV, PNG and PDF files. A study
+    that was killed goes on where it was if the same command is given again.
 
     The errors are binomial. Every model has its own folder, and so has every score other than the first;
     history.jsonl in it keeps the results of all runs.
@@ -133,7 +151,9 @@ def rates(
 
     `l1forge rates tau_id --zero-bias background.npy --signal taus.npy`
 
-    `l1forge rates menu.yaml 'run*.parquet' -o study/`
+    `l1forge rates menu.yaml 'run*.parquet' @more.txt https://host/run7.parquet -o study/ --skip-bad`
+
+    `l1forge rates menu.yaml 'run*.root' --dask tcp://scheduler:8786`
 
     `l1forge rates L1Menu.xml zb.parquet --prescales columns.csv --column 2p0E34 --group 'muons=L1_*Mu*'`
 
@@ -157,6 +177,8 @@ def rates(
         "--threads": threads,
         "--no-details": not details,
         "--curves": curves is not None,
+        "--skip-bad": skip_bad,
+        "--dask": dask,
     }
     if is_menu(model):
         of_score = {"--score": score, "--zero-bias": zero_bias, "--signal": signal, "--rate": rate}
@@ -216,6 +238,7 @@ def _of_menu(
     from l1forge.commands.rates_tables import print_menu_rates
     from l1forge.emulator.errors import InputError
     from l1forge.screen.outputs import check_folders
+    from l1forge.studies.clusters import cluster
     from l1forge.studies.rates_menu import menu_rates, parse_target
 
     groups = parse_groups(options["--group"])
@@ -224,7 +247,12 @@ def _of_menu(
         raise InputError("names a seed twice", field="--target", remedy="one rate for each seed")
     folder = output or Path("build/rates", re.sub(r"[^\w-]", "_", Path(menu).stem))
     check_folders(folder)
-    with Progress(console=console, transient=True) as bar:
+    if options["--dask"] and options["--threads"]:
+        raise InputError("goes without --dask", field="--threads", remedy="workers have their own threads")
+    kept = folder.absolute().parent / f".{folder.name}.unfinished"
+    with ExitStack() as stack:
+        workers = stack.enter_context(cluster(options["--dask"])) if options["--dask"] else None
+        bar = stack.enter_context(Progress(console=console, transient=True))
         task = bar.add_task("crossings", total=None)
         study = menu_rates(
             menu,
@@ -241,6 +269,9 @@ def _of_menu(
             seen=lambda rows: bar.advance(task, rows),
             details=details,
             curves=curves,
+            skip_bad=options["--skip-bad"],
+            cluster=workers,
+            kept=kept,
         )
     replaced = (folder / "rates.json").exists()
     names = study.save(folder)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import glob
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
-from l1forge.emulator.events.objects import WEIGHT
-from l1forge.emulator.events.source import open_events
+from l1forge.emulator.events.remote import is_remote, listed
 from l1forge.emulator.lhc import LHC, FillingScheme, load_scheme
 from l1forge.emulator.menu.compiled import CompiledMenu, External, condition_names
 from l1forge.emulator.menu.excluded import Excluded, absent_inputs, of_models, without
@@ -26,19 +25,17 @@ from l1forge.emulator.path.run_settings import load_run_settings
 from l1forge.emulator.rates.after_rules import AfterRules, after_rules
 from l1forge.emulator.rates.intervals import weighted_fraction, weighted_mean
 from l1forge.emulator.rates.leading_cut import LeadingCut, at_thresholds, leading_cut, next_codes
-from l1forge.emulator.rates.sampling import (
-    RECORDED,
-    Sample,
-    Sampler,
-    group_places,
-    objects_of_neighbours,
-)
+from l1forge.emulator.rates.sampling import RECORDED, Sample, group_places
 from l1forge.emulator.rates.shares import Shares, Tally, probabilities, shares
 from l1forge.simulation import SAMPLE
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
-from l1forge.studies.path_inputs import graph_files, score_stages, trained_part
+from l1forge.studies.path_inputs import graph_files, trained_part
+from l1forge.studies.rates_counting import Counting, Skipped, Work, narrowed, open_input
 from l1forge.studies.rates_seeds import SeedDetails, seed_details
+
+if TYPE_CHECKING:
+    from l1forge.studies.clusters import Cluster
 
 FORMAT, VERSION = "l1forge-rates", 1
 LIMITS_KHZ = (100.0, 750.0)
@@ -123,7 +120,7 @@ class MenuRates:
 
     ``samples``: kind of crossings, how many were counted, how many come per second, and whether they are
     all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``;
-    ``after_rules``: what the trigger rules leave of the FinOR behind prescales.
+    ``skipped`` files could not be read; ``resumed_crossings`` were counted by an earlier attempt.
     """
 
     menu: str
@@ -142,6 +139,8 @@ class MenuRates:
     unknown_signals: tuple[str, ...]
     notes: tuple[str, ...]
     details: tuple[SeedDetails, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    resumed_crossings: int = 0
 
     def limits(self) -> list[dict[str, float]]:
         """The FinOR behind prescales as a part of each limit, with its interval."""
@@ -166,11 +165,11 @@ class MenuRates:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: the content of rates.json (docs/rates.md); ``details`` are in seeds.json."""
-        document = asdict(replace(self, details=())) | {
+        document = asdict(replace(self, details=(), resumed_crossings=0)) | {
             "limits": self.limits(),
             "overlap_fraction": self.overlap_fractions(),
         }
-        del document["details"]
+        del document["details"], document["resumed_crossings"]
         return {"format": FORMAT, "version": VERSION} | document
 
     def plot(self) -> Picture:
@@ -232,29 +231,49 @@ def is_menu(name: str) -> bool:
         return b'"l1forge-menu"' in file.read(4096)
 
 
-def input_files(names: Sequence[str | Path]) -> tuple[Path, ...]:
-    """The files of ``names``; patterns (``run*.parquet``) are replaced by their files in order.
+def input_files(names: Sequence[str | Path]) -> tuple[str, ...]:
+    """The files of ``names``: patterns (``run*.parquet``) and lists (``@runs.txt``) become their files.
+
+    A list has one name, pattern or address in each line; empty lines and those that begin with # are
+    passed over. Patterns give their files in order.
 
     Raises
     ------
     InputError
-        If a pattern matches nothing, or a file is named twice: its crossings would count twice.
+        If a list cannot be read, a pattern matches nothing, or a file is named twice: its crossings would
+        count twice.
     """
-    files: list[Path] = []
-    for name in map(str, names):
-        if not Path(name).exists() and glob.has_magic(name):
+    files: list[str] = []
+    for name in _unlisted(names):
+        if is_remote(name):
+            found = listed(name)
+        elif not Path(name).exists() and glob.has_magic(name):
             found = sorted(glob.glob(name, recursive=True))
-            if not found:
-                raise InputError("matches no file", field="INPUT", value=name, remedy="check the pattern")
-            files += map(Path, found)
         else:
-            files.append(Path(name))
-    seen: set[Path] = set()
+            found = [name]
+        if not found:
+            raise InputError("matches no file", field="INPUT", value=name, remedy="check the pattern")
+        files += found
+    seen: set[str] = set()
     for file in files:
-        if file.resolve() in seen:
+        same = file if is_remote(file) else str(Path(file).resolve())
+        if same in seen:
             raise InputError("is given twice", file=file, remedy="name every input once")
-        seen.add(file.resolve())
+        seen.add(same)
     return tuple(files)
+
+
+def _unlisted(names: Sequence[str | Path]) -> Iterator[str]:
+    for name in map(str, names):
+        if not name.startswith("@") or Path(name).exists():
+            yield name
+            continue
+        try:
+            text = Path(name[1:]).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("list cannot be read", file=name[1:], remedy="one name in each line") from error
+        lines = [line.strip() for line in text.splitlines()]
+        yield from (line for line in lines if line and not line.startswith("#"))
 
 
 def parse_target(text: str) -> tuple[str, float]:
@@ -309,6 +328,9 @@ def menu_rates(
     seen: Seen = lambda rows: None,
     details: bool = False,
     curves: bool | None = None,
+    skip_bad: bool = False,
+    cluster: Cluster | None = None,
+    kept: Path | None = None,
 ) -> MenuRates:
     """Find the rates of every seed of a menu, with errors.
 
@@ -317,7 +339,8 @@ def menu_rates(
     menu
         Menu file (YAML, official XML, compiled JSON) or a loaded menu.
     inputs
-        Zero-bias event files, or patterns of names. Files with BX numbers are whole recorded orbits.
+        Zero-bias event files, patterns of names, addresses (``https://…``, through fsspec), or lists of them
+        (``@list.txt``). Files with BX numbers are whole recorded orbits.
     prescales, column
         Prescale files (docs/path.md) and the column; none: every prescale is 1.
     groups
@@ -337,6 +360,13 @@ def menu_rates(
     details, curves
         Also find crossings in which each seed fired, and its rate curve (16 seeds for each pass over the
         events; None: for up to 2 M crossings).
+    skip_bad
+        Leave out files that cannot be read, with all their crossings, instead of InputError.
+    cluster
+        Counts instead of threads (``l1forge.studies.clusters``); the result is the same.
+    kept
+        Folder that keeps counts of parts of the files until the study is complete: called again after it was
+        killed, it goes on from there.
 
     Raises
     ------
@@ -358,41 +388,74 @@ def menu_rates(
     if not files:
         raise InputError("no events are given", field="INPUT", remedy="name event files behind the menu")
     filling = load_scheme(scheme) if scheme else LHC
-    opened = [open_events(path, weighted=True) for path in files]
+    opened, skipped = _opened(files, skip_bad)
     signals = orbit_signals(complete, filling)
-    compiled, excluded = evaluable(complete, opened, signals, without_models)
+    compiled, excluded = _evaluable(complete, list(opened.values()), signals, without_models)
     if compiled.scores and not trained_on:
-        opened = [trained_part(source, ZERO_BIAS) for source in opened]
-    used = sorted({score.partition(".")[0] for score in compiled.scores})
-    graphs = graph_files(list(models), used, compiled.score_graphs)
-    stages = score_stages(compiled.scores, graphs, compiled.score_types)
+        opened = {name: trained_part(source, ZERO_BIAS) for name, source in opened.items()}
+    graphs = graph_files(list(models), sorted({score.partition(".")[0] for score in compiled.scores}))
     closed = bit_words(settings.closed) if settings.closed.any() else None
-    workers = threads or os.cpu_count() or 1
     names = [algorithm.name for algorithm in compiled.algorithms]
     places = group_places(names, groups or {})
     cuts = [(leading_cut(compiled, seed), target) for seed, target in (targets or {}).items()]
 
-    def sampled(of: CompiledMenu, mask: Any = None) -> tuple[Sample, ...]:
-        used = [stage for stage in stages if _needed(stage, of)]
-        return Sampler(of, used, filling, signals.words, mask).count(opened, workers, seen)
-
-    samples = sampled(compiled, closed)
-    found = tuple(_threshold(compiled, cut, target, sampled) for cut, target in cuts)
-    study = _study(
-        complete.name, files, filling, samples, compiled, settings, places, found, excluded, signals, opened
+    counting = Counting(
+        list(opened),
+        list(opened.values()),
+        skip_bad=skip_bad,
+        threads=threads or os.cpu_count() or 1,
+        cluster=cluster,
+        kept=kept,
+        seen=seen,
     )
-    if not details:
-        return study
-    if curves is None:
-        curves = samples[0].patterns.crossings <= CURVES
-    sampler = Sampler(compiled, [s for s in stages if _needed(s, compiled)], filling, signals.words, closed)
-    of_seeds = seed_details(compiled, opened, sampler, sampled if curves else None, _rates_at)
-    return replace(study, details=of_seeds)
+    work = Work(compiled, graphs, filling, signals.words, closed)
+
+    def sampled(of: CompiledMenu) -> tuple[Sample, ...]:
+        return counting.count(narrowed(work, of))[0]
+
+    samples, notes = counting.count(work)
+    found = tuple(_threshold(compiled, cut, target, sampled) for cut, target in cuts)
+    of_seeds: tuple[SeedDetails, ...] = ()
+    if details:
+        if curves is None:
+            curves = samples[0].patterns.crossings <= CURVES
+        rates = (sampled, _rates_at) if curves else None
+        of_seeds = seed_details(compiled, counting.sources, work.sampler(), rates)
+    counting.done()
+    sources = list(counting.sources.values())
+    study = _study(
+        complete.name,
+        tuple(counting.sources),
+        filling,
+        samples,
+        compiled,
+        settings,
+        places,
+        found,
+        excluded,
+        signals,
+        sources,
+        notes,
+    )
+    return replace(
+        study, details=of_seeds, skipped=(*skipped, *counting.skipped), resumed_crossings=counting.resumed
+    )
 
 
-def _needed(stage: Any, menu: CompiledMenu) -> bool:
-    outputs = getattr(stage, "outputs", None)
-    return bool(menu.scores) and (outputs is None or any(score in outputs for score in menu.scores))
+def _opened(names: Sequence[str], skip_bad: bool) -> tuple[dict[str, EventSource], list[Skipped]]:
+    found, skipped = {}, []
+    for name in names:
+        try:
+            found[name] = open_input(name)
+        except InputError as error:
+            if not skip_bad:
+                if len(names) == 1:
+                    raise
+                raise InputError(f"{error}; --skip-bad leaves such files out") from error
+            skipped.append(Skipped(name, str(error)))
+    if not found:
+        raise InputError("no file can be read", field="INPUT", value=skipped[0].reason)
+    return found, skipped
 
 
 def evaluable(
@@ -422,7 +485,7 @@ def evaluable(
 
 def _study(
     name: str,
-    files: Sequence[Path],
+    files: tuple[str, ...],
     filling: FillingScheme,
     samples: Sequence[Sample],
     menu: CompiledMenu,
@@ -432,6 +495,7 @@ def _study(
     excluded: tuple[Excluded, ...],
     signals: OrbitSignals,
     sources: Sequence[EventSource],
+    notes: Mapping[str, Mapping[str, int]],
 ) -> MenuRates:
     indices = np.array([algorithm.index for algorithm in menu.algorithms], np.int64)
     names = [algorithm.name for algorithm in menu.algorithms]
@@ -472,7 +536,7 @@ def _study(
     finor_after = combined([part.finor for part in after], samples)
     return MenuRates(
         name,
-        tuple(map(str, files)),
+        files,
         filling.name,
         tuple(
             {
@@ -503,17 +567,17 @@ def _study(
         excluded,
         signals.known,
         signals.unknown,
-        _notes(samples, filling, signals, sources),
-        after_rules(finor_after.khz, filling),
+        _notes(samples, filling, signals, notes),
     )
 
 
 def _notes(
-    samples: Sequence[Sample], filling: FillingScheme, signals: OrbitSignals, sources: Sequence[EventSource]
+    samples: Sequence[Sample],
+    filling: FillingScheme,
+    signals: OrbitSignals,
+    of_files: Mapping[str, Mapping[str, int]],
 ) -> tuple[str, ...]:
-    notes = [
-        f"{source.path}: {note}: {count:,}" for source in sources for note, count in source.notes.items()
-    ]
+    notes = [f"{name}: {note}: {count:,}" for name, told in of_files.items() for note, count in told.items()]
     if signals.known and filling.beam1 is None and samples[0].kind != RECORDED:
         notes.append(f"{filling.name} tells no bunches without partner: each beam is filled where both meet")
     if samples[0].kind != RECORDED and samples[0].patterns.crossings < filling.count:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ EXAMPLES = 5
 """Crossings that are listed for a seed."""
 LOOKED_AT = 1 << 20
 """Crossings, from the first on, among which they are looked for."""
-Counted = Callable[[CompiledMenu], Sequence[Sample]]
+CountMenu = Callable[[CompiledMenu], Sequence[Sample]]
 RatesAt = Callable[[Sequence[Sample], Sequence[int]], dict[int, "Rate"]]
 
 
@@ -59,12 +59,14 @@ class SeedDetails:
 
 def seed_details(
     menu: CompiledMenu,
-    sources: Sequence[EventSource],
+    sources: Mapping[str, EventSource],
     sampler: Sampler,
-    counted: Counted | None,
-    rates_at: RatesAt,
+    rates: tuple[CountMenu, RatesAt] | None,
 ) -> tuple[SeedDetails, ...]:
-    """Details of every seed of ``menu``; ``counted``: counts another menu on the events, None: no curves."""
+    """Details of every seed of ``menu``; ``sources`` by the names under which examples stand.
+
+    ``rates``: what counts another menu on the events, and gives the rates of its algorithms; None: no curves.
+    """
     cuts: dict[str, LeadingCut] = {}
     reasons: dict[str, str] = {}
     for algorithm in menu.algorithms:
@@ -72,7 +74,7 @@ def seed_details(
             cuts[algorithm.name] = leading_cut(menu, algorithm.name)
         except InputError as error:
             reasons[algorithm.name] = error.problem
-    curves = _curves(menu, list(cuts.values()), counted, rates_at) if counted else {}
+    curves = _curves(menu, list(cuts.values()), *rates) if rates else {}
     indices = np.array([algorithm.index for algorithm in menu.algorithms], np.int64)
     examples = first_examples(sampler, sources, indices, EXAMPLES, LOOKED_AT)
     found = []
@@ -94,7 +96,7 @@ def seed_details(
 
 
 def _curves(
-    menu: CompiledMenu, cuts: Sequence[LeadingCut], counted: Counted, rates_at: RatesAt
+    menu: CompiledMenu, cuts: Sequence[LeadingCut], counted: CountMenu, rates_at: RatesAt
 ) -> dict[str, tuple[CutPoint, ...]]:
     curves = {}
     for moved, parts in curve_menus(menu, cuts):

@@ -176,7 +176,7 @@ def _committed(name: str) -> list[Mapping[str, Any]]:
 
 def _named(line: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """The parts of a line by name: texts, numbers and counts; None where it has no such part."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in names:
         value = line.get(name)
         if name == "checked":

@@ -84,11 +84,14 @@ def read_nanoaod(
     notes: Counter[str] | None = None,
     bx: int = 0,
     emulated: bool | None = None,
+    first: int = 0,
+    last: int | None = None,
 ) -> Iterator[Events]:
     """Stream the events' objects of one bunch crossing (0: the triggered one) as hardware integers.
 
-    ``notes`` counts objects beyond the hardware slots, saturated and rounded values, integers that disagree
-    with the floats beside them, and events without a record of an energy sum. A file without entries gives
+    ``first``, ``last``: events of the file to read, the last excluded. ``notes`` counts objects beyond the
+    hardware slots, saturated and rounded values, integers that disagree with the floats beside them, and
+    events without a record of an energy sum. A file without entries gives
     one block of no crossings. ``emulated``: see :func:`choose_branches`.
 
     Raises
@@ -111,8 +114,9 @@ def read_nanoaod(
         if tree.n == 0:
             notes[NO_ENTRIES] += 1
             yield Events({name: np.zeros((COLUMNS[name][0], 0), np.int16) for name in wanted}, 0)
-        for start in range(0, tree.n, block):
-            stop = min(start + block, tree.n)
+        end = tree.n if last is None else min(last, tree.n)
+        for start in range(first, end, block):
+            stop = min(start + block, end)
             arrays = tree.read(needed, start, stop)
             flat = {name: _flat(array, name, path) for name, array in arrays.items()}
             reader = _Block(flat, stop - start, choice, bx, notes, path)
@@ -252,6 +256,9 @@ def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
         n,
         lambda columns, block: read_nanoaod(path, columns, block, notes, asked.bx, asked.emulated),
         notes=notes,
+        read_rows=lambda columns, block, first, last: read_nanoaod(
+            path, columns, block, notes, asked.bx, asked.emulated, first, last
+        ),
     )
 
 
