@@ -38,9 +38,12 @@ class Cluster:
         places = {}
         for place, piece in pieces:
             places[self._client.submit(count_piece, sent, piece, pure=False, retries=2)] = place
-        for future in as_completed(list(places)):
-            yield places.pop(future), future.result()
-            future.release()
+        try:
+            for future in as_completed(list(places)):
+                yield places.pop(future), future.result()
+                future.release()
+        finally:
+            self._client.cancel(list(places))
 
 
 @contextmanager
@@ -69,7 +72,7 @@ def _client(address: str, processes: int | None) -> Iterator[Any]:
     if processes is not None:
         with (
             LocalCluster(
-                n_workers=processes, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=processes, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
             ) as local,
             Client(local) as client,
         ):

@@ -12,8 +12,8 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,13 +185,14 @@ class Counting:
         found: dict[str, list[Counted]] = {name: [] for name in self.sources}
         notes: dict[str, Counter[str]] = {name: Counter() for name in self.sources}
         bad: dict[str, str] = {}
-        for piece, part in self._parts(work, pieces, kept, bad):
-            if part.problem is not None:
-                self._refuse(piece.name, part.problem)
-                bad.setdefault(piece.name, part.problem)
-                continue
-            found[piece.name].append(part.counted)
-            notes[piece.name].update(part.notes)
+        with closing(self._parts(work, pieces, kept, bad)) as done:  # an error frees the workers at once
+            for piece, part in done:
+                if part.problem is not None:
+                    self._refuse(piece.name, part.problem)
+                    bad.setdefault(piece.name, part.problem)
+                    continue
+                found[piece.name].append(part.counted)
+                notes[piece.name].update(part.notes)
         for name, problem in bad.items():
             self.skipped.append(Skipped(name, problem))
             del self.sources[name], found[name], notes[name]
@@ -226,7 +227,7 @@ class Counting:
 
     def _parts(
         self, work: Work, pieces: Sequence[Piece], kept: _Kept | None, bad: Mapping[str, str]
-    ) -> Iterator[tuple[Piece, Part]]:
+    ) -> Generator[tuple[Piece, Part], None, None]:
         """Every piece with its result, also those of earlier attempts, in any order."""
         left = []
         for place, piece in enumerate(pieces):

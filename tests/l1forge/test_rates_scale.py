@@ -219,7 +219,7 @@ def test_dask_gives_the_same(files: list[Path]) -> None:
             assert text_of(menu_rates(small_menu(), files[::-1], cluster=same, **options)) == expected
         damaged(files[1])
         with pytest.raises(InputError, match=r"run1.parquet.*--skip-bad"):
-            menu_rates(small_menu(), files, cluster=same)
+            menu_rates(small_menu(), files, cluster=workers)
         skipped = menu_rates(small_menu(), files, cluster=workers, skip_bad=True).skipped
         assert [Path(file.file).name for file in skipped] == ["run1.parquet"]
 
