@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ from l1forge.emulator.menu.compiled import (
     Triple,
 )
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, Neighbours
+from l1forge.emulator.rates.fired import Fired
 from l1forge.emulator.rates.patterns import WORDS, Patterns
 
 ROWS = 1 << 16
@@ -63,16 +64,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Counted:
-    """Patterns of a sample's own crossings, and of the empty ones between them."""
+    """Patterns of a sample's own crossings, and of the empty ones between them; which of the own fired."""
 
     own: Patterns
     gaps: Patterns
+    fired: Fired = field(default_factory=lambda: Fired.merged(()))
 
     @staticmethod
     def merged(parts: Iterable[Counted]) -> Counted:
-        """The sum of ``parts``: the same for any order and grouping of them."""
+        """The sum of ``parts`` of one file: the same for any order and grouping of them."""
         found = list(parts)
-        return Counted(Patterns.merged(p.own for p in found), Patterns.merged(p.gaps for p in found))
+        return Counted(
+            Patterns.merged(p.own for p in found),
+            Patterns.merged(p.gaps for p in found),
+            Fired.merged(p.fired for p in found),
+        )
 
 
 class Sampler:
@@ -97,6 +103,8 @@ class Sampler:
     ) -> None:
         self.menu, self.stages, self.scheme = menu, tuple(stages), scheme
         self.signals, self.closed = signals, closed
+        self.keeps_fired = False
+        """Also keep which crossings fired."""
         self.evaluator = MenuEvaluator(menu)
         self._places = np.flatnonzero(scheme.colliding)
         self._gaps = np.flatnonzero(~scheme.colliding)
@@ -152,13 +160,14 @@ class Sampler:
 
     def samples(self, parts: Iterable[Counted], recorded: bool) -> tuple[Sample, ...]:
         """What ``parts`` of the sources together stand for."""
-        counted = Counted.merged(parts)
+        found = list(parts)
+        own, gaps = (Patterns.merged(getattr(part, kind) for part in found) for kind in ("own", "gaps"))
         if recorded:
-            return (Sample(RECORDED, counted.own, ORBIT * ORBIT_FREQUENCY),)
-        colliding = Sample(COLLIDING, counted.own, self.scheme.collision_rate)
+            return (Sample(RECORDED, own, ORBIT * ORBIT_FREQUENCY),)
+        colliding = Sample(COLLIDING, own, self.scheme.collision_rate)
         rate = self._gaps.size * ORBIT_FREQUENCY
         if self._sampled_gaps:
-            return colliding, Sample(EMPTY, counted.gaps, rate)
+            return colliding, Sample(EMPTY, gaps, rate)
         return colliding, Sample(EMPTY, self._empty_orbit(), rate, exact=True)
 
     def _worked(self, sources: Sequence[EventSource], threads: int) -> Iterator[tuple[int, Counted]]:
@@ -166,11 +175,14 @@ class Sampler:
         waiting: deque[tuple[int, Future[Counted]]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for events, recorded in self.blocks(sources):
-                    waiting.append((events.n, pool.submit(self._counted, events, recorded)))
-                    if len(waiting) > threads:
-                        rows, future = waiting.popleft()
-                        yield rows, future.result()
+                for source in sources:
+                    row = source.first
+                    for events, recorded in self.blocks([source]):
+                        waiting.append((events.n, pool.submit(self._counted, events, recorded, row)))
+                        row += events.n
+                        if len(waiting) > threads:
+                            rows, future = waiting.popleft()
+                            yield rows, future.result()
                 while waiting:
                     rows, future = waiting.popleft()
                     yield rows, future.result()
@@ -224,9 +236,9 @@ class Sampler:
             return np.zeros((WORDS, 0), np.uint64), _NOTHING
         return np.concatenate(own, axis=1), Patterns.merged(gaps)
 
-    def _counted(self, events: Events, recorded: bool) -> Counted:
+    def _counted(self, events: Events, recorded: bool, row: int) -> Counted:
         words, gaps = self.words(events, recorded)
-        return Counted(Patterns.of(words), gaps)
+        return Counted(Patterns.of(words), gaps, Fired.of(words, row) if self.keeps_fired else _NONE_FIRED)
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""
@@ -254,6 +266,7 @@ class Sampler:
         return words
 
 
+_NONE_FIRED = Fired.merged(())
 _NOTHING = Patterns(np.zeros((WORDS, 0), np.uint64), np.zeros(0, np.int64), 0)
 
 

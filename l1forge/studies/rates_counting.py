@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from l1forge.emulator.events.remote import identity, is_remote, local_copy
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.lhc import ORBIT, FillingScheme
 from l1forge.emulator.menu.compiled import CompiledMenu
+from l1forge.emulator.rates.fired import Fired
 from l1forge.emulator.rates.patterns import Patterns
 from l1forge.emulator.rates.sampling import ROWS, Counted, Sample, Sampler
 from l1forge.studies.path_inputs import score_stages
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 BLOCKS = 16
 """Blocks of about 65,000 crossings in a piece."""
+T = TypeVar("T", Patterns, Fired)
 VERSION = 1
 """Of what is kept on disk: older ones are counted again."""
 
@@ -50,12 +52,16 @@ class Work:
     scheme: FillingScheme
     signals: NDArray[np.uint64]
     closed: NDArray[np.uint64] | None
+    keeps_fired: bool = False
+    """Also tell which crossings fired."""
 
     def sampler(self) -> Sampler:
         """What evaluates the menu."""
         types = tuple(sorted(self.menu.score_types.items()))
         stages = _stages(self.menu.scores, tuple(sorted(self.graphs.items())), types)
-        return Sampler(self.menu, stages, self.scheme, self.signals, self.closed)
+        sampler = Sampler(self.menu, stages, self.scheme, self.signals, self.closed)
+        sampler.keeps_fired = self.keeps_fired
+        return sampler
 
     def digest(self) -> bytes:
         """Changes if anything does that a count depends on."""
@@ -64,6 +70,7 @@ class Work:
             found.update(hashlib.sha256(Path(self.graphs[name]).read_bytes()).digest())
         found.update(self.scheme.colliding.tobytes() + self.signals.tobytes())
         found.update(b"" if self.closed is None else self.closed.tobytes())
+        found.update(bytes([self.keeps_fired]))
         return found.digest()
 
 
@@ -99,6 +106,15 @@ class Skipped:
 
     file: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Samples; by file: what its reader noted, and which crossings fired (if the work asks for it)."""
+
+    samples: tuple[Sample, ...]
+    notes: Mapping[str, Mapping[str, int]]
+    fired: Mapping[str, Fired]
 
 
 def open_input(name: str) -> EventSource:
@@ -169,8 +185,8 @@ class Counting:
         self.resumed = 0
         """Crossings whose counts an earlier attempt had left."""
 
-    def count(self, work: Work) -> tuple[tuple[Sample, ...], dict[str, Counter[str]]]:
-        """Count all files; what their readers noted, by name.
+    def count(self, work: Work) -> Totals:
+        """Count all files.
 
         Raises
         ------
@@ -200,7 +216,8 @@ class Counting:
         if not any(part.own.crossings for part in parts):
             first = next(iter(found), next(iter(bad), None))
             raise InputError("holds no crossing", file=first, remedy="give a file with events")
-        return sampler.samples(parts, recorded), notes
+        fired = {name: Fired.merged(part.fired for part in of_file) for name, of_file in found.items()}
+        return Totals(sampler.samples(parts, recorded), notes, fired)
 
     def done(self) -> None:
         """Remove what was kept: the study is complete."""
@@ -274,16 +291,21 @@ class _Kept:
         """What an earlier attempt found; None if it did not, or the file is damaged."""
         try:
             with self._file(place).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                own, gaps = _restored(stored, "own"), _restored(stored, "gaps")
+                counted = Counted(
+                    _restored(Patterns, stored, "own"),
+                    _restored(Patterns, stored, "gaps"),
+                    _restored(Fired, stored, "fired"),
+                )
                 notes = json.loads(str(stored["notes"]))
-            return Part(Counted(own, gaps), {str(key): int(value) for key, value in notes.items()})
+            return Part(counted, {str(key): int(value) for key, value in notes.items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile):
             return None
 
     def save(self, place: int, part: Part) -> None:
         """Keep a result, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        arrays = _stored("own", part.counted.own) | _stored("gaps", part.counted.gaps)
+        counted = part.counted
+        arrays = _stored("own", counted.own) | _stored("gaps", counted.gaps) | _stored("fired", counted.fired)
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, notes=np.array(json.dumps(part.notes)), **arrays)
         with atomic_path(self._file(place)) as path:
@@ -293,14 +315,14 @@ class _Kept:
         return self.folder / f"{self.digest}-{place}.npz"
 
 
-def _stored(prefix: str, patterns: Patterns) -> dict[str, NDArray[Any]]:
-    return {f"{prefix}.{field.name}": np.asarray(getattr(patterns, field.name)) for field in fields(Patterns)}
+def _stored(prefix: str, found: Patterns | Fired) -> dict[str, NDArray[Any]]:
+    return {f"{prefix}.{field.name}": np.asarray(getattr(found, field.name)) for field in fields(found)}
 
 
-def _restored(stored: Any, prefix: str) -> Patterns:
-    values: dict[str, Any] = {field.name: stored[f"{prefix}.{field.name}"] for field in fields(Patterns)}
+def _restored(kind: type[T], stored: Any, prefix: str) -> T:
+    values: dict[str, Any] = {field.name: stored[f"{prefix}.{field.name}"] for field in fields(kind)}
     whole: dict[str, Any] = {k: value if value.ndim else int(value) for k, value in values.items()}
-    return Patterns(**whole)
+    return kind(**whole)
 
 
 def _state(path: Path) -> str:
@@ -310,4 +332,4 @@ def _state(path: Path) -> str:
 
 def narrowed(work: Work, menu: CompiledMenu, closed: NDArray[np.uint64] | None = None) -> Work:
     """The same work with another menu and mask."""
-    return replace(work, menu=menu, closed=closed)
+    return replace(work, menu=menu, closed=closed, keeps_fired=False)

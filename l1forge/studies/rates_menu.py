@@ -32,6 +32,7 @@ from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
 from l1forge.studies.path_inputs import graph_files, trained_part
 from l1forge.studies.rates_counting import Counting, Skipped, Work, narrowed, open_input
+from l1forge.studies.rates_crossings import FiredCrossings, crossings_of
 from l1forge.studies.rates_seeds import SeedDetails, seed_details
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class MenuRates:
     details: tuple[SeedDetails, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     resumed_crossings: int = 0
+    crossings: FiredCrossings | None = None
 
     def limits(self) -> list[dict[str, float]]:
         """The FinOR behind prescales as a part of each limit, with its interval."""
@@ -165,11 +167,11 @@ class MenuRates:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: the content of rates.json (docs/rates.md); ``details`` are in seeds.json."""
-        document = asdict(replace(self, details=(), resumed_crossings=0)) | {
+        document = asdict(replace(self, details=(), resumed_crossings=0, crossings=None)) | {
             "limits": self.limits(),
             "overlap_fraction": self.overlap_fractions(),
         }
-        del document["details"], document["resumed_crossings"]
+        del document["details"], document["resumed_crossings"], document["crossings"]
         return {"format": FORMAT, "version": VERSION} | document
 
     def plot(self) -> Picture:
@@ -408,12 +410,13 @@ def menu_rates(
         kept=kept,
         seen=seen,
     )
-    work = Work(compiled, graphs, filling, signals.words, closed)
+    work = Work(compiled, graphs, filling, signals.words, closed, keeps_fired=details)
 
     def sampled(of: CompiledMenu) -> tuple[Sample, ...]:
-        return counting.count(narrowed(work, of))[0]
+        return counting.count(narrowed(work, of)).samples
 
-    samples, notes = counting.count(work)
+    totals = counting.count(work)
+    samples = totals.samples
     found = tuple(_threshold(compiled, cut, target, sampled) for cut, target in cuts)
     of_seeds: tuple[SeedDetails, ...] = ()
     if details:
@@ -435,10 +438,14 @@ def menu_rates(
         excluded,
         signals,
         sources,
-        notes,
+        totals.notes,
     )
     return replace(
-        study, details=of_seeds, skipped=(*skipped, *counting.skipped), resumed_crossings=counting.resumed
+        study,
+        details=of_seeds,
+        skipped=(*skipped, *counting.skipped),
+        resumed_crossings=counting.resumed,
+        crossings=crossings_of(totals, compiled, settings) if details else None,
     )
 
 

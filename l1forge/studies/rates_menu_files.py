@@ -47,6 +47,9 @@ def save(study: MenuRates, folder: Path) -> tuple[str, ...]:
     texts["rates.html"] = study.html()
     names = [*texts]
     with atomic_files(folder) as work:
+        if study.crossings is not None:
+            names.append("crossings.parquet")
+            study.crossings.save(work / names[-1])
         for name, text in texts.items():
             write_text(work / name, text)
         for name, picture in pictures.items():
