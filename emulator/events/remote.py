@@ -11,10 +11,13 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.extras import naming_extras
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 _LOCK = threading.Lock()
 _COPIES: dict[str, Path] = {}
@@ -79,12 +82,12 @@ def identity(name: str) -> str:
     return f"{name} {sorted(told.items())}"
 
 
-def _inside(system: Any, name: str) -> str:
+def _inside(system: AbstractFileSystem, name: str) -> str:
     return str(system._strip_protocol(name))
 
 
 @naming_extras()
-def _system(name: str) -> Any:
+def _system(name: str) -> AbstractFileSystem:
     import fsspec
 
     protocol = name.partition("://")[0]

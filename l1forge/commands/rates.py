@@ -137,8 +137,8 @@ def rates(
     """Compute rates with errors: a model's score against its threshold, or every seed of a menu.
 
     A menu gives total, pure and proportional rates before and after prescales, groups, overlaps, FinOR,
-    thresholds for target rates (docs/rates.md); a page (rates.html), JSON, CSV, PNG and PDF files. A study
-    that was killed goes on where it was if the same command is given again.
+    thresholds for target rates (docs/rates.md); a page (rates.html), JSON, CSV, PNG and PDF files. If a
+    study was killed, the same command continues it.
 
     The errors are binomial. Every model has its own folder, and so has every score other than the first;
     history.jsonl in it keeps the results of all runs.
