@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
-from l1forge.emulator.events.objects import COLUMNS, WEIGHT, Events, layout_of
+from l1forge.emulator.events.lumi_mask import LumiMask
+from l1forge.emulator.events.objects import COLUMNS, Events, layout_of
 from l1forge.emulator.lhc import ORBIT, ORBIT_FREQUENCY, FillingScheme
 from l1forge.emulator.menu.compiled import (
     Combination,
@@ -31,6 +32,7 @@ from l1forge.emulator.menu.compiled import (
 )
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, Neighbours
 from l1forge.emulator.rates.fired import Fired
+from l1forge.emulator.rates.lumis import LumiCounts
 from l1forge.emulator.rates.patterns import WORDS, Patterns
 
 ROWS = 1 << 16
@@ -64,11 +66,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class Counted:
-    """Patterns of a sample's own crossings, and of the empty ones between them; which of the own fired."""
+    """Patterns of a sample's own crossings, and of the empty ones between them; which of the own fired.
+
+    ``lumis``: the own crossings by luminosity section. ``masked``: crossings that a lumi mask left out.
+    """
 
     own: Patterns
     gaps: Patterns
     fired: Fired = field(default_factory=lambda: Fired.merged(()))
+    lumis: LumiCounts = field(default_factory=LumiCounts)
+    masked: int = 0
 
     @staticmethod
     def merged(parts: Iterable[Counted]) -> Counted:
@@ -78,6 +85,8 @@ class Counted:
             Patterns.merged(p.own for p in found),
             Patterns.merged(p.gaps for p in found),
             Fired.merged(p.fired for p in found),
+            LumiCounts.merged(p.lumis for p in found),
+            sum(p.masked for p in found),
         )
 
 
@@ -105,6 +114,8 @@ class Sampler:
         self.signals, self.closed = signals, closed
         self.keeps_fired = False
         """Also keep which crossings fired."""
+        self.lumi_mask: LumiMask | None = None
+        """Selects crossings, after neighbours have seen them."""
         self.evaluator = MenuEvaluator(menu)
         self._places = np.flatnonzero(scheme.colliding)
         self._gaps = np.flatnonzero(~scheme.colliding)
@@ -200,7 +211,8 @@ class Sampler:
             length = ORBIT if recorded else self._places.size
             orbits = 1 if recorded and self.evaluator.halo else max(1, ROWS // length)
             wanted = [*source.has(self.columns), *(source.has(("bx", "ext")) if recorded else ())]
-            wanted += [WEIGHT] * (WEIGHT in source.optional)
+            if {"run", "lumi"} <= {*source.columns, *source.optional}:
+                wanted += ["run", "lumi"]
             for events in source.blocks(tuple(dict.fromkeys(wanted)), length * orbits):
                 yield events, recorded
 
@@ -238,7 +250,18 @@ class Sampler:
 
     def _counted(self, events: Events, recorded: bool, row: int) -> Counted:
         words, gaps = self.words(events, recorded)
-        return Counted(Patterns.of(words), gaps, Fired.of(words, row) if self.keeps_fired else _NONE_FIRED)
+        lumis, masked = LumiCounts(), 0
+        if "lumi" in events:
+            run, lumi = events["run"][0], events["lumi"][0]
+            if self.lumi_mask is not None:
+                good = self.lumi_mask(run, lumi)
+                words, run, lumi = words * good, run[good], lumi[good]
+                masked = events.n - len(run)
+                lumis = LumiCounts.of(words[:, good], run, lumi)
+            else:
+                lumis = LumiCounts.of(words, run, lumi)
+        fired = Fired.of(words, row) if self.keeps_fired else _NONE_FIRED
+        return Counted(Patterns.of(words, events.n - masked), gaps, fired, lumis, masked)
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""

@@ -106,6 +106,14 @@ Dask = Annotated[
         rich_help_panel=OF_MENU,
     ),
 ]
+Mask = Annotated[
+    Path | None,
+    typer.Option(
+        "--lumi-mask",
+        help="JSON of runs and luminosity sections to count (NanoAOD).",
+        rich_help_panel=OF_MENU,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(help="Threads; default: all cores.", min=1, rich_help_panel=OF_MENU)
 ]
@@ -133,6 +141,7 @@ def rates(
     curves: Curves = None,
     skip_bad: SkipBad = False,
     dask: Dask = None,
+    lumi_mask: Mask = None,
 ) -> None:
     """Compute rates with errors: a model's score against its threshold, or every seed of a menu.
 
@@ -179,6 +188,7 @@ def rates(
         "--curves": curves is not None,
         "--skip-bad": skip_bad,
         "--dask": dask,
+        "--lumi-mask": lumi_mask,
     }
     if is_menu(model):
         of_score = {"--score": score, "--zero-bias": zero_bias, "--signal": signal, "--rate": rate}
@@ -272,6 +282,7 @@ def _of_menu(
             skip_bad=options["--skip-bad"],
             cluster=workers,
             kept=kept,
+            lumi_mask=options["--lumi-mask"],
         )
     replaced = (folder / "rates.json").exists()
     names = study.save(folder)

@@ -33,6 +33,8 @@ def print_menu_rates(console: Console, study: MenuRates) -> None:
         )
     for file in study.skipped:
         console.print(f"[yellow]left out with all its crossings:[/] {file.reason}", highlight=False)
+    if study.masked_crossings:
+        console.print(f"{study.masked_crossings:,} crossings are outside the lumi mask: not counted")
     if study.resumed_crossings:
         console.print(f"{study.resumed_crossings:,} crossings were counted by an earlier attempt")
     reasons: dict[str, list[str]] = {}

@@ -24,11 +24,13 @@ from numpy.typing import NDArray
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.lumi_mask import LumiMask
 from l1forge.emulator.events.remote import identity, is_remote, local_copy
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.lhc import ORBIT, FillingScheme
 from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.rates.fired import Fired
+from l1forge.emulator.rates.lumis import LumiCounts
 from l1forge.emulator.rates.patterns import Patterns
 from l1forge.emulator.rates.sampling import ROWS, Counted, Sample, Sampler
 from l1forge.studies.path_inputs import score_stages
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 BLOCKS = 16
 """Blocks of about 65,000 crossings in a piece."""
-T = TypeVar("T", Patterns, Fired)
+T = TypeVar("T", Patterns, Fired, LumiCounts)
 VERSION = 1
 """Of what is kept on disk: older ones are counted again."""
 
@@ -54,13 +56,14 @@ class Work:
     closed: NDArray[np.uint64] | None
     keeps_fired: bool = False
     """Also tell which crossings fired."""
+    lumi_mask: LumiMask | None = None
 
     def sampler(self) -> Sampler:
         """What evaluates the menu."""
         types = tuple(sorted(self.menu.score_types.items()))
         stages = _stages(self.menu.scores, tuple(sorted(self.graphs.items())), types)
         sampler = Sampler(self.menu, stages, self.scheme, self.signals, self.closed)
-        sampler.keeps_fired = self.keeps_fired
+        sampler.keeps_fired, sampler.lumi_mask = self.keeps_fired, self.lumi_mask
         return sampler
 
     def digest(self) -> bytes:
@@ -71,6 +74,7 @@ class Work:
         found.update(self.scheme.colliding.tobytes() + self.signals.tobytes())
         found.update(b"" if self.closed is None else self.closed.tobytes())
         found.update(bytes([self.keeps_fired]))
+        found.update(b"" if self.lumi_mask is None else self.lumi_mask.key().encode())
         return found.digest()
 
 
@@ -115,6 +119,8 @@ class Totals:
     samples: tuple[Sample, ...]
     notes: Mapping[str, Mapping[str, int]]
     fired: Mapping[str, Fired]
+    lumis: LumiCounts
+    masked: int
 
 
 def open_input(name: str) -> EventSource:
@@ -215,9 +221,12 @@ class Counting:
         parts = [part for of_file in found.values() for part in of_file]
         if not any(part.own.crossings for part in parts):
             first = next(iter(found), next(iter(bad), None))
-            raise InputError("holds no crossing", file=first, remedy="give a file with events")
+            remedy = "give a file with events" if work.lumi_mask is None else "no event is in the lumi mask"
+            raise InputError("holds no crossing", file=first, remedy=remedy)
         fired = {name: Fired.merged(part.fired for part in of_file) for name, of_file in found.items()}
-        return Totals(sampler.samples(parts, recorded), notes, fired)
+        lumis = LumiCounts.merged(part.lumis for part in parts)
+        masked = sum(part.masked for part in parts)
+        return Totals(sampler.samples(parts, recorded), notes, fired, lumis, masked)
 
     def done(self) -> None:
         """Remove what was kept: the study is complete."""
@@ -295,6 +304,8 @@ class _Kept:
                     _restored(Patterns, stored, "own"),
                     _restored(Patterns, stored, "gaps"),
                     _restored(Fired, stored, "fired"),
+                    _restored(LumiCounts, stored, "lumis"),
+                    int(stored["masked"]),
                 )
                 notes = json.loads(str(stored["notes"]))
             return Part(counted, {str(key): int(value) for key, value in notes.items()})
@@ -305,7 +316,9 @@ class _Kept:
         """Keep a result, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         counted = part.counted
-        arrays = _stored("own", counted.own) | _stored("gaps", counted.gaps) | _stored("fired", counted.fired)
+        arrays = _stored("own", counted.own) | _stored("gaps", counted.gaps)
+        arrays |= _stored("fired", counted.fired) | _stored("lumis", counted.lumis)
+        arrays["masked"] = np.asarray(counted.masked)
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, notes=np.array(json.dumps(part.notes)), **arrays)
         with atomic_path(self._file(place)) as path:
@@ -315,7 +328,7 @@ class _Kept:
         return self.folder / f"{self.digest}-{place}.npz"
 
 
-def _stored(prefix: str, found: Patterns | Fired) -> dict[str, NDArray[Any]]:
+def _stored(prefix: str, found: Patterns | Fired | LumiCounts) -> dict[str, NDArray[Any]]:
     return {f"{prefix}.{field.name}": np.asarray(getattr(found, field.name)) for field in fields(found)}
 
 

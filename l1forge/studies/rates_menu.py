@@ -14,6 +14,8 @@ import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.lumi_mask import LumiMask
+from l1forge.emulator.events.objects import COLUMNS
 from l1forge.emulator.events.remote import is_remote, listed
 from l1forge.emulator.lhc import LHC, FillingScheme, load_scheme
 from l1forge.emulator.menu.compiled import CompiledMenu, External, condition_names
@@ -33,9 +35,12 @@ from l1forge.studies.html import html_table
 from l1forge.studies.path_inputs import graph_files, trained_part
 from l1forge.studies.rates_counting import Counting, Skipped, Work, narrowed, open_input
 from l1forge.studies.rates_crossings import FiredCrossings, crossings_of
+from l1forge.studies.rates_lumis import LumiSection, lumi_sections
 from l1forge.studies.rates_seeds import SeedDetails, seed_details
 
 if TYPE_CHECKING:
+    from hist import Hist
+
     from l1forge.studies.clusters import Cluster
 
 FORMAT, VERSION = "l1forge-rates", 1
@@ -121,7 +126,8 @@ class MenuRates:
 
     ``samples``: kind of crossings, how many were counted, how many come per second, and whether they are
     all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``;
-    ``skipped`` files could not be read; ``resumed_crossings`` were counted by an earlier attempt.
+    ``skipped`` files could not be read; ``resumed_crossings`` were counted by an earlier attempt;
+    ``masked_crossings`` are outside the lumi mask.
     """
 
     menu: str
@@ -143,6 +149,8 @@ class MenuRates:
     skipped: tuple[Skipped, ...] = ()
     resumed_crossings: int = 0
     crossings: FiredCrossings | None = None
+    lumi_sections: tuple[LumiSection, ...] = ()
+    masked_crossings: int = 0
 
     def limits(self) -> list[dict[str, float]]:
         """The FinOR behind prescales as a part of each limit, with its interval."""
@@ -191,6 +199,12 @@ class MenuRates:
         from l1forge.studies.rates_menu_plots import draw_target
 
         return draw_target(self.targets[place])
+
+    def histograms(self) -> dict[str, Hist]:
+        """Rates by seed and by threshold as ``hist`` objects: the content of histograms.json."""
+        from l1forge.studies.rates_histograms import histograms
+
+        return histograms(self)
 
     def html(self) -> str:
         """The study as one HTML page."""
@@ -333,6 +347,7 @@ def menu_rates(
     skip_bad: bool = False,
     cluster: Cluster | None = None,
     kept: Path | None = None,
+    lumi_mask: str | Path | None = None,
 ) -> MenuRates:
     """Find the rates of every seed of a menu, with errors.
 
@@ -369,6 +384,8 @@ def menu_rates(
     kept
         Folder that keeps counts of parts of the files until the study is complete: called again after it was
         killed, it goes on from there.
+    lumi_mask
+        JSON file of runs and luminosity sections: crossings outside are not counted (NanoAOD).
 
     Raises
     ------
@@ -410,7 +427,14 @@ def menu_rates(
         kept=kept,
         seen=seen,
     )
-    work = Work(compiled, graphs, filling, signals.words, closed, keeps_fired=details)
+    mask = None if lumi_mask is None else LumiMask.load(lumi_mask)
+    if mask is not None:
+        for name, source in opened.items():
+            if "lumi" not in source.optional:
+                raise InputError(
+                    "tells no luminosity sections", file=name, field="--lumi-mask", remedy="NanoAOD does"
+                )
+    work = Work(compiled, graphs, filling, signals.words, closed, details, mask)
 
     def sampled(of: CompiledMenu) -> tuple[Sample, ...]:
         return counting.count(narrowed(work, of)).samples
@@ -446,7 +470,21 @@ def menu_rates(
         skipped=(*skipped, *counting.skipped),
         resumed_crossings=counting.resumed,
         crossings=crossings_of(totals, compiled, settings) if details else None,
+        lumi_sections=lumi_sections(totals.lumis, compiled),
+        masked_crossings=totals.masked,
+        notes=(*study.notes, *_absent(counting.sources, work.sampler().columns)),
     )
+
+
+def _absent(sources: Mapping[str, EventSource], columns: Sequence[str]) -> list[str]:
+    """One note for each object column that a seed or model reads and a file lacks: it is 0 there."""
+    notes = []
+    for column in columns:
+        files = [name for name, source in sources.items() if column not in source.columns]
+        if column in COLUMNS and files:
+            more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+            notes.append(f"{files[0]}{more}: no {column}, which seeds or models read: taken as 0")
+    return notes
 
 
 def _opened(names: Sequence[str], skip_bad: bool) -> tuple[dict[str, EventSource], list[Skipped]]:

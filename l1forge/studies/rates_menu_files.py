@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l1forge.emulator.atomic import atomic_files, write_text
+from l1forge.studies.rates_histograms import to_json
 from l1forge.studies.rates_seeds import to_dict
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def save(study: MenuRates, folder: Path) -> tuple[str, ...]:
     }
     if study.groups:
         texts["groups.csv"] = _groups(study)
+    if study.lumi_sections:
+        texts["lumi_sections.csv"] = _lumis(study)
     if study.details:
         texts["seeds.json"] = json.dumps(to_dict(study.details), indent=1) + "\n"
     pictures: dict[str, Picture] = {"rates.png": study.plot(), "overlap.png": study.plot_overlap()}
@@ -44,6 +47,7 @@ def save(study: MenuRates, folder: Path) -> tuple[str, ...]:
         rows = ((point.threshold, *_values(point.rate)) for point in target.curve)
         texts[f"{stem}.csv"] = _csv(("threshold", *_columns("rate")), rows)
         pictures[f"{stem}.png"] = study.plot_target(place)
+    texts["histograms.json"] = to_json(study.histograms())
     texts["rates.html"] = study.html()
     names = [*texts]
     with atomic_files(folder) as work:
@@ -114,6 +118,16 @@ def _groups(study: MenuRates) -> str:
             for g in study.groups
         ),
     )
+
+
+def _lumis(study: MenuRates) -> str:
+    """One row for each section: crossings counted, then how often each seed fired, before prescales."""
+    names = [seed.name for seed in study.seeds]
+    rows = (
+        (part.run, part.section, part.crossings, *(part.counts[name] for name in names))
+        for part in study.lumi_sections
+    )
+    return _csv(("run", "section", "crossings", *names), rows)
 
 
 def _overlap(study: MenuRates) -> str:

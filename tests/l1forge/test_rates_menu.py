@@ -223,7 +223,7 @@ def test_command_writes_all_files_and_refuses_what_does_not_fit(tmp_path: Path) 
     assert "FinOR" in said
     assert "for 2000 kHz" in said
     names = {"rates.json", "rates.csv", "rates_l1menutools.csv", "overlap.csv", "groups.csv", "seeds.json"}
-    names |= {"crossings.parquet"}
+    names |= {"crossings.parquet", "histograms.json"}
     plots = {
         f"{stem}.{kind}" for stem in ("rates", "overlap", "threshold_L1_Jet100") for kind in ("png", "pdf")
     }

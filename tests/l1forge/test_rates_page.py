@@ -18,6 +18,7 @@ from l1forge.emulator.menu.compiled import Algorithm, Combination, CompiledMenu,
 from l1forge.emulator.rates.curves import POINTS, curve_codes
 from l1forge.emulator.rates.leading_cut import leading_cut
 from l1forge.studies.pages.page import anchor, measured, number
+from l1forge.studies.rates_histograms import from_json, to_json
 from l1forge.studies.rates_menu import MenuRates, Rate, menu_rates
 
 N = 3000
@@ -140,6 +141,21 @@ def test_curves_only_if_asked_for(study: MenuRates, tmp_path: Path) -> None:
     assert (saved["format"], saved["version"], len(saved["seeds"])) == ("l1forge-rates-seeds", 1, 3)
     assert "seeds.json" not in plain.save(tmp_path / "plain")
     assert "details" not in json.loads((tmp_path / "plain" / "rates.json").read_text())
+
+
+def test_histograms_are_read_back(study: MenuRates) -> None:
+    made = study.histograms()
+    text = to_json(made)
+    assert to_json(study.histograms()) == text
+    read = from_json(text)
+    assert list(read) == list(made)
+    total = read["total_before"]
+    assert list(total.axes[0]) == [seed.name for seed in study.seeds]
+    assert total["L1_Jet100"].value == study.seeds[0].total_before.khz
+    curve = read["curve L1_Jet100"]
+    codes = [point.threshold for point in study.details[0].curve]
+    assert curve.axes[0].edges.tolist() == codes
+    assert curve.view(flow=True)["value"].tolist() == [p.rate.khz for p in study.details[0].curve]
 
 
 def test_nothing_fired_and_nothing_to_show(tmp_path: Path) -> None:
