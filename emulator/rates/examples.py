@@ -43,12 +43,12 @@ def first_examples(
     for name, source in sources.items():
         row = source.first
         for events, recorded in sampler.blocks([source]):
-            words, _ = sampler.words(events, recorded)
+            fired, words, _ = sampler.fired(events, recorded)
             for place, index in enumerate(indices):
                 if len(found[place]) == most:
                     continue
                 bit = words[index >> 6] >> np.uint64(index & 63) & np.uint64(1)
-                for at in np.flatnonzero(bit)[: most - len(found[place])]:
+                for at in fired[np.flatnonzero(bit)[: most - len(found[place])]]:
                     bx = int(events["bx"][0, at]) if "bx" in events else None
                     found[place].append(Example(name, row + int(at), bx, objects_of(events, int(at))))
             row += events.n

@@ -31,13 +31,6 @@ class Fired:
     halvings: int = 0
 
     @staticmethod
-    def of(words: NDArray[np.uint64], first: int, weights: NDArray[np.float64] | None = None) -> Fired:
-        """Of a block's algorithm words (8, n), the first crossing being row ``first``."""
-        places = np.flatnonzero(np.bitwise_or.reduce(words, axis=0))
-        kept = np.zeros(0) if weights is None else weights[places]
-        return Fired(places + first, np.ascontiguousarray(words[:, places]), kept)
-
-    @staticmethod
     def merged(parts: Iterable[Fired]) -> Fired:
         """All of ``parts`` of one file, thinned if there are too many."""
         found = list(parts)

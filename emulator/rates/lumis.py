@@ -27,16 +27,25 @@ class LumiCounts:
     counts: NDArray[np.int64] = field(default_factory=_counts)
 
     @staticmethod
-    def of(words: NDArray[np.uint64], run: NDArray[np.generic], lumi: NDArray[np.generic]) -> LumiCounts:
-        """Of algorithm words (8, n) of crossings of runs and sections (n,)."""
+    def of(
+        words: NDArray[np.uint64],
+        places: NDArray[np.int64],
+        run: NDArray[np.generic],
+        lumi: NDArray[np.generic],
+        good: NDArray[np.bool_],
+    ) -> LumiCounts:
+        """Of a block of crossings of runs and sections (n,), those that are ``good`` (n,).
+
+        ``words`` (8, k): algorithm words of the crossings at ``places`` (k,), good ones; others have no bit.
+        """
         keys = run.astype(np.uint64) << np.uint64(32) | lumi.astype(np.uint64)
-        sections, where = np.unique(keys, return_inverse=True)
+        sections, where = np.unique(keys[good], return_inverse=True)
         counts = np.zeros((len(sections), ALGORITHMS + 1), np.int64)
         counts[:, ALGORITHMS] = np.bincount(where, minlength=len(sections))
-        fired = np.flatnonzero(np.bitwise_or.reduce(words, axis=0))
-        bits = words[:, None, fired] >> np.arange(64, dtype=np.uint64)[None, :, None] & np.uint64(1)
-        flags = bits.reshape(ALGORITHMS, fired.size)
-        np.add.at(counts[:, :ALGORITHMS], where[fired], flags.T.astype(np.int64))
+        bits = words[:, None, :] >> np.arange(64, dtype=np.uint64)[None, :, None] & np.uint64(1)
+        flags = bits.reshape(ALGORITHMS, places.size)
+        at = np.searchsorted(sections, keys[places])
+        np.add.at(counts[:, :ALGORITHMS], at, flags.T.astype(np.int64))
         return LumiCounts(sections, counts)
 
     @staticmethod

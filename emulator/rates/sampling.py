@@ -118,6 +118,8 @@ class Sampler:
         """Selects crossings, after neighbours have seen them."""
         self.evaluator = MenuEvaluator(menu)
         self._places = np.flatnonzero(scheme.colliding)
+        self._has_signals = any(isinstance(c, External) for c in menu.conditions.values())
+        self._needs_bx = closed is not None or self._has_signals
         self._gaps = np.flatnonzero(~scheme.colliding)
         # without objects of neighbours nothing but the filling scheme decides in an empty crossing
         self._sampled_gaps = any(objects_of_neighbours(c) for c in menu.conditions.values())
@@ -216,20 +218,23 @@ class Sampler:
             for events in source.blocks(tuple(dict.fromkeys(wanted)), length * orbits):
                 yield events, recorded
 
-    def words(self, events: Events, recorded: bool) -> tuple[NDArray[np.uint64], Patterns]:
-        """Algorithm words (8, n) of a block's crossings, and the patterns of the empty ones between them."""
+    def fired(self, events: Events, recorded: bool) -> tuple[NDArray[np.int64], NDArray[np.uint64], Patterns]:
+        """Crossings of a block with any bit, their algorithm words (8, k), patterns of empty ones between."""
         if recorded:
             bx = events["bx"][0].astype(np.int64)
             if "ext" not in events:
                 events = Events.of_rows({**events, "ext": self.signals[:, bx]}, events.n)
             whole = self.evaluator.halo and events.n == ORBIT
-            return self._evaluated(events, bx, "orbit" if whole else "none"), _NOTHING
+            return *self._evaluated(events, bx, "orbit" if whole else "none"), _NOTHING
         size = self._places.size
         if not self.evaluator.halo:
-            bx = self._places[np.arange(events.n) % size]
-            return self._evaluated(self._with_signals(events, bx), bx, "none"), _NOTHING
-        own, gaps = [], []
+            bx = self._places[np.arange(events.n) % size] if self._needs_bx else None
+            return *self._evaluated(self._with_signals(events, bx), bx, "none"), _NOTHING
+        own: list[NDArray[np.uint64]] = [np.zeros((WORDS, 0), np.uint64)]
+        where: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        gaps = []
         every = np.arange(ORBIT)
+        number = np.full(ORBIT, -1, np.int64)
         for first in range(0, events.n, size):
             part = events.select(slice(first, min(first + size, events.n)))
             at = self._places[: part.n]
@@ -237,31 +242,31 @@ class Sampler:
             for name in (name for name in part if name != WEIGHT):
                 columns[name] = np.zeros((part[name].shape[0], ORBIT), part[name].dtype)
                 columns[name][:, at] = part[name]
-            words = self._evaluated(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
-            own.append(words[:, at])
+            places, words = self._evaluated(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
+            number[:] = -1
+            number[at] = np.arange(first, first + part.n)
+            collide = number[places] >= 0
+            where.append(number[places[collide]])
+            own.append(words[:, collide])
             if not self._sampled_gaps:
                 continue
             # a last orbit that is not full tells nothing of the crossings behind its last event
-            known = self._gaps if part.n == size else self._gaps[self._gaps < at[-1]]
-            gaps.append(Patterns.of(words[:, known]))
-        if not own:
-            return np.zeros((WORDS, 0), np.uint64), _NOTHING
-        return np.concatenate(own, axis=1), Patterns.merged(gaps)
+            known = ORBIT if part.n == size else int(at[-1])
+            between = ~self.scheme.colliding[places] & (places < known)
+            gaps.append(Patterns.of(words[:, between], int((~self.scheme.colliding[:known]).sum())))
+        return np.concatenate(where), np.concatenate(own, axis=1), Patterns.merged(gaps)
 
     def _counted(self, events: Events, recorded: bool, row: int) -> Counted:
-        words, gaps = self.words(events, recorded)
-        lumis, masked = LumiCounts(), 0
+        places, words, gaps = self.fired(events, recorded)
+        n, lumis = events.n, LumiCounts()
         if "lumi" in events:
             run, lumi = events["run"][0], events["lumi"][0]
-            if self.lumi_mask is not None:
-                good = self.lumi_mask(run, lumi)
-                words, run, lumi = words * good, run[good], lumi[good]
-                masked = events.n - len(run)
-                lumis = LumiCounts.of(words[:, good], run, lumi)
-            else:
-                lumis = LumiCounts.of(words, run, lumi)
-        fired = Fired.of(words, row) if self.keeps_fired else _NONE_FIRED
-        return Counted(Patterns.of(words, events.n - masked), gaps, fired, lumis, masked)
+            good = np.ones(n, bool) if self.lumi_mask is None else self.lumi_mask(run, lumi)
+            places, words = places[good[places]], words[:, good[places]]
+            lumis = LumiCounts.of(words, places, run, lumi, good)
+            n = int(good.sum())
+        fired = Fired(row + places, words) if self.keeps_fired else _NONE_FIRED
+        return Counted(Patterns.of(words, n), gaps, fired, lumis, events.n - n)
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""
@@ -270,23 +275,34 @@ class Sampler:
         layouts = {name: layout_of(name) for name in names}
         events = Events({name: np.zeros((slots, n), dtype) for name, (slots, dtype) in layouts.items()}, n)
         every = np.arange(ORBIT)
-        words = self._evaluated(self._with_signals(events, every), every, "orbit")
-        return Patterns.of(words[:, self._gaps])
+        places, words = self._evaluated(self._with_signals(events, every), every, "orbit")
+        return Patterns.of(words[:, ~self.scheme.colliding[places]], self._gaps.size)
 
-    def _with_signals(self, events: Events, bx: NDArray[np.int64]) -> Events:
+    def _with_signals(self, events: Events, bx: NDArray[np.int64] | None) -> Events:
+        if bx is None or not self._has_signals:
+            return events
         return Events.of_rows({**events, "ext": np.ascontiguousarray(self.signals[:, bx])}, events.n)
 
-    def _evaluated(self, events: Events, bx: NDArray[np.int64], neighbours: Neighbours) -> NDArray[np.uint64]:
+    def _evaluated(
+        self, events: Events, bx: NDArray[np.int64] | None, neighbours: Neighbours
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """Crossings with any bit that the mask leaves, in order, and their words (8, k)."""
         absent = [c for stage in self.stages for c in stage.columns if c not in events]
         if absent:
             events = Events.of_rows({**events, **{c: events.column(c) for c in absent}}, events.n)
         scores: dict[str, NDArray[Any]] = {}
         for stage in self.stages:
             scores |= stage(events)
-        words = self.evaluator(events, scores, neighbours)
-        if self.closed is not None:
-            words &= ~self.closed[:, bx]
-        return words
+        if self.evaluator.screen is not None:
+            places, words = self.evaluator.sparse(events, scores)
+        else:
+            every = self.evaluator(events, scores, neighbours)
+            places = np.flatnonzero(np.bitwise_or.reduce(every, axis=0))
+            words = every[:, places]
+        if self.closed is not None and bx is not None:
+            words = words & ~self.closed[:, bx[places]]
+        left = np.bitwise_or.reduce(words, axis=0) != 0
+        return places[left].astype(np.int64), np.ascontiguousarray(words[:, left])
 
 
 _NONE_FIRED = Fired.merged(())

@@ -136,10 +136,11 @@ def test_thinned_crossings_give_the_same_errors_on_average(
 
 def test_what_is_kept_depends_on_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fired, "MOST", 50)
-    words = np.zeros((8, 1000), np.uint64)
-    words[3, ::2] = 1
-    whole = Fired.merged([Fired.of(words, 100)])
-    parts = [Fired.of(words[:, a : a + 200], 100 + a) for a in (600, 0, 800, 200, 400)]
+    rows = np.arange(100, 1100, 2)
+    words = np.zeros((8, 500), np.uint64)
+    words[3] = 1
+    whole = Fired.merged([Fired(rows, words)])
+    parts = [Fired(rows[a : a + 100], words[:, a : a + 100]) for a in (300, 0, 400, 100, 200)]
     again = Fired.merged([Fired.merged(parts[:2]), Fired.merged(parts[2:])])
     assert whole.halvings == again.halvings
     assert whole.rows.tolist() == again.rows.tolist()
