@@ -412,7 +412,8 @@ def menu_rates(
     compiled, excluded = _evaluable(complete, list(opened.values()), signals, without_models)
     if compiled.scores and not trained_on:
         opened = {name: trained_part(source, ZERO_BIAS) for name, source in opened.items()}
-    graphs = graph_files(list(models), sorted({score.partition(".")[0] for score in compiled.scores}))
+    used = sorted({score.partition(".")[0] for score in compiled.scores})
+    graphs = graph_files(list(models), used, compiled.score_graphs)
     closed = bit_words(settings.closed) if settings.closed.any() else None
     names = [algorithm.name for algorithm in compiled.algorithms]
     places = group_places(names, groups or {})
