@@ -148,6 +148,28 @@ SPARE = "spare"
 Read only if asked for by name, so that words can be written as they came.
 """
 
+WEIGHT = "weight"
+_FLOAT: np.dtype[np.generic] = np.dtype(np.float32)
+PILEUP = "pileup"
+GENERATED_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
+    PILEUP: (1, np.dtype(np.uint16)),  # inelastic collisions of the crossing
+    "gen.mu.pt": (1, _FLOAT),  # leading prompt muon, at the vertex
+    "gen.mu.eta": (1, _FLOAT),
+    "gen.e.pt": (1, _FLOAT),  # leading electron of the hard process
+    "gen.e.eta": (1, _FLOAT),  # at the calorimeter
+    "gen.tau.pt": (1, _FLOAT),  # leading hadronic tau of the hard process, its visible part
+    "gen.tau.eta": (1, _FLOAT),
+    "gen.met.pt": (1, _FLOAT),  # of all invisible particles of the signal collision
+}
+"""What was generated: collisions; of the signal collision, in GeV, NaN: no such particle."""
+SAMPLE_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
+    WEIGHT: (1, np.dtype(np.float64)),  # plain crossings that the event stands for
+    "stratum": (1, np.dtype(np.uint8)),  # class of the event, place in "strata" of the file's metadata
+    "collision": (2, np.dtype(np.uint32)),  # generated: the hardest, and that of the hardest muon; 0: none
+    **GENERATED_COLUMNS,
+}
+"""How an event came into a sample. Read only if asked for by name."""
+
 LUMI_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
     "run": (1, np.dtype(np.uint32)),
     "lumi": (1, np.dtype(np.uint32)),  # luminosity section
@@ -156,6 +178,7 @@ LUMI_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
 
 _OTHER_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
     **EXTRA_COLUMNS,
+    **SAMPLE_COLUMNS,
     **LUMI_COLUMNS,
     SPARE: (sum(COLLECTIONS[name].slots for name in SPARE_WORDS), np.dtype(np.uint32)),
 }

@@ -47,6 +47,11 @@ def listed(pattern: str) -> list[str]:
     return [name if is_remote(name) else str(system.unstrip_protocol(name)) for name in found]
 
 
+def local_file(name: str) -> Path:
+    """The path of a file, or of the local copy of an address."""
+    return local_copy(name) if is_remote(name) else Path(name)
+
+
 def local_copy(name: str) -> Path:
     """A local copy of a remote file, made when it is first asked for.
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.lumi_mask import LumiMask
-from l1forge.emulator.events.objects import COLUMNS, Events, layout_of
+from l1forge.emulator.events.objects import COLUMNS, WEIGHT, Events, layout_of
 from l1forge.emulator.lhc import ORBIT, ORBIT_FREQUENCY, FillingScheme
 from l1forge.emulator.menu.compiled import (
     Combination,
@@ -159,6 +159,7 @@ class Sampler:
                 file=sources[recorded.index(True)].path,
                 remedy="study recorded orbits and samples of collisions apart",
             )
+        self._check_weights(sources, any(recorded))
         return all(recorded)
 
     def part(
@@ -182,6 +183,24 @@ class Sampler:
         if self._sampled_gaps:
             return colliding, Sample(EMPTY, gaps, rate)
         return colliding, Sample(EMPTY, self._empty_orbit(), rate, exact=True)
+
+    def _check_weights(self, sources: Sequence[EventSource], recorded: bool) -> None:
+        weighted = [WEIGHT in source.optional for source in sources]
+        if not any(weighted):
+            return
+        source = sources[weighted.index(True)]
+        if not all(weighted):
+            raise InputError(
+                "holds weighted events, and other inputs have no weights",
+                file=source.path,
+                remedy="study weighted and plain samples apart",
+            )
+        if recorded or self._sampled_gaps:
+            raise InputError(
+                "weighted events have no neighbouring crossings",
+                file=source.path,
+                remedy="leave out the column bx" if recorded else "leave out seeds that look at other BXs",
+            )
 
     def _worked(self, sources: Sequence[EventSource], threads: int) -> Iterator[tuple[int, Counted]]:
         """Rows and patterns block by block, in order; ``threads + 1`` blocks in memory."""
@@ -215,6 +234,7 @@ class Sampler:
             wanted = [*source.has(self.columns), *(source.has(("bx", "ext")) if recorded else ())]
             if {"run", "lumi"} <= {*source.columns, *source.optional}:
                 wanted += ["run", "lumi"]
+            wanted += [WEIGHT] * (WEIGHT in source.optional)
             for events in source.blocks(tuple(dict.fromkeys(wanted)), length * orbits):
                 yield events, recorded
 
@@ -256,17 +276,30 @@ class Sampler:
             gaps.append(Patterns.of(words[:, between], int((~self.scheme.colliding[:known]).sum())))
         return np.concatenate(where), np.concatenate(own, axis=1), Patterns.merged(gaps)
 
+    def words(self, events: Events, recorded: bool) -> tuple[NDArray[np.uint64], Patterns]:
+        """Algorithm words (8, n) of a block's crossings, and the patterns of the empty ones between them."""
+        places, fired, gaps = self.fired(events, recorded)
+        return _spread(fired, places, events.n), gaps
+
     def _counted(self, events: Events, recorded: bool, row: int) -> Counted:
         places, words, gaps = self.fired(events, recorded)
-        n, lumis = events.n, LumiCounts()
+        n, lumis, good = events.n, LumiCounts(), np.ones(events.n, bool)
         if "lumi" in events:
             run, lumi = events["run"][0], events["lumi"][0]
-            good = np.ones(n, bool) if self.lumi_mask is None else self.lumi_mask(run, lumi)
+            if self.lumi_mask is not None:
+                good = self.lumi_mask(run, lumi)
             places, words = places[good[places]], words[:, good[places]]
             lumis = LumiCounts.of(words, places, run, lumi, good)
             n = int(good.sum())
-        fired = Fired(row + places, words) if self.keeps_fired else _NONE_FIRED
-        return Counted(Patterns.of(words, n), gaps, fired, lumis, events.n - n)
+        weights = events[WEIGHT][0] if WEIGHT in events else None
+        fired = _NONE_FIRED
+        if self.keeps_fired:
+            fired = Fired(row + places, words, np.zeros(0) if weights is None else weights[places])
+        if weights is None:
+            patterns = Patterns.of(words, n)
+        else:  # of a weighted sample crossings without a bit are counted by their weights, too
+            patterns = Patterns.of(_spread(words, places, events.n)[:, good], weights=weights[good])
+        return Counted(patterns, gaps, fired, lumis, events.n - n)
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""
@@ -303,6 +336,13 @@ class Sampler:
             words = words & ~self.closed[:, bx[places]]
         left = np.bitwise_or.reduce(words, axis=0) != 0
         return places[left].astype(np.int64), np.ascontiguousarray(words[:, left])
+
+
+def _spread(words: NDArray[np.uint64], places: NDArray[np.int64], n: int) -> NDArray[np.uint64]:
+    """``words`` (8, k) at their ``places`` among n crossings, (8, n)."""
+    out = np.zeros((WORDS, n), np.uint64)
+    out[:, places] = words
+    return out
 
 
 _NONE_FIRED = Fired.merged(())

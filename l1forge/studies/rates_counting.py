@@ -25,7 +25,7 @@ from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.lumi_mask import LumiMask
-from l1forge.emulator.events.remote import identity, is_remote, local_copy
+from l1forge.emulator.events.remote import identity, is_remote, local_file
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.lhc import ORBIT, FillingScheme
 from l1forge.emulator.menu.compiled import CompiledMenu
@@ -131,7 +131,7 @@ def open_input(name: str) -> EventSource:
     InputError
         If it cannot be read.
     """
-    return open_events(local_copy(name) if is_remote(name) else Path(name))
+    return open_events(local_file(name), weighted=True)
 
 
 _SAMPLERS: dict[bytes, Sampler] = {}

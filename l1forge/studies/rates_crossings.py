@@ -160,7 +160,6 @@ def crossings_of(totals: Totals, menu: CompiledMenu, settings: PrescaleSettings)
         halvings += 1
         fired = [part.thinned(halvings) for part in fired]
     sample = totals.samples[0]
-    exposure = getattr(sample.patterns, "exposure", sample.patterns.crossings)
     return FiredCrossings(
         tuple(fingerprint(name) for name in totals.fired),
         np.repeat(np.arange(len(fired)), [part.rows.size for part in fired]),
@@ -172,7 +171,7 @@ def crossings_of(totals: Totals, menu: CompiledMenu, settings: PrescaleSettings)
         probabilities(settings, indices),
         settings.finor[indices],
         settings.veto[indices],
-        sample.rate / 1e3 / max(exposure, 1e-300),
+        sample.rate / 1e3 / max(sample.patterns.exposure, 1e-300),
         halvings,
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.lumi_mask import LumiMask
-from l1forge.emulator.events.objects import COLUMNS
+from l1forge.emulator.events.objects import COLUMNS, WEIGHT
 from l1forge.emulator.events.remote import is_remote, listed
 from l1forge.emulator.lhc import LHC, FillingScheme, load_scheme
 from l1forge.emulator.menu.compiled import CompiledMenu, External, condition_names
@@ -27,7 +27,12 @@ from l1forge.emulator.path.run_settings import load_run_settings
 from l1forge.emulator.rates.after_rules import AfterRules, after_rules
 from l1forge.emulator.rates.intervals import weighted_fraction, weighted_mean
 from l1forge.emulator.rates.leading_cut import LeadingCut, at_thresholds, leading_cut, next_codes
-from l1forge.emulator.rates.sampling import RECORDED, Sample, group_places
+from l1forge.emulator.rates.sampling import (
+    RECORDED,
+    Sample,
+    group_places,
+    objects_of_neighbours,
+)
 from l1forge.emulator.rates.shares import Shares, Tally, probabilities, shares
 from l1forge.simulation import SAMPLE
 from l1forge.studies.figures import Picture
@@ -127,7 +132,8 @@ class MenuRates:
     ``samples``: kind of crossings, how many were counted, how many come per second, and whether they are
     all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``;
     ``skipped`` files could not be read; ``resumed_crossings`` were counted by an earlier attempt;
-    ``masked_crossings`` are outside the lumi mask.
+    ``masked_crossings`` are outside the lumi mask;
+    ``after_rules``: what the trigger rules leave of the FinOR behind prescales.
     """
 
     menu: str
@@ -151,6 +157,7 @@ class MenuRates:
     crossings: FiredCrossings | None = None
     lumi_sections: tuple[LumiSection, ...] = ()
     masked_crossings: int = 0
+    after_rules: AfterRules | None = None
 
     def limits(self) -> list[dict[str, float]]:
         """The FinOR behind prescales as a part of each limit, with its interval."""
@@ -409,7 +416,7 @@ def menu_rates(
     filling = load_scheme(scheme) if scheme else LHC
     opened, skipped = _opened(files, skip_bad)
     signals = orbit_signals(complete, filling)
-    compiled, excluded = _evaluable(complete, list(opened.values()), signals, without_models)
+    compiled, excluded = evaluable(complete, list(opened.values()), signals, without_models)
     if compiled.scores and not trained_on:
         opened = {name: trained_part(source, ZERO_BIAS) for name, source in opened.items()}
     used = sorted({score.partition(".")[0] for score in compiled.scores})
@@ -614,6 +621,7 @@ def _study(
         signals.known,
         signals.unknown,
         _notes(samples, filling, signals, notes),
+        after_rules=after_rules(finor_after.khz, filling),
     )
 
 

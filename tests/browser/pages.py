@@ -74,7 +74,7 @@ def test_tables_sort_by_numbers_and_by_names(browser: Browser, page: str) -> Non
     browser.run("document.querySelectorAll('#seed-table th button')[1].click()")
     assert browser.run(FIRST) == ["L1_HTT200", "L1_Jet50", "L1_Jet100"]
     assert browser.run("document.querySelectorAll('#seed-table th')[1].ariaSort") == "ascending"
-    browser.run("document.querySelectorAll('#seed-table th button')[4].click()")  # total rate
+    browser.run("document.querySelectorAll('#seed-table th button')[5].click()")  # total rate
     assert browser.run(FIRST) == ["L1_Jet50", "L1_Jet100", "L1_HTT200"]
     browser.run("document.querySelectorAll('#seed-table th button')[0].click()")  # names: numbers in order
     assert browser.run(FIRST) == ["L1_HTT200", "L1_Jet50", "L1_Jet100"]

@@ -26,7 +26,7 @@ ROOMS = {
     "firmware": {"firmware", "train", "cosim"},
     "models": {"firmware", "train", "simulation"},
     "testbench": {"firmware", "cosim", "train"},
-    "l1forge": {"firmware", "cosim", "train", "simulation", "cluster"},
+    "l1forge": {"firmware", "cosim", "train", "simulation", "study", "cluster"},
 }
 """Room -> the extras from which its functions may import; all may use the base."""
 

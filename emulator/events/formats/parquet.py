@@ -217,7 +217,9 @@ def read_events(
             value=", ".join(file.schema_arrow.names[:8]),
             remedy='expected names such as "mu.pt" or "etm.et", see docs/formats.md',
         )
-    names = choose_columns(columns, available, path)
+    names = available
+    if columns is not None:
+        names = choose_columns(columns, (*available, *sample_columns(file)), path)
     groups, before = _groups_of(file, first, last)
 
     def cut(parts: Iterable[Events]) -> Iterator[Events]:
@@ -330,6 +332,7 @@ def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
         {key: value for key, value in header.items() if key not in ("format", "version", "layout")},
         block_size=block_size(path, file),
         read_rows=lambda columns, block, first, last: read_events(path, columns, block, file, first, last),
+        optional=sample_columns(file),
     )
 
 
