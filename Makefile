@@ -81,6 +81,10 @@ test-lowest: $(READY) ## project: the emulator's tests with the lowest releases 
 test-newest: $(READY) ## project: the emulator's tests with the newest releases, on PYTHON_NEWEST (python3.13)
 	@$(BIN)/python tests/base/releases.py newest
 
+.PHONY: test-browser
+test-browser: $(READY) ## project: the pages of studies in a headless Chromium (Debian: apt install chromium)
+	@$(BIN)/python -m pytest -q tests/browser/pages.py
+
 .PHONY: data
 data: $(READY) ## study: regenerate the committed event sample from its seed
 	@$(L1) simulate --sample
@@ -101,7 +105,9 @@ anomaly: $(READY) ## models: count the tail pairs, train the VAE, compare both w
 	@$(L1) evaluate anomaly -o build/anomaly
 
 .PHONY: rates
-rates: $(READY) ## study: VAE score: rate against threshold, efficiency per signal
+rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score
+	@$(L1) rates emulator/menu/default.yaml simulation/sample/zerobias.parquet \
+	  --group 'muons=L1_*Mu*' --group 'anomalies=L1_AD*' --target L1_AD_VAE=3kHz --output build/rates/default
 	@$(L1) rates vae --output build/rates/vae
 
 .PHONY: firmware

@@ -6,7 +6,6 @@ Nothing is run. A step whose result is missing, or is that of another version of
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -176,23 +175,3 @@ def to_markdown(name: str, sections: list[Section]) -> str:
             lines += ["| quantity | value |", "|---|---|"]
             lines += [f"| {key} | {value} |" for key, value in section.rows] + [""]
     return "\n".join(lines)
-
-
-def to_html(name: str, sections: list[Section]) -> str:
-    """The report as one HTML page without scripts or external files."""
-    from jinja2 import Environment, FileSystemLoader
-    from markupsafe import Markup, escape
-
-    def code(note: str) -> Markup:
-        return Markup(re.sub(r"`(.*?)`", r"<code>\1</code>", str(escape(note))))
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["code"] = code
-    page: str = environment.get_template("report.html.j2").render(name=name, sections=sections)
-    return page

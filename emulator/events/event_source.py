@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.blocks import BLOCK_SIZE, rechunk, skip_crossings
+from l1forge.emulator.events.blocks import BLOCK_SIZE, first_crossings, rechunk, skip_crossings
 from l1forge.emulator.events.objects import Events
 
 Reader = Callable[[Iterable[str] | None, int], Iterator[Events]]
+RowReader = Callable[[Iterable[str] | None, int, int, int | None], Iterator[Events]]
+"""As ``Reader``, but from one row on and up to another, without decoding what lies before."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class EventSource:
     """Of test vectors: columns of a row, 60 or 48."""
     first: int = 0
     """Row of the file that is the first crossing here."""
+    read_rows: RowReader | None = None
+    """Where the format can start anywhere: reads rows of the file, ``first`` is not added."""
 
     def blocks(self, columns: Iterable[str] | None = None, block_size: int | None = None) -> Iterator[Events]:
         """Stream blocks of ``block_size`` crossings with ``columns`` (None: all); the last may be shorter.
@@ -57,12 +61,22 @@ class EventSource:
 
     def after(self, rows: int) -> EventSource:
         """The same file without its first ``rows`` crossings."""
+        return self.part(rows, None)
+
+    def part(self, start: int, stop: int | None) -> EventSource:
+        """Crossings ``start`` .. ``stop - 1`` (None: to the end) of this source."""
+        begin = self.first + start
+        end = None if stop is None else self.first + stop
+        read_rows = self.read_rows
 
         def read(columns: Iterable[str] | None, block: int) -> Iterator[Events]:
-            return rechunk(skip_crossings(self.read(columns, block), rows), block)
+            if read_rows is not None:
+                return read_rows(columns, block, begin, end)
+            blocks = rechunk(skip_crossings(self.read(columns, block), start), block)
+            return first_crossings(blocks, None if stop is None else stop - start)
 
-        n = None if self.n is None else max(self.n - rows, 0)
-        return replace(self, n=n, read=read, first=self.first + rows)
+        n = None if self.n is None else max(min(self.n, self.n if stop is None else stop) - start, 0)
+        return replace(self, n=n, read=read, first=begin)
 
     def has(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Those of ``columns`` that this source holds: ask for them, the others are zero in its events."""

@@ -170,9 +170,16 @@ SAMPLE_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
 }
 """How an event came into a sample. Read only if asked for by name."""
 
+LUMI_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
+    "run": (1, np.dtype(np.uint32)),
+    "lumi": (1, np.dtype(np.uint32)),  # luminosity section
+}
+"""When an event was recorded, where the file says so. Read only if asked for by name."""
+
 _OTHER_COLUMNS: Mapping[str, tuple[int, np.dtype[np.generic]]] = {
     **EXTRA_COLUMNS,
     **SAMPLE_COLUMNS,
+    **LUMI_COLUMNS,
     SPARE: (sum(COLLECTIONS[name].slots for name in SPARE_WORDS), np.dtype(np.uint32)),
 }
 

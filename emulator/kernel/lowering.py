@@ -32,6 +32,19 @@ def needed(graph: Graph, outputs: Iterable[str] | None = None) -> Graph:
 def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
     """The steps that compute ``outputs`` (default: the graph's) and nothing else."""
     graph = needed(graph, outputs)
+    program, produced = _lowered(graph)
+    program.outputs = {name: produced[name] for name in graph.outputs}
+    simplify(program)
+    _mark_used(program)
+    return program
+
+
+def proven_ranges(graph: Graph) -> dict[str, Interval]:
+    """Smallest and largest integer of every node's elements, in LSBs of its type, whatever the input."""
+    return {name: value.interval for name, value in _lowered(needed(graph))[1].items()}
+
+
+def _lowered(graph: Graph) -> tuple[Program, dict[str, Value]]:
     program = Program()
     produced: dict[str, Value] = {}
     extremes = Extremes()
@@ -54,10 +67,7 @@ def lower(graph: Graph, outputs: Iterable[str] | None = None) -> Program:
                 origins = [by_name[name] for name in node.inputs]
                 program.steps.append(Evaluated(value, node.name, node, sources, origins, str(reason)))
         produced[node.name] = value
-    program.outputs = {name: produced[name] for name in graph.outputs}
-    simplify(program)
-    _mark_used(program)
-    return program
+    return program, produced
 
 
 def _columns(node: Node, file: str | None) -> list[tuple[str, int] | None] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.lumi_mask import LumiMask
 from l1forge.emulator.events.objects import COLUMNS, WEIGHT, Events, layout_of
 from l1forge.emulator.lhc import ORBIT, ORBIT_FREQUENCY, FillingScheme
 from l1forge.emulator.menu.compiled import (
@@ -30,6 +31,8 @@ from l1forge.emulator.menu.compiled import (
     Triple,
 )
 from l1forge.emulator.menu.engine.evaluate import MenuEvaluator, Neighbours
+from l1forge.emulator.rates.fired import Fired
+from l1forge.emulator.rates.lumis import LumiCounts
 from l1forge.emulator.rates.patterns import WORDS, Patterns
 
 ROWS = 1 << 16
@@ -61,6 +64,32 @@ class Sample:
     exact: bool = False
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Patterns of a sample's own crossings, and of the empty ones between them; which of the own fired.
+
+    ``lumis``: the own crossings by luminosity section. ``masked``: crossings that a lumi mask left out.
+    """
+
+    own: Patterns
+    gaps: Patterns
+    fired: Fired = field(default_factory=lambda: Fired.merged(()))
+    lumis: LumiCounts = field(default_factory=LumiCounts)
+    masked: int = 0
+
+    @staticmethod
+    def merged(parts: Iterable[Counted]) -> Counted:
+        """The sum of ``parts`` of one file: the same for any order and grouping of them."""
+        found = list(parts)
+        return Counted(
+            Patterns.merged(p.own for p in found),
+            Patterns.merged(p.gaps for p in found),
+            Fired.merged(p.fired for p in found),
+            LumiCounts.merged(p.lumis for p in found),
+            sum(p.masked for p in found),
+        )
+
+
 class Sampler:
     """Evaluates a menu on sources and counts the patterns.
 
@@ -83,8 +112,14 @@ class Sampler:
     ) -> None:
         self.menu, self.stages, self.scheme = menu, tuple(stages), scheme
         self.signals, self.closed = signals, closed
+        self.keeps_fired = False
+        """Also keep which crossings fired."""
+        self.lumi_mask: LumiMask | None = None
+        """Selects crossings, after neighbours have seen them."""
         self.evaluator = MenuEvaluator(menu)
         self._places = np.flatnonzero(scheme.colliding)
+        self._has_signals = any(isinstance(c, External) for c in menu.conditions.values())
+        self._needs_bx = closed is not None or self._has_signals
         self._gaps = np.flatnonzero(~scheme.colliding)
         # without objects of neighbours nothing but the filling scheme decides in an empty crossing
         self._sampled_gaps = any(objects_of_neighbours(c) for c in menu.conditions.values())
@@ -103,6 +138,20 @@ class Sampler:
         InputError
             If there is no crossing, or only some of the sources have BX numbers.
         """
+        recorded = self.check(sources)
+        parts = [self.part(source, threads, seen) for source in sources]
+        if not any(part.own.crossings for part in parts):
+            raise InputError("holds no crossing", file=sources[0].path, remedy="give a file with events")
+        return self.samples(parts, recorded)
+
+    def check(self, sources: Sequence[EventSource]) -> bool:
+        """Are they recorded orbits?
+
+        Raises
+        ------
+        InputError
+            If only some of the sources have BX numbers.
+        """
         recorded = ["bx" in source.columns for source in sources]
         if any(recorded) and not all(recorded):
             raise InputError(
@@ -111,21 +160,28 @@ class Sampler:
                 remedy="study recorded orbits and samples of collisions apart",
             )
         self._check_weights(sources, any(recorded))
-        own: list[Patterns] = []
-        gaps: list[Patterns] = []
-        for rows, (patterns, empty) in self._worked(sources, threads):
-            own.append(patterns)
-            gaps.append(empty)
+        return all(recorded)
+
+    def part(
+        self, source: EventSource, threads: int = 1, seen: Callable[[int], None] = lambda n: None
+    ) -> Counted:
+        """Count a source, or a part of one that begins with the first crossing of an orbit."""
+        parts = []
+        for rows, counted in self._worked([source], threads):
+            parts.append(counted)
             seen(rows)
-        counted = Patterns.merged(own)
-        if not counted.crossings:
-            raise InputError("holds no crossing", file=sources[0].path, remedy="give a file with events")
-        if all(recorded):
-            return (Sample(RECORDED, counted, ORBIT * ORBIT_FREQUENCY),)
-        colliding = Sample(COLLIDING, counted, self.scheme.collision_rate)
+        return Counted.merged(parts)
+
+    def samples(self, parts: Iterable[Counted], recorded: bool) -> tuple[Sample, ...]:
+        """What ``parts`` of the sources together stand for."""
+        found = list(parts)
+        own, gaps = (Patterns.merged(getattr(part, kind) for part in found) for kind in ("own", "gaps"))
+        if recorded:
+            return (Sample(RECORDED, own, ORBIT * ORBIT_FREQUENCY),)
+        colliding = Sample(COLLIDING, own, self.scheme.collision_rate)
         rate = self._gaps.size * ORBIT_FREQUENCY
         if self._sampled_gaps:
-            return colliding, Sample(EMPTY, Patterns.merged(gaps), rate)
+            return colliding, Sample(EMPTY, gaps, rate)
         return colliding, Sample(EMPTY, self._empty_orbit(), rate, exact=True)
 
     def _check_weights(self, sources: Sequence[EventSource], recorded: bool) -> None:
@@ -146,18 +202,19 @@ class Sampler:
                 remedy="leave out the column bx" if recorded else "leave out seeds that look at other BXs",
             )
 
-    def _worked(
-        self, sources: Sequence[EventSource], threads: int
-    ) -> Iterator[tuple[int, tuple[Patterns, Patterns]]]:
+    def _worked(self, sources: Sequence[EventSource], threads: int) -> Iterator[tuple[int, Counted]]:
         """Rows and patterns block by block, in order; ``threads + 1`` blocks in memory."""
-        waiting: deque[tuple[int, Future[tuple[Patterns, Patterns]]]] = deque()
+        waiting: deque[tuple[int, Future[Counted]]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for events, recorded in self.blocks(sources):
-                    waiting.append((events.n, pool.submit(self._counted, events, recorded)))
-                    if len(waiting) > threads:
-                        rows, future = waiting.popleft()
-                        yield rows, future.result()
+                for source in sources:
+                    row = source.first
+                    for events, recorded in self.blocks([source]):
+                        waiting.append((events.n, pool.submit(self._counted, events, recorded, row)))
+                        row += events.n
+                        if len(waiting) > threads:
+                            rows, future = waiting.popleft()
+                            yield rows, future.result()
                 while waiting:
                     rows, future = waiting.popleft()
                     yield rows, future.result()
@@ -175,24 +232,29 @@ class Sampler:
             length = ORBIT if recorded else self._places.size
             orbits = 1 if recorded and self.evaluator.halo else max(1, ROWS // length)
             wanted = [*source.has(self.columns), *(source.has(("bx", "ext")) if recorded else ())]
+            if {"run", "lumi"} <= {*source.columns, *source.optional}:
+                wanted += ["run", "lumi"]
             wanted += [WEIGHT] * (WEIGHT in source.optional)
             for events in source.blocks(tuple(dict.fromkeys(wanted)), length * orbits):
                 yield events, recorded
 
-    def words(self, events: Events, recorded: bool) -> tuple[NDArray[np.uint64], Patterns]:
-        """Algorithm words (8, n) of a block's crossings, and the patterns of the empty ones between them."""
+    def fired(self, events: Events, recorded: bool) -> tuple[NDArray[np.int64], NDArray[np.uint64], Patterns]:
+        """Crossings of a block with any bit, their algorithm words (8, k), patterns of empty ones between."""
         if recorded:
             bx = events["bx"][0].astype(np.int64)
             if "ext" not in events:
                 events = Events.of_rows({**events, "ext": self.signals[:, bx]}, events.n)
             whole = self.evaluator.halo and events.n == ORBIT
-            return self._evaluated(events, bx, "orbit" if whole else "none"), _NOTHING
+            return *self._evaluated(events, bx, "orbit" if whole else "none"), _NOTHING
         size = self._places.size
         if not self.evaluator.halo:
-            bx = self._places[np.arange(events.n) % size]
-            return self._evaluated(self._with_signals(events, bx), bx, "none"), _NOTHING
-        own, gaps = [], []
+            bx = self._places[np.arange(events.n) % size] if self._needs_bx else None
+            return *self._evaluated(self._with_signals(events, bx), bx, "none"), _NOTHING
+        own: list[NDArray[np.uint64]] = [np.zeros((WORDS, 0), np.uint64)]
+        where: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        gaps = []
         every = np.arange(ORBIT)
+        number = np.full(ORBIT, -1, np.int64)
         for first in range(0, events.n, size):
             part = events.select(slice(first, min(first + size, events.n)))
             at = self._places[: part.n]
@@ -200,20 +262,44 @@ class Sampler:
             for name in (name for name in part if name != WEIGHT):
                 columns[name] = np.zeros((part[name].shape[0], ORBIT), part[name].dtype)
                 columns[name][:, at] = part[name]
-            words = self._evaluated(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
-            own.append(words[:, at])
+            places, words = self._evaluated(self._with_signals(Events(columns, ORBIT), every), every, "orbit")
+            number[:] = -1
+            number[at] = np.arange(first, first + part.n)
+            collide = number[places] >= 0
+            where.append(number[places[collide]])
+            own.append(words[:, collide])
             if not self._sampled_gaps:
                 continue
             # a last orbit that is not full tells nothing of the crossings behind its last event
-            known = self._gaps if part.n == size else self._gaps[self._gaps < at[-1]]
-            gaps.append(Patterns.of(words[:, known]))
-        if not own:
-            return np.zeros((WORDS, 0), np.uint64), _NOTHING
-        return np.concatenate(own, axis=1), Patterns.merged(gaps)
+            known = ORBIT if part.n == size else int(at[-1])
+            between = ~self.scheme.colliding[places] & (places < known)
+            gaps.append(Patterns.of(words[:, between], int((~self.scheme.colliding[:known]).sum())))
+        return np.concatenate(where), np.concatenate(own, axis=1), Patterns.merged(gaps)
 
-    def _counted(self, events: Events, recorded: bool) -> tuple[Patterns, Patterns]:
-        words, gaps = self.words(events, recorded)
-        return Patterns.of(words, weights=events[WEIGHT][0] if WEIGHT in events else None), gaps
+    def words(self, events: Events, recorded: bool) -> tuple[NDArray[np.uint64], Patterns]:
+        """Algorithm words (8, n) of a block's crossings, and the patterns of the empty ones between them."""
+        places, fired, gaps = self.fired(events, recorded)
+        return _spread(fired, places, events.n), gaps
+
+    def _counted(self, events: Events, recorded: bool, row: int) -> Counted:
+        places, words, gaps = self.fired(events, recorded)
+        n, lumis, good = events.n, LumiCounts(), np.ones(events.n, bool)
+        if "lumi" in events:
+            run, lumi = events["run"][0], events["lumi"][0]
+            if self.lumi_mask is not None:
+                good = self.lumi_mask(run, lumi)
+            places, words = places[good[places]], words[:, good[places]]
+            lumis = LumiCounts.of(words, places, run, lumi, good)
+            n = int(good.sum())
+        weights = events[WEIGHT][0] if WEIGHT in events else None
+        fired = _NONE_FIRED
+        if self.keeps_fired:
+            fired = Fired(row + places, words, np.zeros(0) if weights is None else weights[places])
+        if weights is None:
+            patterns = Patterns.of(words, n)
+        else:  # of a weighted sample crossings without a bit are counted by their weights, too
+            patterns = Patterns.of(_spread(words, places, events.n)[:, good], weights=weights[good])
+        return Counted(patterns, gaps, fired, lumis, events.n - n)
 
     def _empty_orbit(self) -> Patterns:
         """Every crossing without collision of one orbit; no object lies near that a seed looks at."""
@@ -222,25 +308,44 @@ class Sampler:
         layouts = {name: layout_of(name) for name in names}
         events = Events({name: np.zeros((slots, n), dtype) for name, (slots, dtype) in layouts.items()}, n)
         every = np.arange(ORBIT)
-        words = self._evaluated(self._with_signals(events, every), every, "orbit")
-        return Patterns.of(words[:, self._gaps])
+        places, words = self._evaluated(self._with_signals(events, every), every, "orbit")
+        return Patterns.of(words[:, ~self.scheme.colliding[places]], self._gaps.size)
 
-    def _with_signals(self, events: Events, bx: NDArray[np.int64]) -> Events:
+    def _with_signals(self, events: Events, bx: NDArray[np.int64] | None) -> Events:
+        if bx is None or not self._has_signals:
+            return events
         return Events.of_rows({**events, "ext": np.ascontiguousarray(self.signals[:, bx])}, events.n)
 
-    def _evaluated(self, events: Events, bx: NDArray[np.int64], neighbours: Neighbours) -> NDArray[np.uint64]:
+    def _evaluated(
+        self, events: Events, bx: NDArray[np.int64] | None, neighbours: Neighbours
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """Crossings with any bit that the mask leaves, in order, and their words (8, k)."""
         absent = [c for stage in self.stages for c in stage.columns if c not in events]
         if absent:
             events = Events.of_rows({**events, **{c: events.column(c) for c in absent}}, events.n)
         scores: dict[str, NDArray[Any]] = {}
         for stage in self.stages:
             scores |= stage(events)
-        words = self.evaluator(events, scores, neighbours)
-        if self.closed is not None:
-            words &= ~self.closed[:, bx]
-        return words
+        if self.evaluator.screen is not None:
+            places, words = self.evaluator.sparse(events, scores)
+        else:
+            every = self.evaluator(events, scores, neighbours)
+            places = np.flatnonzero(np.bitwise_or.reduce(every, axis=0))
+            words = every[:, places]
+        if self.closed is not None and bx is not None:
+            words = words & ~self.closed[:, bx[places]]
+        left = np.bitwise_or.reduce(words, axis=0) != 0
+        return places[left].astype(np.int64), np.ascontiguousarray(words[:, left])
 
 
+def _spread(words: NDArray[np.uint64], places: NDArray[np.int64], n: int) -> NDArray[np.uint64]:
+    """``words`` (8, k) at their ``places`` among n crossings, (8, n)."""
+    out = np.zeros((WORDS, n), np.uint64)
+    out[:, places] = words
+    return out
+
+
+_NONE_FIRED = Fired.merged(())
 _NOTHING = Patterns(np.zeros((WORDS, 0), np.uint64), np.zeros(0, np.int64), 0)
 
 

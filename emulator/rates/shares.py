@@ -117,6 +117,11 @@ def shares(
     return Shares(patterns.crossings, tallies(0), tallies(1), tallies(2), finor_tally, found, both)
 
 
+def others_silent(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability that none of the other seeds fires, (m, k), where seed i fires with ``q`` (m, k)."""
+    return _others(q, *_silence(q))
+
+
 def _silence(q: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Probability that no seed with q < 1 fires, and the number of seeds with q = 1, (k,) each."""
     certain = q == 1

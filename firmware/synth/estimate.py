@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.json_text import parse_json
-from l1forge.firmware.synth.features import COUNTED, NAMES, Features, features
+from l1forge.firmware.synth.features import COUNTED, NAMES, Features, features, node_features
 
 TABLE = Path(__file__).with_name("small_designs.json")
 CONSTANT = "constant"
@@ -166,6 +166,21 @@ def estimate(graph: Graph) -> Estimate:
         outside=_outside(counted, known),
         uncounted=tuple(uncounted),
     )
+
+
+def estimate_nodes(graph: Graph) -> dict[str, tuple[int, int]]:
+    """LUT of each node by itself, and the clock at which its result is expected, with default stages.
+
+    Nodes that no output needs are left out. The errors of ``estimate`` are those of whole designs: a part of
+    one may be further off.
+    """
+    known = calibration()
+    found = {}
+    for name, counted in node_features(graph).items():
+        row = np.array([counted.values()])
+        lut, clock = (float(known.predict(what, row)[0]) for what in ("lut", "latency_clocks"))
+        found[name] = round(lut), round(clock)
+    return found
 
 
 def _outside(counted: Features, known: Calibration) -> tuple[str, ...]:

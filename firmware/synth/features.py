@@ -6,6 +6,7 @@ generated). ``estimate.py`` learns from synthesised designs what each of them co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from math import ceil, log2
 
@@ -79,26 +80,44 @@ DEPTHS = ("levels", "casting", "branching")
 def features(graph: Graph) -> Features:
     """Count ``graph``; what no output needs is left out."""
     graph = graph.subgraph(graph.outputs)
-    by_name = {node.name: node for node in graph.nodes}
     total = dict.fromkeys(NAMES, 0.0)
     depth: dict[str, NDArray[np.float64]] = {}
     ranges: dict[str, BitRange] = {}
-    for node in graph.nodes:
-        sources = [by_name[name] for name in node.inputs]
-        given = [ranges[name] for name in node.inputs]
-        ranges[node.name] = range_of(node, given)
-        counts = _counts(node, sources, given, ranges[node.name])
+    for node, counts in _walked(graph, depth, ranges):
         for name, value in counts.items():
             if name not in DEPTHS:
                 total[name] += value
-        own = np.array([counts.get(name, 0.0) for name in DEPTHS])
-        ways = [depth[name] for name in node.inputs]
-        depth[node.name] = own + max(ways, key=lambda way: float(way.sum()), default=np.zeros(len(DEPTHS)))
         if node.op == "input":
             total["inputs"] += node.size * node.type.width
     total["outputs"] = float(sum(ranges[name].bits.sum() for name in graph.outputs))
     longest = max((depth[name] for name in graph.outputs), key=lambda way: float(way.sum()))
     return Features(**{**total, **dict(zip(DEPTHS, map(float, longest), strict=True))})
+
+
+def node_features(graph: Graph) -> dict[str, Features]:
+    """What each node by itself adds; its depths are those of the longest way that ends with it."""
+    depth: dict[str, NDArray[np.float64]] = {}
+    found = {}
+    for node, counts in _walked(graph.subgraph(graph.outputs), depth, {}):
+        ways = dict(zip(DEPTHS, map(float, depth[node.name]), strict=True))
+        found[node.name] = Features(**{**counts, **ways})
+    return found
+
+
+def _walked(
+    graph: Graph, depth: dict[str, NDArray[np.float64]], ranges: dict[str, BitRange]
+) -> Iterator[tuple[Node, dict[str, float]]]:
+    """Every node with its own counts; fills the longest way to each, and its range."""
+    by_name = {node.name: node for node in graph.nodes}
+    for node in graph.nodes:
+        sources = [by_name[name] for name in node.inputs]
+        given = [ranges[name] for name in node.inputs]
+        ranges[node.name] = range_of(node, given)
+        counts = _counts(node, sources, given, ranges[node.name])
+        own = np.array([counts.get(name, 0.0) for name in DEPTHS])
+        ways = [depth[name] for name in node.inputs]
+        depth[node.name] = own + max(ways, key=lambda way: float(way.sum()), default=np.zeros(len(DEPTHS)))
+        yield node, counts
 
 
 def _counts(node: Node, sources: list[Node], given: list[BitRange], own: BitRange) -> dict[str, float]:

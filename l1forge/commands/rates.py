@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,6 +76,44 @@ WithoutModel = Annotated[
 Scheme = Annotated[
     Path | None, typer.Option(help="Filling scheme, JSON or CSV; default: LHC.", rich_help_panel=OF_MENU)
 ]
+Details = Annotated[
+    bool,
+    typer.Option(
+        "--details/--no-details",
+        help="Crossings and rate curve of every seed in the page.",
+        rich_help_panel=OF_MENU,
+    ),
+]
+Curves = Annotated[
+    bool | None,
+    typer.Option(
+        "--curves/--no-curves",
+        help="Rate curve of every seed; default: for up to 2 M crossings.",
+        rich_help_panel=OF_MENU,
+    ),
+]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad", help="Leave out files that cannot be read, and say which.", rich_help_panel=OF_MENU
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Count on a Dask cluster: tcp://HOST:PORT, or local:N for N processes here.",
+        rich_help_panel=OF_MENU,
+    ),
+]
+Mask = Annotated[
+    Path | None,
+    typer.Option(
+        "--lumi-mask",
+        help="JSON of runs and luminosity sections to count (NanoAOD).",
+        rich_help_panel=OF_MENU,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(help="Threads; default: all cores.", min=1, rich_help_panel=OF_MENU)
 ]
@@ -98,11 +137,17 @@ def rates(
     without_model: WithoutModel = None,
     scheme: Scheme = None,
     threads: Threads = None,
+    details: Details = True,
+    curves: Curves = None,
+    skip_bad: SkipBad = False,
+    dask: Dask = None,
+    lumi_mask: Mask = None,
 ) -> None:
     """Compute rates with errors: a model's score against its threshold, or every seed of a menu.
 
     A menu gives total, pure and proportional rates before and after prescales, groups, overlaps, FinOR,
-    thresholds for target rates (docs/rates.md); JSON, CSV and PNG files.
+    thresholds for target rates (docs/rates.md); a page (rates.html), JSON, CSV, PNG and PDF files. If a
+    study was killed, the same command continues it.
 
     The errors are binomial. Every model has its own folder, and so has every score other than the first;
     history.jsonl in it keeps the results of all runs.
@@ -115,7 +160,9 @@ def rates(
 
     `l1forge rates tau_id --zero-bias background.npy --signal taus.npy`
 
-    `l1forge rates menu.yaml 'run*.parquet' -o study/`
+    `l1forge rates menu.yaml 'run*.parquet' @more.txt https://host/run7.parquet -o study/ --skip-bad`
+
+    `l1forge rates menu.yaml 'run*.root' --dask tcp://scheduler:8786`
 
     `l1forge rates L1Menu.xml zb.parquet --prescales columns.csv --column 2p0E34 --group 'muons=L1_*Mu*'`
 
@@ -137,11 +184,16 @@ def rates(
         "--without-model": without_model,
         "--scheme": scheme,
         "--threads": threads,
+        "--no-details": not details,
+        "--curves": curves is not None,
+        "--skip-bad": skip_bad,
+        "--dask": dask,
+        "--lumi-mask": lumi_mask,
     }
     if is_menu(model):
         of_score = {"--score": score, "--zero-bias": zero_bias, "--signal": signal, "--rate": rate}
         _refuse(of_score, "goes with a model, not with a menu", model)
-        _of_menu(console, model, output, trained_on, of_menu)
+        _of_menu(console, model, output, trained_on, of_menu, details, curves)
         return
     _refuse(of_menu, "goes with a menu (.yaml, .xml, compiled .json), not with a model", model)
     graph = load_graph(model)
@@ -183,13 +235,20 @@ def _text(value: Any) -> str:
 
 
 def _of_menu(
-    console: Console, menu: str, output: Path | None, trained_on: bool, options: dict[str, Any]
+    console: Console,
+    menu: str,
+    output: Path | None,
+    trained_on: bool,
+    options: dict[str, Any],
+    details: bool,
+    curves: bool | None,
 ) -> None:
     from rich.progress import Progress
 
     from l1forge.commands.rates_tables import print_menu_rates
     from l1forge.emulator.errors import InputError
     from l1forge.screen.outputs import check_folders
+    from l1forge.studies.clusters import cluster
     from l1forge.studies.rates_menu import menu_rates, parse_target
 
     groups = parse_groups(options["--group"])
@@ -198,7 +257,12 @@ def _of_menu(
         raise InputError("names a seed twice", field="--target", remedy="one rate for each seed")
     folder = output or Path("build/rates", re.sub(r"[^\w-]", "_", Path(menu).stem))
     check_folders(folder)
-    with Progress(console=console, transient=True) as bar:
+    if options["--dask"] and options["--threads"]:
+        raise InputError("goes without --dask", field="--threads", remedy="workers have their own threads")
+    kept = folder.absolute().parent / f".{folder.name}.unfinished"
+    with ExitStack() as stack:
+        workers = stack.enter_context(cluster(options["--dask"])) if options["--dask"] else None
+        bar = stack.enter_context(Progress(console=console, transient=True))
         task = bar.add_task("crossings", total=None)
         study = menu_rates(
             menu,
@@ -213,6 +277,12 @@ def _of_menu(
             trained_on=trained_on,
             threads=options["--threads"],
             seen=lambda rows: bar.advance(task, rows),
+            details=details,
+            curves=curves,
+            skip_bad=options["--skip-bad"],
+            cluster=workers,
+            kept=kept,
+            lumi_mask=options["--lumi-mask"],
         )
     replaced = (folder / "rates.json").exists()
     names = study.save(folder)

@@ -31,6 +31,12 @@ def print_menu_rates(console: Console, study: MenuRates) -> None:
         console.print(
             f"[yellow]the first {left_out} crossings trained the models: left out[/] (--trained-on uses them)"
         )
+    for file in study.skipped:
+        console.print(f"[yellow]left out with all its crossings:[/] {file.reason}", highlight=False)
+    if study.masked_crossings:
+        console.print(f"{study.masked_crossings:,} crossings are outside the lumi mask: not counted")
+    if study.resumed_crossings:
+        console.print(f"{study.resumed_crossings:,} crossings were counted by an earlier attempt")
     reasons: dict[str, list[str]] = {}
     for seed in study.excluded:
         reasons.setdefault(seed.reason, []).append(seed.name)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.remote import local_file
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.lhc import LHC, load_scheme
 from l1forge.emulator.menu.compiled import CompiledMenu, Score
@@ -185,7 +186,7 @@ def efficiency(
     files = input_files(signals)
     if not files:
         raise InputError("no signal is given", field="SIGNAL", remedy="name event files behind the menu")
-    opened = {path.stem: open_events(path) for path in files}
+    opened = {Path(file).stem: open_events(local_file(file)) for file in files}
     if len(opened) < len(files):
         raise InputError("two signals have the same file name", field="SIGNAL", remedy="rename one")
     if zero_bias is None:

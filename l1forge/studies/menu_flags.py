@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.objects import WEIGHT, Events
-from l1forge.emulator.events.source import open_events
 from l1forge.emulator.lhc import FillingScheme
 from l1forge.emulator.menu.compiled import CompiledMenu, condition_names
 from l1forge.emulator.menu.excluded import Excluded, without
@@ -22,6 +21,7 @@ from l1forge.emulator.rates.patterns import Patterns
 from l1forge.emulator.rates.sampling import Sampler, objects_of_neighbours
 from l1forge.emulator.rates.variants import Variant, menus
 from l1forge.studies.path_inputs import graph_files, score_stages, trained_part
+from l1forge.studies.rates_counting import open_input
 from l1forge.studies.rates_menu import ZERO_BIAS, evaluable, input_files
 
 Flags = NDArray[np.bool_]
@@ -48,7 +48,7 @@ def open_all(names: Sequence[str | Path], trained_on: bool = True) -> list[Event
 
     ``trained_on`` False: the committed zero-bias sample begins behind the crossings that trained the models.
     """
-    sources = [open_events(path, weighted=True) for path in input_files(names)]
+    sources = [open_input(name) for name in input_files(names)]
     if not sources:
         raise InputError("no events are given", field="INPUT", remedy="name event files")
     return sources if trained_on else [trained_part(source, ZERO_BIAS) for source in sources]

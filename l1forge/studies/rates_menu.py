@@ -5,17 +5,18 @@ from __future__ import annotations
 import glob
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.event_source import EventSource
-from l1forge.emulator.events.objects import WEIGHT
-from l1forge.emulator.events.source import open_events
+from l1forge.emulator.events.lumi_mask import LumiMask
+from l1forge.emulator.events.objects import COLUMNS, WEIGHT
+from l1forge.emulator.events.remote import is_remote, listed
 from l1forge.emulator.lhc import LHC, FillingScheme, load_scheme
 from l1forge.emulator.menu.compiled import CompiledMenu, External, condition_names
 from l1forge.emulator.menu.excluded import Excluded, absent_inputs, of_models, without
@@ -29,7 +30,6 @@ from l1forge.emulator.rates.leading_cut import LeadingCut, at_thresholds, leadin
 from l1forge.emulator.rates.sampling import (
     RECORDED,
     Sample,
-    Sampler,
     group_places,
     objects_of_neighbours,
 )
@@ -37,12 +37,23 @@ from l1forge.emulator.rates.shares import Shares, Tally, probabilities, shares
 from l1forge.simulation import SAMPLE
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
-from l1forge.studies.path_inputs import graph_files, score_stages, trained_part
+from l1forge.studies.path_inputs import graph_files, trained_part
+from l1forge.studies.rates_counting import Counting, Skipped, Work, narrowed, open_input
+from l1forge.studies.rates_crossings import FiredCrossings, crossings_of
+from l1forge.studies.rates_lumis import LumiSection, lumi_sections
+from l1forge.studies.rates_seeds import SeedDetails, seed_details
+
+if TYPE_CHECKING:
+    from hist import Hist
+
+    from l1forge.studies.clusters import Cluster
 
 FORMAT, VERSION = "l1forge-rates", 1
 LIMITS_KHZ = (100.0, 750.0)
 """Level-1 accept rates of the LHC trigger and of the HL-LHC one."""
 ZERO_BIAS = SAMPLE / "zerobias.parquet"
+CURVES = 1 << 21
+"""Crossings up to which every seed gets its rate curve if nothing else is asked for."""
 Seen = Callable[[int], None]
 
 
@@ -120,6 +131,8 @@ class MenuRates:
 
     ``samples``: kind of crossings, how many were counted, how many come per second, and whether they are
     all of them; ``left_out_crossings`` trained the models; ``signals`` were derived from ``scheme``;
+    ``skipped`` files could not be read; ``resumed_crossings`` were counted by an earlier attempt;
+    ``masked_crossings`` are outside the lumi mask;
     ``after_rules``: what the trigger rules leave of the FinOR behind prescales.
     """
 
@@ -138,6 +151,12 @@ class MenuRates:
     signals: tuple[str, ...]
     unknown_signals: tuple[str, ...]
     notes: tuple[str, ...]
+    details: tuple[SeedDetails, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    resumed_crossings: int = 0
+    crossings: FiredCrossings | None = None
+    lumi_sections: tuple[LumiSection, ...] = ()
+    masked_crossings: int = 0
     after_rules: AfterRules | None = None
 
     def limits(self) -> list[dict[str, float]]:
@@ -162,8 +181,12 @@ class MenuRates:
         return rows
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: the content of rates.json (docs/rates.md)."""
-        document = asdict(self) | {"limits": self.limits(), "overlap_fraction": self.overlap_fractions()}
+        """Plain data for JSON: the content of rates.json (docs/rates.md); ``details`` are in seeds.json."""
+        document = asdict(replace(self, details=(), resumed_crossings=0, crossings=None)) | {
+            "limits": self.limits(),
+            "overlap_fraction": self.overlap_fractions(),
+        }
+        del document["details"], document["resumed_crossings"], document["crossings"]
         return {"format": FORMAT, "version": VERSION} | document
 
     def plot(self) -> Picture:
@@ -184,8 +207,20 @@ class MenuRates:
 
         return draw_target(self.targets[place])
 
+    def histograms(self) -> dict[str, Hist]:
+        """Rates by seed and by threshold as ``hist`` objects: the content of histograms.json."""
+        from l1forge.studies.rates_histograms import histograms
+
+        return histograms(self)
+
+    def html(self) -> str:
+        """The study as one HTML page."""
+        from l1forge.studies.pages.rates_page import rates_page
+
+        return rates_page(self)
+
     def save(self, folder: Path) -> tuple[str, ...]:
-        """Write JSON, CSV and PNG files into ``folder``, all or none; returns their names."""
+        """Write page, JSON, CSV and plots into ``folder``, all or none; returns their names."""
         from l1forge.studies.rates_menu_files import save
 
         return save(self, folder)
@@ -219,29 +254,49 @@ def is_menu(name: str) -> bool:
         return b'"l1forge-menu"' in file.read(4096)
 
 
-def input_files(names: Sequence[str | Path]) -> tuple[Path, ...]:
-    """The files of ``names``; patterns (``run*.parquet``) are replaced by their files in order.
+def input_files(names: Sequence[str | Path]) -> tuple[str, ...]:
+    """The files of ``names``: patterns (``run*.parquet``) and lists (``@runs.txt``) become their files.
+
+    A list has one name, pattern or address in each line; empty lines and those that begin with # are
+    passed over. Patterns give their files in order.
 
     Raises
     ------
     InputError
-        If a pattern matches nothing, or a file is named twice: its crossings would count twice.
+        If a list cannot be read, a pattern matches nothing, or a file is named twice: its crossings would
+        count twice.
     """
-    files: list[Path] = []
-    for name in map(str, names):
-        if not Path(name).exists() and glob.has_magic(name):
+    files: list[str] = []
+    for name in _unlisted(names):
+        if is_remote(name):
+            found = listed(name)
+        elif not Path(name).exists() and glob.has_magic(name):
             found = sorted(glob.glob(name, recursive=True))
-            if not found:
-                raise InputError("matches no file", field="INPUT", value=name, remedy="check the pattern")
-            files += map(Path, found)
         else:
-            files.append(Path(name))
-    seen: set[Path] = set()
+            found = [name]
+        if not found:
+            raise InputError("matches no file", field="INPUT", value=name, remedy="check the pattern")
+        files += found
+    seen: set[str] = set()
     for file in files:
-        if file.resolve() in seen:
+        same = file if is_remote(file) else str(Path(file).resolve())
+        if same in seen:
             raise InputError("is given twice", file=file, remedy="name every input once")
-        seen.add(file.resolve())
+        seen.add(same)
     return tuple(files)
+
+
+def _unlisted(names: Sequence[str | Path]) -> Iterator[str]:
+    for name in map(str, names):
+        if not name.startswith("@") or Path(name).exists():
+            yield name
+            continue
+        try:
+            text = Path(name[1:]).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("list cannot be read", file=name[1:], remedy="one name in each line") from error
+        lines = [line.strip() for line in text.splitlines()]
+        yield from (line for line in lines if line and not line.startswith("#"))
 
 
 def parse_target(text: str) -> tuple[str, float]:
@@ -294,6 +349,12 @@ def menu_rates(
     trained_on: bool = False,
     threads: int | None = None,
     seen: Seen = lambda rows: None,
+    details: bool = False,
+    curves: bool | None = None,
+    skip_bad: bool = False,
+    cluster: Cluster | None = None,
+    kept: Path | None = None,
+    lumi_mask: str | Path | None = None,
 ) -> MenuRates:
     """Find the rates of every seed of a menu, with errors.
 
@@ -302,7 +363,8 @@ def menu_rates(
     menu
         Menu file (YAML, official XML, compiled JSON) or a loaded menu.
     inputs
-        Zero-bias event files, or patterns of names. Files with BX numbers are whole recorded orbits.
+        Zero-bias event files, patterns of names, addresses (``https://…``, through fsspec), or lists of them
+        (``@list.txt``). Files with BX numbers are whole recorded orbits.
     prescales, column
         Prescale files (docs/path.md) and the column; none: every prescale is 1.
     groups
@@ -319,6 +381,18 @@ def menu_rates(
         None: all cores; the result is the same for any number.
     seen
         Is told the rows of every block that was counted, for a progress bar.
+    details, curves
+        Also find crossings in which each seed fired, and its rate curve (16 seeds for each pass over the
+        events; None: for up to 2 M crossings).
+    skip_bad
+        Leave out files that cannot be read, with all their crossings, instead of InputError.
+    cluster
+        Counts instead of threads (``l1forge.studies.clusters``); the result is the same.
+    kept
+        Folder that keeps counts of parts of the files until the study is complete: called again after it was
+        killed, it goes on from there.
+    lumi_mask
+        JSON file of runs and luminosity sections: crossings outside are not counted (NanoAOD).
 
     Raises
     ------
@@ -340,34 +414,101 @@ def menu_rates(
     if not files:
         raise InputError("no events are given", field="INPUT", remedy="name event files behind the menu")
     filling = load_scheme(scheme) if scheme else LHC
-    opened = [open_events(path, weighted=True) for path in files]
+    opened, skipped = _opened(files, skip_bad)
     signals = orbit_signals(complete, filling)
-    compiled, excluded = evaluable(complete, opened, signals, without_models)
+    compiled, excluded = evaluable(complete, list(opened.values()), signals, without_models)
     if compiled.scores and not trained_on:
-        opened = [trained_part(source, ZERO_BIAS) for source in opened]
+        opened = {name: trained_part(source, ZERO_BIAS) for name, source in opened.items()}
     used = sorted({score.partition(".")[0] for score in compiled.scores})
     graphs = graph_files(list(models), used, compiled.score_graphs)
-    stages = score_stages(compiled.scores, graphs, compiled.score_types)
     closed = bit_words(settings.closed) if settings.closed.any() else None
-    workers = threads or os.cpu_count() or 1
     names = [algorithm.name for algorithm in compiled.algorithms]
     places = group_places(names, groups or {})
     cuts = [(leading_cut(compiled, seed), target) for seed, target in (targets or {}).items()]
 
-    def sampled(of: CompiledMenu, mask: Any = None) -> tuple[Sample, ...]:
-        used = [stage for stage in stages if _needed(stage, of)]
-        return Sampler(of, used, filling, signals.words, mask).count(opened, workers, seen)
+    counting = Counting(
+        list(opened),
+        list(opened.values()),
+        skip_bad=skip_bad,
+        threads=threads or os.cpu_count() or 1,
+        cluster=cluster,
+        kept=kept,
+        seen=seen,
+    )
+    mask = None if lumi_mask is None else LumiMask.load(lumi_mask)
+    if mask is not None:
+        for name, source in opened.items():
+            if "lumi" not in source.optional:
+                raise InputError(
+                    "tells no luminosity sections", file=name, field="--lumi-mask", remedy="NanoAOD does"
+                )
+    work = Work(compiled, graphs, filling, signals.words, closed, details, mask)
 
-    samples = sampled(compiled, closed)
+    def sampled(of: CompiledMenu) -> tuple[Sample, ...]:
+        return counting.count(narrowed(work, of)).samples
+
+    totals = counting.count(work)
+    samples = totals.samples
     found = tuple(_threshold(compiled, cut, target, sampled) for cut, target in cuts)
-    return _study(
-        complete.name, files, filling, samples, compiled, settings, places, found, excluded, signals, opened
+    of_seeds: tuple[SeedDetails, ...] = ()
+    if details:
+        if curves is None:
+            curves = samples[0].patterns.crossings <= CURVES
+        rates = (sampled, _rates_at) if curves else None
+        of_seeds = seed_details(compiled, counting.sources, work.sampler(), rates)
+    counting.done()
+    sources = list(counting.sources.values())
+    study = _study(
+        complete.name,
+        tuple(counting.sources),
+        filling,
+        samples,
+        compiled,
+        settings,
+        places,
+        found,
+        excluded,
+        signals,
+        sources,
+        totals.notes,
+    )
+    return replace(
+        study,
+        details=of_seeds,
+        skipped=(*skipped, *counting.skipped),
+        resumed_crossings=counting.resumed,
+        crossings=crossings_of(totals, compiled, settings) if details else None,
+        lumi_sections=lumi_sections(totals.lumis, compiled),
+        masked_crossings=totals.masked,
+        notes=(*study.notes, *_absent(counting.sources, work.sampler().columns)),
     )
 
 
-def _needed(stage: Any, menu: CompiledMenu) -> bool:
-    outputs = getattr(stage, "outputs", None)
-    return bool(menu.scores) and (outputs is None or any(score in outputs for score in menu.scores))
+def _absent(sources: Mapping[str, EventSource], columns: Sequence[str]) -> list[str]:
+    """One note for each object column that a seed or model reads and a file lacks: it is 0 there."""
+    notes = []
+    for column in columns:
+        files = [name for name, source in sources.items() if column not in source.columns]
+        if column in COLUMNS and files:
+            more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+            notes.append(f"{files[0]}{more}: no {column}, which seeds or models read: taken as 0")
+    return notes
+
+
+def _opened(names: Sequence[str], skip_bad: bool) -> tuple[dict[str, EventSource], list[Skipped]]:
+    found, skipped = {}, []
+    for name in names:
+        try:
+            found[name] = open_input(name)
+        except InputError as error:
+            if not skip_bad:
+                if len(names) == 1:
+                    raise
+                raise InputError(f"{error}; --skip-bad leaves such files out") from error
+            skipped.append(Skipped(name, str(error)))
+    if not found:
+        raise InputError("no file can be read", field="INPUT", value=skipped[0].reason)
+    return found, skipped
 
 
 def evaluable(
@@ -397,7 +538,7 @@ def evaluable(
 
 def _study(
     name: str,
-    files: Sequence[Path],
+    files: tuple[str, ...],
     filling: FillingScheme,
     samples: Sequence[Sample],
     menu: CompiledMenu,
@@ -407,6 +548,7 @@ def _study(
     excluded: tuple[Excluded, ...],
     signals: OrbitSignals,
     sources: Sequence[EventSource],
+    notes: Mapping[str, Mapping[str, int]],
 ) -> MenuRates:
     indices = np.array([algorithm.index for algorithm in menu.algorithms], np.int64)
     names = [algorithm.name for algorithm in menu.algorithms]
@@ -447,7 +589,7 @@ def _study(
     finor_after = combined([part.finor for part in after], samples)
     return MenuRates(
         name,
-        tuple(map(str, files)),
+        files,
         filling.name,
         tuple(
             {
@@ -478,17 +620,18 @@ def _study(
         excluded,
         signals.known,
         signals.unknown,
-        _notes(samples, filling, signals, sources),
-        after_rules(finor_after.khz, filling),
+        _notes(samples, filling, signals, notes),
+        after_rules=after_rules(finor_after.khz, filling),
     )
 
 
 def _notes(
-    samples: Sequence[Sample], filling: FillingScheme, signals: OrbitSignals, sources: Sequence[EventSource]
+    samples: Sequence[Sample],
+    filling: FillingScheme,
+    signals: OrbitSignals,
+    of_files: Mapping[str, Mapping[str, int]],
 ) -> tuple[str, ...]:
-    notes = [
-        f"{source.path}: {note}: {count:,}" for source in sources for note, count in source.notes.items()
-    ]
+    notes = [f"{name}: {note}: {count:,}" for name, told in of_files.items() for note, count in told.items()]
     if signals.known and filling.beam1 is None and samples[0].kind != RECORDED:
         notes.append(f"{filling.name} tells no bunches without partner: each beam is filled where both meet")
     if samples[0].kind != RECORDED and samples[0].patterns.crossings < filling.count:

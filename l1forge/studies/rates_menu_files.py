@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l1forge.emulator.atomic import atomic_files, write_text
+from l1forge.studies.rates_histograms import to_json
+from l1forge.studies.rates_seeds import to_dict
 
 if TYPE_CHECKING:
     from l1forge.studies.figures import Picture
@@ -35,18 +37,30 @@ def save(study: MenuRates, folder: Path) -> tuple[str, ...]:
     }
     if study.groups:
         texts["groups.csv"] = _groups(study)
+    if study.lumi_sections:
+        texts["lumi_sections.csv"] = _lumis(study)
+    if study.details:
+        texts["seeds.json"] = json.dumps(to_dict(study.details), indent=1) + "\n"
     pictures: dict[str, Picture] = {"rates.png": study.plot(), "overlap.png": study.plot_overlap()}
     for place, target in enumerate(study.targets):
         stem = f"threshold_{re.sub(r'[^A-Za-z0-9_-]', '_', target.seed)}"
         rows = ((point.threshold, *_values(point.rate)) for point in target.curve)
         texts[f"{stem}.csv"] = _csv(("threshold", *_columns("rate")), rows)
         pictures[f"{stem}.png"] = study.plot_target(place)
+    texts["histograms.json"] = to_json(study.histograms())
+    texts["rates.html"] = study.html()
+    names = [*texts]
     with atomic_files(folder) as work:
+        if study.crossings is not None:
+            names.append("crossings.parquet")
+            study.crossings.save(work / names[-1])
         for name, text in texts.items():
             write_text(work / name, text)
         for name, picture in pictures.items():
-            picture.savefig(work / name, dpi=80, bbox_inches="tight")
-    return (*texts, *pictures)
+            for kind in (".png", ".pdf"):
+                names.append(Path(name).with_suffix(kind).name)
+                picture.savefig(work / names[-1], dpi=80, bbox_inches="tight")
+    return tuple(names)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -104,6 +118,16 @@ def _groups(study: MenuRates) -> str:
             for g in study.groups
         ),
     )
+
+
+def _lumis(study: MenuRates) -> str:
+    """One row for each section: crossings counted, then how often each seed fired, before prescales."""
+    names = [seed.name for seed in study.seeds]
+    rows = (
+        (part.run, part.section, part.crossings, *(part.counts[name] for name in names))
+        for part in study.lumi_sections
+    )
+    return _csv(("run", "section", "crossings", *names), rows)
 
 
 def _overlap(study: MenuRates) -> str:

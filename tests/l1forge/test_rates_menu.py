@@ -222,11 +222,14 @@ def test_command_writes_all_files_and_refuses_what_does_not_fit(tmp_path: Path) 
     assert code == 0, said
     assert "FinOR" in said
     assert "for 2000 kHz" in said
-    names = {"rates.json", "rates.csv", "rates_l1menutools.csv", "overlap.csv", "groups.csv", "rates.png"}
-    assert {file.name for file in folder.iterdir()} == names | {
-        "overlap.png",
+    names = {"rates.json", "rates.csv", "rates_l1menutools.csv", "overlap.csv", "groups.csv", "seeds.json"}
+    names |= {"crossings.parquet", "histograms.json"}
+    plots = {
+        f"{stem}.{kind}" for stem in ("rates", "overlap", "threshold_L1_Jet100") for kind in ("png", "pdf")
+    }
+    assert {file.name for file in folder.iterdir()} == names | plots | {
+        "rates.html",
         "threshold_L1_Jet100.csv",
-        "threshold_L1_Jet100.png",
     }
     report = json.loads((folder / "rates.json").read_text())
     assert (report["format"], report["version"], len(report["seeds"])) == ("l1forge-rates", 1, 3)

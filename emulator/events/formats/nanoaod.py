@@ -28,8 +28,8 @@ from l1forge.emulator.events.formats.nano_branches import (
     choose_branches,
     is_physical,
 )
-from l1forge.emulator.events.formats.nano_tree import open_tree
-from l1forge.emulator.events.objects import CALO_PHI_BINS, COLUMNS, MUON_PHI_BINS, Events
+from l1forge.emulator.events.formats.nano_tree import NanoTree, open_tree
+from l1forge.emulator.events.objects import CALO_PHI_BINS, COLUMNS, MUON_PHI_BINS, Events, layout_of
 from l1forge.emulator.events.quantise import HARDWARE_VALUES, codes
 from l1forge.emulator.jit import compiled
 
@@ -64,8 +64,17 @@ def _scatter(
     return lost
 
 
-def describe(path: str | Path, bx: int, emulated: bool | None) -> tuple[str, tuple[str, ...], int]:
-    """What a file holds, the columns it can fill, and its number of events; only headers are read."""
+LUMI_BRANCHES = {"run": "run", "lumi": "luminosityBlock"}
+"""Branches of the columns that tell when an event was recorded."""
+
+
+def describe(
+    path: str | Path, bx: int, emulated: bool | None
+) -> tuple[str, tuple[str, ...], int, tuple[str, ...]]:
+    """What a file holds, the columns it can fill, its number of events, and columns read only if asked for.
+
+    Only headers are read.
+    """
     with open_tree(path) as tree:
         choice = choose_branches(tree.keys, path, emulated)
         kind = "re-emulated level-1 objects" if choice.prefix == EMULATED else "level-1 objects"
@@ -74,7 +83,8 @@ def describe(path: str | Path, bx: int, emulated: bool | None) -> tuple[str, tup
             text += "; muon directions at the muon station, as the file has none at the vertex"
         if choice.also_emulated:
             text += "; re-emulated objects are there, too: convert --emulated"
-        return text, choice.columns, tree.n
+        optional = tuple(column for column, branch in LUMI_BRANCHES.items() if branch in tree.keys)
+        return text, choice.columns, tree.n, optional
 
 
 def read_nanoaod(
@@ -84,11 +94,14 @@ def read_nanoaod(
     notes: Counter[str] | None = None,
     bx: int = 0,
     emulated: bool | None = None,
+    first: int = 0,
+    last: int | None = None,
 ) -> Iterator[Events]:
     """Stream the events' objects of one bunch crossing (0: the triggered one) as hardware integers.
 
-    ``notes`` counts objects beyond the hardware slots, saturated and rounded values, integers that disagree
-    with the floats beside them, and events without a record of an energy sum. A file without entries gives
+    ``first``, ``last``: events of the file to read, the last excluded. ``notes`` counts objects beyond the
+    hardware slots, saturated and rounded values, integers that disagree with the floats beside them, and
+    events without a record of an energy sum. A file without entries gives
     one block of no crossings. ``emulated``: see :func:`choose_branches`.
 
     Raises
@@ -99,7 +112,10 @@ def read_nanoaod(
     notes = Counter() if notes is None else notes
     with open_tree(path) as tree:
         choice = choose_branches(tree.keys, path, emulated)
-        wanted = choose_columns(columns, choice.columns, path)
+        asked_for = None if columns is None else tuple(columns)
+        times = [name for name in LUMI_BRANCHES if name in (asked_for or ())]
+        objects = None if asked_for is None else [name for name in asked_for if name not in times]
+        wanted = choose_columns(objects, choice.columns, path)
         collections = dict.fromkeys(name.partition(".")[0] for name in wanted)
         needed = {choice.fields[name] for name in wanted}
         needed |= {choice.checks[name] for name in wanted if name in choice.checks}
@@ -110,13 +126,19 @@ def read_nanoaod(
             needed |= set(choice.sum_keys)
         if tree.n == 0:
             notes[NO_ENTRIES] += 1
-            yield Events({name: np.zeros((COLUMNS[name][0], 0), np.int16) for name in wanted}, 0)
-        for start in range(0, tree.n, block):
-            stop = min(start + block, tree.n)
+            nothing = {
+                name: np.zeros((layout_of(name)[0], 0), layout_of(name)[1]) for name in (*wanted, *times)
+            }
+            yield Events(nothing, 0)
+        end = tree.n if last is None else min(last, tree.n)
+        for start in range(first, end, block):
+            stop = min(start + block, end)
             arrays = tree.read(needed, start, stop)
             flat = {name: _flat(array, name, path) for name, array in arrays.items()}
             reader = _Block(flat, stop - start, choice, bx, notes, path)
-            events = Events({name: reader.column(name) for name in wanted}, stop - start)
+            found = {name: reader.column(name) for name in wanted}
+            found |= {name: _numbers(tree, name, start, stop) for name in times}
+            events = Events(found, stop - start)
             check_ranges(events, path)
             yield events
 
@@ -140,6 +162,19 @@ def _flat(jagged: awkward.Array, name: str, path: str | Path) -> Jagged:
     if not is_physical(name) and np.any(values != np.rint(values)):
         raise InputError("whole numbers expected", file=path, field=name)
     return values, np.concatenate([[0], np.cumsum(awkward.to_numpy(awkward.num(jagged)))])
+
+
+def _numbers(tree: NanoTree, name: str, start: int, stop: int) -> NDArray[np.uint32]:
+    """Run or section of each event, (1, n)."""
+    import awkward
+
+    branch = LUMI_BRANCHES[name]
+    array = tree.read([branch], start, stop)[branch]
+    values = awkward.to_numpy(array) if array.ndim == 1 else np.zeros(0, "f4")
+    if values.dtype.kind not in "iu" or values.min(initial=0) < 0 or values.max(initial=0) >= 1 << 32:
+        raise InputError("whole numbers of 32 bits expected", file=tree.path, field=branch)
+    numbers: NDArray[np.uint32] = values.astype(np.uint32)[None]
+    return numbers
 
 
 class _Block:
@@ -242,7 +277,7 @@ class _Block:
 
 
 def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
-    description, columns, n = describe(path, asked.bx, asked.emulated)
+    description, columns, n, optional = describe(path, asked.bx, asked.emulated)
     notes: Counter[str] = Counter()
     return EventSource(
         path,
@@ -252,6 +287,10 @@ def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
         n,
         lambda columns, block: read_nanoaod(path, columns, block, notes, asked.bx, asked.emulated),
         notes=notes,
+        optional=optional,
+        read_rows=lambda columns, block, first, last: read_nanoaod(
+            path, columns, block, notes, asked.bx, asked.emulated, first, last
+        ),
     )
 
 

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.atomic import atomic_path
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.blocks import BLOCK_SIZE, check_ranges, choose_columns, rechunk
+from l1forge.emulator.events.blocks import (
+    BLOCK_SIZE,
+    check_ranges,
+    choose_columns,
+    first_crossings,
+    rechunk,
+    skip_crossings,
+)
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.formats import compact, dense
 from l1forge.emulator.events.formats.format import Asked, Format, Layout, WriteOptions
@@ -183,11 +190,14 @@ def read_events(
     columns: Iterable[str] | None = None,
     block: int | None = None,
     file: pq.ParquetFile | None = None,
+    first: int = 0,
+    last: int | None = None,
 ) -> Iterator[Events]:
     """Stream the file in blocks of ``block`` crossings (the last may be shorter); only ``columns`` decoded.
 
     ``block`` None: ``block_size``.
     ``file``: the same, where it is open already.
+    ``first``, ``last``: rows to read, the last excluded; row groups without any of them are not touched.
 
     Raises
     ------
@@ -210,16 +220,20 @@ def read_events(
     names = available
     if columns is not None:
         names = choose_columns(columns, (*available, *sample_columns(file)), path)
+    groups, before = _groups_of(file, first, last)
+
+    def cut(parts: Iterable[Events]) -> Iterator[Events]:
+        wanted = skip_crossings(parts, first - before) if first > before else parts
+        return rechunk(first_crossings(wanted, None if last is None else max(last - first, 0)), block)
+
     if is_dense and (mapped := dense.mapped_groups(path, file, names)) is not None:
-        yield from rechunk(mapped, block)
+        yield from cut(mapped[i] for i in groups)
         return
     if not names:
-        yield from rechunk(
-            (Events({}, file.metadata.row_group(i).num_rows) for i in range(file.num_row_groups)), block
-        )
+        yield from cut(Events({}, file.metadata.row_group(i).num_rows) for i in groups)
         return
     try:
-        for events in rechunk(_decoded(path, file, names, is_dense, block), block):
+        for events in cut(_decoded(path, file, names, is_dense, block, groups)):
             check_ranges(events, path)
             yield events
     except MemoryError:
@@ -231,8 +245,16 @@ def read_events(
         ) from error
 
 
+def _groups_of(file: pq.ParquetFile, first: int, last: int | None) -> tuple[range, int]:
+    """The row groups that hold rows ``first`` .. ``last - 1``, and the number of rows before them."""
+    ends = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))])
+    begin = min(max(int(np.searchsorted(ends, first, side="right")) - 1, 0), file.num_row_groups)
+    stop = file.num_row_groups if last is None else int(np.searchsorted(ends[:-1], last, side="left"))
+    return range(begin, max(stop, begin)), int(ends[begin])
+
+
 def _decoded(
-    path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], is_dense: bool, block: int
+    path: str | Path, file: pq.ParquetFile, names: tuple[str, ...], is_dense: bool, block: int, groups: range
 ) -> Iterator[Events]:
     """Row groups in order, the next ones being decoded in other threads; large row groups in pieces."""
     listed = () if is_dense else tuple(name for name in names if name in file.schema_arrow.names)
@@ -252,10 +274,11 @@ def _decoded(
         parts = [decode(batch) for batch in table.combine_chunks().to_batches()]
         return parts[0] if len(parts) == 1 else Events.concatenate(parts)
 
-    groups = range(file.num_row_groups)
     sizes = [file.metadata.row_group(i).num_rows for i in groups]
+    if not groups:
+        return
     if max(sizes, default=0) > LARGE_GROUP or sum(sizes) < 2 * BLOCK_SIZE:
-        for batch in file.iter_batches(min(block, LARGE_GROUP), columns=wanted):
+        for batch in file.iter_batches(min(block, LARGE_GROUP), row_groups=list(groups), columns=wanted):
             yield decode(batch)
         return
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
@@ -308,6 +331,7 @@ def _open(path: Path, head: bytes, asked: Asked) -> EventSource:
         lambda columns, block: read_events(path, columns, block, file),
         {key: value for key, value in header.items() if key not in ("format", "version", "layout")},
         block_size=block_size(path, file),
+        read_rows=lambda columns, block, first, last: read_events(path, columns, block, file, first, last),
         optional=sample_columns(file),
     )
 

@@ -12,7 +12,7 @@ from l1forge.commands.synth import app as synth
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
-from l1forge.firmware.report import collect, to_html, to_markdown
+from l1forge.firmware.report import collect, to_markdown
 from l1forge.firmware.rtl import RtlProject, generate
 from l1forge.firmware.synth import Synthesis, tradeoff, yosys
 from l1forge.firmware.synth import vitis_hls as vitis
@@ -193,7 +193,7 @@ def test_report_says_what_was_run_and_what_is_stale(
         "not run yet: `l1forge cosim tiny`",
         "not run yet: `l1forge synth tiny`",
     ]
-    assert "not run yet: <code>l1forge synth tiny</code>" in to_html("tiny", sections)
+    assert "*not run yet: `l1forge synth tiny`*" in to_markdown("tiny", sections)
     vendor.synthesise(project, tmp_path / "v").save(reports / "synthesis.json")
     sections = collect("tiny", project.folder, reports)
     assert sections[2].note is None
@@ -201,7 +201,7 @@ def test_report_says_what_was_run_and_what_is_stale(
     other = generate(graph, tmp_path / "other", stages=1)
     assert "of another version" in str(collect("tiny", other.folder, reports)[2].note)
     assert "| latency | 3 clocks = 12.5 ns |" in to_markdown("tiny", sections)
-    assert "<td>1,234</td>" in to_html("tiny", sections)
+    assert "| LUT | 1,234 |" in to_markdown("tiny", sections)
     old = json.loads((reports / "synthesis.json").read_text())
     del old["cells"], old["seconds"]  # fields with a default came later
     (reports / "synthesis.json").write_text(json.dumps(old))
