@@ -29,7 +29,7 @@ from l1forge.models.anomaly.merit import (
     TOTAL,
     Comparison,
     Efficiency,
-    Sample,
+    ScoredSample,
     auc,
     compare,
     efficiencies,
@@ -234,7 +234,7 @@ def evaluate(
         raise InputError("no crossings are left to judge", file=zero_bias, remedy="give --test FILE")
     scorers = _Scorers(fitted, seeds, say)
     background = scorers.sample(judged)
-    found: dict[str, Sample] = {}
+    found: dict[str, ScoredSample] = {}
     for name, path in files.items():
         say(f"signal {name}")
         found[name] = scorers.sample(read(path, cuts, reader, lambda rows: None))
@@ -326,7 +326,7 @@ class _Scorers:
     def _eleven(crossings: Crossings) -> list[Array]:
         return [crossings.values[q.name] for q in baselines.ELEVEN]
 
-    def sample(self, crossings: Crossings) -> Sample:
+    def sample(self, crossings: Crossings) -> ScoredSample:
         """All scores of these crossings."""
         values = crossings.values
         scores: dict[str, Array] = {row: values[row] for row in ("tail pairs", "VAE")}
@@ -343,7 +343,7 @@ class _Scorers:
         for network, tables, parts in self._networks:
             scores[SEED.format(network.seed)] = self._vae.evaluate(parts, tables.codes(values))
         weights = crossings.values.get("weight", np.ones(crossings.n))
-        return Sample(scores, crossings.accepted, np.asarray(weights, np.float64))
+        return ScoredSample(scores, crossings.accepted, np.asarray(weights, np.float64))
 
     def _float(self, crossings: Crossings) -> dict[str, Array]:
         """Scores of the network with the lowest loss that have no committed graph."""

@@ -19,7 +19,7 @@ TOTAL, PURE = "total", "pure"
 
 
 @dataclass(frozen=True)
-class Sample:
+class ScoredSample:
     """Crossings: scores (n,) by name, what the cut menu ``accepted`` (n,), ``weights`` (n,)."""
 
     scores: Mapping[str, NDArray[np.floating | np.integer]]
@@ -58,8 +58,8 @@ class Efficiency:
 
 
 def efficiencies(
-    zero_bias: Sample,
-    signals: Mapping[str, Sample],
+    zero_bias: ScoredSample,
+    signals: Mapping[str, ScoredSample],
     rates_khz: Mapping[str, Sequence[float]],
     full_khz: float,
     replicas: int,
@@ -123,7 +123,7 @@ class _Curve:
 
     def __init__(
         self,
-        sample: Sample,
+        sample: ScoredSample,
         values: NDArray[np.floating | np.integer],
         drawn: NDArray[np.uint8],
         kind: str,
@@ -178,7 +178,7 @@ def compare(found: Sequence[Efficiency], scores: Sequence[str], others: Sequence
     return rows
 
 
-def auc(zero_bias: Sample, signal: Sample, score: str) -> tuple[float, float]:
+def auc(zero_bias: ScoredSample, signal: ScoredSample, score: str) -> tuple[float, float]:
     """Area under the ROC curve, ties as halves; its error: Hanley and McNeil, Radiology 143 (1982) 29."""
     background, weights = zero_bias.scores[score].astype(np.float64), zero_bias.weights
     order = np.argsort(background, kind="stable")

@@ -25,7 +25,7 @@ from l1forge.emulator.scoring.trained_inputs import TrainedInputs
 from l1forge.models.registry import Report
 from l1forge.models.vae_dense import evaluation, network
 from l1forge.models.vae_dense.features import COLUMNS, SOURCES, hardware_features, object_mask
-from l1forge.models.vae_dense.training import Batches, Schedule, fit
+from l1forge.models.vae_dense.training import Batches, StageSchedule, fit
 from l1forge.simulation.sample import N_TRAIN
 
 SIGNALS = ("ttbar", "zmumu", "htautau", "A4l", "LQ_btau", "h_tautau", "Hp_taunu")
@@ -44,9 +44,9 @@ class Options:
     """Schedules of the three stages; ``events`` limits the sample (0: all)."""
 
     events: int = 0
-    float_stage: Schedule = field(default_factory=lambda: Schedule(12, 1024, 3e-3, 0.5))
-    quantised_stage: Schedule = field(default_factory=lambda: Schedule(8, 1024, 1e-3, 0.5))
-    pruned_stage: Schedule = field(default_factory=lambda: Schedule(16, 1024, 1e-3, 0.5, 0.5))
+    float_stage: StageSchedule = field(default_factory=lambda: StageSchedule(12, 1024, 3e-3, 0.5))
+    quantised_stage: StageSchedule = field(default_factory=lambda: StageSchedule(8, 1024, 1e-3, 0.5))
+    pruned_stage: StageSchedule = field(default_factory=lambda: StageSchedule(16, 1024, 1e-3, 0.5, 0.5))
 
     def shortened(self) -> Options:
         """One epoch a stage on few events: proves that the code runs, not a result."""

@@ -29,7 +29,7 @@ class Batches:
 
 
 @dataclass
-class Schedule:
+class StageSchedule:
     """Epochs, batch size, learning rate (cosine to zero), KL weight and final sparsity (0: no pruning)."""
 
     epochs: int
@@ -47,7 +47,7 @@ def fit(
     decoder: Any,
     train: Batches,
     validation: Batches,
-    schedule: Schedule,
+    schedule: StageSchedule,
     seed: int,
     progress: Progress,
 ) -> dict[str, list[float]]:
@@ -105,7 +105,7 @@ def fit(
     return curves
 
 
-def _sparsity_at(epoch: int, schedule: Schedule) -> float:
+def _sparsity_at(epoch: int, schedule: StageSchedule) -> float:
     """Cubic ramp over the first half of the epochs (Zhu and Gupta, arXiv:1710.01878)."""
     ramp = min(1.0, (epoch + 1) / max(1, schedule.epochs // 2))
     return schedule.sparsity * (1 - (1 - ramp) ** 3)

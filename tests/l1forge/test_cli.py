@@ -93,7 +93,7 @@ def test_rates_of_a_model_on_arrays(tmp_path):
             "emulate vae a --non-finite x",
             "'x' is not one of 'error', 'zero', 'saturate'; see l1forge",
         ),
-        ("train vae --frobnicate", "No such option: --frobnicate; see l1forge train vae --help"),
+        ("train tau_id --frobnicate", "No such option: --frobnicate; see l1forge train tau_id --help"),
         ("menu frobnicate", "No such command 'frobnicate'; see l1forge menu --help"),
     ],
 )

@@ -38,6 +38,7 @@ HEAVY_MODULES = {
     "models/muon_pt/export.py": "torch",
     "models/muon_pt/fine_tune.py": "torch",
     "models/muon_pt/train.py": "torch",
+    "models/vae/network.py": "torch",
     "testbench/drivers/cocotb_check.py": "cocotb",
     "testbench/path/cocotb_path.py": "cocotb cocotbext",
     "testbench/drivers/axi_check.py": "cocotb cocotbext",

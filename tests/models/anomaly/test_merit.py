@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
-from l1forge.models.anomaly.merit import PURE, TOTAL, Efficiency, Sample, auc, compare, efficiencies
+from l1forge.models.anomaly.merit import PURE, TOTAL, Efficiency, ScoredSample, auc, compare, efficiencies
 
 FULL = 1000.0  # kHz: every crossing
 
 
-def sample(scores: dict[str, np.ndarray], accepted: np.ndarray | None = None, weight: float = 1.0) -> Sample:
+def sample(
+    scores: dict[str, np.ndarray], accepted: np.ndarray | None = None, weight: float = 1.0
+) -> ScoredSample:
     n = len(next(iter(scores.values())))
     taken = np.zeros(n, bool) if accepted is None else accepted
-    return Sample(scores, taken, np.full(n, weight))
+    return ScoredSample(scores, taken, np.full(n, weight))
 
 
 def test_efficiency_at_a_rate_and_its_error() -> None:
