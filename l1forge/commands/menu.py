@@ -397,6 +397,10 @@ DirectedOption = Annotated[
         "--directed/--no-directed", help="Also send crossings that are searched for what the menu asks."
     ),
 ]
+NetlistOption = Annotated[
+    bool,
+    typer.Option("--netlist", help="Synthesise with Yosys and simulate the netlist instead of the Verilog."),
+]
 FolderOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder of the Verilog; default: build/rtl/menu_NAME.")
 ]
@@ -438,6 +442,7 @@ def cosim(
     vectors: VectorsOption = None,
     seed: SeedOption = 1,
     directed: DirectedOption = True,
+    netlist: NetlistOption = False,
     output: FolderOption = None,
     judge: JudgeOption = None,
     overlap: OverlapOption = None,
@@ -473,6 +478,7 @@ def cosim(
             seed=seed,
             folder=output,
             directed=directed,
+            netlist=netlist,
         )
     if json_output:
         write_text(json_output, json.dumps(result.to_dict(), indent=1) + "\n")
