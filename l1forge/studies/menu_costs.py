@@ -16,7 +16,7 @@ HEADINGS = ("condition", "pairs", "LUT", "FF", "DSP", "LUT a pair", "DSP a pair"
 
 
 @dataclass(frozen=True)
-class Kind:
+class ConditionKind:
     """A condition that stands for its kind: seed, pairs that it measures (0: none), published unit cost."""
 
     name: str
@@ -26,13 +26,13 @@ class Kind:
 
 
 KINDS = (
-    Kind("Δη of muons", "dist{MU3,MU3}[DETA_MAX_1p5]", 28, "55 LUT"),
-    Kind("Δφ of muons", "dist{MU3,MU3}[DPHI_MAX_1p5]", 28, "43 LUT"),
-    Kind("ΔR of muons", "dist{MU3,MU3}[DR_MAX_1p4]", 28, "107 to 230 LUT, 2 DSP"),
-    Kind("mass of muons", "mass_inv{MU3,MU3}[MASS_MIN_7]", 28, "145 to 321 LUT, 3 DSP"),
-    Kind("two muons", "comb{MU5,MU3}", 0),
-    Kind("one jet", "JET180[ER2p5]", 0),
-    Kind("four jets", "comb{JET70,JET55,JET40,JET35}", 0, "1,672 LUT"),
+    ConditionKind("Δη of muons", "dist{MU3,MU3}[DETA_MAX_1p5]", 28, "55 LUT"),
+    ConditionKind("Δφ of muons", "dist{MU3,MU3}[DPHI_MAX_1p5]", 28, "43 LUT"),
+    ConditionKind("ΔR of muons", "dist{MU3,MU3}[DR_MAX_1p4]", 28, "107 to 230 LUT, 2 DSP"),
+    ConditionKind("mass of muons", "mass_inv{MU3,MU3}[MASS_MIN_7]", 28, "145 to 321 LUT, 3 DSP"),
+    ConditionKind("two muons", "comb{MU5,MU3}", 0),
+    ConditionKind("one jet", "JET180[ER2p5]", 0),
+    ConditionKind("four jets", "comb{JET70,JET55,JET40,JET35}", 0, "1,672 LUT"),
 )
 
 
@@ -40,7 +40,7 @@ KINDS = (
 class Cost:
     """Resources of one condition with its comparisons, tables and registers, out of context."""
 
-    kind: Kind
+    kind: ConditionKind
     lut: int
     ff: int
     dsp: int
