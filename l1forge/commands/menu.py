@@ -397,6 +397,10 @@ DirectedOption = Annotated[
         "--directed/--no-directed", help="Also send crossings that are searched for what the menu asks."
     ),
 ]
+NetlistOption = Annotated[
+    bool,
+    typer.Option("--netlist", help="Synthesise with Yosys and simulate the netlist instead of the Verilog."),
+]
 FolderOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder of the Verilog; default: build/rtl/menu_NAME.")
 ]
@@ -438,6 +442,7 @@ def cosim(
     vectors: VectorsOption = None,
     seed: SeedOption = 1,
     directed: DirectedOption = True,
+    netlist: NetlistOption = False,
     output: FolderOption = None,
     judge: JudgeOption = None,
     overlap: OverlapOption = None,
@@ -473,6 +478,7 @@ def cosim(
             seed=seed,
             folder=output,
             directed=directed,
+            netlist=netlist,
         )
     if json_output:
         write_text(json_output, json.dumps(result.to_dict(), indent=1) + "\n")
@@ -480,6 +486,43 @@ def cosim(
         console.print(line, highlight=False, markup=False)
     if not result.passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def costs(
+    kinds: Annotated[list[str] | None, typer.Argument(help="Kinds of conditions; default: all.")] = None,
+    docs: Annotated[Path | None, typer.Option(help="Page whose table is refreshed.")] = None,
+    json_output: JsonOption = None,
+) -> None:
+    """Measure what one condition of each kind costs in LUT, FF and DSP, by Yosys for 7 series.
+
+    Takes some minutes; what Yosys found before is in the cache.
+
+    Examples: `l1forge menu costs`, `l1forge menu costs "four jets" --json four.json`
+    """
+    from l1forge.commands.faults import markdown
+    from l1forge.emulator.atomic import write_text
+    from l1forge.firmware.synth import table as pages
+    from l1forge.screen.console import Console
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.studies.menu_costs import HEADINGS, menu_costs
+
+    check_outputs(json_output, docs)
+    if docs is not None:
+        pages.halves(docs, COSTS)
+    console = Console()
+    with console.status("synthesising") as status:
+        found = menu_costs(kinds or (), progress=status.update)
+    rows = [cost.row() for cost in found.costs]
+    if json_output:
+        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    if docs is not None:
+        pages.refresh(docs, COSTS, markdown(HEADINGS, rows))
+    for line in (HEADINGS, *rows):
+        console.print(" | ".join(line), highlight=False, markup=False)
+
+
+COSTS = ("<!-- condition costs: written by l1forge menu costs -->", "<!-- end of condition costs -->")
 
 
 def cosimulation_lines(result: MenuCosimulation) -> list[str]:

@@ -19,7 +19,7 @@ ENOUGH = 0.99
 """Share of the faults that can be seen at all which the co-verification must notice."""
 SHARES = {"menu": 0.4, "vae": 0.2, "tau_id": 0.15, "eg_iso": 0.1, "event_bdt": 0.15}
 """Subjects of ``l1forge faults`` without arguments, and their shares of the faults."""
-MENU_CROSSINGS, TREE_CROSSINGS, NETWORK_CROSSINGS = 20_000, 20_000, 100_000
+MENU_CROSSINGS, TREE_CROSSINGS, NETWORK_CROSSINGS = 30_000, 20_000, 100_000
 """As many as the tests drive."""
 MENUS = (".yaml", ".yml", ".xml", ".json")
 

@@ -82,7 +82,7 @@ def run_formal(
     from l1forge.emulator.menu.compiled import Combination, condition_names
     from l1forge.firmware.synth.yosys import check_installed
     from l1forge.testbench.formal.combinations import combinations_of, prove_combinations
-    from l1forge.testbench.formal.control import prove_control
+    from l1forge.testbench.formal.control import prove_control, prove_finor
 
     check_installed()
     folder = Path(control) if control is not None else control_folder()
@@ -92,7 +92,7 @@ def run_formal(
     tell = progress or (lambda text: None)
     proofs = []
     with TemporaryDirectory(prefix="l1forge-formal-") as work:
-        for proof in prove_control(folder, Path(work), seconds):
+        for proof in (*prove_control(folder, Path(work), seconds), prove_finor(menu, Path(work), seconds)):
             proofs.append(proof)
             tell(proof.name)
     for proof in prove_combinations(menu, seconds):

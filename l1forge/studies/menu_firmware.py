@@ -126,6 +126,7 @@ def cosimulate_menu(
     seed: int = 1,
     folder: str | Path | None = None,
     directed: bool = True,
+    netlist: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> MenuCosimulation:
     """Send crossings through the Verilog of a menu and compare every seed with the emulator.
@@ -145,6 +146,8 @@ def cosimulate_menu(
     directed
         Also search crossings that make every seed true and false by each of its conditions, and send them
         first; what all crossings have shown is counted in ``outcome.coverage``.
+    netlist
+        Simulate the netlist that Yosys makes of the Verilog, without DSP blocks, in its place.
     progress
         Called with the number of crossings done since the last call.
 
@@ -166,12 +169,22 @@ def cosimulate_menu(
         whole = number < len(vectors)
         source = open_events(Path(path))
         files[Path(path).name] = _first(source.blocks(), (source.n or n) if whole else n)
+    tested = _netlist(project) if netlist else project
     found = directed_menu(menu, project) if directed else None
     coverage = found.coverage() if found else MenuCoverage(menu, project)
     stimuli = menu_stimuli(menu, project, Plan(n), files, seed, found)
-    outcome = compare(menu, project, stimuli, seed=seed, coverage=coverage, progress=progress)
+    outcome = compare(menu, tested, stimuli, seed=seed, coverage=coverage, progress=progress)
     published = tuple(check_menu(menu, Path(path), (), {}) for path in vectors)
     return MenuCosimulation(firmware, outcome, published)
+
+
+def _netlist(project: RtlProject) -> RtlProject:
+    """The synthesised netlist of a menu, in a folder beside its Verilog."""
+    from l1forge.firmware.synth.yosys import netlist_project, synthesise
+
+    folder = project.folder.with_name(f"{project.folder.name}-netlist")
+    synthesise(project, folder, dsp=False)  # Yosys has no model of DSP blocks
+    return netlist_project(project, folder)
 
 
 def _first(blocks: Iterator[Events], n: int) -> Iterator[Events]:

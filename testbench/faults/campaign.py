@@ -105,10 +105,10 @@ class Campaign:
         }
 
 
-def choose(netlist: Netlist, count: int, seed: int) -> list[Fault]:
+def choose(netlist: Netlist, count: int, seed: int, copies: bool = True) -> list[Fault]:
     """``count`` different faults, as many of each kind as there are places for; fewer in a small design."""
     rng = np.random.default_rng(seed)
-    rooms = {kind: room for kind in KINDS if (room := places(netlist, kind))}
+    rooms = {kind: room for kind in KINDS if (room := places(netlist, kind, copies))}
     chosen: dict[Fault, None] = {}
     for attempt in range(20 * count):
         if len(chosen) == count:
@@ -142,6 +142,7 @@ def run_campaign(
     count: int,
     seed: int,
     *,
+    copies: bool = True,
     prove: bool = True,
     seconds: int = 60,
     progress: Callable[[int], None] | None = None,
@@ -152,6 +153,8 @@ def run_campaign(
     ----------
     count, seed
         How many faults, and of their places and kinds.
+    copies
+        Whether a fault in a loop of the Verilog is in all its copies, as a wrong text is, or in one of them.
     prove
         Whether survivors are given to a SAT solver: no input shows a fault that changes no output.
     seconds
@@ -167,7 +170,7 @@ def run_campaign(
     with TemporaryDirectory(prefix="l1forge-faults-") as name:
         folder = Path(name)
         netlist = read_netlist(subject.project, folder)
-        faults = choose(netlist, count, seed)
+        faults = choose(netlist, count, seed, copies)
         with_faults(netlist, faults).verilog(folder, "faulty")
         simulation = verilate(
             replace(

@@ -152,8 +152,10 @@ def read_netlist(project: RtlProject, folder: Path) -> Netlist:
     return read_files(project.sources, project.name, folder)
 
 
-def read_files(files: Sequence[Path], top: str, folder: Path, options: str = "") -> Netlist:
-    """The netlist of ``top``; ``options`` of ``read_verilog``.
+def read_files(
+    files: Sequence[Path], top: str, folder: Path, options: str = "", boxes: Sequence[Path] = ()
+) -> Netlist:
+    """The netlist of ``top``; ``options`` of ``read_verilog``; of the modules in ``boxes`` only the ports.
 
     Raises
     ------
@@ -162,6 +164,8 @@ def read_files(files: Sequence[Path], top: str, folder: Path, options: str = "")
     """
     names = " ".join(str(file.resolve()) for file in files)
     script = READ.format(files=names, top=top, options=options, out="netlist.json")
+    if boxes:
+        script = f"read_verilog -lib {' '.join(str(file.resolve()) for file in boxes)}\n{script}"
     passes.run("read", script, folder)
     module = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"][top]
     return Netlist(top, module["cells"], module["ports"], module["netnames"])

@@ -1,4 +1,4 @@
-"""Prescaler and trigger rules: a step of the Verilog against the rule as people say it, by induction.
+"""Prescaler, FinOR and trigger rules: a step of the Verilog against the rule as people say it, by induction.
 
 The registers become ports: their values before a clock are inputs, those after it outputs. A relation says
 what the registers mean ("the second age is where the second newest accept lies in the list of crossings").
@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from l1forge.testbench.faults.netlist import REGISTERS, Netlist, read_files
+from l1forge.emulator.menu.compiled import CompiledMenu
+from l1forge.emulator.path.description import ModelChoice, PathDescription
+from l1forge.firmware.path import generate_path
+from l1forge.testbench.faults.netlist import REGISTERS, Netlist, inputs_of, read_files
 from l1forge.testbench.formal.sat import Proof, ask
 
 METHOD = "induction: all inputs, any number of clocks"
@@ -52,6 +55,16 @@ module proof (input wire rst, input wire restart, input wire hit, input wire [31
     wire allowed = off | (factor >= 32'd100);
     assign differs = (rst | restart) ? ~cleared | (related & allowed & (fires != wanted))
                                      : related & allowed & ~((fires == wanted) & kept & related_later);
+endmodule
+"""
+
+FINOR = """\
+module proof (input wire [{last}:0] fired, input wire [{last}:0] finor_mask, input wire [{last}:0] veto_mask,
+              input wire any_fired, input wire any_veto, output wire differs);
+    wire found, vetoed, request;
+    step dut (.fired(fired), .finor_mask(finor_mask), .veto_mask(veto_mask), .any_fired(any_fired),
+              .any_veto(any_veto), .next_any_fired(found), .next_any_veto(vetoed), .request(request));
+    assign differs = (found != ({finor})) | (vetoed != ({veto})) | (request != (any_fired & !any_veto));
 endmodule
 """
 
@@ -171,6 +184,55 @@ def prove_rules(source: Path, folder: Path, history: int = HISTORY, seconds: int
     (folder / "proof.sv").write_text(text, encoding="utf-8")
     name = f"trigger rules of up to {history + 1} crossings, dead time, buffer"
     return ask(name, METHOD, SCRIPT.format(seconds=seconds), folder)
+
+
+def prove_finor(menu: CompiledMenu, folder: Path, seconds: int = 120) -> Proof:
+    """FinOR, veto and request in the top of the path of ``menu``: every algorithm written out.
+
+    Everything but these three is left out: any bits behind the prescales, any masks.
+    """
+    scores = {name.partition(".")[0]: 8 if "." in name else 1 for name in menu.scores}
+    ports = dict.fromkeys(scores, ModelChoice(rtl="port"))
+    description = PathDescription("finor_path", Path("menu"), ports)
+    objects = {name: count for name, count in scores.items() if count > 1}
+    path = generate_path(description, menu, {}, folder / "path", folder / "parts", objects=objects)
+    top = path.rtl.folder / f"{path.rtl.name}.v"
+    boxes = [source for source in path.rtl.sources if source != top]
+    netlist = read_files([top], path.rtl.name, folder, "", boxes)
+    found = {name: netlist.names[name]["bits"] for name in ("fired", "finor_mask", "veto_mask", "request")}
+    before = {
+        name: cell["connections"]["D"]
+        for name in ("any_fired", "any_veto")
+        for cell in netlist.cells.values()
+        if cell["type"] in REGISTERS and cell["connections"]["Q"] == netlist.names[name]["bits"]
+    }
+    held = {name: netlist.names[name]["bits"] for name in before}
+    part = Netlist("step", {}, {}, {}, netlist.last)
+    for name in ("fired", "finor_mask", "veto_mask"):
+        part.port_of(name, "input", found[name])
+    for name, bits in held.items():
+        part.port_of(name, "input", bits)
+        part.port_of(f"next_{name}", "output", before[name])
+    part.port_of("request", "output", found["request"])
+    ends = {b for port in part.ports.values() if port["direction"] == "input" for b in port["bits"]}
+    driving = netlist.driving()
+    waiting = [b for port in part.ports.values() if port["direction"] == "output" for b in port["bits"]]
+    while waiting:
+        bit = waiting.pop()
+        driver = driving.get(bit)
+        if bit in ends or driver is None or driver in part.cells:
+            continue
+        part.cells[driver] = netlist.cells[driver]
+        waiting += inputs_of(netlist.cells[driver])
+    part.save(folder / "step.json")
+    terms = {
+        mask: " | ".join(f"fired[{i}] & {mask}_mask[{i}]" for i in range(len(menu.algorithms)))
+        for mask in ("finor", "veto")
+    }
+    text = FINOR.format(last=len(menu.algorithms) - 1, **terms)
+    (folder / "proof.sv").write_text(text, encoding="utf-8")
+    name = f"FinOR and veto of {len(menu.algorithms)} algorithms"
+    return ask(name, "all inputs (no state)", SCRIPT.format(seconds=seconds), folder)
 
 
 def prove_control(sources: Path, folder: Path, seconds: int = 300) -> Iterator[Proof]:

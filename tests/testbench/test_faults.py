@@ -14,7 +14,7 @@ from l1forge.studies.faults import FaultStudy
 from l1forge.testbench.faults import Subject, run_campaign
 from l1forge.testbench.faults.campaign import EQUIVALENT, UNPROVEN, choose, with_faults
 from l1forge.testbench.faults.kinds import CONSTANT, ENTRY, KINDS, LATE, SHIFT, STUCK_0, Fault, places
-from l1forge.testbench.faults.netlist import Netlist, read_netlist
+from l1forge.testbench.faults.netlist import Netlist, read_files, read_netlist
 from l1forge.testbench.faults.proof import prove_equal
 from l1forge.testbench.stimuli import Block
 
@@ -108,17 +108,40 @@ def test_places_and_choice(netlist: Netlist) -> None:
     assert before == {name: cell["connections"] for name, cell in netlist.cells.items()}
 
 
+def test_a_loop_of_the_verilog_is_one_place(tmp_path: Path) -> None:
+    (tmp_path / "loop.v").write_text(
+        "module loop (input wire clk, input wire [3:0] a, input wire [3:0] b, output reg [3:0] y);\n"
+        "    genvar i;\n"
+        "    generate for (i = 0; i < 4; i = i + 1) begin : each\n"
+        "        reg kept;\n"
+        "        always @(posedge clk) kept <= a[i] & b[i];\n"
+        "        always @(posedge clk) y[i] <= kept;\n"
+        "    end endgenerate\n"
+        "endmodule\n"
+    )
+    loop = read_files([tmp_path / "loop.v"], "loop", tmp_path)
+    for copies, count in ((True, 1), (False, 4)):
+        found = places(loop, STUCK_0, copies)
+        gates = [cells for cells, *_ in found if loop.cells[cells[0]]["type"] == "$and"]
+        assert len(gates) == count
+        assert {len(cells) for cells in gates} == {4 // count}
+    (place,) = [p for p in places(loop, STUCK_0) if loop.cells[p[0][0]]["type"] == "$and"]
+    fault = Fault(STUCK_0, *place[:2])
+    assert "(4 copies)" in fault.text(loop)
+    assert not prove_equal(loop, fault, 2, tmp_path)
+
+
 def test_proofs(netlist: Netlist, tmp_path: Path) -> None:
     compare = next(name for name, cell in netlist.cells.items() if cell["type"] == "$ge")
     gate = next(name for name, cell in netlist.cells.items() if cell["type"] == "$and")
     table = next(name for name, cell in netlist.cells.items() if cell["type"] == "$mem_v2")
     for fault, equal in (
-        (Fault(STUCK_0, gate, "Y"), True),  # hit and not hit
-        (Fault(CONSTANT, compare, "B", value=6), False),
-        (Fault(CONSTANT, compare, "B", value=5), True),  # the same constant
-        (Fault(LATE, compare, "Y"), False),
-        (Fault(SHIFT, compare, "A"), False),
-        (Fault(ENTRY, table, "RD_DATA", 1, value=3), False),
+        (Fault(STUCK_0, (gate,), "Y"), True),  # hit and not hit
+        (Fault(CONSTANT, (compare,), "B", value=0b0011), False),
+        (Fault(CONSTANT, (compare,), "B", value=0), True),  # the same constant
+        (Fault(LATE, (compare,), "Y"), False),
+        (Fault(SHIFT, (compare,), "A"), False),
+        (Fault(ENTRY, (table,), "RD_DATA", 1, value=3), False),
     ):
         assert prove_equal(netlist, fault, 2, tmp_path) is equal, fault
 
@@ -127,4 +150,4 @@ def test_a_proof_that_cannot_run_is_an_error(netlist: Netlist, tmp_path: Path) -
     compare = next(name for name, cell in netlist.cells.items() if cell["type"] == "$ge")
     broken = replace(netlist, cells={n: {**c, "type": f"{c['type']}!"} for n, c in netlist.cells.items()})
     with pytest.raises(InputError, match="Yosys failed"):
-        prove_equal(broken, Fault(CONSTANT, compare, "B", value=6), 2, tmp_path)
+        prove_equal(broken, Fault(CONSTANT, (compare,), "B", value=6), 2, tmp_path)

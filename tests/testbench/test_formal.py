@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,10 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.menu.language.load import load_menu
 from l1forge.firmware.menu import generate_menu
+from l1forge.firmware.path import generate_path
 from l1forge.studies.formal import run_formal
 from l1forge.testbench.faults.netlist import read_files
+from l1forge.testbench.formal import control
 from l1forge.testbench.formal.combinations import (
     combinations_of,
     prove_combination,
@@ -141,6 +144,26 @@ def test_trigger_rules(old: str, new: str, verdict: str, tmp_path: Path) -> None
     assert prove_rules(tmp_path / "r.v", tmp_path, 5, 120).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        ("", "", PROVEN),
+        ("any_fired & ~any_veto", "any_fired | ~any_veto", DIFFERS),
+        ("fired & f", "fired | f", DIFFERS),
+    ],
+)
+def test_finor(old: str, new: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*args: Any, **options: Any) -> Any:
+        path = generate_path(*args, **options)
+        file = path.rtl.folder / f"{path.rtl.name}.v"
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new, 1))
+        return path
+
+    monkeypatch.setattr(control, "generate_path", faulty)
+    assert control.prove_finor(menu_of(tmp_path, (SEEDS[2], "JET20")), tmp_path).verdict == verdict
+
+
 def test_a_state_that_is_fed_back_is_no_pipeline(tmp_path: Path) -> None:
     text = """module loop (input wire clk, input wire a, output reg y);
     always @(posedge clk) y <= y ^ a;
@@ -166,15 +189,13 @@ def test_study(tmp_path: Path) -> None:
     (tmp_path / "path_rules.v").write_text(RULES)
     overlap = "comb_orm{TAU28[ER2p1],TAU28[ER2p1],JET60}[ORMDR_0p5]"
     menu = menu_of(tmp_path, (SEEDS[2], overlap))
-    import l1forge.testbench.formal.control as control
-
     before, control.HISTORY = control.HISTORY, 4
     try:
         found = run_formal(menu, control=tmp_path)
     finally:
         control.HISTORY = before
     assert found.passed
-    assert found.verdict == "3 of 3 proven"
+    assert found.verdict == "4 of 4 proven"
     assert len(found.left_out) == 1
     assert found.left_out[0].endswith(": overlap removal")
     assert found.to_dict()["passed"] is True

@@ -103,7 +103,7 @@ class Drawer:
         allowed = self.allowed(requirement)
         for name in ("eta", "phi"):
             if name in allowed and not (fixed and name in fixed):
-                fields[name] = self._tried(first[0][1], requirement.type, name, allowed[name])
+                fields[name] = self.tried(first[0][1], requirement.type, name, allowed[name])
         if "eta" in fields:
             fields["eta"] = np.reshape(fields["eta"], (-1, 1))
         fields["phi"] = np.reshape(fields["phi"], (1, -1))
@@ -121,7 +121,7 @@ class Drawer:
             chosen["eta"] = int(fields["eta"][row, 0])
         return Thing(requirement.type, chosen)
 
-    def _tried(self, first: Thing, kind: str, name: str, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    def tried(self, first: Thing, kind: str, name: str, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Some of the accepted codes: around the first object's angle, its opposite, and anywhere."""
         muons = (OBJECTS[first.type].is_muon, OBJECTS[kind].is_muon)
         centre = int(first.fields.get(name, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,13 @@ from l1forge.emulator.menu.compiled import CompiledMenu, Limit, Requirement
 from l1forge.emulator.menu.engine.atoms import Atom, requirement_atoms
 from l1forge.emulator.menu.quantities import OBJECTS
 from l1forge.testbench.directed.menu.objects import codes_of
-from l1forge.testbench.directed.menu.pairs import Thing, measure
+from l1forge.testbench.directed.menu.pairs import Thing, all_within, measure
 from l1forge.testbench.directed.menu.scene import Scene, SceneMaker
 
 MOST = 144
 """Placements of one scene's objects at most: those of two objects in any two of 12 slots."""
+GEOMETRIES = 3
+"""Pairs of objects at the ends of a limit for any two slots."""
 Key = tuple[str, int]
 """A collection and a crossing."""
 
@@ -118,25 +121,92 @@ class Variations:
         }
 
     def limits(self, name: str, scene: Scene) -> list[Scene]:
-        """Pairs whose measure is the last one below an end of a limit, the end, or the first above."""
+        """For any two slots, objects whose measure is the last below a limit's end, or the first above."""
         condition = self.menu.conditions[name]
-        if not isinstance(condition, compiled.Correlation):
-            return []
         made: list[Scene] = []
-        a, b = condition.legs
-        for limit in condition.limits:
-            key = a.type, a.bx, b.type, b.bx, limit
+        for a, b, limit, others in _measured(condition):
+            key = name if isinstance(condition, compiled.Combination) else "", a, b, limit
             places = self._pair(scene, a, b)
-            if key in self.done or places is None or limit.measure == "mass_over_dr":
+            if key in self.done or places is None or limit.measure in ("mass_over_dr", "mass3"):
                 continue
             self.done.add(key)
-            for eta, phi in self._ends(scene, a, b, places, limit):
-                kind = OBJECTS[b.type]
+            alike = (a.type, a.bx) == (b.type, b.bx)
+            slots = product(range(OBJECTS[a.type].slots), range(OBJECTS[b.type].slots))
+            for i, j in slots:
+                if not (alike and i == j):
+                    moved, first, second = self._placed(scene, (a, b), places, (i, j))
+                    for _ in range(GEOMETRIES):
+                        made += self._near(moved, (a, b), (first, second), limit, others)
+        return made
+
+    def _placed(
+        self,
+        scene: Scene,
+        legs: tuple[Requirement, Requirement],
+        places: tuple[int, int],
+        to: tuple[int, int],
+    ) -> tuple[Scene, int, int]:
+        """The scene with two objects in the slots ``to``."""
+        keys = [(OBJECTS[leg.type].collection, leg.bx) for leg in legs]
+        moved = self._swapped(scene, keys[0], places[0], to[0])
+        second = places[1]
+        if keys[0] == keys[1] and second == to[0]:
+            second = places[0]
+        return self._swapped(moved, keys[1], second, to[1]), to[0], to[1]
+
+    def _kept(self, scene: Scene, leg: Requirement, slot: int) -> dict[str, int]:
+        """What stays of an object of a scene: its charge; for one of two tries all but its angles."""
+        held = _held(scene, leg, slot)
+        if OBJECTS[leg.type].slots == 1 or self.rng.random() < 0.5:
+            return held
+        return {name: code for name, code in held.items() if name == "charge"}
+
+    def _near(
+        self,
+        scene: Scene,
+        legs: tuple[Requirement, Requirement],
+        slots: tuple[int, int],
+        limit: Limit,
+        others: Sequence[Limit],
+    ) -> list[Scene]:
+        """Another first object, and second ones around it with measures at the ends of ``limit``."""
+        a, b = legs
+        drawer = self.maker.drawer
+        first = drawer.thing(a, self._kept(scene, a, slots[0]))
+        second = drawer.thing(b, self._kept(scene, b, slots[1]))
+        if first is None or second is None:
+            return []
+        fields: dict[str, Any] = dict(second.fields)
+        allowed = drawer.allowed(b)
+        for name in ("eta", "phi"):
+            if name in allowed:
+                fields[name] = drawer.tried(first, b.type, name, allowed[name])
+        etas = np.asarray(fields.get("eta", np.zeros(1, np.int64)))
+        shape = len(etas), len(fields["phi"])
+        if "eta" in fields:
+            fields["eta"] = etas[:, None]
+        phis = fields["phi"]
+        many = Thing(b.type, {**fields, "phi": phis[None]})
+        good = np.broadcast_to(all_within(others, first, many), shape)
+        values = np.broadcast_to(measure(limit.measure, first, many), shape)
+        if not good.any():
+            return []
+        flat = np.unique(values[good])
+        made = []
+        for end in (limit.lower, limit.upper):
+            if end is None:
+                continue
+            at = int(np.searchsorted(flat, end))
+            for wanted in flat[max(at - 1, 0) : at + 2]:
+                places = np.argwhere(good & (values == wanted))
+                row, column = places[self.rng.integers(len(places))]
                 moved = dict(scene)
-                if kind.has_eta:
-                    moved[f"{kind.collection}.eta", places[1], b.bx] = eta
-                moved[f"{kind.collection}.phi", places[1], b.bx] = phi
-                made += [moved, *self.slots(moved)[:: max(1, MOST // 12)]]
+                chosen = {**second.fields, "eta": int(etas[row]), "phi": int(phis[column])}
+                for requirement, slot, held in ((a, slots[0], first.fields), (b, slots[1], chosen)):
+                    collection = OBJECTS[requirement.type].collection
+                    for name in drawer.allowed(requirement):
+                        moved[f"{collection}.{name}", slot, requirement.bx] = int(held[name])
+                made.append(moved)
         return made
 
     def _pair(self, scene: Scene, a: Requirement, b: Requirement) -> tuple[int, int] | None:
@@ -155,38 +225,33 @@ class Variations:
         second = self._holder(rest, b)
         return None if second is None or second == first else (first, second)
 
-    def _ends(
-        self, scene: Scene, a: Requirement, b: Requirement, places: tuple[int, int], limit: Limit
-    ) -> list[tuple[int, int]]:
-        things = []
-        for leg, slot in zip((a, b), places, strict=True):
-            kind = OBJECTS[leg.type]
-            names = [
-                kind.transverse,
-                "phi",
-                *(["eta"] if kind.has_eta else []),
-                *(["upt"] if kind.is_muon else []),
-            ]
-            fields = {n: scene.get((f"{kind.collection}.{n}", slot, leg.bx), 0) for n in names}
-            things.append(Thing(leg.type, fields))
-        allowed = self.maker.drawer.allowed(b)
-        etas = allowed.get("eta", np.zeros(1, np.int64))
-        many = {**things[1].fields, "phi": allowed["phi"][None]}
-        if "eta" in many:
-            many["eta"] = etas[:, None]
-        values = measure(limit.measure, things[0], Thing(b.type, many))
-        values = np.broadcast_to(values, (len(etas), len(allowed["phi"])))
-        flat = np.unique(values)
-        chosen = []
-        for end in (limit.lower, limit.upper):
-            if end is None:
-                continue
-            at = int(np.searchsorted(flat, end))
-            for wanted in flat[max(at - 1, 0) : at + 2]:
-                places_of = np.argwhere(values == wanted)
-                row, column = places_of[self.rng.integers(len(places_of))]
-                chosen.append((int(etas[row]), int(allowed["phi"][column])))
-        return chosen
+
+def _measured(
+    condition: compiled.Condition,
+) -> list[tuple[Requirement, Requirement, Limit, tuple[Limit, ...]]]:
+    """Two objects, a limit on them, and the other limits that must hold too."""
+    found: list[tuple[Requirement, Requirement, Limit, tuple[Limit, ...]]] = []
+    if isinstance(condition, compiled.Correlation):
+        a, b = condition.legs
+        for limit in condition.limits:
+            found.append((a, b, limit, tuple(o for o in condition.limits if o != limit)))
+    overlap = getattr(condition, "overlap", None)
+    if overlap is not None and overlap.object is not None:
+        legs = getattr(condition, "legs", ())
+        found += [(overlap.object, leg, limit, ()) for leg in dict.fromkeys(legs) for limit in overlap.limits]
+    elif overlap is not None and isinstance(condition, compiled.Correlation):
+        found += [(*condition.legs, limit, condition.limits) for limit in overlap.limits]
+    return found
+
+
+def _held(scene: Scene, leg: Requirement, slot: int) -> dict[str, int]:
+    """The fields of an object of a scene, but for its angles."""
+    collection, found = OBJECTS[leg.type].collection, {}
+    for (node, element, bx), code in scene.items():
+        where, _, name = node.partition(".")
+        if (where, element, bx) == (collection, slot, leg.bx) and name not in ("eta", "phi"):
+            found[name] = code
+    return found
 
 
 def _legs(condition: compiled.Condition) -> tuple[Requirement, ...]:

@@ -15,9 +15,10 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.menu.compiled import CompiledMenu, condition_names
 from l1forge.firmware.menu import generate_menu
 from l1forge.firmware.rtl.project import RtlProject
+from l1forge.testbench.crossings import rows_of
 from l1forge.testbench.drivers.build import verilate
 from l1forge.testbench.drivers.harness import Harness
-from l1forge.testbench.menu import cosimulate_menu, edge_blocks, event_blocks, rows_of
+from l1forge.testbench.menu import cosimulate_menu, edge_blocks, event_blocks
 from tests.emulator.menu.cases import CASES, Case
 from tests.emulator.menu.crossings import block
 from tests.emulator.menu.world import compile_case, modules, scores_of
@@ -135,3 +136,13 @@ def test_a_score_without_a_type_is_refused(tmp_path: Path) -> None:
         generate_menu(menu.model_copy(update={"score_types": {}}), tmp_path / "rtl")
     assert not (tmp_path / "rtl").exists()
     assert all(name in menu.conditions for a in menu.algorithms for name in condition_names(a.expression))
+
+
+def test_the_netlist_decides_as_the_emulator(tmp_path: Path) -> None:
+    from l1forge.studies.menu_firmware import cosimulate_menu as study
+
+    found = study(small(), n=300, netlist=True, folder=tmp_path / "rtl")
+    assert found.passed
+    assert found.outcome.holes == []
+    assert (tmp_path / "rtl-netlist" / "functional.v").is_file()
+    assert found.outcome.circuit != found.firmware.project.circuit
