@@ -162,6 +162,10 @@ synth-calibration: $(READY) ## firmware: small designs through Yosys, from which
 synth-routing: $(READY) ## firmware: small designs placed and routed for ECP5: what routing adds to a path (30 minutes)
 	@$(BIN)/python -m l1forge.benchmarks.routing_calibration
 
+.PHONY: synth-published
+synth-published: $(READY) ## firmware: 100 trees of depth 4 through Yosys, beside published designs
+	@$(BIN)/python -m l1forge.benchmarks.published_trees
+
 .PHONY: path
 path: $(READY) ## study: stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path
 	@$(L1) path --orbits 20000

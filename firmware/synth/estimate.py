@@ -1,9 +1,9 @@
 """LUT, FF, latency and longest path from the graph alone, learnt from small designs through Yosys.
 
 Every quantity is a sum of the counts of ``features.py``, each with a cost that is not negative. The costs
-are fitted (least squares of logarithms, outliers counting less) to the designs of ``small_designs.json`` that
-are not held back; those held back say how wrong the estimate is. ``make synth-calibration`` writes designs
-and costs.
+are fitted (least squares of logarithms, outliers counting less) to the designs of ``small_designs.json``;
+how wrong the estimate is say designs that are left out of the fit in turn. ``make synth-calibration`` writes
+designs, costs and errors.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from l1forge.firmware.synth.features import COUNTED, NAMES, Features, features, 
 
 TABLE = Path(__file__).with_name("small_designs.json")
 CONSTANT = "constant"
-HELD_BACK_EVERY = 4
-"""Of four designs the last one is held back."""
+FOLDS = 4
+"""Parts of the designs; each is estimated with costs that were fitted to the other parts."""
 TERMS: dict[str, tuple[str, ...]] = {
     "lut": ("adders", "casts", "products", "tables", "comparisons", "choices", "leaves"),
     "ff": ("adders", "casts", "products", "tables", "comparisons", "choices", "leaves", "inputs", "outputs"),
@@ -80,34 +80,50 @@ class Calibration:
 
     counts: NDArray[np.float64]
     found: dict[str, NDArray[np.float64]]
-    held_back: NDArray[np.bool_]
     costs: dict[str, NDArray[np.float64]]
+    errors: dict[str, Error]
 
     def predict(self, quantity: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """The quantity for counts of shape (designs, len(NAMES))."""
-        value = _terms(quantity, counts) @ self.costs[quantity]
-        if quantity == "latency_clocks":
-            return np.maximum(np.round(value), LEAST_CLOCKS)
-        return value
-
-    def error(self, quantity: str) -> Error:
-        """On the designs that were held back."""
-        rows = self.held_back
-        expected = self.found[quantity][rows]
-        relative = np.abs(self.predict(quantity, self.counts[rows]) - expected) / expected
-        return Error(int(rows.sum()), float(np.median(relative)), float(np.percentile(relative, 95)))
+        return _predicted(quantity, counts, self.costs[quantity])
 
 
-def calibrated(designs: Sequence[dict[str, Any]], costs: dict[str, list[float]] | None = None) -> Calibration:
-    """Rows with ``number``, ``features`` by name and what synthesis found; ``costs`` fitted if not given."""
+def calibrated(
+    designs: Sequence[dict[str, Any]],
+    costs: dict[str, list[float]] | None = None,
+    errors: dict[str, list[float]] | None = None,
+) -> Calibration:
+    """Rows with ``number``, ``features`` by name and what synthesis found; the rest is fitted if not given.
+
+    Costs are fitted to all designs; the error of a design is that of costs fitted without its fold, which is
+    its number modulo ``FOLDS``.
+    """
     counts = np.array([[row["features"][name] for name in NAMES] for row in designs], dtype=np.float64)
     numbers = np.array([row["number"] for row in designs])
     found = {what: np.array([row[what] for row in designs], dtype=np.float64) for what in TERMS}
-    held = numbers % HELD_BACK_EVERY == HELD_BACK_EVERY - 1
-    if costs is not None:
-        return Calibration(counts, found, held, {what: np.array(costs[what]) for what in TERMS})
-    fitted = {what: _fit(_terms(what, counts[~held]), values[~held]) for what, values in found.items()}
-    return Calibration(counts, found, held, fitted)
+    if costs is not None and errors is not None:
+        known = {what: Error(int(errors[what][0]), errors[what][1], errors[what][2]) for what in TERMS}
+        return Calibration(counts, found, {what: np.array(costs[what]) for what in TERMS}, known)
+    fitted = {what: _fit(_terms(what, counts), values) for what, values in found.items()}
+    missed = {what: _missed(what, counts, found[what], numbers % FOLDS) for what in TERMS}
+    return Calibration(counts, found, fitted, missed)
+
+
+def _missed(
+    quantity: str, counts: NDArray[np.float64], values: NDArray[np.float64], folds: NDArray[np.int64]
+) -> Error:
+    """The errors of designs whose fold the costs were not fitted to."""
+    relative = np.empty(len(values))
+    for fold in set(folds.tolist()):
+        held = folds == fold
+        costs = _fit(_terms(quantity, counts[~held]), values[~held])
+        relative[held] = np.abs(_predicted(quantity, counts[held], costs) / values[held] - 1)
+    return Error(len(values), float(np.median(relative)), float(np.percentile(relative, 95)))
+
+
+def _predicted(quantity: str, counts: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[np.float64]:
+    value = _terms(quantity, counts) @ costs
+    return np.maximum(np.round(value), LEAST_CLOCKS) if quantity == "latency_clocks" else value
 
 
 def _fit(terms: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,7 +149,7 @@ def _terms(quantity: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def calibration() -> Calibration:
     """From the designs that come with l1forge."""
     document = parse_json(TABLE.read_text(encoding="utf-8"))
-    return calibrated(document["designs"], document["costs"])
+    return calibrated(document["designs"], document["costs"], document["errors"])
 
 
 def estimate(graph: Graph) -> Estimate:
@@ -162,7 +178,7 @@ def estimate(graph: Graph) -> Estimate:
         ff=round(found["ff"]),
         latency_clocks=round(found["latency_clocks"]),
         delay_ns=round(found["delay_ns"], 2),
-        errors={what: known.error(what) for what in TERMS},
+        errors={what: known.errors[what] for what in TERMS},
         outside=_outside(counted, known),
         uncounted=tuple(uncounted),
     )
@@ -184,7 +200,7 @@ def estimate_nodes(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def _outside(counted: Features, known: Calibration) -> tuple[str, ...]:
-    most = known.counts[~known.held_back].max(axis=0)
+    most = known.counts.max(axis=0)
     return tuple(
         f"{name} {value:.0f} > {limit:.0f}"
         for name, value, limit in zip(NAMES, counted.values(), most, strict=True)

@@ -125,8 +125,7 @@ def synthesise(
         start = time.perf_counter()
         around = shell(project)
         (temporary / "shell.v").write_text(around.text, encoding="utf-8")
-        files = " ".join(str(source.resolve()) for source in project.sources)
-        script = f"read_verilog -defer {files}\n{_script(project, dsp)}"
+        script = passes.read(project) + _script(project, dsp)
         passes.run("synthesis", script, temporary, progress)
         cells = _cells(temporary)
         needed = cells.get("LUT4", 0) + 2 * cells.get("CCU2C", 0) + around.lut

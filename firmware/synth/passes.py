@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
+from l1forge.firmware.rtl import RtlProject
 from l1forge.firmware.tools.children import Child
 
 WORKER = "import sys; from pyosys import libyosys as ys; ys.run_pass('script ' + sys.argv[1], ys.Design())"
@@ -27,6 +28,13 @@ def yosys_version() -> str:
             "Python package is not installed", field="pyosys", remedy="pip install 'l1forge[firmware]'"
         )
     return importlib.metadata.version("pyosys")
+
+
+def read(project: RtlProject) -> str:
+    """The command that reads the sources: SystemVerilog where a file is."""
+    files = " ".join(str(source.resolve()) for source in project.sources)
+    system = "-sv " if any(source.suffix == ".sv" for source in project.sources) else ""
+    return f"read_verilog -defer {system}{files}\n"
 
 
 def run(name: str, script: str, folder: Path, progress: Progress | None = None) -> dict[str, float]:

@@ -78,9 +78,8 @@ def synthesise(
         return known
     with atomic_files(folder) as temporary:
         start = time.perf_counter()
-        files = " ".join(str(source.resolve()) for source in project.sources)
         seconds = passes.run(
-            "synthesis", f"read_verilog -defer {files}\n{_script(project, family, dsp)}", temporary, progress
+            "synthesis", passes.read(project) + _script(project, family, dsp), temporary, progress
         )
         _choose_pins(project.name, temporary)
         timing = passes.run("timing", TIMING.format(top=project.name), temporary, progress)

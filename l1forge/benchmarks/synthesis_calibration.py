@@ -66,16 +66,15 @@ def known_rows(seed: int) -> dict[int, dict[str, Any]]:
 
 def page(known: Calibration, seed: int, committed: Table, constant: list[int]) -> str:
     """Errors on held-back designs, and beside committed designs, as the page shows them."""
-    held = known.held_back
     lines = [
-        f"{len(held)} designs of seed {seed}; {int((~held).sum())} fitted, {int(held.sum())} held back"
-        f" (every fourth). Left out, as they have no logic: {', '.join(map(str, constant)) or 'none'}.",
+        f"{len(known.counts)} designs of seed {seed}; each fourth of them is estimated with costs that are"
+        f" fitted to the others. Left out, as they have no logic: {', '.join(map(str, constant)) or 'none'}.",
         "",
-        "| quantity | median error, held back | 95 % of those held back below | smallest to largest of all |",
+        "| quantity | median error, not fitted | 95 % of designs below | smallest to largest of all |",
         "|---|---|---|---|",
     ]
     for what, label in LABELS.items():
-        error, values = known.error(what), known.found[what]
+        error, values = known.errors[what], known.found[what]
         lines.append(
             f"| {label} | {100 * error.median:.1f} % | {100 * error.most:.1f} %"
             f" | {values.min():g} to {values.max():g} |"
@@ -120,10 +119,15 @@ def main() -> None:
     text = ",\n".join(f"  {json.dumps(row)}" for row in rows)
     head = f'{{\n "seed": {arguments.seed},\n "note": "written by make synth-calibration",\n "designs": [\n'
     costs = {what: [round(float(cost), 6) for cost in known.costs[what]] for what in TERMS}
-    write_text(TABLE.resolve(), f'{head}{text}\n ],\n "costs": {json.dumps(costs)}\n}}\n')
+    errors = {
+        what: [error.designs, round(error.median, 4), round(error.most, 4)]
+        for what, error in known.errors.items()
+    }
+    tail = f'"costs": {json.dumps(costs)},\n "errors": {json.dumps(errors)}'
+    write_text(TABLE.resolve(), f"{head}{text}\n ],\n {tail}\n}}\n")
     refresh(PAGE, MARKERS, page(known, arguments.seed, Table.load(COMMITTED), constant))
     for what, label in LABELS.items():
-        print(f"{label}: {known.error(what)}")
+        print(f"{label}: {known.errors[what]}")
 
 
 if __name__ == "__main__":

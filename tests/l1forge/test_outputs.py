@@ -57,6 +57,7 @@ FOLDERS = [
     "firmware vae -o @",
     "firmware tau_id -o @",
     "export-c vae -o @",
+    "export-rtl tau_id -o @",
     "demo -o @",
     "bench -o @",
     "fuzz -n 1 -o @",

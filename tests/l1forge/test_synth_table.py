@@ -112,6 +112,7 @@ def test_bad_input_is_one_line(place: Path, capsys: pytest.CaptureFixture[str]) 
         (["g.json", "h.json", "--table", "u.json"], "two graphs have this name: g.json and h.json"),
         (["g.json", "--table", "u.json", "--docs", "page.md"], "page.md: no page with table markers"),
         (["g.json", "--table", "u.json", "--check", "--docs", "page.md"], "--check: writes nothing"),
+        (["g.json", "--table", "u.json", "--part", "virtex2"], "--part: is neither a family of Yosys nor"),
     ):
         assert run(*arguments) == 2
         (line,) = capsys.readouterr().err.splitlines()

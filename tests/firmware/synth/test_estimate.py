@@ -73,6 +73,8 @@ def test_the_table_is_of_this_code() -> None:
     for what in TERMS:
         ours = again.predict(what, again.counts)
         assert calibration().predict(what, again.counts) == pytest.approx(ours, rel=0.02)
+        assert calibration().errors[what].designs == again.errors[what].designs == len(document["designs"])
+        assert calibration().errors[what].median == pytest.approx(again.errors[what].median, abs=0.002)
 
 
 def test_larger_than_every_design_is_said() -> None:

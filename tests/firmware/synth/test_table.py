@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from l1forge.emulator.errors import InputError
-from l1forge.firmware.synth.table import Row, Table, grown, markdown, merged
+from l1forge.firmware.synth.table import Row, Table, grown, key, markdown, merged
 
 ROW = Row("c" * 64, "r" * 64, "Yosys 0.70", "xcup", 1000, 200, 0, 0, 12, 20, 4.0, 3.5, 9.0)
 
@@ -64,3 +64,16 @@ def test_numbers_must_be_numbers(tmp_path: Path) -> None:
     Table({"a": replace(ROW, lut="many")}).save(tmp_path / "t.json")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"design a: lut, ff, latency_clocks must be integers"):
         Table.load(tmp_path / "t.json")
+
+
+def test_rows_of_other_parts(tmp_path: Path) -> None:
+    routed = replace(ROW, family="LFE5U-85F-8", routed=True, delay_ns=8.0, netlist=None)
+    table = Table({"a": ROW, key("a", "xc7"): replace(ROW, family="xc7"), key("a", "LFE5U-85F-8"): routed})
+    assert (key("a", "xcup"), key("a", "xc7")) == ("a", "a@xc7")
+    assert table.parts_of("a") == ["xcup", "xc7", "LFE5U-85F-8"]
+    assert table.parts_of("b") == []
+    table.save(tmp_path / "t.json")
+    assert Table.load(tmp_path / "t.json") == table
+    text = markdown(table)
+    assert "| `a` | xc7 | 1 000 |" in text
+    assert "| - | - | 8.00 ns, 125 MHz |" in text

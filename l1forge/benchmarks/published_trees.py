@@ -1,0 +1,90 @@
+"""`make synth-published`: 100 trees of depth 4 through our flow, beside published designs of this size.
+
+The trees are trained with XGBoost on the committed tau candidates and quantised in two ways: fine leaves, and
+leaves of 5 bits. Rows of others are copied from where they were published, and their tasks and tools differ:
+docs/synthesis.md says how.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from l1forge.emulator.folders import build_folder
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.graph.graph import Graph
+from l1forge.firmware.synth.table import refresh
+
+PAGE = Path("docs/synthesis.md")
+MARKERS = ("<!-- made by make synth-published: begin -->", "<!-- made by make synth-published: end -->")
+TREES, DEPTH, SEED = 100, 4, 1
+LEAVES = {"fine leaves": 8, "leaves of 5 bits": 4}
+"""Fractional bits of the leaves."""
+PUBLISHED = (
+    ("conifer, 100 trees of depth 4, as the issue quotes it", "16 052", "-", "-", "-", "-"),
+    ("TreeLUT-style, 100 trees of depth 4, as the issue quotes it", "below 2 300", "-", "-", "-", "-"),
+)
+HEADINGS = ("design", "LUT", "LUT per tree", "FF", "latency", "AUC (float: {float:.4f})")
+
+
+def designs() -> tuple[float, dict[str, tuple[Graph, float]]]:
+    """AUC of the float model on the test part; name -> graph and its AUC there."""
+    import xgboost
+
+    from l1forge.firmware.bdt.choose import data_types, score_type
+    from l1forge.firmware.bdt.converters.xgboost_json import convert
+    from l1forge.firmware.bdt.to_graph import Precision, to_graph
+    from l1forge.models.tau_id.features import features
+    from l1forge.models.tau_id.train import DATA
+    from l1forge.models.trees import samples
+    from l1forge.models.trees.classifiers import area, graph_scores
+
+    sample = samples.load(DATA, features)
+    train, test = sample.part(True), sample.part(False)
+    model = xgboost.XGBClassifier(
+        n_estimators=TREES, max_depth=DEPTH, learning_rate=0.2, subsample=0.8, random_state=SEED, n_jobs=1
+    )
+    model.fit(train.features, train.truth)
+    ensemble = convert(model)
+    types: tuple[FixedType, ...] = data_types(ensemble, train.features)
+    found = {}
+    for name, fraction in LEAVES.items():
+        precision = Precision(types, score_type(ensemble, fraction))
+        graph = to_graph(ensemble, precision, f"trees_{TREES}x{DEPTH}_{fraction}", raw=samples.RAW)
+        found[name] = graph, area(graph_scores(graph, test.features), test.truth)
+    return area(model.predict(test.features, output_margin=True), test.truth), found
+
+
+def main() -> None:
+    """Synthesise with Yosys, write the table of the page."""
+    from l1forge.firmware.rtl import generate
+    from l1forge.firmware.synth import yosys
+
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    whole, graphs = designs()
+    rows = [*PUBLISHED]
+    for name, (graph, auc) in graphs.items():
+        project = generate(graph, build_folder() / "rtl" / graph.name)
+        found = yosys.synthesise(project, build_folder() / "synth" / graph.name)
+        taken = found.lut + (found.through or 0)
+        rows.append(
+            (
+                f"ours, {TREES} trees of depth {DEPTH}, {name}",
+                f"{found.lut:,} + {found.through:,} passing".replace(",", " "),
+                f"{taken / TREES:.1f}",
+                f"{found.ff:,}".replace(",", " "),
+                f"{found.latency_clocks} clocks",
+                f"{auc:.4f}",
+            )
+        )
+        print(rows[-1], f"path {found.delay_ns} ns, {np.round(found.seconds)} s", flush=True)
+    headings = [heading.format(float=whole) for heading in HEADINGS]
+    lines = ["| " + " | ".join(row) + " |" for row in [headings, *rows]]
+    lines.insert(1, "|" + "---|" * len(HEADINGS))
+    refresh(PAGE, MARKERS, "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
