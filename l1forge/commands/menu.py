@@ -527,6 +527,8 @@ COSTS = ("<!-- condition costs: written by l1forge menu costs -->", "<!-- end of
 
 def cosimulation_lines(result: MenuCosimulation) -> list[str]:
     """What was sent, which seeds were never both true and false, and the verdict."""
+    from l1forge.emulator.menu.checks.check import KNOWN, MATCH, MISMATCH, UNSCORED
+
     found = result.outcome
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in found.crossings.items())
     lines = [f"stimuli: {kinds}; latency {found.latency} crossings, checked on every clock", *found.examples]
@@ -537,8 +539,11 @@ def cosimulation_lines(result: MenuCosimulation) -> list[str]:
     if found.coverage is not None:
         lines += found.coverage.lines()
     for vectors in result.vectors:
-        matching = vectors.count("match")
-        lines.append(f"{Path(vectors.vectors).name}: {matching} of {seeds} seeds as published")
+        counts = {status: vectors.count(status) for status in (KNOWN, UNSCORED, MISMATCH)}
+        others = {KNOWN: "documented", UNSCORED: "without scores: drawn for the Verilog", MISMATCH: "NOT"}
+        parts = [f"{vectors.count(MATCH)} of {seeds} seeds as published"]
+        parts += [f"{count} {others[status]}" for status, count in counts.items() if count]
+        lines.append(f"{Path(vectors.vectors).name}: {', '.join(parts)}")
     verdict = (
         f"{found.mismatches} mismatches in {found.total:,} crossings × {seeds} seeds × 2 implementations"
     )

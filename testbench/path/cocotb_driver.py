@@ -49,7 +49,7 @@ class PathCocotb:
                 run / "stimulus.npz",
                 words=pack(rows, self.inputs),
                 flags=valid.astype(np.uint8) | reset.astype(np.uint8) << 1,
-                when=np.array([access.clock for access in accesses], np.int64),
+                when=np.array([(a.clock, a.until) for a in accesses], np.int64).reshape(-1, 2),
                 asked=np.array(
                     [(a.address << 1 | (a.data is not None), a.data or 0) for a in accesses], np.int64
                 ).reshape(-1, 2),
@@ -64,15 +64,16 @@ class PathCocotb:
                 raise InputError(f"cocotb left no result: {tail}", file=self.simulation.folder)
             with np.load(run / "result.npz") as result:
                 words, came, taken = result["words"], result["valid"], result["taken"].tolist()
+                begun = [accesses[place] for place in result["begun"].tolist()]
                 faults = tuple(result["faults"].tolist())
                 answers = tuple((int(word), int(response)) for word, response in result["answers"])
         finally:
             shutil.rmtree(run, ignore_errors=True)
-        finished = accesses[: min(len(answers), len(taken))]
+        finished = begun[: min(len(answers), len(taken))]
         log_ = tuple(Access(taken[i], access.address, access.data) for i, access in enumerate(finished))
-        return Observed(
-            unpack(words, self.outputs), came.astype(bool), log_, answers[: len(finished)], faults
-        )
+        skipped = len(accesses) - len(begun)
+        outputs = unpack(words, self.outputs)
+        return Observed(outputs, came.astype(bool), log_, answers[: len(finished)], skipped, faults)
 
     def _simulate(self, run: Path, log: Path) -> None:
         from l1forge.testbench.drivers.cocotb_check import RUN  # only here: it needs cocotb

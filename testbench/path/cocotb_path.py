@@ -104,6 +104,7 @@ class PathTB:
         self.monitor = PathMonitor(dut, self.source, self.sink, latency)
         self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self.answers: list[tuple[int, int]] = []
+        self.begun: list[int] = []
         self._pause()
 
     def _pause(self) -> None:
@@ -142,11 +143,17 @@ class PathTB:
         for _ in range(RESET_CLOCKS):
             await FallingEdge(dut.clk)
 
-    async def accesses(self, when: list[int], asked: list[tuple[int, int]]) -> None:
-        """The accesses in their order, each at its clock or as soon after it as the one before is done."""
-        for clock, (word, data) in zip(when, asked, strict=True):
+    async def accesses(self, when: list[list[int]], asked: list[tuple[int, int]]) -> None:
+        """The accesses in their order, each at its clock or as soon after it as the one before is done.
+
+        ``when``: first and last clock in which each may begin; one that cannot is left out.
+        """
+        for place, ((clock, last), (word, data)) in enumerate(zip(when, asked, strict=True)):
             while self.source.clock < clock:
                 await FallingEdge(self.dut.clk)
+            if self.source.clock > last:
+                continue
+            self.begun.append(place)
             address, writes = word >> 1, word & 1
             if writes:
                 answer = await self.master.write(address, data.to_bytes(4, "little"))
@@ -155,7 +162,7 @@ class PathTB:
                 found = await self.master.read(address, 4)
                 self.answers.append((int.from_bytes(found.data, "little"), int(found.resp)))
 
-    async def run(self, when: list[int], asked: list[tuple[int, int]]) -> None:
+    async def run(self, when: list[list[int]], asked: list[tuple[int, int]]) -> None:
         """Everything, until the last crossing is in."""
         await self.reset()
         monitor = cocotb.start_soon(self.monitor.run())
@@ -183,6 +190,7 @@ async def path(dut: Any) -> None:
         folder / "result.npz",
         words=np.frombuffer(data, "<u4").reshape(len(tb.sink.words), -1),
         valid=np.array(tb.sink.valid, np.uint8),
+        begun=np.array(tb.begun, np.int64),
         taken=np.array(tb.sink.taken, np.int64),
         faults=np.array(faults, dtype=np.str_),
         answers=np.array(tb.answers, np.int64).reshape(-1, 2),

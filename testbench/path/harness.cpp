@@ -53,10 +53,10 @@ void path_close(void* handle) {
 
 // n clocks: flags bit 0 in_valid, bit 1 rst; words of the crossing; accesses (address << 1 | write, data) from
 // `first` on, `count` of them, begin at the clocks `when` or as soon after as the bus is free. results: out_word
-// as the clock leaves it. answers: word read, or 0; response codes; taken: the clock in which the bus took the
+// as the clock leaves it. An access is left out (taken: -1) if it could not begin until its last clock. answers: word read, or 0; response codes; taken: the clock in which the bus took the
 // access. Returns the accesses that were finished.
 int64_t path_run(void* handle, const uint32_t* words, const uint8_t* flags, int64_t n, uint32_t* results,
-                 uint8_t* valid, const int64_t* when, const uint32_t* accesses, int64_t count, uint32_t* answers,
+                 uint8_t* valid, const int64_t* when, const int64_t* until, const uint32_t* accesses, int64_t count, uint32_t* answers,
                  uint8_t* responses, int64_t* taken) {
     auto* bench = static_cast<Bench*>(handle);
     Vtop& top = *bench->top;
@@ -67,6 +67,7 @@ int64_t path_run(void* handle, const uint32_t* words, const uint8_t* flags, int6
         std::memcpy(&top.in_word[0], words + t * in_words, 4 * in_words);
         top.in_valid = flags[t] & 1;
         top.rst = flags[t] >> 1 & 1;
+        while (done < count && !waiting && until[done] < t) taken[done++] = -1;
         const bool asks = done < count && when[done] <= t && !waiting && !top.rst;
         const bool writes = asks && (accesses[2 * done] & 1);
         top.s_axil_awvalid = top.s_axil_wvalid = writes;

@@ -27,13 +27,15 @@ class Observed:
     """What came out in each clock: ``outputs`` (n, ports), ``valid`` (n,).
 
     ``log``: accesses that the bus answered, with the clock in which it took them; ``answers``: (word,
-    response) of each. ``faults``: what else was wrong on the bus, in words.
+    response) of each. ``skipped``: accesses left out because a reset came. ``faults``: what else was wrong on
+    the bus, in words.
     """
 
     outputs: NDArray[np.int64]
     valid: NDArray[np.bool_]
     log: tuple[Access, ...]
     answers: tuple[tuple[int, int], ...]
+    skipped: int = 0
     faults: tuple[str, ...] = ()
 
 
@@ -53,7 +55,7 @@ class PathHarness:
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         library.path_run.argtypes = [
             *(pointer, pointer, pointer, number, pointer, pointer),
-            *(pointer, pointer, number, pointer, pointer, pointer),
+            *(pointer, pointer, pointer, number, pointer, pointer, pointer),
         ]
         library.path_run.restype = number
         self.library, self.handle = library, library.path_open()
@@ -77,6 +79,7 @@ class PathHarness:
         words = np.ascontiguousarray(pack(rows, self.inputs))
         flags = valid.astype(np.uint8) | reset.astype(np.uint8) << 1
         when = np.array([access.clock for access in accesses], np.int64)
+        until = np.array([access.until for access in accesses], np.int64)
         asked = np.zeros((max(count, 1), 2), np.uint32)
         for place, access in enumerate(accesses):
             asked[place] = access.address << 1 | (access.data is not None), access.data or 0
@@ -84,11 +87,10 @@ class PathHarness:
         came = np.zeros(n, np.uint8)
         found, responses = np.zeros(max(count, 1), np.uint32), np.zeros(max(count, 1), np.uint8)
         taken = np.zeros(max(count, 1), np.int64)
-        arrays = (words, flags), (results, came, when, asked), (found, responses, taken)
+        arrays = (words, flags), (results, came, when, until, asked), (found, responses, taken)
         before, middle, after = ([a.ctypes.data for a in group] for group in arrays)
         done = self.library.path_run(self.handle, *before, n, *middle, count, *after)
-        log = tuple(
-            Access(int(taken[i]), access.address, access.data) for i, access in enumerate(accesses[:done])
-        )
-        answers = tuple((int(found[i]), int(responses[i])) for i in range(done))
-        return Observed(unpack(results, self.outputs), came.astype(bool), log, answers)
+        kept = [i for i in range(done) if taken[i] >= 0]
+        log = tuple(Access(int(taken[i]), accesses[i].address, accesses[i].data) for i in kept)
+        answers = tuple((int(found[i]), int(responses[i])) for i in kept)
+        return Observed(unpack(results, self.outputs), came.astype(bool), log, answers, done - len(kept))

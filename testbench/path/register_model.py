@@ -20,15 +20,20 @@ from l1forge.firmware.path.register_map import (
 )
 
 OKAY, SLVERR = 0, 2
+NEVER = (1 << 62) - 1
 
 
 @dataclass(frozen=True)
 class Access:
-    """One access to the bus. ``clock``: when it may begin, or was accepted. ``data`` None: a read."""
+    """One access to the bus. ``clock``: when it may begin, or was accepted. ``data`` None: a read.
+
+    ``until``: not to be begun after this clock, since a reset comes.
+    """
 
     clock: int
     address: int
     data: int | None = None
+    until: int = NEVER
 
 
 class RegisterModel:

@@ -140,7 +140,7 @@ class Scoreboard:
 
     def _answers(self, scenario: Scenario, observed: Observed, expected: Sequence[tuple[int, int]]) -> None:
         outcome = self.outcome
-        outcome.unanswered += len(scenario.accesses) - len(observed.log)
+        outcome.unanswered += len(scenario.accesses) - len(observed.log) - observed.skipped
         outcome.registers += len(expected)
         outcome.wrong_answers += len(observed.faults)
         for fault in observed.faults:

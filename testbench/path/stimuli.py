@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,13 @@ from l1forge.emulator.path.registers import RegisterValues
 from l1forge.firmware.path.generate import PathProject
 from l1forge.firmware.path.register_map import ARM, MASK_BASE, NEW_SECTION, RegisterMap
 from l1forge.testbench.path.emulator import score_rows
-from l1forge.testbench.path.register_model import Access
+from l1forge.testbench.path.register_model import NEVER, Access
 from l1forge.testbench.path.scenario import Scenario
 
 CARRIED = (*COLUMNS, "ext", "link")
 PRESCALES = (0, 100, 100, 150, 200, 337, 1000, 12_345, 100_000)
 """100 times the prescales that registers are given."""
-FIRST_ACCESS, MOST_SECTION = 400, 4
+FIRST_ACCESS, MOST_SECTION, BEFORE_RESET = 400, 4, 100
 REFUSED = 12
 """Writes of each section that the design must refuse or may take: drawn addresses and values."""
 
@@ -126,18 +127,16 @@ def eventful(
         for at in resets:
             reset[at : at + int(random.integers(project.latency, 4 * project.latency))] = True
         start[min(n - 1, 2 * ORBIT + int(random.integers(1500, ORBIT)))] = True
-    for orbit in range(orbits):
-        clock = orbit * ORBIT + FIRST_ACCESS
-        if any(at // ORBIT == orbit for at in resets):
-            page = 0
-            continue
-        if orbit % 2:
-            continue
+    for orbit in range(0, orbits, 2):
+        clock = orbit * ORBIT + int(random.integers(ORBIT))
+        ahead = [at for at in resets if at > clock - 4 * project.latency]
+        until = ahead[0] - BEFORE_RESET if ahead else NEVER
         page = 1 - page
         values = drawn_values(registers, random)
-        accesses += section_accesses(registers, values, page, clock, random)
+        found = section_accesses(registers, values, page, clock, random)
         if orbit % 4 == 0:
-            accesses.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
+            found.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
+        accesses += [replace(access, until=until) for access in found]
     columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
     silent = ~valid | reset
     for column in columns.values():

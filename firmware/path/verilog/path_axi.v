@@ -62,7 +62,7 @@ module path_axi (
             end
             if (s_axil_rready) s_axil_rvalid <= 1'b0;
             if (read) waits <= 1'b1;
-            if (waits & ~busy) begin
+            if (waits) begin  // a section that begins now has changed nothing yet
                 waits <= 1'b0;
                 s_axil_rvalid <= 1'b1;
                 s_axil_rdata <= unknown ? 32'd0 : found;

@@ -181,7 +181,7 @@ class Faulty:
             outputs, came = np.roll(outputs, 1, axis=0), np.roll(came, 1)
         if self.fault == "lost":
             log, answers = log[:-1], answers[:-1]
-        return Observed(outputs, came, log, answers)
+        return Observed(outputs, came, log, answers, seen.skipped)
 
 
 @pytest.mark.parametrize(
