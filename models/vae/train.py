@@ -21,7 +21,7 @@ from l1forge.emulator.atomic import atomic_path, write_text
 from l1forge.emulator.rates.intervals import full_rate_khz
 from l1forge.models import GRAPH
 from l1forge.models.anomaly.crossings import Crossings, read
-from l1forge.models.anomaly.merit import PURE, TOTAL, Sample, efficiencies
+from l1forge.models.anomaly.merit import PURE, TOTAL, ScoredSample, efficiencies
 from l1forge.models.anomaly.pairs import Pair, PairTables
 from l1forge.models.anomaly.samples import counted_part, training_crossings
 from l1forge.models.anomaly.tails import LEVELS, magnitudes
@@ -132,9 +132,9 @@ def _signals(
 ) -> list[dict[str, Any]]:
     """Efficiencies of the integer score with thresholds of the validation, errors included."""
 
-    def sample(found: Crossings) -> Sample:
+    def sample(found: Crossings) -> ScoredSample:
         scores = {circuit.SCORE: circuit.evaluate(parts, tables.codes(found.values))}
-        return Sample(scores, found.accepted, np.ones(found.n))
+        return ScoredSample(scores, found.accepted, np.ones(found.n))
 
     found = {name: sample(crossings) for name, crossings in signals.items()}
     rates = {TOTAL: RATES_KHZ, PURE: RATES_KHZ}
