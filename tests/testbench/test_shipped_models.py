@@ -36,4 +36,4 @@ def test_verilog_of_tables_equals_the_emulator_within_25_ns(model: str) -> None:
     project, report = verify(Graph.load(graph_path(model)), CROSSINGS // 4)
     assert report.verdict == "0 mismatches in 5,000 crossings × 2 implementations"
     assert report.passed
-    assert project.latency == 6  # 24.95 ns at 240.47 MHz
+    assert project.latency == {"vae": 6, "tail_pairs": 5}[model]  # 24.95 and 20.79 ns at 240.47 MHz
