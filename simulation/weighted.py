@@ -57,20 +57,20 @@ OFTEN = {
 }
 """How many times as often as it comes a class is simulated: soft ones add little to the tails."""
 POOL_EVENTS = {
-    "soft": 21_000,
-    "qcd15to20": 21_000,
-    "qcd20to25": 12_000,
-    "qcd25to30": 10_000,
-    "qcd30to40": 12_000,
-    "qcd40to50": 8_000,
-    "qcd50to65": 8_000,
-    "qcd65to80": 5_000,
-    "qcd80to120": 6_000,
-    "qcd120to170": 3_000,
-    "qcd170to300": 2_000,
-    "qcd300toinf": 1_000,
-    "w": 5_000,
-    "dy": 3_000,
+    "soft": 50_000,
+    "qcd15to20": 50_000,
+    "qcd20to25": 30_000,
+    "qcd25to30": 24_000,
+    "qcd30to40": 30_000,
+    "qcd40to50": 20_000,
+    "qcd50to65": 20_000,
+    "qcd65to80": 12_000,
+    "qcd80to120": 14_000,
+    "qcd120to170": 8_000,
+    "qcd170to300": 6_000,
+    "qcd300toinf": 3_000,
+    "w": 12_000,
+    "dy": 8_000,
 }
 """Collisions per stratum in a full pool."""
 
