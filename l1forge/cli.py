@@ -42,6 +42,7 @@ GROUPS = {
         "synth": "Measure resources, timing and latency of the generated Verilog.",
         "synth-table": "Synthesise all designs with Yosys into a table, or compare with one.",
         "export-ugt": "Write a model as VHDL with the ports of the global trigger.",
+        "export-cmssw": "Write a model as an emulator package of the offline software.",
         "export-rtl": "Write a design as a folder to take away: sources, scripts, testbench.",
         "estimate": "Estimate LUT, FF, latency and longest path from the graph alone.",
         "report": "Write one page about the firmware of a model.",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from l1forge.emulator.c_export.export import export_c
+from l1forge.emulator.c_export.export import export_c, model_namespace
 
-__all__ = ["export_c"]
+__all__ = ["export_c", "model_namespace"]

@@ -31,7 +31,26 @@ HEADER = """\
 #pragma once
 #include <cstdint>
 
-namespace {name}_model {{
+{model}
+
+// Define {macro}_DECLARE_ONLY to see only the C interface; one translation unit must do without it.
+extern "C" {{
+#ifdef {macro}_DECLARE_ONLY
+int {name}_evaluate(const std::int32_t* input, std::int64_t* output);
+std::int64_t {name}_evaluate_batch(const std::int32_t* input, std::int64_t* output, std::int64_t n);
+#else
+int {name}_evaluate(const std::int32_t* input, std::int64_t* output) {{
+  return {name}_model::evaluate(input, output);
+}}
+std::int64_t {name}_evaluate_batch(const std::int32_t* input, std::int64_t* output, std::int64_t n) {{
+  return {name}_model::evaluate_batch(input, output, n);
+}}
+#endif
+}}
+"""
+
+MODEL = """\
+namespace {namespace} {{
 inline constexpr int n_inputs = {inputs};
 inline constexpr int n_outputs = {outputs};
 
@@ -78,22 +97,7 @@ inline std::int64_t evaluate_batch(const std::int32_t* input, std::int64_t* outp
     if (evaluate(input + e * n_inputs, output + e * n_outputs)) return 1 + e;
   return 0;
 }}
-}}  // namespace {name}_model
-
-// Define {macro}_DECLARE_ONLY to see only the C interface; one translation unit must do without it.
-extern "C" {{
-#ifdef {macro}_DECLARE_ONLY
-int {name}_evaluate(const std::int32_t* input, std::int64_t* output);
-std::int64_t {name}_evaluate_batch(const std::int32_t* input, std::int64_t* output, std::int64_t n);
-#else
-int {name}_evaluate(const std::int32_t* input, std::int64_t* output) {{
-  return {name}_model::evaluate(input, output);
-}}
-std::int64_t {name}_evaluate_batch(const std::int32_t* input, std::int64_t* output, std::int64_t n) {{
-  return {name}_model::evaluate_batch(input, output, n);
-}}
-#endif
-}}
+}}  // namespace {namespace}
 """
 
 EXAMPLE = """\
@@ -146,6 +150,44 @@ def export_c(graph: Graph, folder: Path, outputs: Iterable[str] | None = None) -
     """
     program = lower(graph, outputs)
     name = identifier(graph.name)
+    inputs, count = _sizes(program)
+    text = {
+        "title": re.sub(r"[^A-Za-z0-9_. -]", "_", graph.name),
+        "name": name,
+        "macro": name.upper(),
+        "inputs": inputs,
+        "outputs": count,
+        "input_list": _listed([(s.node.name, str(s.node.type), s.value.rows) for s in program.sources]),
+        "output_list": _listed(
+            [(n, f"{v.rows} x 2^{-v.fraction}", v.rows) for n, v in program.outputs.items()]
+        ),
+        "model": _model(program, f"{name}_model").rstrip("\n"),
+    }
+    with atomic_files(folder) as temporary:
+        write_text(temporary / f"{name}.hpp", HEADER.format(**text))
+        write_text(temporary / f"{name}_example.cpp", EXAMPLE.format(**text))
+    return folder / f"{name}.hpp"
+
+
+def model_namespace(graph: Graph, namespace: str, outputs: Iterable[str] | None = None) -> str:
+    """The C++17 of ``graph`` alone, all in ``namespace``: ``n_inputs``, ``n_outputs``, ``evaluate``, ...
+
+    It needs ``<cstdint>`` included before, and says nothing about linkage: no C interface, no include guard.
+
+    Raises
+    ------
+    InputError
+        As ``export_c``.
+    """
+    return _model(lower(graph, outputs), namespace)
+
+
+def _sizes(program: Program) -> tuple[int, int]:
+    """Elements of all inputs and of all outputs."""
+    return sum(s.value.rows for s in program.sources), sum(v.rows for v in program.outputs.values())
+
+
+def _model(program: Program, namespace: str) -> str:
     writer = StepWriter()
     body = _inputs(program)
     for value in program.values:
@@ -161,23 +203,13 @@ def export_c(graph: Graph, folder: Path, outputs: Iterable[str] | None = None) -
         copy = f"output[{count} + i] = v{value.number}[i];"
         body.append(f"  for (int i = 0; i < {value.rows}; ++i) {copy}")
         count += value.rows
-    text = {
-        "title": re.sub(r"[^A-Za-z0-9_. -]", "_", graph.name),
-        "name": name,
-        "macro": name.upper(),
-        "inputs": sum(source.value.rows for source in program.sources),
-        "outputs": count,
-        "input_list": _listed([(s.node.name, str(s.node.type), s.value.rows) for s in program.sources]),
-        "output_list": _listed(
-            [(n, f"{v.rows} x 2^{-v.fraction}", v.rows) for n, v in program.outputs.items()]
-        ),
-        "tables": "\n".join(writer.tables),
-        "body": "\n".join(body),
-    }
-    with atomic_files(folder) as temporary:
-        write_text(temporary / f"{name}.hpp", HEADER.format(**text))
-        write_text(temporary / f"{name}_example.cpp", EXAMPLE.format(**text))
-    return folder / f"{name}.hpp"
+    return MODEL.format(
+        namespace=namespace,
+        inputs=_sizes(program)[0],
+        outputs=count,
+        tables="\n".join(writer.tables),
+        body="\n".join(body),
+    )
 
 
 def _inputs(program: Program) -> list[str]:

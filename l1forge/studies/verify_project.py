@@ -128,27 +128,40 @@ def _menu(menu: Path) -> tuple[bool, str]:
 
 
 def _export(folder: Path, found: Project, n: int, seed: int) -> tuple[bool, str]:
-    """An export for the global trigger computes the model's score, and has the menu's threshold."""
+    """An export computes the model's score; for the global trigger, it has the menu's threshold."""
     from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.cmssw import CmsswProject
+    from l1forge.firmware.cmssw.project import MANIFEST
     from l1forge.firmware.ugt import UgtProject
-    from l1forge.models import GRAPH
+    from l1forge.studies.export_cmssw import check_cmssw
     from l1forge.studies.export_ugt import check_ugt, threshold_of
 
+    if (folder / MANIFEST).exists():
+        package = CmsswProject.load(folder)
+        proof = check_cmssw(package, _graph_of(package.model, folder, found), n, seed=seed)
+        return proof.passed, proof.verdict
     project = UgtProject.load(folder)
-    if project.name not in found.models:
-        raise InputError(
-            "is not a model of the project",
-            file=folder,
-            value=project.name,
-            remedy=f"models: {', '.join(found.models)}",
-        )
-    file = found.models[project.name] / GRAPH
+    file = _graph_of(project.name, folder, found)
     compared = check_ugt(project, file, min(n, MOST_IN_GHDL), seed=seed)
     if compared.passed and found.menu is not None:
         threshold = threshold_of(found.menu, Graph.load(file), project.score)
         if threshold != project.threshold:
             return False, f"{folder}: its threshold is {project.threshold}, the menu has {threshold}"
     return compared.passed, compared.verdict
+
+
+def _graph_of(name: str, folder: Path, found: Project) -> Path:
+    """The graph of the project's model that an export names."""
+    from l1forge.models import GRAPH
+
+    if name not in found.models:
+        raise InputError(
+            "is not a model of the project",
+            file=folder,
+            value=name,
+            remedy=f"models: {', '.join(found.models)}",
+        )
+    return found.models[name] / GRAPH
 
 
 def record_of(menu: Path) -> Path:
