@@ -69,6 +69,10 @@ notebooks: $(READY) ## project: run every notebook in examples/; one that fails 
 house: $(READY) ## project: the drawing of the rooms and their imports in docs/architecture.md
 	@$(BIN)/python docs/tools/draw_house.py
 
+.PHONY: whole-way
+whole-way: $(READY) ## project: a user's own model from scaffold to exports, and three faults that verify must notice
+	@$(BIN)/python tests/base/whole_way.py
+
 .PHONY: test-base
 test-base: $(READY) ## project: all commands of the installed wheel without extras, beside folders models/ and emulator/
 	@$(BIN)/python tests/base/check.py
