@@ -1,9 +1,9 @@
 """The whole way of a user's own model in an empty folder: `python tests/base/whole_way.py [FOLDER]`.
 
-Scaffold, train, rates, seed with a rate, path, co-verification, synthesis, exports for the offline software and
-the global trigger, `verify`. Then one constant of the exported C++, one wire of the exported VHDL and one
-threshold of the menu are changed, and `verify` must say which one each time. Two minutes or more; ends with exit
-code 1 at the first step that is not as it should be.
+Scaffold, train, rates, seed with a rate, path, co-verification, synthesis, exports for the offline software
+and the global trigger, `verify`. Then one constant of the exported C++, one wire of the exported VHDL and one
+threshold of the menu are changed, and `verify` must say which one each time. Two minutes or more; ends with
+exit code 1 at the first step that is not as it should be.
 """
 
 from __future__ import annotations
