@@ -34,7 +34,8 @@ class Cluster:
 
         from l1forge.studies.rates_counting import count_piece
 
-        sent = self._client.scatter(work, broadcast=True)
+        # a name of its own: one that an earlier, cancelled run released may still be vanishing
+        sent = self._client.scatter(work, broadcast=True, hash=False)
         places = {}
         for place, piece in pieces:
             places[self._client.submit(count_piece, sent, piece, pure=False, retries=2)] = place

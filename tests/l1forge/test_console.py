@@ -62,7 +62,7 @@ def test_a_command_in_a_pipe(columns: str | None, tmp_path: Path, monkeypatch: p
         monkeypatch.setenv("COLUMNS", columns)
     events = tmp_path / f"{'long' * 12}.parquet"
     write_events(events, [random_events(50)])
-    command = [sys.executable, "-m", "l1forge.cli", "emulate", "vae", str(events), "--plan"]
+    command = [sys.executable, "-m", "l1forge.cli", "emulate", "vae_dense", str(events), "--plan"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "…" not in out
     rows = [line for line in out.splitlines() if re.match(r"│ *(mu2|kl)_score +│", line)]

@@ -14,7 +14,7 @@ from l1forge.screen.environment import VARIABLES, markdown
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("emulator", "simulation", "models", "firmware", "testbench", "l1forge")
-INTERNAL = {"L1FORGE_COCOTB_RUN"}
+INTERNAL = {"L1FORGE_COCOTB_RUN", "L1FORGE_AXI_RUN"}
 """Between a process and its own child."""
 PAGE = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
 

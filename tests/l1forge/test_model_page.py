@@ -34,7 +34,7 @@ def history(build: Path, *lines: object) -> FirmwareReport:
 
 
 def test_layers_have_proven_ranges_bits_in_use_and_estimates(build: Path) -> None:
-    found = report("vae")
+    found = report("vae_dense")
     rows = {row.name: row for row in found.layers}
     assert (rows["x"].type_bits, rows["x"].proven_bits) == (13, 13)
     assert (rows["relu_1"].least, rows["relu_1"].most, rows["relu_1"].proven_bits) == (0, 31.875, 8)
@@ -42,7 +42,7 @@ def test_layers_have_proven_ranges_bits_in_use_and_estimates(build: Path) -> Non
     for row in found.layers:
         assert row.used_bits is not None
         assert row.used_bits <= row.type_bits
-    whole = estimate(Graph.load(graph_path("vae")))
+    whole = estimate(Graph.load(graph_path("vae_dense")))
     parts = [row.lut for row in found.layers if row.lut is not None]
     assert sum(parts) == pytest.approx(whole.lut, abs=len(parts))
     assert max(row.clock for row in found.layers if row.clock) == whole.latency_clocks

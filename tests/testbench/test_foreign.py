@@ -56,8 +56,9 @@ outputs:
 
 
 @pytest.fixture
-def graph(tmp_path: Path) -> Path:
-    """``y = 3 x0 - x1`` of two 6-bit integers."""
+def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """``y = 3 x0 - x1`` of two 6-bit integers; each test builds in a folder of its own."""
+    monkeypatch.setenv("L1FORGE_BUILD", str(tmp_path / "build"))
     x = Node("x", "input", (), (2,), FixedType.parse("fixed<6,6>"))
     constants = {
         "weight": Constant(FixedType.parse("fixed<3,3>"), np.array([[3], [-1]])),

@@ -41,7 +41,7 @@ def softmax() -> Graph:
     return Graph("softmax", nodes, ["y"])
 
 
-@pytest.mark.parametrize(("stages", "latency"), [(None, 7), (20, 21)])
+@pytest.mark.parametrize(("stages", "latency"), [(None, 6), (20, 21)])
 def test_simulated_verilog_is_exact(softmax: Graph, tmp_path, stages: int | None, latency: int) -> None:
     project = generate(softmax, tmp_path / "p", stages=stages)
     assert project.latency == latency
