@@ -7,7 +7,7 @@ VARIABLES = {
     " (default: .cache of a checkout; installed: the user's cache folder, as ~/.cache/l1forge)",
     "L1FORGE_BUILD": "folder of generated projects, simulations and reports (default: build of a checkout;"
     " installed: build in the current directory)",
-    "L1FORGE_PROJECT": "l1forge.toml of your project, or its folder (default: in the current folder or above)",
+    "L1FORGE_PROJECT": "l1forge.toml of your project, or its folder (default: in this folder or above)",
     "L1FORGE_PORTABLE": "1: generic vectors instead of AVX-512 dot products; the integers are the same",
     "L1FORGE_VERBOSE": "1: show what TensorFlow, torch and hls4ml write to standard error",
     "WAVES": "1: l1forge cosim writes a waveform, as with --waves",
