@@ -28,7 +28,7 @@ from l1forge.emulator.rates.intervals import fraction, full_rate_khz, threshold_
 from l1forge.studies.defaults import ZERO_BIAS, default_zero_bias
 from l1forge.studies.path_inputs import evaluable, graph_files, score_stages, trained_part
 from l1forge.studies.rates import check_score
-from l1forge.studies.verify_project import record_of
+from l1forge.studies.verify_project import read_record, record_of
 
 NO_SCORE = np.iinfo(np.int64).min
 """Score of crossings that other seeds take: below every threshold."""
@@ -156,25 +156,20 @@ def add_seed(
         copy = Path(folder, path.name)
         copy.write_text(content, encoding="utf-8")
         load_menu(copy)
+    known = read_record(target)  # one that cannot be read is refused before anything is written
     write_text(target, content)
     added = AddedSeed(
         str(target), seed_name, index, text, score, kind, threshold, *found, pure, len(values), replaced,
         excluded,
     )  # fmt: skip
-    _record(target, added)
+    _record(target, known, added)
     return added
 
 
-def _record(menu: Path, added: AddedSeed) -> None:
+def _record(menu: Path, known: dict[str, dict[str, Any]], added: AddedSeed) -> None:
     """Keep what was measured beside the menu: `l1forge verify` compares the menu with it."""
-    file, known = record_of(menu), dict[str, Any]()
-    if file.exists():
-        try:
-            known = dict(json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            known = {}  # what is not a record is replaced
-    known[added.name] = {key: value for key, value in added.to_dict().items() if key != "replaced"}
-    write_text(file, json.dumps(known, indent=1) + "\n")
+    row = {key: value for key, value in added.to_dict().items() if key != "replaced"}
+    write_text(record_of(menu), json.dumps(known | {added.name: row}, indent=1) + "\n")
 
 
 def _same(declared: str, found: str) -> bool:

@@ -169,20 +169,36 @@ def record_of(menu: Path) -> Path:
     return menu.with_name(menu.name + RECORD)
 
 
+def read_record(menu: Path) -> dict[str, dict[str, Any]]:
+    """What was measured for the seeds of a menu, by name; empty if there is no record.
+
+    Raises
+    ------
+    InputError
+        If the file beside the menu is not such a record.
+    """
+    file = record_of(menu)
+    if not file.exists():
+        return {}
+    try:
+        recorded = json.loads(file.read_text(encoding="utf-8"))
+        rows = {name: {**row, "seed": str(row["seed"])} for name, row in recorded.items()}
+        rows = {name: {**row, "rate_khz": float(row["rate_khz"])} for name, row in rows.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"is not a record of thresholds: {error!r}",
+            file=file,
+            remedy="take it away, and write it again: l1forge menu add",
+        ) from error
+    return rows
+
+
 def _thresholds(menu: Path) -> tuple[bool, str]:
     """Each recorded seed stands in the menu as it was measured."""
     from l1forge.emulator.menu.language.load import load_menu
 
     record = record_of(menu)
-    try:
-        recorded = json.loads(record.read_text(encoding="utf-8"))
-        expected = {name: (str(row["seed"]), float(row["rate_khz"])) for name, row in recorded.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"is not a record of thresholds: {error!r}",
-            file=record,
-            remedy="write it again: l1forge menu add",
-        ) from error
+    expected = {name: (row["seed"], row["rate_khz"]) for name, row in read_record(menu).items()}
     seeds = {algorithm.name: algorithm.grammar for algorithm in load_menu(menu).algorithms}
     for name, (seed, rate) in expected.items():
         if name not in seeds:

@@ -153,6 +153,20 @@ def test_a_saturated_score_cannot_give_a_small_rate(place: Path) -> None:
         )
 
 
+def test_a_damaged_record_is_not_overwritten(place: Path) -> None:
+    (place / "menu.yaml.thresholds.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"menu.yaml.thresholds.json: is not a record of thresholds"):
+        add_seed(
+            place / "menu.yaml",
+            "lead",
+            310.0,
+            zero_bias=place / "zb.parquet",
+            models=[f"lead={place / 'lead.json'}"],
+        )
+    assert (place / "menu.yaml.thresholds.json").read_text() == "[1]"
+    assert (place / "menu.yaml").read_text() == MENU
+
+
 def test_official_xml_is_not_changed(place: Path) -> None:
     with pytest.raises(InputError, match="is not a YAML menu"):
         add_seed(place / "menu.xml", "lead", 1.0)
