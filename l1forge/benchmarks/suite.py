@@ -25,7 +25,12 @@ from l1forge.emulator.events.objects import Events, spaced_rows
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import Kernel, compile_graph
+from l1forge.emulator.lhc import ORBIT
+from l1forge.emulator.menu.language.load import load_menu
 from l1forge.models import graph_path
+from l1forge.studies.defaults import default_menu
+from l1forge.studies.path import prepare
+from l1forge.studies.path_inputs import used_models
 
 SAMPLE = simulation.SAMPLE / "zerobias.parquet"
 REPEATED = 4
@@ -143,6 +148,30 @@ class Suite:
         with peers.hls4ml_predict() as hls:
             self.add("vae_dense", "hls4ml predict", lambda: hls(real[:2000]), 2000)
 
+    def tables(self, n: int) -> None:
+        """The two scores of the default menu, made of tables, on the committed events."""
+        for model in ("vae", "tail_pairs"):
+            graph = Graph.load(graph_path(model))
+            events = _events(graph, n)
+            kernel = compile_graph(graph)
+            for threads in sorted({1, self.threads}):
+                self.add(model, "l1forge", partial(kernel.run, events, threads), events.n, threads)
+            portable = compile_graph(graph, backend="portable")
+            self.add(model, "l1forge, no AVX-512", partial(portable.run, events, 1), events.n)
+            rows = _as_rows(graph, events, min(events.n, 20_000))
+            self.notify(f"{model}: C header, one event per call")
+            ns = single_event_ns(graph, rows)
+            self.rows.append(Row(model, "l1forge C header, one event", 1, 1, ns, ns, ns))
+            self.add(model, "NumPy int64", partial(peers.numpy_int64(graph), rows), len(rows))
+
+    def path(self, orbits: int) -> None:
+        """The default path on the committed zero bias, empty crossings included; and without models."""
+        models = used_models(load_menu(default_menu()))
+        for what, left_out in (("l1forge", ()), ("l1forge, without models", models)):
+            for threads in sorted({1, self.threads}):
+                ready = prepare(SAMPLE, orbits=orbits, without_models=left_out, threads=threads)
+                self.add("path", what, ready.run, orbits * ORBIT, threads)
+
     def _files(self, kernel: Kernel) -> None:
         """From the committed sample, and from its crossings, repeated, in the layout that reads fastest."""
         with tempfile.TemporaryDirectory(prefix="bench_") as place:
@@ -223,8 +252,10 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
     suite = Suite(seconds, notify)
     limits = suite.limits()
     suite.vae_dense(n)
+    suite.tables(n)
     suite.muon(n // 16)
     suite.bdt(n // 4)
+    suite.path(max(8, n // 256))
     suite.scale(n // 2)
     return Result(limits, suite.rows, suite.scaling)
 
