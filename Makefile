@@ -182,6 +182,14 @@ clean: ## project: remove what the tools wrote (not .venv)
 simulation-report: $(READY) ## study: rates of the committed sample against published ones: table and plots
 	@$(BIN)/python -m l1forge.simulation.rate_comparison
 
+.PHONY: anomaly-front
+anomaly-front: $(READY) ## study: pairs, bits and latent dimensions of the anomaly scores against LUTs (15 minutes)
+	@S=simulation/sample; $(L1) optimise models/anomaly/front.py --data $$S/zerobias.parquet \
+	  --validation $$S/zerobias.parquet --validation $$S/ttbar.parquet --validation $$S/zmumu.parquet \
+	  --validation $$S/htautau.parquet --latency 25 --seeds 3 --trials 40 -o build/anomaly_front
+	@cp build/anomaly_front/pareto.png docs/figures/anomaly_front.png
+	@cp build/anomaly_front/optimise.json docs/anomaly_front.json
+
 .PHONY: bench
 bench: $(READY) ## checks: speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
 	@$(L1) bench
