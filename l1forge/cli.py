@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
+from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError, shown_path
 from l1forge.emulator.extras import naming_extras
 from l1forge.screen.environment import epilog
 from l1forge.screen.interrupt import ending_as_interrupts, keep_interrupts
@@ -193,7 +193,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        typer.echo(f"error: {error.filename or 'input or output'}: {error.strerror}", err=True)
+        place = shown_path(error.filename or "input or output")
+        typer.echo(f"error: {place}: {error.strerror}", err=True)
         sys.exit(EXIT_BAD_INPUT)
 
 

@@ -11,6 +11,9 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.objects import COLUMNS, Field
 from l1forge.emulator.graph.fixed import FixedType
 
+LARGEST = 1 << 20
+"""Of a factor, and of the denominator of one."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -74,26 +77,32 @@ def read_columns(text: str) -> list[Column]:
 
 def _column(text: str, path: Path, line: int) -> Column:
     source, _, factor = (part.strip() for part in text.partition("*"))
-    name, _, slot = source.removesuffix("]").partition("[")
+    name = source.partition("[")[0]
     slots = COLUMNS[name][0] if name in COLUMNS else 0
-    if source != "0" and not (slot.isdecimal() and int(slot) < slots and source == f"{name}[{int(slot)}]"):
+    if source != "0" and source not in {f"{name}[{slot}]" for slot in range(slots)}:
         remedy = f"{name}[0] … {name}[{slots - 1}]" if slots else "jet.et[0]*0.5, mu.pt[1], … or 0"
         raise InputError(
             "is not an event column", file=path, field=f"line {line}", value=source, remedy=remedy
         )
+    return Column(source, _factor(factor, path, f"line {line}") if factor else Fraction(1))
+
+
+def _factor(text: str, path: Path, line: str) -> Fraction:
+    """A factor; its type must stay one that an input can have."""
     try:
-        value = Fraction(factor) if factor else Fraction(1)
-    except (ValueError, ZeroDivisionError) as error:
-        raise InputError("is not a number", file=path, field=f"line {line}", value=factor) from error
-    if value.denominator & (value.denominator - 1):
+        size = abs(float(Fraction(text) if "/" in text else float(text)))
+        value = Fraction(text) if size < LARGEST else None
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise InputError("is not a number", file=path, field=line, value=text) from error
+    if value is None or value.denominator > LARGEST or value.denominator & (value.denominator - 1):
         raise InputError(
-            "is not a multiple of a power of two",
+            f"is not a multiple of a power of two below {LARGEST:,}",
             file=path,
-            field=f"line {line}",
-            value=factor,
+            field=line,
+            value=text,
             remedy="such as 0.5",
         )
-    return Column(source, value)
+    return value
 
 
 def field_of(column: Column) -> Field | None:
