@@ -67,6 +67,7 @@ def _fit(
     seed: int,
     done: Callable[[], None],
 ) -> None:
+    """Adam on the cross entropy."""
     keras = network.keras()
     import tensorflow as tf
 
