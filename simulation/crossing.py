@@ -9,7 +9,7 @@ from l1forge.emulator.jit import compiled
 from l1forge.simulation import egamma, jets, muon_trigger, sums, taus
 from l1forge.simulation.egamma import find_egamma
 from l1forge.simulation.geometry import ETA_EDGES, empty_grid
-from l1forge.simulation.jets import find_jets
+from l1forge.simulation.jet_finding import find_jets
 from l1forge.simulation.mixing import Library, mix, mix_class, work_space
 from l1forge.simulation.muon_trigger import find_muons
 from l1forge.simulation.sums import find_sums
