@@ -81,7 +81,11 @@ def _top(name: str, graph: Graph, parts: Split, front: RtlProject, back: RtlProj
     ``rst`` clears what makes data meaningful: the count of steps and the flags that travel with the front.
     """
     inputs, outputs = input_ports(graph), output_ports(graph.subgraph(graph.outputs))
-    text = ["`timescale 1 ns / 1 ps", f"module {name} (", "    input wire clk, input wire rst, input wire in_valid,"]
+    text = [
+        "`timescale 1 ns / 1 ps",
+        f"module {name} (",
+        "    input wire clk, input wire rst, input wire in_valid,",
+    ]
     text += [f"    input wire {_range(port)} {port.name}," for port in inputs]
     text += ["    output wire out_valid,"]
     text += [",\n".join(f"    output wire {_range(port)} {port.name}" for port in outputs), ");"]
@@ -140,7 +144,10 @@ def _summing(parts: Split, front: RtlProject) -> list[str]:
     adding = []
     for i, port in enumerate(front.outputs):
         assert port.width == width
-        lines += [f"    wire {signed}[{width - 1}:0] part_{i};", f"    reg {signed}[{width - 1}:0] total_{i};"]
+        lines += [
+            f"    wire {signed}[{width - 1}:0] part_{i};",
+            f"    reg {signed}[{width - 1}:0] total_{i};",
+        ]
         adding.append(f"        total_{i} <= firsts[{latency - 1}] ? part_{i} : total_{i} + part_{i};")
     return [*lines, "    always @(posedge clk) begin", *adding, "    end"]
 

@@ -64,10 +64,10 @@ def split(graph: Graph, interval: int) -> Split:
     total = summed.accumulator()
     width = summed.size
     index = order.reshape(width, members)[:, :share]
-    first = Node("first_members", "take", (member.name,), index.shape, member.type, {"index": index.ravel().tolist()})
-    few = replace(
-        summed.constants["weight"], data=np.ones((share, 1), summed.constants["weight"].data.dtype)
+    first = Node(
+        "first_members", "take", (member.name,), index.shape, member.type, {"index": index.ravel().tolist()}
     )
+    few = replace(summed.constants["weight"], data=np.ones((share, 1), summed.constants["weight"].data.dtype))
     added = Node(
         PARTIAL,
         "dense",
@@ -90,7 +90,9 @@ def _behind(graph: Graph, summed: Node, start: Node) -> Graph:
     for node in graph.nodes:
         if known & set(node.inputs):
             known.add(node.name)
-            nodes.append(replace(node, inputs=tuple(start.name if n == summed.name else n for n in node.inputs)))
+            nodes.append(
+                replace(node, inputs=tuple(start.name if n == summed.name else n for n in node.inputs))
+            )
     names = {node.name for node in nodes}
     missing = [name for node in nodes for name in node.inputs if name not in names]
     constant = [node for node in graph.nodes if node.name in missing and node.op == "constant"]
@@ -122,7 +124,7 @@ def _sum_over_members(graph: Graph) -> tuple[Node, Node, NDArray[np.int64]]:
         wanted = np.arange(member.size).reshape(member.shape)
         if {member.shape[0]} != size or len(member.shape) != 2 or node.size != member.shape[1]:
             continue
-        exact = member.type == turned.type and _holds(node, member.shape[0])
+        exact = member.type == turned.type and _any_order(node, member)
         if exact and np.array_equal(order, wanted.T.ravel()):
             return node, member, order
     raise InputError(
@@ -133,10 +135,11 @@ def _sum_over_members(graph: Graph) -> tuple[Node, Node, NDArray[np.int64]]:
     )
 
 
-def _holds(node: Node, members: int) -> bool:
-    """Whether the sum's type holds every sum, so that its order does not matter."""
-    total = node.accumulator()
-    return total.overflow is Overflow.WRAP and total == node.type and total.width >= (members - 1).bit_length() + 1
+def _any_order(summed: Node, member: Node) -> bool:
+    """Whether the sum drops no bits and wraps if at all, so that parts of it may be added in any order."""
+    total = summed.accumulator()
+    wraps = total.overflow is Overflow.WRAP and not total.saturation_bits
+    return wraps and total == summed.type and total.fraction >= member.type.fraction
 
 
 def _alike(graph: Graph, member: Node) -> None:
@@ -144,7 +147,9 @@ def _alike(graph: Graph, member: Node) -> None:
     kernel = compile_graph(graph.subgraph([member.name]))
     generator = np.random.default_rng(1)
     events = {
-        node.name: generator.integers(node.type.minimum, node.type.maximum, (TRIED, *node.shape), endpoint=True)
+        node.name: generator.integers(
+            node.type.minimum, node.type.maximum, (TRIED, *node.shape), endpoint=True
+        )
         for node in graph.inputs
     }
     before = kernel.run_rows(events)[member.name]

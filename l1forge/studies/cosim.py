@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import RtlProject
     from l1forge.testbench.cosim import Implementation
+    from l1forge.testbench.directed import Directed
     from l1forge.testbench.outcome import Report
 
 DEFAULT, DEEP, FEW = 1_000_000, 50_000_000, 5_000
@@ -73,7 +74,8 @@ class Verification:
         said = [
             f"stimuli: {kinds}; {report.clocks:,} clocks, seed {self.seed}, {self.seconds:.0f} s",
             f"latency {project.latency} clocks ({project.latency_ns:.1f} ns at"
-            f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock; initiation interval 1",
+            f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock;"
+            f" initiation interval {project.interval}",
         ]
         if project.slow:
             said.append(f"[yellow]{project.slow}[/yellow]")
@@ -107,6 +109,7 @@ def verify(
     hls: str | Path | None = None,
     stages: int | None = None,
     period: float | None = None,
+    interval: int | None = None,
     seed: int = 1,
     threads: int = 1,
     output: str | Path | None = None,
@@ -135,6 +138,8 @@ def verify(
         hls4ml project to compare with; by default the model's own, written once.
     stages, period
         Pipeline stages (default: as many as the clock needs); clock period in ns (default 240 MHz).
+    interval
+        Compare the circuit folded in time, which takes an event every ``interval`` clocks: networks on sets.
     seed, threads
         Seed of random bits, corners and gaps; simulated instances side by side.
     output, record, waves
@@ -170,9 +175,12 @@ def verify(
     graph = Graph.load(graph_path(model))
     # a design that is cut otherwise leaves the record of the default one alone
     name = variant(graph.name, stages, period)
+    name = name if interval is None else f"{name}_folded{interval}"
     folder = Path(output) if output is not None else build_folder() / "reports" / name
     check_folders(folder)
     check_kind(deep=deep, waves=waves, vhdl=vhdl, axi=axi)
+    if interval is not None:
+        _check_folded(deep=deep, waves=waves, vhdl=vhdl, axi=axi, stages=stages, threads=threads > 1)
     files = list(events) if events else None
     check_pipelined(graph)
     if hls is not None:
@@ -181,9 +189,15 @@ def verify(
         cut = {"stages": stages, "clock_period_ns": period or CLOCK_PERIOD_NS}
         return _otherwise(graph, name, n, vhdl, cut, files, seed, progress, on_start, on_crossings)
     progress("writing Verilog")
-    project = generate(
-        graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
-    )
+    if interval is None:
+        project = generate(
+            graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
+        )
+    else:
+        from l1forge.firmware.sets.folded import generate_folded
+
+        place = build_folder() / "rtl" / name
+        project = generate_folded(graph, place, interval, clock_period_ns=period or CLOCK_PERIOD_NS)
     with ExitStack() as stack:
         extra = _implementations(model, graph, Path(hls) if hls is not None else None, stack, progress)
         progress("directed stimuli")
@@ -191,18 +205,21 @@ def verify(
         count = n if n is not None else DEEP if deep else DEFAULT
         on_start(count)
         started = time.perf_counter()
-        _, report = run(
-            graph,
-            count,
-            project=project,
-            extra=extra,
-            files=files,
-            seed=seed,
-            deep=deep,
-            threads=threads,
-            progress=on_crossings,
-            found=found,
-        )
+        if interval is not None:
+            report = _folded(graph, project, count, files, seed, found, extra, on_crossings)
+        else:
+            _, report = run(
+                graph,
+                count,
+                project=project,
+                extra=extra,
+                files=files,
+                seed=seed,
+                deep=deep,
+                threads=threads,
+                progress=on_crossings,
+                found=found,
+            )
     seconds = time.perf_counter() - started
     kept = keep(report, folder) if record else None
     place = None
@@ -220,6 +237,45 @@ def check_kind(*, deep: bool, waves: bool, vhdl: bool, axi: bool) -> None:
         )
     if waves and (vhdl or axi):
         raise InputError(f"does not go with {given[0]}", field="--waves", remedy="leave one out")
+
+
+def _check_folded(**given: object) -> None:
+    """InputError for options that a folded design does not have."""
+    for option, value in given.items():
+        if value:
+            raise InputError("does not go with --interval", field=f"--{option}", remedy="leave one out")
+
+
+def _folded(
+    graph: Graph,
+    project: RtlProject,
+    count: int,
+    files: list[Path] | None,
+    seed: int,
+    found: Directed,
+    extra: dict[str, Implementation],
+    on_crossings: Callable[[int], None],
+) -> Report:
+    """A design that is folded in time, events at its own interval or a clock later."""
+    from l1forge.testbench.cosim import cosimulate
+    from l1forge.testbench.drivers.build import verilate
+    from l1forge.testbench.drivers.interval_driver import opened_spaced
+    from l1forge.testbench.flow import CSIM
+    from l1forge.testbench.stimuli import Plan, sample_files
+
+    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found)
+    with opened_spaced(verilate(project), project.interval, seed) as bench:
+        return cosimulate(
+            project,
+            graph,
+            kinds,
+            extra=extra,
+            extra_limit=CSIM,
+            driver=bench,
+            label="harness, spaced",
+            directed=found,
+            progress=on_crossings,
+        )
 
 
 def _otherwise(

@@ -78,15 +78,15 @@ class _Circuit:
         there = self._node("there", "greater_equal", (inputs["pt"], one), slots, FLAG)
         coarse = self._node("pt_gev", "cast", (inputs["pt"],), slots, entering.COARSE_PT)
         table = Constant(FixedType(7, 0, False), entering.log_table())
-        parts = [
-            self._node("log_pt", "table", (coarse,), slots, table.type, {"offset": 0}, {"table": table})
-        ]
+        parts = [self._node("log_pt", "table", (coarse,), slots, table.type, {"offset": 0}, {"table": table})]
         scale = Constant(FixedType(1, 1 - entering.ANGLE_SHIFT, False), np.ones(self.slots, np.int64))
         zero = Constant(FLAG, np.zeros(self.slots, np.int64))
         for name in ("eta", "phi"):
             constants = {"scale": scale, "bias": zero}
             parts.append(
-                self._node(f"{name}_short", "scale_bias", (inputs[name],), slots, entering.SHORT_ANGLE, {}, constants)
+                self._node(
+                    f"{name}_short", "scale_bias", (inputs[name],), slots, entering.SHORT_ANGLE, {}, constants
+                )
             )
         columns = [self._reshaped(f"{part.name}_column", part, (self.slots, 1)) for part in parts]
         joined = self._node(
@@ -121,7 +121,9 @@ class _Circuit:
         start = np.zeros(factors.shape[1], np.int64) if bias is None else _integers(bias, wide)
         held = Constant(_narrow(start, fraction), start)
         low, high = _reach(factors, x.type)  # of the products alone, which the accumulator holds one by one
-        accum = holding(int((low + np.minimum(start, 0)).min()), int((high + np.maximum(start, 0)).max()), fraction)
+        accum = holding(
+            int((low + np.minimum(start, 0)).min()), int((high + np.maximum(start, 0)).max()), fraction
+        )
         constants = {"weight": Constant(kind, factors), "bias": held}
         shape = (*x.shape[:-1], factors.shape[1])
         return self._node(f"{name}_sum", "dense", (x,), shape, accum, {"accum": str(accum)}, constants)

@@ -72,7 +72,10 @@ def plot(graph: Graph, jets: Jets, floating: NDArray[np.float64], path: Path) ->
                 signal = np.sort(score[jets.truth == k, k])[::-1]
                 other = np.sort(score[jets.truth != k, k])[::-1]
                 cuts = signal[np.linspace(0, len(signal) - 1, 200).astype(int)]
-                passed = [(np.searchsorted(-values, -cuts, side="right")) / len(values) for values in (signal, other)]
+                passed = [
+                    (np.searchsorted(-values, -cuts, side="right")) / len(values)
+                    for values in (signal, other)
+                ]
                 label = f"{LONG[name]}, {kind}" if kind == "quantised" else None
                 axis.plot(*passed, line, color=f"C{k}", label=label and LONG[name], lw=1.5)
         axis.plot([], [], "k--", lw=1.5, label="float")

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from l1forge.emulator.atomic import atomic_path, write_text
+from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.scoring.trained_inputs import TrainedInputs
 from l1forge.models import GRAPH
 from l1forge.models.jet_sets import circuit, evaluation
@@ -24,7 +25,6 @@ from l1forge.models.jet_sets.shapes import SHAPES, Shape
 from l1forge.models.registry import Report
 from l1forge.simulation.jets.sample import Jets
 
-SEED = 17
 BATCH = 512
 NAMES = ("pt", "eta", "phi")
 
@@ -95,14 +95,18 @@ def fit(
     """Adam with warm-up and cosine decay; returns the validation loss after every epoch."""
     steps = len(data) // BATCH
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps * epochs, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rate, total_steps=steps * epochs, pct_start=0.15
+    )
     losses = []
     for epoch in range(epochs):
         network.train()
         order = torch.randperm(len(data))
         for start in range(0, steps * BATCH, BATCH):
             rows = order[start : start + BATCH]
-            loss = functional.cross_entropy(network(data.features[rows], data.present[rows]), data.truth[rows])
+            loss = functional.cross_entropy(
+                network(data.features[rows], data.present[rows]), data.truth[rows]
+            )
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -165,6 +169,18 @@ def main(name: str, seed: int, output: Path, jets: Jets, options: Options, repor
     with atomic_path(output / "roc.png") as temporary:
         evaluation.plot(graph, parts["test"], logits["test"], temporary)
     report(evaluation.table(name, result["test"]))
+    return result
+
+
+def evaluate(name: str, folder: Path, jets: Jets, report: Report) -> dict[str, Any]:
+    """Compare the committed graph with the committed float network on the test part; plot into ``folder``."""
+    home = Path(__file__).parents[1] / name
+    graph, test = Graph.load(home / GRAPH), jets.part("test")
+    floating = logits_of(load_float(name, home), Entering.of(test, SHAPES[name].constituents))
+    result = evaluation.compared(graph, test, floating)
+    evaluation.plot(graph, test, floating, folder / "roc.png")
+    write_text(folder / "evaluation.json", json.dumps(result, indent=1) + "\n")
+    report(evaluation.table(name, result))
     return result
 
 
