@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
@@ -16,13 +16,16 @@ from l1forge.studies.html import html_lines, html_table
 from l1forge.studies.limits import check_pipelined
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import RtlProject
     from l1forge.testbench.cosim import Implementation
     from l1forge.testbench.directed import Directed
     from l1forge.testbench.outcome import Report
+    from l1forge.testbench.stimuli import Block
 
 DEFAULT, DEEP, FEW = 1_000_000, 50_000_000, 5_000
 """Crossings of a usual run, of a deep one, and of one with an interpreted simulator or testbench."""
@@ -133,7 +136,7 @@ def verify(
     axi
         Compare the Verilog in its AXI4-Stream wrapper, whose sink and source pause at random.
     events
-        Event files instead of the committed sample.
+        Event files instead of the committed sample; files of jets for the jet taggers.
     hls
         hls4ml project to compare with; by default the model's own, written once.
     stages, period
@@ -164,11 +167,13 @@ def verify(
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
     from l1forge.models import graph_path
+    from l1forge.models.registry import rows_of
     from l1forge.screen.outputs import check_folders
     from l1forge.testbench.directed import directed
     from l1forge.testbench.flow import verify as run
     from l1forge.testbench.flow import waveform
     from l1forge.testbench.records import keep
+    from l1forge.testbench.stimuli import Plan, sample_files
 
     if period is not None and not isfinite(period):
         raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
@@ -182,12 +187,13 @@ def verify(
     if interval is not None:
         _check_folded(deep=deep, waves=waves, vhdl=vhdl, axi=axi, stages=stages, threads=threads > 1)
     files = list(events) if events else None
+    rows = rows_of(model, files)
     check_pipelined(graph)
     if hls is not None:
         check_project(Path(hls), graph)
     if vhdl or axi:
         cut = {"stages": stages, "clock_period_ns": period or CLOCK_PERIOD_NS}
-        return _otherwise(graph, name, n, vhdl, cut, files, seed, progress, on_start, on_crossings)
+        return _otherwise(graph, name, n, vhdl, cut, files, rows, seed, progress, on_start, on_crossings)
     progress("writing Verilog")
     if interval is None:
         project = generate(
@@ -206,7 +212,8 @@ def verify(
         on_start(count)
         started = time.perf_counter()
         if interval is not None:
-            report = _folded(graph, project, count, files, seed, found, extra, on_crossings)
+            kinds = Plan(count).stimuli(graph, files or sample_files(), seed, found, rows)
+            report = _folded(graph, project, kinds, seed, found, extra, on_crossings)
         else:
             _, report = run(
                 graph,
@@ -219,6 +226,7 @@ def verify(
                 threads=threads,
                 progress=on_crossings,
                 found=found,
+                rows=rows,
             )
     seconds = time.perf_counter() - started
     kept = keep(report, folder) if record else None
@@ -249,8 +257,7 @@ def _check_folded(**given: object) -> None:
 def _folded(
     graph: Graph,
     project: RtlProject,
-    count: int,
-    files: list[Path] | None,
+    kinds: Mapping[str, Iterable[Block]],
     seed: int,
     found: Directed,
     extra: dict[str, Implementation],
@@ -261,9 +268,7 @@ def _folded(
     from l1forge.testbench.drivers.build import verilate
     from l1forge.testbench.drivers.interval_driver import opened_spaced
     from l1forge.testbench.flow import CSIM
-    from l1forge.testbench.stimuli import Plan, sample_files
 
-    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found)
     with opened_spaced(verilate(project), project.interval, seed) as bench:
         return cosimulate(
             project,
@@ -285,6 +290,7 @@ def _otherwise(
     vhdl: bool,
     cut: dict[str, Any],
     files: list[Path] | None,
+    rows: NDArray[np.int64] | None,
     seed: int,
     progress: Say,
     on_start: Callable[[int], None],
@@ -314,7 +320,7 @@ def _otherwise(
     progress("directed stimuli")
     found = directed(graph, progress=progress)
     count = FEW if n is None else n
-    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found)
+    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found, rows)
     on_start(count)
     started = time.perf_counter()
     report = cosimulate(

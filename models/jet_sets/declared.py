@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from l1forge.models.jet_sets.shapes import SHAPES
 from l1forge.models.registry import Model, Report, Training
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from l1forge.emulator.scoring.trained_inputs import TrainedInputs
     from l1forge.simulation.jets.sample import Jets
 
@@ -35,6 +39,14 @@ def declared(name: str, what: str) -> Model:
 
         return training.evaluate(name, folder, jets(None), report)
 
+    def rows(file: Path | None) -> NDArray[np.int64]:
+        """The leading constituents of the jets of a file as the graph's inputs, one after the other."""
+        import numpy as np
+
+        from l1forge.models.jet_sets.train import codes
+
+        return np.concatenate(list(codes(jets(file), SHAPES[name].constituents).values()), axis=1)
+
     def inputs() -> TrainedInputs:
         """The record of the committed sample's training part."""
         from l1forge.models.jet_sets.train import trained_inputs
@@ -51,7 +63,7 @@ def declared(name: str, what: str) -> Model:
 
     Example: `l1forge evaluate {name} -o build/{name}`
     """
-    return Model(name, Training(train, SEED), evaluate, written=True, inputs=inputs)
+    return Model(name, Training(train, SEED), evaluate, written=True, inputs=inputs, rows=rows)
 
 
 def jets(data: Path | None) -> Jets:
@@ -62,7 +74,7 @@ def jets(data: Path | None) -> Jets:
     InputError
         If the file cannot be read.
     """
-    from l1forge.simulation.jets.read import read
+    from l1forge.simulation.jets.files import read
     from l1forge.simulation.jets.sample import FILE
 
     return read(data or FILE)
