@@ -50,9 +50,9 @@ class RtlProject:
     """A generated design.
 
     ``latency`` is in clocks from the edge that samples an input to the edge that samples its result;
-    ``interval`` clocks at least lie between two inputs. ``delay_ns`` (longest stage without routing, ``delay.py``) and ``cost``
-    (alkaid's, in LUTs) are estimates. Files are relative to ``folder``; ``digest`` identifies the graph and
-    the generator.
+    ``interval`` clocks at least lie between two inputs. ``delay_ns`` (longest stage without routing,
+    ``delay.py``) and ``cost`` (alkaid's, in LUTs) are estimates. Files are relative to ``folder``;
+    ``digest`` identifies the graph and the generator.
     """
 
     folder: Path

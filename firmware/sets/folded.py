@@ -113,7 +113,8 @@ def _turning(graph: Graph, inputs: list[Port], parts: Split) -> list[str]:
         f"    reg [{bits - 1}:0] left;  // steps of this event that follow",
         "    wire busy = left != 0;",
         "    always @(posedge clk)",
-        f"        left <= rst ? {bits}'d0 : in_valid ? {bits}'d{parts.steps - 1} : busy ? left - 1'b1 : left;",
+        f"        if (rst) left <= {bits}'d0;",
+        f"        else left <= in_valid ? {bits}'d{parts.steps - 1} : busy ? left - 1'b1 : left;",
     ]
     turned = []
     place = 0

@@ -47,7 +47,7 @@ def split(graph: Graph, interval: int) -> Split:
     Raises
     ------
     InputError
-        If it has no sum over a set, treats its members differently, or the set has no ``interval`` equal shares.
+        If it has no sum over a set, treats its members differently, or ``interval`` does not divide them.
     """
     summed, member, order = _sum_over_members(graph)
     members = member.shape[0]
@@ -108,7 +108,7 @@ def _behind(graph: Graph, summed: Node, start: Node) -> Graph:
 
 
 def _sum_over_members(graph: Graph) -> tuple[Node, Node, NDArray[np.int64]]:
-    """The last sum over all members: its node, the node (members, width) that is summed, and in which order."""
+    """The last sum over all members: its node, the node (members, width) that is summed, and the order."""
     size = {node.size for node in graph.inputs}
     by_name = {node.name: node for node in graph.nodes}
     for node in reversed(graph.nodes):

@@ -202,8 +202,9 @@ def verify(
     else:
         from l1forge.firmware.sets.folded import generate_folded
 
-        place = build_folder() / "rtl" / name
-        project = generate_folded(graph, place, interval, clock_period_ns=period or CLOCK_PERIOD_NS)
+        project = generate_folded(
+            graph, build_folder() / "rtl" / name, interval, clock_period_ns=period or CLOCK_PERIOD_NS
+        )
     with ExitStack() as stack:
         extra = _implementations(model, graph, Path(hls) if hls is not None else None, stack, progress)
         progress("directed stimuli")

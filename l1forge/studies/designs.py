@@ -1,4 +1,4 @@
-"""Designs written as Verilog by themselves: golden patterns of muons, the default menu, networks folded in time."""
+"""Designs written by themselves: golden patterns of muons, the default menu, networks folded in time."""
 
 from __future__ import annotations
 
@@ -52,8 +52,10 @@ def folded(model: str, interval: int, folder: Path) -> RtlProject:
     return generate_folded(Graph.load(graph_path(model)), folder, interval)
 
 
-WITHOUT_GRAPH: dict[str, Callable[[Path], RtlProject]] = {PATTERNS: muon_patterns, MENU: menu} | {
-    f"{model}_folded": partial(folded, model, interval) for model, interval in FOLDED.items()
+WITHOUT_GRAPH: dict[str, Callable[[Path], RtlProject]] = {
+    PATTERNS: muon_patterns,
+    MENU: menu,
+    **{f"{model}_folded": partial(folded, model, interval) for model, interval in FOLDED.items()},
 }
 
 

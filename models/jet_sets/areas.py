@@ -1,7 +1,7 @@
-"""Area under the ROC curve of one class against the others, with an error that knows which jets belong together.
+"""Area under the ROC curve of one class against the others; its error takes jets of one collision together.
 
-Source of the error: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837, with the terms of jets of one
-collision added before they are squared.
+Source of the error: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988) 837; terms of jets of one
+collision are added before they are squared.
 """
 
 from __future__ import annotations

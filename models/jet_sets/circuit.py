@@ -18,7 +18,7 @@ Integers = NDArray[np.int64]
 
 
 def build(network: SetNetwork) -> Graph:
-    """The graph of a quantised network: inputs ``pt``, ``eta``, ``phi`` (slots each), result ``logits`` (5)."""
+    """The graph of a quantised network: inputs ``pt``, ``eta``, ``phi`` (slots) and the five ``logits``."""
     return _Circuit(network).graph()
 
 
@@ -67,7 +67,7 @@ class _Circuit:
         return made
 
     def _constituents(self) -> tuple[Node, Node]:
-        """The features (slots, 3) of the first layer, and the flag (slots,) of a constituent that is there."""
+        """The features (slots, 3) of the first layer, and which constituents are there (slots,)."""
         slots = (self.slots,)
         inputs = {
             name: self._node(name, "input", (), slots, kind)

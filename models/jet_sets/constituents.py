@@ -36,7 +36,7 @@ def log_table() -> Array:
 
 
 def features(pt: Array, eta: Array, phi: Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features (n, slots, 3) and presence (n, slots), 1 or 0, of codes (n, slots) each: what the circuit computes."""
+    """Features (n, slots, 3) and presence (n, slots), 1 or 0, of codes (n, slots) each, as in the circuit."""
     coarse = cast(pt.astype(np.int64), PT.fraction, COARSE_PT)
     angles = [cast(a.astype(np.int64), ANGLE.fraction + ANGLE_SHIFT, SHORT_ANGLE) for a in (eta, phi)]
     codes = np.stack([log_table()[coarse], *angles], axis=-1)

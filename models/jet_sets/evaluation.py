@@ -32,7 +32,7 @@ def graph_logits(graph: Graph, jets: Jets) -> NDArray[np.float64]:
 
 
 def compared(graph: Graph, jets: Jets, floating: NDArray[np.float64]) -> dict[str, Any]:
-    """Areas of every class: ``[value, error]`` of float, graph and their difference; share of right answers."""
+    """Areas of every class, ``[value, error]`` of float, graph and difference; share of right answers."""
     integer = graph_logits(graph, jets)
     scores = {"float": probabilities(floating), "graph": probabilities(integer)}
     classes = {}

@@ -1,4 +1,4 @@
-"""Train one of the networks: float first, then with quantised weights and values; write its graph and report."""
+"""Train one of the networks: float first, then with quantised weights and values; write graph and report."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def main(name: str, seed: int, output: Path, jets: Jets, options: Options, repor
             state = {key: tensor.numpy() for key, tensor in network.state_dict().items()}
             np.savez_compressed(stream, **state)
     logits = {part: logits_of(floating, Entering.of(parts[part], shape.constituents)) for part in parts}
-    result = {
+    result: dict[str, Any] = {
         "seed": seed,
         "shape": asdict(shape),
         "options": asdict(options),

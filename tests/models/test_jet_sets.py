@@ -26,7 +26,7 @@ NAMES = ("pt", "eta", "phi")
 
 
 def jets(n, slots, seed, beyond=False):
-    """Codes with 0 to ``slots`` constituents; ``beyond``: over the whole ranges of the inputs, angles in empty slots."""
+    """Codes of 0 to ``slots`` constituents; ``beyond``: over the whole ranges, and angles in empty slots."""
     generator = np.random.default_rng(seed)
     pt = np.minimum(generator.exponential(300, (n, slots)).astype(np.int64) + 1, 16383)
     angles = generator.integers(-200, 201, (2, n, slots))
