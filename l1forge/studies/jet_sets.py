@@ -1,4 +1,4 @@
-"""The networks on sets of constituents side by side: areas under ROC curves, and what their firmware needs."""
+"""The networks on sets of constituents side by side: areas under ROC curves, needs of their firmware."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Options:
     """Size of a training; ``jets`` limits the sample (0: all)."""
 
     jets: int = 0
-    epochs: int = 60
+    epochs: int = 40
     quantised_epochs: int = 30
     rate: float = 4e-3
     quantised_rate: float = 1e-3

@@ -9,7 +9,6 @@ import torch
 from l1forge.emulator.graph.graph import Constant, Graph
 from l1forge.emulator.graph.reference import evaluate
 from l1forge.emulator.kernel import compile_graph
-from l1forge.emulator.kernel.program import Evaluated
 from l1forge.models import graph_path
 from l1forge.models.jet_sets import circuit, constituents, train
 from l1forge.models.jet_sets.areas import area, spread
@@ -135,13 +134,6 @@ def test_one_constituent_treated_otherwise_is_noticed():
     found = jets(2000, 4, 3)
     turned = {key: values[:, ::-1] for key, values in found.items()}
     assert (logits(other, found) != logits(other, turned)).any()
-
-
-@pytest.mark.parametrize("name", SHAPES)
-def test_the_whole_network_is_vector_code(name):
-    kernel = compile_graph(graph_of(name))
-    assert (kernel.backend, kernel.note) == ("vector", "")
-    assert not any(isinstance(step, Evaluated) for step in kernel.program.steps)
 
 
 def sample(n, seed=1):
