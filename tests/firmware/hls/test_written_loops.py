@@ -40,7 +40,7 @@ def whole():
     add("s", "subtract", ("a", "h"), "fixed<8,5>")
     add("big", "maximum", ("s", "x"), "fixed<8,5>")
     add("small", "minimum", ("big", "a"), "fixed<8,5>")
-    add("g", "greater_equal", ("small", "x"), "ufixed<1,1>")
+    add("g", "greater_equal", ("s", "x"), "ufixed<1,1>")
     scale = {"scale": ("fixed<5,2>", generator.integers(-9, 9, WIDTH)), "bias": ("fixed<5,4>", [3, -2, 0, 5])}
     add("b", "scale_bias", ("small",), "fixed<7,4,TRN,WRAP>", **scale)
     add("q", "square", ("b",), "ufixed<9,6,RND_ZERO,SAT>")
