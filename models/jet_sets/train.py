@@ -34,8 +34,8 @@ class Options:
     """Size of a training; ``jets`` limits the sample (0: all)."""
 
     jets: int = 0
-    epochs: int = 40
-    quantised_epochs: int = 30
+    epochs: int = 30
+    quantised_epochs: int = 20
     rate: float = 4e-3
     quantised_rate: float = 1e-3
 

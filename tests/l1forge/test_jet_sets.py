@@ -1,4 +1,4 @@
-"""Networks on sets from the command line: the table of all of them, designs folded in time, the float32 peer."""
+"""Networks on sets from the command line: table of all of them, folded designs, the float32 peer."""
 
 from pathlib import Path
 
