@@ -202,6 +202,10 @@ ghdl: $(READY) ## firmware: fetch GHDL into .cache where it is not installed (no
 muon-report: $(READY) ## models: muon pT: table, figures and JSON of docs/muon.md
 	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
 
+.PHONY: jet-sets-report
+jet-sets-report: $(READY) ## models: networks on jet constituents: tables and figure of docs/jet_sets.md
+	@$(L1) evaluate jet_sets --designs -o docs/figures --docs docs/jet_sets.md
+
 .PHONY: cosim-muons
 cosim-muons: $(READY) ## checks: 100k muons: patterns and networks, emulator = HLS C++ = RTL
 	@$(L1) cosim-muons -n 100000

@@ -302,6 +302,58 @@ def jet_tagger(
         refresh(docs, (studies.BEGIN, studies.END), found.page(rows))
 
 
+@app.command("jet_sets")
+def jet_sets(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="File of jets with constituents; its test part judges."),
+    ] = None,
+    designs: Annotated[
+        bool,
+        typer.Option("--designs", help="Also write every network's Verilog and tell its size (minutes)."),
+    ] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for JSON and plot.")] = Path(
+        "build/jet_sets"
+    ),
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the study to this JSON file.")
+    ] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables between the markers of this page (docs/jet_sets.md)."),
+    ] = None,
+) -> None:
+    """Compare the networks on sets of constituents: deep sets of 8, 16 and 32, and the graph network.
+
+    Examples:
+
+    `l1forge evaluate jet_sets -o build/jet_sets`
+
+    `l1forge evaluate jet_sets --designs --docs docs/jet_sets.md -o docs/figures`
+    """
+    from l1forge.firmware.synth.table import Table, halves, refresh
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies import jet_sets as studies
+
+    console = Console()
+    check_folders(output)
+    check_outputs(json_output, docs)
+    if docs is not None:
+        halves(docs, (studies.BEGIN, studies.END))
+    with console.status("reading") as status:
+        found = studies.evaluate(data, designs=designs, say=status.update)
+    console.print(_grid("networks on sets of constituents, in %", *found.table()))
+    known = Path("docs/synthesis.json") if docs is None else docs.with_name("synthesis.json")
+    rows = Table.load(known).rows if known.exists() else {}
+    if designs:
+        console.print(_grid("firmware at 240 MHz", *found.resources(rows)))
+    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
+    if json_output is not None:
+        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    if docs is not None:
+        refresh(docs, (studies.BEGIN, studies.END), found.page(rows))
+
+
 def _grid(title: str, head: list[str], rows: list[list[str]]) -> RichTable:
     table = RichTable(title=title)
     for i, name in enumerate(head):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import RtlProject
     from l1forge.testbench.cosim import Implementation
+    from l1forge.testbench.directed import Directed
     from l1forge.testbench.outcome import Report
+    from l1forge.testbench.stimuli import Block
 
 DEFAULT, DEEP, FEW = 1_000_000, 50_000_000, 5_000
 """Crossings of a usual run, of a deep one, and of one with an interpreted simulator or testbench."""
@@ -75,7 +77,8 @@ class Verification:
         said = [
             f"stimuli: {kinds}; {report.clocks:,} clocks, seed {self.seed}, {self.seconds:.0f} s",
             f"latency {project.latency} clocks ({project.latency_ns:.1f} ns at"
-            f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock; initiation interval 1",
+            f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock;"
+            f" initiation interval {project.interval}",
         ]
         if project.slow:
             said.append(f"[yellow]{project.slow}[/yellow]")
@@ -109,6 +112,7 @@ def verify(
     hls: str | Path | None = None,
     stages: int | None = None,
     period: float | None = None,
+    interval: int | None = None,
     seed: int = 1,
     threads: int = 1,
     output: str | Path | None = None,
@@ -137,6 +141,8 @@ def verify(
         hls4ml project to compare with; by default the model's own, written once.
     stages, period
         Pipeline stages (default: as many as the clock needs); clock period in ns (default 240 MHz).
+    interval
+        Compare the circuit folded in time, which takes an event every ``interval`` clocks: networks on sets.
     seed, threads
         Seed of random bits, corners and gaps; simulated instances side by side.
     output, record, waves
@@ -167,15 +173,19 @@ def verify(
     from l1forge.testbench.flow import verify as run
     from l1forge.testbench.flow import waveform
     from l1forge.testbench.records import keep
+    from l1forge.testbench.stimuli import Plan, sample_files
 
     if period is not None and not isfinite(period):
         raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
     graph = Graph.load(graph_path(model))
     # a design that is cut otherwise leaves the record of the default one alone
     name = variant(graph.name, stages, period)
+    name = name if interval is None else f"{name}_folded{interval}"
     folder = Path(output) if output is not None else build_folder() / "reports" / name
     check_folders(folder)
     check_kind(deep=deep, waves=waves, vhdl=vhdl, axi=axi)
+    if interval is not None:
+        _check_folded(deep=deep, waves=waves, vhdl=vhdl, axi=axi, stages=stages, threads=threads > 1)
     files = list(events) if events else None
     rows = rows_of(model, files)
     check_pipelined(graph)
@@ -185,9 +195,16 @@ def verify(
         cut = {"stages": stages, "clock_period_ns": period or CLOCK_PERIOD_NS}
         return _otherwise(graph, name, n, vhdl, cut, files, rows, seed, progress, on_start, on_crossings)
     progress("writing Verilog")
-    project = generate(
-        graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
-    )
+    if interval is None:
+        project = generate(
+            graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
+        )
+    else:
+        from l1forge.firmware.sets.folded import generate_folded
+
+        project = generate_folded(
+            graph, build_folder() / "rtl" / name, interval, clock_period_ns=period or CLOCK_PERIOD_NS
+        )
     with ExitStack() as stack:
         extra = _implementations(model, graph, Path(hls) if hls is not None else None, stack, progress)
         progress("directed stimuli")
@@ -195,19 +212,23 @@ def verify(
         count = n if n is not None else DEEP if deep else DEFAULT
         on_start(count)
         started = time.perf_counter()
-        _, report = run(
-            graph,
-            count,
-            project=project,
-            extra=extra,
-            files=files,
-            seed=seed,
-            deep=deep,
-            threads=threads,
-            progress=on_crossings,
-            found=found,
-            rows=rows,
-        )
+        if interval is not None:
+            kinds = Plan(count).stimuli(graph, files or sample_files(), seed, found, rows)
+            report = _folded(graph, project, kinds, seed, found, extra, on_crossings)
+        else:
+            _, report = run(
+                graph,
+                count,
+                project=project,
+                extra=extra,
+                files=files,
+                seed=seed,
+                deep=deep,
+                threads=threads,
+                progress=on_crossings,
+                found=found,
+                rows=rows,
+            )
     seconds = time.perf_counter() - started
     kept = keep(report, folder) if record else None
     place = None
@@ -225,6 +246,42 @@ def check_kind(*, deep: bool, waves: bool, vhdl: bool, axi: bool) -> None:
         )
     if waves and (vhdl or axi):
         raise InputError(f"does not go with {given[0]}", field="--waves", remedy="leave one out")
+
+
+def _check_folded(**given: object) -> None:
+    """InputError for options that a folded design does not have."""
+    for option, value in given.items():
+        if value:
+            raise InputError("does not go with --interval", field=f"--{option}", remedy="leave one out")
+
+
+def _folded(
+    graph: Graph,
+    project: RtlProject,
+    kinds: Mapping[str, Iterable[Block]],
+    seed: int,
+    found: Directed,
+    extra: dict[str, Implementation],
+    on_crossings: Callable[[int], None],
+) -> Report:
+    """A design that is folded in time, events at its own interval or a clock later."""
+    from l1forge.testbench.cosim import cosimulate
+    from l1forge.testbench.drivers.build import verilate
+    from l1forge.testbench.drivers.interval_driver import opened_spaced
+    from l1forge.testbench.flow import CSIM
+
+    with opened_spaced(verilate(project), project.interval, seed) as bench:
+        return cosimulate(
+            project,
+            graph,
+            kinds,
+            extra=extra,
+            extra_limit=CSIM,
+            driver=bench,
+            label="harness, spaced",
+            directed=found,
+            progress=on_crossings,
+        )
 
 
 def _otherwise(
