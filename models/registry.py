@@ -59,6 +59,18 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Files of a model whose inputs are no event columns: what ``l1forge rates NAME`` reads by default.
+
+    ``trained``: how many of the first rows of ``zero_bias`` trained the model.
+    """
+
+    zero_bias: Path
+    signals: tuple[Path, ...]
+    trained: int
+
+
+@dataclass(frozen=True)
 class Model:
     """One algorithm; what it does not offer is None.
 
@@ -78,6 +90,8 @@ class Model:
         graph file ``graph``. Models without one are scored from event columns.
     inputs
         The record of what it was trained on, from the committed training sample.
+    samples
+        The committed files of a model that event files do not feed.
     home
         The model's folder, where it is not one of this package; set for models of a project.
     """
@@ -89,6 +103,7 @@ class Model:
     written: bool = False
     stage: Callable[[Path, tuple[str, ...]], Any] | None = None
     inputs: Callable[[], TrainedInputs] | None = None
+    samples: Callable[[], Samples] | None = None
     home: Path | None = None
 
     @property
