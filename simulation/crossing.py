@@ -6,10 +6,10 @@ import numpy as np
 
 from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, Events
 from l1forge.emulator.jit import compiled
-from l1forge.simulation import egamma, jets, muon_trigger, sums, taus
+from l1forge.simulation import egamma, jet_finding, muon_trigger, sums, taus
 from l1forge.simulation.egamma import find_egamma
 from l1forge.simulation.geometry import ETA_EDGES, empty_grid
-from l1forge.simulation.jets import find_jets
+from l1forge.simulation.jet_finding import find_jets
 from l1forge.simulation.mixing import Library, mix, mix_class, work_space
 from l1forge.simulation.muon_trigger import find_muons
 from l1forge.simulation.regions import N_REGIONS, region_sums
@@ -76,7 +76,7 @@ def _class_loop(rng, lib, hardest, first, n, space, grids, tables, work, out, ca
 
 def tables() -> tuple[np.ndarray, ...]:
     """Calibration tables and thresholds that ``find_objects`` takes."""
-    return jets.CALIBRATION, taus.CALIBRATION, sums.tower_thresholds(), ETA_EDGES
+    return jet_finding.CALIBRATION, taus.CALIBRATION, sums.tower_thresholds(), ETA_EDGES
 
 
 def work_arrays() -> tuple[np.ndarray, ...]:

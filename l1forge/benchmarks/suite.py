@@ -186,6 +186,16 @@ class Suite:
         wall, cpu = (sorted(1e9 * s / len(rows) for s in times) for times in zip(*taken, strict=True))
         self.rows.append(Row("bdt 100x4", "conifer C++", 1, len(rows), wall[2], wall[0], cpu[2]))
 
+    def jets(self, n: int) -> None:
+        """The jet taggers 16-64-32-32-5, and the same shape in float32."""
+        call = peers.onnx_float32(Graph.load(graph_path("jet_tagger")))
+        for model in ("jet_tagger", "jet_tagger_ternary", "jet_tagger_binary"):
+            graph = Graph.load(graph_path(model))
+            x = self.inputs(graph, n)
+            self.kernel(model, graph, x)
+            rows = np.ascontiguousarray(x.T[:10_000], np.float32)
+            self.add(model, "ONNX Runtime float32", partial(call, rows), len(rows))
+
     def scale(self, n: int) -> None:
         """Threads, events per call, width and sparsity of a 57-32-16-3 network."""
 
@@ -225,6 +235,7 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
     suite.vae_dense(n)
     suite.muon(n // 16)
     suite.bdt(n // 4)
+    suite.jets(n // 2)
     suite.scale(n // 2)
     return Result(limits, suite.rows, suite.scaling)
 

@@ -111,8 +111,9 @@ def cosim(
 
     `l1forge cosim tau_id --vhdl`
     """
+    from l1forge.models.registry import check_rows
     from l1forge.screen import ci
-    from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
+    from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies.cosim import verify
 
     own_only = {"--hls": hls, "--stages": stages, "--waves": waves, "--vhdl": vhdl, "--axi": axi}
@@ -120,7 +121,7 @@ def cosim(
     console = Console()
     check_folders(output)
     check_outputs(json_output, junit)
-    check_event_files(events)
+    check_rows(model, events)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)

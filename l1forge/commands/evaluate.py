@@ -252,6 +252,56 @@ def anomaly(
         refresh(docs, (files.BEGIN, files.END), files.page(found))
 
 
+@app.command("jet_tagger")
+def jet_tagger(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of jets (docs/jets.md): its test part judges; default: the committed sample."
+        ),
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=10, max=5000, help="Replicas for the errors of losses.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the replicas.")] = 1,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for JSON and plot.")] = Path(
+        "build/jets"
+    ),
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the study to this JSON file.")
+    ] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables between the markers of this page (docs/jets.md)."),
+    ] = None,
+) -> None:
+    """Compare the jet taggers: float, 6 bit, ternary and binary on the same test jets.
+
+    Examples:
+
+    `l1forge evaluate jet_tagger -o build/jets`
+
+    `l1forge evaluate jet_tagger --data jetImage_7_150p_0_10000.h5`
+    """
+    from l1forge.firmware.synth.table import Table, halves, refresh
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies import jets as studies
+
+    console = Console()
+    check_folders(output)
+    check_outputs(json_output, docs)
+    if docs is not None:
+        halves(docs, (studies.BEGIN, studies.END))
+    with console.status("reading") as status:
+        found = studies.evaluate(data, replicas=replicas, seed=seed, say=status.update)
+    console.print(_grid("jet taggers, in %", *found.table()))
+    console.print(_grid("rejection at half the jets of the class", *found.rejections()))
+    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
+    if json_output is not None:
+        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    if docs is not None:
+        rows = Table.load(docs.with_name("synthesis.json")).rows
+        refresh(docs, (studies.BEGIN, studies.END), found.page(rows))
+
+
 @app.command("calorimeter")
 def calorimeter(
     zero_bias: Annotated[
@@ -264,7 +314,10 @@ def calorimeter(
     ] = None,
     signal: Annotated[
         list[str] | None,
-        typer.Option("--signal", help="NAME=IMAGES, repeatable; default: those of the committed sample, blind ones included."),
+        typer.Option(
+            "--signal",
+            help="NAME=IMAGES, repeatable; default: those of the committed sample, blind ones included.",
+        ),
     ] = None,
     blind: Annotated[
         list[str] | None,

@@ -39,6 +39,9 @@ def simulate(
         bool,
         typer.Option("--weighted", help="Weighted zero bias worth -n crossings (docs/simulation.md)."),
     ] = False,
+    jets: Annotated[
+        bool, typer.Option("--jets", help="Jets of five classes at 1 TeV, -n of each (docs/jets.md).")
+    ] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Regenerate the committed sample.")] = False,
     images: Annotated[
         bool,
@@ -65,6 +68,8 @@ def simulate(
       l1forge simulate --sample --weighted --jobs 2
       l1forge simulate --sample --images --jobs 2
       l1forge simulate --process ttbar -n 5000 --images -o ttbar.parquet
+      l1forge simulate --jets -n 2000 --seed 3 --jobs 2 -o jets.parquet
+      l1forge simulate --sample --jets --jobs 2
     """
     from l1forge.screen.console import Console
     from l1forge.simulation.processes import SIGNALS
@@ -91,6 +96,12 @@ def simulate(
         raise InputError("does not go with --images", field="--weighted", remedy="leave one of them out")
     folder = cache or cache_folder()
     check_folders(folder)
+    if jets:
+        if weighted or process != "zerobias":
+            given = "--weighted" if weighted else "--process"
+            raise InputError("does not go with --jets", field=given, remedy="leave one of them out")
+        _jets(n, seed, folder, output, sample, jobs, console)
+        return
     if sample and weighted:
         recipe.WEIGHTED.parent.mkdir(parents=True, exist_ok=True)
         work: list[tuple[AnyRun, Path]] = [recipe.weighted(folder)]
@@ -197,3 +208,36 @@ def _with_progress(run: AnyRun, path: Path, jobs: int, console: Console) -> None
             progress.advance(task, done)
     written = run.write(path)
     console.print(f"wrote {path}: {written} events, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _jets(
+    n: int, seed: int, cache: Path, output: Path | None, sample: bool, jobs: int, console: Console
+) -> None:
+    """Jets: of the committed file, or ``n`` of each class."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from l1forge.screen.outputs import check_outputs
+    from l1forge.simulation.jets import CLASSES
+    from l1forge.simulation.jets.production import CHUNK, JetRun
+    from l1forge.simulation.jets.sample import FILE
+
+    run = JetRun(cache=cache) if sample else JetRun(n, seed, cache)
+    path = output or (FILE if sample else Path("jets.parquet"))
+    check_outputs(path)
+    columns = (
+        *(TextColumn("{task.description:28s}"), BarColumn(), MofNCompleteColumn()),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    try:
+        with Progress(*columns, console=console) as progress:
+            finished = sum(chunk.exists() for _, _, chunk in run.chunks)
+            task = progress.add_task("jets", total=len(run.chunks) * CHUNK, completed=finished * CHUNK)
+            for done in run.make(jobs):
+                progress.advance(task, done)
+    except KeyboardInterrupt:
+        console.print("interrupted: the same command continues where it stopped")
+        raise
+    written = run.write(path)
+    console.print(
+        f"wrote {path}: {written} jets of {len(CLASSES)} classes, {path.stat().st_size / 1e6:.1f} MB"
+    )

@@ -16,7 +16,9 @@ from l1forge.studies.html import html_lines, html_table
 from l1forge.studies.limits import check_pipelined
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import RtlProject
@@ -130,7 +132,7 @@ def verify(
     axi
         Compare the Verilog in its AXI4-Stream wrapper, whose sink and source pause at random.
     events
-        Event files instead of the committed sample.
+        Event files instead of the committed sample; files of jets for the jet taggers.
     hls
         hls4ml project to compare with; by default the model's own, written once.
     stages, period
@@ -159,6 +161,7 @@ def verify(
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
     from l1forge.models import graph_path
+    from l1forge.models.registry import rows_of
     from l1forge.screen.outputs import check_folders
     from l1forge.testbench.directed import directed
     from l1forge.testbench.flow import verify as run
@@ -174,12 +177,13 @@ def verify(
     check_folders(folder)
     check_kind(deep=deep, waves=waves, vhdl=vhdl, axi=axi)
     files = list(events) if events else None
+    rows = rows_of(model, files)
     check_pipelined(graph)
     if hls is not None:
         check_project(Path(hls), graph)
     if vhdl or axi:
         cut = {"stages": stages, "clock_period_ns": period or CLOCK_PERIOD_NS}
-        return _otherwise(graph, name, n, vhdl, cut, files, seed, progress, on_start, on_crossings)
+        return _otherwise(graph, name, n, vhdl, cut, files, rows, seed, progress, on_start, on_crossings)
     progress("writing Verilog")
     project = generate(
         graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
@@ -202,6 +206,7 @@ def verify(
             threads=threads,
             progress=on_crossings,
             found=found,
+            rows=rows,
         )
     seconds = time.perf_counter() - started
     kept = keep(report, folder) if record else None
@@ -229,6 +234,7 @@ def _otherwise(
     vhdl: bool,
     cut: dict[str, Any],
     files: list[Path] | None,
+    rows: NDArray[np.int64] | None,
     seed: int,
     progress: Say,
     on_start: Callable[[int], None],
@@ -258,7 +264,7 @@ def _otherwise(
     progress("directed stimuli")
     found = directed(graph, progress=progress)
     count = FEW if n is None else n
-    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found)
+    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found, rows)
     on_start(count)
     started = time.perf_counter()
     report = cosimulate(
