@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small calorimeter
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -98,6 +98,10 @@ weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and i
 	@$(L1) simulate --sample --weighted
 	@$(BIN)/python -m l1forge.studies.weighted_check
 
+.PHONY: data-calorimeter
+data-calorimeter: $(READY) ## study: regenerate the committed calorimeter images (30 minutes on one core)
+	@$(L1) simulate --sample --images
+
 .PHONY: train
 train: $(READY) ## models: train the VAE again from its seed
 	@$(L1) train vae
@@ -107,6 +111,12 @@ anomaly: $(READY) ## models: count the tail pairs, train the VAE, compare both w
 	@$(L1) train tail_pairs
 	@$(L1) train vae
 	@$(L1) evaluate anomaly -o build/anomaly
+
+.PHONY: calorimeter
+calorimeter: $(READY) ## models: train on calorimeter images, compare with baselines and the VAE: docs/calorimeter.md
+	@$(L1) train calorimeter
+	@$(L1) evaluate calorimeter -o build/calorimeter --docs docs/calorimeter.md
+	@cp build/calorimeter/*.png docs/figures/
 
 .PHONY: rates
 rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score

@@ -12,6 +12,7 @@ from l1forge.simulation.geometry import ETA_EDGES, empty_grid
 from l1forge.simulation.jet_finding import find_jets
 from l1forge.simulation.mixing import Library, mix, mix_class, work_space
 from l1forge.simulation.muon_trigger import find_muons
+from l1forge.simulation.regions import N_REGIONS, region_sums
 from l1forge.simulation.sums import find_sums
 from l1forge.simulation.taus import find_taus
 from l1forge.simulation.towers import ESTIMATOR_RINGS, active_towers, digitise
@@ -48,7 +49,8 @@ def find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out):
 
 
 @compiled
-def _loop(rng, lib, first_signal, n, space, grids, tables, work, out):
+def _loop(rng, lib, first_signal, n, space, grids, tables, work, out, images):
+    # images: (n, regions) to fill, or (0, regions); they draw nothing, so the objects do not depend on them
     tower_em, tower_had, muons = space
     em, had, total = grids
     for event in range(n):
@@ -56,6 +58,8 @@ def _loop(rng, lib, first_signal, n, space, grids, tables, work, out):
         n_muons, _ = mix(rng, lib, signal, tower_em, tower_had, muons)
         digitise(rng, tower_em, tower_had, em, had)
         total[:] = em + had
+        if images.shape[0]:
+            region_sums(total, tables[2], images[event])
         find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out)
 
 
@@ -114,9 +118,23 @@ def to_events(out: tuple[np.ndarray, ...], n: int) -> Events:
 
 def crossings(rng: np.random.Generator, lib: Library, n: int, first_signal: int = -1) -> Events:
     """Simulate ``n`` crossings; crossing i contains signal collision ``first_signal + i`` if that is >= 0."""
+    return _crossings(rng, lib, n, first_signal, np.zeros((0, N_REGIONS), np.uint16))
+
+
+def crossings_with_images(
+    rng: np.random.Generator, lib: Library, n: int, first_signal: int = -1
+) -> tuple[Events, np.ndarray]:
+    """The crossings that ``crossings`` makes, and their calorimeter images, uint16 (n, 252) of 0.5 GeV."""
+    images = np.zeros((n, N_REGIONS), np.uint16)
+    return _crossings(rng, lib, n, first_signal, images), images
+
+
+def _crossings(
+    rng: np.random.Generator, lib: Library, n: int, first_signal: int, images: np.ndarray
+) -> Events:
     out = output_arrays(n)
     grids = (empty_grid(), empty_grid(), empty_grid())
-    _loop(rng, lib, first_signal, n, work_space(), grids, tables(), work_arrays(), out)
+    _loop(rng, lib, first_signal, n, work_space(), grids, tables(), work_arrays(), out, images)
     return to_events(out, n)
 
 
