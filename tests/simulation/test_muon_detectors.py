@@ -32,7 +32,9 @@ def difference(sample, layer, charge):
     """Azimuth of ``layer`` minus MB1's for one charge: median and 68 % half width, in bins."""
     value = sample.value[sample.charge == charge, :, 0].astype(float)
     value[value == NO_STUB] = np.nan
-    low, middle, high = np.nanpercentile(value[:, PLACE[layer]] - value[:, PLACE["MB1"]], [16, 50, 84])
+    value = value[:, PLACE[layer]] - value[:, PLACE["MB1"]]
+    value = value + np.random.default_rng(0).random(len(value))  # integers have coarse percentiles
+    low, middle, high = np.nanpercentile(value, [16, 50, 84])
     return middle, (high - low) / 2
 
 
@@ -48,8 +50,7 @@ def test_the_nominal_detector_is_the_simulation_of_before():
 def test_the_other_detector_is_wider_and_has_other_layers():
     here, there = (muons(detector, pt=4.0) for detector in (NOMINAL, load_detector("other")))
     for layer in ("MB2", "MB3", "ME1/3"):
-        ratio = difference(there, layer, 1)[1] / difference(here, layer, 1)[1]
-        assert 1.3 < ratio < 1.75  # widths are in steps of half a bin
+        assert 1.4 < difference(there, layer, 1)[1] / difference(here, layer, 1)[1] < 1.65
     for layer in ("RB1out", "RE2/3"):
         assert (here.value[:, PLACE[layer]] != NO_STUB).any()
     share = (there.value[:, PLACE["MB2"]] != NO_STUB).any(axis=1).mean()
@@ -74,7 +75,8 @@ def test_each_number_changes_what_its_name_says():
     angle = (dead.value[:, PLACE["MB3b"]] != NO_STUB).any(axis=1).mean()
     assert angle < 0.3 * (here.value[:, PLACE["MB3b"]] != NO_STUB).any(axis=1).mean()
     assert (
-        difference(muons(Detector(tails=0.5, tail_width=30)), "MB2", 1)[1] > 3 * difference(here, "MB2", 1)[1]
+        difference(muons(Detector(tails=0.5, tail_width=30)), "MB2", 1)[1]
+        > 2.5 * difference(here, "MB2", 1)[1]
     )
 
 
