@@ -66,6 +66,7 @@ GROUPS = {
         "cosim-muons": "Compare the muon firmware exactly with its emulators.",
         "faults": "Measure how many single faults in Verilog the co-verification notices.",
         "formal": "Check menu conditions, prescaler and trigger rules by proofs of a SAT solver.",
+        "prove-monotone": "Prove that a model's outputs are monotone in given inputs, or show where not.",
         "fuzz": "Compare random networks with hls4ml's compiled C++.",
         "bench": "Measure the speed of the emulator and of comparable programs.",
     },
