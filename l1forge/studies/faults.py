@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.folders import build_folder
 from l1forge.studies.html import html_table
+from l1forge.studies.path_results import FAULTS, keep
 
 if TYPE_CHECKING:
     from l1forge.testbench.faults import Campaign, Subject, Verdict
@@ -249,4 +250,7 @@ def run_faults(
                     progress=step,
                 )
             )
-    return FaultStudy(tuple(found))
+    result = FaultStudy(tuple(found))
+    if not names:
+        keep(FAULTS, "path", result.to_dict())
+    return result

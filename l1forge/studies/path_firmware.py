@@ -18,6 +18,7 @@ from l1forge.simulation import SAMPLE
 from l1forge.studies.html import html_table
 from l1forge.studies.menu_firmware import MUON_SLOTS
 from l1forge.studies.path_inputs import graph_files, score_stages, used_models
+from l1forge.studies.path_results import COSIM, keep
 
 if TYPE_CHECKING:
     from l1forge.emulator.events.objects import Events
@@ -269,7 +270,9 @@ def cosimulate_path(
         outcomes[name] = cosimulate(
             project, inside, scenarios, driver, margin=margin, seed=seed, progress=progress
         )
-    return PathCosimulation(firmware, outcomes)
+    result = PathCosimulation(firmware, outcomes)
+    keep(COSIM, project.rtl.name, result.to_dict())
+    return result
 
 
 def path_scenario(project: PathProject, orbits: int, seed: int = 1) -> tuple[list[Any], Scenario]:

@@ -1,4 +1,4 @@
-"""What a comparison of a path has shown: counted exactly, holes named, directed crossings where they belong."""
+"""What a comparison of a path has shown: counted exactly, holes named, directed crossings in their places."""
 
 from __future__ import annotations
 
