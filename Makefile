@@ -157,12 +157,13 @@ mutations: $(READY) ## checks: N damaged variations of each kind of file (seed S
 	@$(BIN)/python tests/mutations/campaign.py -n $(N) --seed $(SEED)
 
 .PHONY: synth
-synth: $(READY) ## firmware: synthesise all designs: docs/synthesis.json and the table of docs/synthesis.md
-	@$(L1) synth-table --skip muon_pt_small --docs docs/synthesis.md
+synth: $(READY) ## firmware: synthesise all designs for UltraScale+ and 7 series, netlists simulated: docs/synthesis.md
+	@$(L1) synth-table --part xcup --part xc7 --netlist 2000 --limit 10 --docs docs/synthesis.md
 
+ROUTED ?= tail_pairs vae eg_iso tau_id event_bdt
 .PHONY: synth-parts
-synth-parts: $(READY) ## firmware: the trees also for 7 series, and placed and routed for ECP5
-	@$(L1) synth-table tau_id eg_iso event_bdt --part xc7 --part LFE5U-85F-8 --docs docs/synthesis.md
+synth-parts: $(READY) ## firmware: the designs that fit, placed and routed for ECP5 (ROUTED="vae tau_id")
+	@$(L1) synth-table $(ROUTED) --part LFE5U-85F-8 --limit 20 --docs docs/synthesis.md
 
 .PHONY: synth-regression
 synth-regression: $(READY) ## checks: fail if LUT, FF or latency of a design grew by over 5 % (docs/synthesis.json)
@@ -177,8 +178,8 @@ synth-routing: $(READY) ## firmware: small designs placed and routed for ECP5: w
 	@$(BIN)/python -m l1forge.benchmarks.routing_calibration
 
 .PHONY: synth-published
-synth-published: $(READY) ## firmware: 100 trees of depth 4 through Yosys, beside published designs
-	@$(BIN)/python -m l1forge.benchmarks.published_trees
+synth-published: $(READY) ## firmware: trees and networks of published sizes through Yosys, beside the published numbers (15 minutes)
+	@$(BIN)/python -m l1forge.benchmarks.published
 
 .PHONY: path
 path: $(READY) ## study: stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path
