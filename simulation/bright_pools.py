@@ -1,7 +1,8 @@
 """Pools of bright soft collisions on a machine with many cores: `python -m l1forge.simulation.bright_pools`.
 
-A part of 150 bright collisions takes about 25 s of a core, so that pools worth having take hours. Parts are those of any pool, each from its own seed; this command makes as many as
-the time allows and packs them into few files. ``--unpack`` puts them where simulations look for pools.
+A part of 150 bright collisions takes about 25 s of a core, so that pools worth having take hours. Parts are
+those of any pool, each from its own seed; this command makes as many as the time allows and packs them into
+few files. ``--unpack`` puts them where simulations look for pools.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def make(part: PoolPart, stop: float) -> float:
 
 
 def pack(finished: Sequence[Path], folder: Path, output: Path, jobs: int) -> list[Path]:
-    """Pack files of ``folder`` into archives of at most FILE_BYTES; the last ones are left out if all are full."""
+    """Pack files of ``folder`` into at most FILES archives of FILE_BYTES; says what finds no room."""
     share = -(-len(finished) // FILES)
     groups = [finished[k : k + share] for k in range(0, len(finished), share)]
     work = [(group, folder, output / f"bright-{k}.tar.xz") for k, group in enumerate(groups)]
@@ -124,11 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finished.sort(key=lambda path: (path.stem, path.parent.name))
         files = pack(finished, folder, options.output, options.workers)
         collisions = sum(_size(path.parent.name) for path in finished)
-        print(
-            f"{len(finished)} of {done} parts, {collisions} bright collisions, {busy / max(done, 1):.1f} s per part; "
-            f"{', '.join(f'{path.name} {path.stat().st_size / 2**20:.1f} MiB' for path in files)}; "
-            f"{time.time() - start:.0f} s in all"
-        )
+        sizes = ", ".join(f"{path.name} {path.stat().st_size / 2**20:.1f} MiB" for path in files)
+        print(f"{len(finished)} of {done} parts, {busy / max(done, 1):.1f} s each: {collisions} collisions")
+        print(f"{sizes}; {time.time() - start:.0f} s in all")
 
 
 if __name__ == "__main__":

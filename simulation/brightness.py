@@ -1,9 +1,9 @@
 """Soft collisions that show objects of their own: the few that the tails of trigger rates stand on.
 
-A crossing at 52 collisions holds 50 soft ones, so that each of a pool of 50 000 stands for 31 kHz. Few of them
-matter: a cluster, a jet or a muon must come from one collision to be in a tail. These are the *bright* ones.
-Whether a collision is bright is a function of its deposits and muons alone, so that bright and other collisions
-can be strata of their own: independent Poisson numbers of each are the Poisson number of all.
+A crossing at 52 collisions holds 50 soft ones, so that each of a pool of 50 000 stands for 31 kHz. Few of
+them matter: the cluster, jet or muon of a tail comes from one collision. These are the *bright* ones. Whether
+a collision is bright is a function of its own deposits and muons alone, so that bright and other collisions
+can be strata: independent Poisson numbers of each add up to the Poisson number of all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.jit import compiled
-from l1forge.simulation.geometry import N_ETA, N_HALF, N_HBHE, N_PHI, N_TOWERS
+from l1forge.simulation.geometry import N_ETA, N_HALF, N_HBHE, N_PHI
 
 LEAST = (9.0, 14.0, 26.0, 3.0)
 """GeV from which a collision is bright, in the order of ``sizes``."""

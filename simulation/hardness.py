@@ -1,9 +1,9 @@
-"""How hard a collision is: the largest pTHat of its sub-processes, those inside diffractive systems included.
+"""How hard a collision is: the largest pTHat of its sub-processes, those of diffractive systems included.
 
-Pythia's ``pTHat`` of a diffractive collision is that of the protons' exchange, a fraction of a GeV, however hard
-the partons inside the diffractive system collide. Slices of hard QCD above 15 GeV hold these collisions too, as
-parton densities are inclusive: a soft stratum must be cut on what is looked at here, else hard diffraction is
-counted twice.
+Pythia's ``pTHat`` of a diffractive collision is that of the protons' exchange, a fraction of a GeV, however
+hard the partons inside the diffractive system collide. Slices of hard QCD above 15 GeV hold these collisions
+too, as parton densities are inclusive: a soft stratum must be cut on what is looked at here, else hard
+diffraction is counted twice.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pythia8mc
 class HardnessCut(pythia8mc.UserHooks):  # type: ignore[misc]
     """Lets collisions pass whose hardness is in low .. high GeV; Pythia's cross section is that of these.
 
-    Collisions outside are dropped after their first sub-process, which is several times faster than making them
-    whole.
+    Collisions outside are dropped after their first sub-process, which is several times faster than making
+    them whole.
     """
 
     def __init__(self, pythia: Any, low: float, high: float) -> None:

@@ -64,7 +64,9 @@ BRIGHT_EDGE = 8.0
 """GeV: bright collisions above it are made many more of, as softer ones can be dropped early."""
 _EDGES = (15, 20, 25, 30, 40, 50, 65, 80, 120, 170, 300, -1)
 FINE_STRATA: dict[str, Process] = {
-    "quiet": Process("soft collisions without bright ones", _SOFT, hardness=(0, SOFT_VETO), bright=False),
+    "quiet": Process(
+        "soft collisions without bright ones", _SOFT, hardness=(0, SOFT_VETO), bright=False, part=5000
+    ),
     "bright0to8": Process(
         "bright soft collisions below 8 GeV", _SOFT, hardness=(0, BRIGHT_EDGE), bright=True, part=50
     ),

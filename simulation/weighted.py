@@ -40,9 +40,11 @@ CHUNK = 20_000
 PILOT = 40_000
 """Plain crossings that say how rare contents are."""
 OFTEN = {
-    "soft": 0.15,
-    "qcd15to20": 0.25,
-    "qcd20to25": 0.4,
+    "quiet": 0.15,
+    "bright0to8": 0.4,
+    "bright8to15": 1.0,
+    "qcd15to20": 0.35,
+    "qcd20to25": 0.5,
     "qcd25to30": 0.7,
     "qcd30to40": 1.0,
     "qcd40to50": 1.0,
@@ -57,7 +59,9 @@ OFTEN = {
 }
 """How many times as often as it comes a class is simulated: soft ones add little to the tails."""
 POOL_EVENTS = {
-    "soft": 50_000,
+    "quiet": 50_000,
+    "bright0to8": 2_600,
+    "bright8to15": 15_600,
     "qcd15to20": 50_000,
     "qcd20to25": 30_000,
     "qcd25to30": 24_000,
