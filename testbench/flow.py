@@ -28,13 +28,18 @@ DEEP_SEED_STEP = 1_000_003
 
 
 def hls_implementation(folder: Path, graph: Graph) -> Implementation:
-    """The compiled C++ of an HLS project whose inputs and outputs are the graph's, in order."""
+    """The compiled C++ of an HLS project whose inputs and outputs are the graph's, in order.
+
+    Where the graph scales event columns itself, the project gets what that makes of them.
+    """
     from l1forge.firmware.hls.written.compiled import open_compiled
+    from l1forge.firmware.inputs.binding import values_for_network
 
     compiled = open_compiled(folder)
+    values = values_for_network(graph)
 
     def run(block: Block) -> NDArray[np.int64]:
-        results = compiled(list(as_inputs(graph, block).values()))
+        results = compiled(values(as_inputs(graph, block)))
         return np.concatenate([r.reshape(len(block), -1) for r in results], axis=1)
 
     return run

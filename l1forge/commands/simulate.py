@@ -128,9 +128,9 @@ def simulate(
 
 def _images(folder: Path, made: tuple[AnyRun, Path] | None, jobs: int, console: Console) -> None:
     """Images of the events that were just ``made``, or of the committed sample."""
+    from l1forge.models.calorimeter import blind_sample
     from l1forge.screen.outputs import check_outputs
     from l1forge.screen.progress import bar
-    from l1forge.models.calorimeter import blind_sample
     from l1forge.simulation import images, production
     from l1forge.simulation.production import Run
 

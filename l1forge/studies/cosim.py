@@ -368,9 +368,14 @@ def check_project(project: Path, graph: Graph) -> None:
         If it has others, or cannot be read.
     """
     from l1forge.firmware.hls.translate.graph import import_project
+    from l1forge.firmware.inputs.outputs import NETWORK
+
+    def held(found: Graph) -> set[str]:
+        return {node.name for node in found.nodes}
 
     def sizes(found: Graph) -> str:
-        ends = [node.size for node in found.inputs], [found[name].size for name in found.outputs]
+        names = [name for name in found.meta.get(NETWORK, found.outputs) if name in held(found)]
+        ends = [node.size for node in found.inputs], [found[name].size for name in names]
         return f"{ends[0]} inputs, {ends[1]} outputs"
 
     found = sizes(import_project(project))

@@ -163,7 +163,7 @@ class Reference:
             real = np.ldexp(flat.astype(np.float64), -node.type.fraction)
             if columns:
                 factors, columns = columns[: node.size], columns[node.size :]
-                real = real * np.array([float(column.factor) for column in factors])
+                real = real * np.array([float(column.worth) for column in factors])
             values.append(real)
         given, taken = self._place / "given", self._place / "taken"
         np.concatenate(values, axis=1).astype(np.float64).tofile(given)
