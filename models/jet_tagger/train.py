@@ -31,13 +31,17 @@ TRAINING = "training.json"
 
 @dataclass(frozen=True)
 class Schedule:
-    """Passes over the training jets, batch, first learning rate (falling to zero as a cosine)."""
+    """Passes over the training jets, batch, first learning rates (falling to zero as a cosine).
 
-    float_epochs: int = 40
-    epochs: int = 40
-    sign_epochs: int = 100
+    ``sign_epochs`` and ``sign_rate`` are those of ternary and binary networks.
+    """
+
+    float_epochs: int = 12
+    epochs: int = 12
+    sign_epochs: int = 40
     batch: int = 256
     rate: float = 3e-3
+    sign_rate: float = 1e-2
 
     def shortened(self) -> Schedule:
         """One pass each: proves that the code runs, not a result."""
@@ -63,6 +67,7 @@ def _fit(
     x: NDArray[np.float32],
     jets: Jets,
     epochs: int,
+    first_rate: float,
     schedule: Schedule,
     seed: int,
     done: Callable[[], None],
@@ -72,7 +77,7 @@ def _fit(
     import tensorflow as tf
 
     steps = max(len(x) // schedule.batch, 1)
-    rate = keras.optimizers.schedules.CosineDecay(schedule.rate, steps * epochs)
+    rate = keras.optimizers.schedules.CosineDecay(first_rate, steps * epochs)
     optimizer = keras.optimizers.Adam(rate)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     variables = model.trainable_variables
@@ -120,11 +125,13 @@ def train_one(
         return (codes(part.features, kind.input_type) * kind.input_type.lsb).astype(np.float32)
 
     teacher = network.float_network()
-    _fit(teacher, scaled(SIX_BITS, train), train, schedule.float_epochs, schedule, seed, done)
+    _fit(teacher, scaled(SIX_BITS, train), train, schedule.float_epochs, schedule.rate, schedule, seed, done)
     quantised = network.training_network(version)
     network.start_from(quantised, teacher, version)
-    epochs = schedule.epochs if version.kind == "bits" else schedule.sign_epochs
-    _fit(quantised, scaled(version, train), train, epochs, schedule, seed, done)
+    bits = version.kind == "bits"
+    epochs = schedule.epochs if bits else schedule.sign_epochs
+    rate = schedule.rate if bits else schedule.sign_rate
+    _fit(quantised, scaled(version, train), train, epochs, rate, schedule, seed, done)
     values = network.parameters(quantised, version)
     graph = export_graph(version, values)
     weights = teacher.get_weights()
