@@ -108,11 +108,12 @@ def scores(version: Version, graph: Graph, integers: NDArray[np.int64]) -> NDArr
     return evaluation.scores_in_units(version, found[name].T, graph[name].type.lsb)
 
 
-def float_scores(weights: list[NDArray[Any]], x: NDArray[np.float64]) -> NDArray[np.float64]:
+def float_scores(weights: list[NDArray[Any]], x: NDArray[np.floating]) -> NDArray[np.float64]:
     """The float network's scores of scaled features (n, 16)."""
+    values = np.asarray(x, np.float64)
     for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
-        x = np.maximum(x @ kernel + bias, 0)
-    return np.asarray(x @ weights[-2] + weights[-1], np.float64)
+        values = np.maximum(values @ kernel + bias, 0)
+    return np.asarray(values @ weights[-2] + weights[-1])
 
 
 def train_one(
@@ -158,7 +159,7 @@ def _digest(version: Version, jets: Jets, seed: int, schedule: Schedule) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def _save(path: Path, arrays: dict[str, Any]) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
 
