@@ -82,7 +82,19 @@ def _signs(layers: Any) -> Any:
     return inputs, _dense(4, "last")(QActivation(binary(alpha=1), name="sign")(x))
 
 
-@pytest.mark.parametrize("make", [_wrapped, _scales, _asymmetric, _signs])
+def _ternary_signs(layers: Any) -> Any:
+    """Two thresholds, rounded down twice by hls4ml; the level is QKeras' default, 0.33, and 0.5."""
+    from qkeras import QActivation, ternary
+
+    x = inputs = layers.Input((6,), name="x")
+    for name, level in (("first", None), ("second", 0.5)):
+        x = _dense(12, f"{name}_sums", ternary(alpha=1, threshold=0.2))(x)
+        x = layers.BatchNormalization(name=f"{name}_norm", scale=False)(x)
+        x = QActivation(ternary(alpha=1, threshold=level), name=f"{name}_signs")(x)
+    return inputs, _dense(4, "last")(x)
+
+
+@pytest.mark.parametrize("make", [_wrapped, _scales, _asymmetric, _signs, _ternary_signs])
 def test_graph_is_the_network(make: Callable[[Any], Any], tmp_path: Path) -> None:
     keras = use_legacy_keras()
     keras.utils.set_random_seed(1)
