@@ -26,8 +26,12 @@ from l1forge.emulator.events.source import open_events
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.models import graph_path
+from l1forge.simulation.images import FOLDER as IMAGES
+from l1forge.simulation.images import read_images
+from l1forge.simulation.regions import N_REGION_ETA, N_REGION_PHI
 
 SAMPLE = simulation.SAMPLE / "zerobias.parquet"
+ZERO_BIAS_IMAGES = IMAGES / "zerobias.parquet"
 REPEATED = 4
 """How often the sample's crossings are written for reading: opening a file takes some milliseconds."""
 Array = NDArray[Any]
@@ -196,6 +200,18 @@ class Suite:
             rows = np.ascontiguousarray(x.T[:10_000], np.float32)
             self.add(model, "ONNX Runtime float32", partial(call, rows), len(rows))
 
+    def calorimeter(self, n: int) -> None:
+        """The student on the committed images that judge, and the same network in float32."""
+        graph = Graph.load(graph_path("calorimeter"))
+        images = read_images(ZERO_BIAS_IMAGES).images
+        x = spaced_rows(images.shape[1], n, np.dtype(np.int16))
+        for first in range(0, n, len(images)):
+            x[:, first : first + len(images)] = images[: n - first].T
+        self.kernel("calorimeter", graph, x)
+        call = peers.onnx_images(graph, (N_REGION_PHI, N_REGION_ETA), 2)
+        rows = np.ascontiguousarray(x.T[:10_000], np.float32)
+        self.add("calorimeter", "ONNX Runtime float32", lambda: call(rows), len(rows))
+
     def scale(self, n: int) -> None:
         """Threads, events per call, width and sparsity of a 57-32-16-3 network."""
 
@@ -235,6 +251,7 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
     suite.vae_dense(n)
     suite.muon(n // 16)
     suite.bdt(n // 4)
+    suite.calorimeter(n // 4)
     suite.jets(n // 2)
     suite.scale(n // 2)
     return Result(limits, suite.rows, suite.scaling)

@@ -39,7 +39,7 @@ from l1forge.models.anomaly.merit import (
 from l1forge.models.anomaly.samples import BLIND_SIGNALS, VALIDATION_SIGNALS
 from l1forge.models.anomaly.tails import tail
 from l1forge.models.calorimeter import blind_sample, network, weights
-from l1forge.models.calorimeter.samples import ZERO_BIAS, Shown, events_of, read, fitted_images
+from l1forge.models.calorimeter.samples import ZERO_BIAS, Shown, events_of, fitted_images, read
 from l1forge.simulation.images import FOLDER, read_images
 from l1forge.simulation.sample import EVENTS
 from l1forge.studies.figures import Picture

@@ -21,13 +21,15 @@ Step = Callable[[str, int, float], None]
 class Schedule:
     """Epochs, batch sizes and learning rates (cosine to zero) of both networks.
 
-    ``sparsity``: part of the weights of the student's first dense layer that become zero after half of its
-    epochs. ``outliers``: mild outliers for each zero-bias image.
+    ``images``: training images that an epoch sees, drawn anew for each. ``sparsity``: part of the weights of
+    the student's first dense layer that become zero after half of its epochs. ``outliers``: mild outliers
+    for each zero-bias image.
     """
 
+    images: int = 20_000
     teacher_epochs: int = 8
     teacher_rate: float = 2e-3
-    student_epochs: int = 12
+    student_epochs: int = 10
     student_rate: float = 4e-3
     batch: int = 256
     sparsity: float = 0.5
@@ -65,8 +67,13 @@ def fit_teacher(
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     model = network.teacher()
-    x = network.logarithms(train)
-    _fit(model, lambda epoch: (x, x), _squared, schedule.teacher_rate, schedule.teacher_epochs,
+    logarithms = network.logarithms(train)
+
+    def data(epoch: int) -> tuple[Any, Any]:
+        x = logarithms[rng.permutation(len(train))[: schedule.images]]
+        return x, x
+
+    _fit(model, data, _squared, schedule.teacher_rate, schedule.teacher_epochs,
          schedule.batch, rng, lambda done, loss: step("teacher", done, loss))  # fmt: skip
     held = network.logarithms(validation)
     parts = [held[first : first + 4096] for first in range(0, len(held), 4096)]
@@ -93,8 +100,9 @@ def fit_student(
         if epoch >= schedule.student_epochs // 2 and schedule.sparsity and mask.all():
             size = np.abs(kernel.numpy())
             mask[size <= np.quantile(size, schedule.sparsity)] = 0
-        extra = mild_outliers(train, int(schedule.outliers * len(train)), rng)
-        images = turned(np.concatenate([train, extra]), rng)
+        own = train[rng.permutation(len(train))[: schedule.images]]
+        extra = mild_outliers(train, int(schedule.outliers * len(own)), rng)
+        images = turned(np.concatenate([own, extra]), rng)
         return network.in_gev(images), network.teacher_scores(teacher, images)[:, None]
 
     _fit(model, data, _absolute, schedule.student_rate, schedule.student_epochs, schedule.batch, rng,

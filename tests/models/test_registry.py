@@ -31,6 +31,7 @@ MODEL = Model("NAME", Training(train, seed=5), evaluate=lambda folder, report: {
 def test_every_model_with_a_graph_declares_what_it_offers() -> None:
     assert set(available()) <= set(models())
     assert list(models()) == [
+        "calorimeter",
         "eg_iso",
         "event_bdt",
         "muon_patterns",
@@ -41,7 +42,7 @@ def test_every_model_with_a_graph_declares_what_it_offers() -> None:
         "vae",
         "vae_dense",
     ]
-    assert {name for name in models() if hls_of(name)} == {"muon_pt", "muon_pt_small", "vae_dense"}
+    assert {name for name in models() if hls_of(name)} == {"calorimeter", "muon_pt", "muon_pt_small", "vae_dense"}
     assert {name for name, model in models().items() if model.written} == {"tail_pairs", "vae"}
     assert hls_of("build/some.graph.json") is None
     assert [name for name, model in models().items() if model.stage] == ["muon_pt"]
