@@ -73,7 +73,7 @@ def fit_teacher(
         x = logarithms[rng.permutation(len(train))[: schedule.images]]
         return x, x
 
-    _fit(model, data, _squared, schedule.teacher_rate, schedule.teacher_epochs,
+    _fit(model, data, schedule.teacher_rate, schedule.teacher_epochs,
          schedule.batch, rng, lambda done, loss: step("teacher", done, loss))  # fmt: skip
     held = network.logarithms(validation)
     parts = [held[first : first + 4096] for first in range(0, len(held), 4096)]
@@ -86,7 +86,8 @@ def fit_student(
 ) -> tuple[Any, float]:
     """The trained student and its mean absolute difference from the teacher on ``validation``.
 
-    Half of the differences are those on mild outliers.
+    Half of the differences are those on mild outliers. The squared difference is trained on: it asks most
+    where scores are large, and thresholds are there.
     """
     keras = network.keras()
     keras.utils.set_random_seed(seed + 1000)
@@ -105,7 +106,7 @@ def fit_student(
         images = turned(np.concatenate([own, extra]), rng)
         return network.in_gev(images), network.teacher_scores(teacher, images)[:, None]
 
-    _fit(model, data, _absolute, schedule.student_rate, schedule.student_epochs, schedule.batch, rng,
+    _fit(model, data, schedule.student_rate, schedule.student_epochs, schedule.batch, rng,
          lambda done, loss: step("student", done, loss), lambda: kernel.assign(kernel * mask))  # fmt: skip
     held = np.concatenate([validation, mild_outliers(validation, len(validation), np.random.default_rng(0))])
     wanted, found = network.teacher_scores(teacher, held), network.student_scores(model, held)
@@ -118,16 +119,9 @@ def _squared(y: Any, prediction: Any) -> Any:
     return tf.reduce_mean(tf.reduce_sum(tf.square(y - prediction), 1))
 
 
-def _absolute(y: Any, prediction: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.reduce_mean(tf.abs(y - prediction))
-
-
 def _fit(
     model: Any,
     data: Callable[[int], tuple[Any, Any]],
-    loss: Callable[[Any, Any], Any],
     rate: float,
     epochs: int,
     batch: int,
@@ -135,7 +129,7 @@ def _fit(
     done: Callable[[int, float], None],
     after: Callable[[], Any] = lambda: None,
 ) -> None:
-    """Adam with a cosine schedule; ``data(epoch)`` gives inputs and targets, ``after`` follows each step."""
+    """Squared error, Adam, cosine schedule; ``data(epoch)``: inputs and targets; ``after``: each step."""
     import tensorflow as tf
 
     x, y = data(0)
@@ -147,7 +141,7 @@ def _fit(
     @tf.function(reduce_retracing=True)
     def step(inputs: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
-            value = loss(targets, model(inputs, training=True))
+            value = _squared(targets, model(inputs, training=True))
         optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
         return value
 
