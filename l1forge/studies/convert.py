@@ -197,7 +197,7 @@ def with_cicada(
         part = scores[first : first + block.n]
         if len(part) < block.n:
             raise _not_one_each(path, len(scores), f"more than {first + len(part)}")
-        link = block.get("link")
+        link = np.asarray(block["link"], np.uint32) if "link" in block else None
         if link is not None and (changed := int(np.count_nonzero(scores_of(link)))):
             replaced["CICADA scores of the source, replaced"] += changed
         columns = {**block, "link": with_scores(part, link)}

@@ -1,6 +1,7 @@
 """Every shipped model as Verilog against its emulator; longer runs and more implementations: `make cosim`.
 
-The anomaly network is in test_vae.py, the muon networks in tests/firmware/test_muon_firmware.py.
+The anomaly network is in test_vae.py, the muon networks in tests/firmware/test_muon_firmware.py,
+that of calorimeter images in test_calorimeter.py.
 """
 
 import pytest
@@ -17,7 +18,7 @@ CROSSINGS = 20_000
 TREES = ["event_bdt", "eg_iso", "tau_id"]
 TABLES = ["tail_pairs"]
 JETS = ["jet_tagger", "jet_tagger_ternary", "jet_tagger_binary"]
-ELSEWHERE = {"vae", "vae_dense", "muon_pt", "muon_pt_small"}
+ELSEWHERE = {"vae", "vae_dense", "muon_pt", "muon_pt_small", "calorimeter"}
 
 
 def test_every_model_is_simulated_somewhere() -> None:
