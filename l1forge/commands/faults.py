@@ -20,8 +20,8 @@ Designs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[DESIGN]...",
-        help="menu and path (the default ones), menu files, models, graph files; default: menu, path, vae"
-        " and the trees.",
+        help="menu and path (the default ones), control (trigger control alone), menu files, models, graph"
+        " files; default: menu, control, vae and the trees.",
     ),
 ]
 Faults = Annotated[int, typer.Option("-n", help="Number of faults in all designs together.", min=1)]

@@ -1,4 +1,4 @@
-"""Designs that no graph describes, written as Verilog: golden patterns of muons, the default trigger menu."""
+"""Designs that no graph describes, written as Verilog: patterns of muons, the default menu and path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from l1forge.emulator.errors import InputError
 if TYPE_CHECKING:
     from l1forge.firmware.rtl import RtlProject
 
-PATTERNS, MENU = "muon_patterns", "menu_default"
+PATTERNS, MENU, CONTROL, PATH = "muon_patterns", "menu_default", "trigger_control", "trigger_path"
 
 
 def muon_patterns(folder: Path) -> RtlProject:
@@ -38,7 +38,26 @@ def menu(folder: Path) -> RtlProject:
     return write_menu_firmware(load_menu(Path(package) / "default.yaml"), folder).project
 
 
-WITHOUT_GRAPH: dict[str, Callable[[Path], RtlProject]] = {PATTERNS: muon_patterns, MENU: menu}
+def control(folder: Path) -> RtlProject:
+    """Trigger control of the default path, its algorithm bits as external signals."""
+    from l1forge.studies.path_firmware import write_path_firmware
+
+    return write_path_firmware("control", folder).project.rtl
+
+
+def path(folder: Path) -> RtlProject:
+    """The default trigger path, as `l1forge path --rtl` writes it."""
+    from l1forge.studies.path_firmware import write_path_firmware
+
+    return write_path_firmware(None, folder).project.rtl
+
+
+WITHOUT_GRAPH: dict[str, Callable[[Path], RtlProject]] = {
+    PATTERNS: muon_patterns,
+    MENU: menu,
+    CONTROL: control,
+    PATH: path,
+}
 
 
 def project_of(model: str) -> RtlProject | None:
