@@ -62,7 +62,7 @@ def faults(
     wrong shifts, dropped register bits. A fault that nothing notices is given to a SAT solver, which proves
     that no input shows it, or not. Exit code 1 if less than 99 % of the others are noticed.
 
-    500 faults take half an hour. A run that was interrupted goes on where it was.
+    500 faults take half an hour. Run it again after an interruption: the verdicts found so far are kept.
 
     Examples:
 
