@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small calorimeter
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -98,6 +98,10 @@ weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and i
 	@$(L1) simulate --sample --weighted
 	@$(BIN)/python -m l1forge.studies.weighted_check
 
+.PHONY: data-calorimeter
+data-calorimeter: $(READY) ## study: regenerate the committed calorimeter images (30 minutes on one core)
+	@$(L1) simulate --sample --images
+
 .PHONY: train
 train: $(READY) ## models: train the VAE again from its seed
 	@$(L1) train vae
@@ -107,6 +111,12 @@ anomaly: $(READY) ## models: count the tail pairs, train the VAE, compare both w
 	@$(L1) train tail_pairs
 	@$(L1) train vae
 	@$(L1) evaluate anomaly -o build/anomaly
+
+.PHONY: calorimeter
+calorimeter: $(READY) ## models: train on calorimeter images, compare with baselines and the VAE: docs/calorimeter.md
+	@$(L1) train calorimeter
+	@$(L1) evaluate calorimeter -o build/calorimeter --docs docs/calorimeter.md
+	@cp build/calorimeter/*.png docs/figures/
 
 .PHONY: rates
 rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score
@@ -183,6 +193,14 @@ clean: ## project: remove what the tools wrote (not .venv)
 simulation-report: $(READY) ## study: rates of the committed sample against published ones: table and plots
 	@$(BIN)/python -m l1forge.simulation.rate_comparison
 
+.PHONY: anomaly-front
+anomaly-front: $(READY) ## study: pairs, bits and latent dimensions of the anomaly scores against LUTs (15 minutes)
+	@S=simulation/sample; $(L1) optimise models/anomaly/front.py --data $$S/zerobias.parquet \
+	  --validation $$S/zerobias.parquet --validation $$S/ttbar.parquet --validation $$S/zmumu.parquet \
+	  --validation $$S/htautau.parquet --latency 25 --seeds 3 --trials 40 -o build/anomaly_front
+	@cp build/anomaly_front/pareto.png docs/figures/anomaly_front.png
+	@cp build/anomaly_front/optimise.json docs/anomaly_front.json
+
 .PHONY: bench
 bench: $(READY) ## checks: speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
 	@$(L1) bench
@@ -194,6 +212,10 @@ ghdl: $(READY) ## firmware: fetch GHDL into .cache where it is not installed (no
 .PHONY: muon-report
 muon-report: $(READY) ## models: muon pT: table, figures and JSON of docs/muon.md
 	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
+
+.PHONY: jet-sets-report
+jet-sets-report: $(READY) ## models: networks on jet constituents: tables and figure of docs/jet_sets.md
+	@$(L1) evaluate jet_sets --designs -o docs/figures --docs docs/jet_sets.md
 
 .PHONY: cosim-muons
 cosim-muons: $(READY) ## checks: 100k muons: patterns and networks, emulator = HLS C++ = RTL

@@ -133,6 +133,7 @@ def generate_folded(graph: Graph, out_dir: str | Path, inputs_per_clock: int = 8
         operations=sum(int(w.data.size) for w in sizes),
         cost=0.0,
         delay_ns=0.0,
+        interval=max(steps),
     )
     project.save()
     return Folded(

@@ -89,8 +89,9 @@ class Search:
     def good(self, point: Point) -> bool:
         """Whether the loss is kept; a share of events with two standard errors in reserve."""
         reserve = 0.0
-        if self.loss.kind in ("argmax", "cut"):
-            reserve = 2 * math.sqrt(self.loss.limit / len(self.trained[0]))
+        if self.loss.is_share:
+            counted = self.loss.counted(self.trained, self.labels)
+            reserve = 2 * math.sqrt(self.loss.limit / counted)
         return point.loss <= max(self.loss.limit - reserve, 0.0)
 
     def run(self, arrays: Mapping[str, Floats]) -> Point:
