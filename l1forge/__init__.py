@@ -21,7 +21,7 @@ _HOMES = {
     "check_menu": "studies.menu",
     "convert": "studies.convert",
     "emulate": "studies.emulate",
-    "import_bdt": "studies.imports",
+    "import_bdt": "studies.import_trees",
     "import_hls": "studies.imports",
     "import_model": "studies.imports",
     "load_graph": "studies.sources",

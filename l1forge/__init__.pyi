@@ -7,7 +7,7 @@ from l1forge.emulator.graph.graph import Graph as Graph
 from l1forge.studies.convert import convert as convert
 from l1forge.studies.cosim import verify as verify
 from l1forge.studies.emulate import emulate as emulate
-from l1forge.studies.imports import import_bdt as import_bdt
+from l1forge.studies.import_trees import import_bdt as import_bdt
 from l1forge.studies.imports import import_hls as import_hls
 from l1forge.studies.imports import import_model as import_model
 from l1forge.studies.menu import check_menu as check_menu

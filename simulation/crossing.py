@@ -8,12 +8,13 @@ import numpy as np
 
 from l1forge.emulator.events.objects import COLLECTIONS, COLUMNS, Events
 from l1forge.emulator.jit import compiled
-from l1forge.simulation import egamma, jets, muon_trigger, sums, taus
+from l1forge.simulation import egamma, jet_finding, muon_trigger, sums, taus
 from l1forge.simulation.egamma import find_egamma
 from l1forge.simulation.geometry import ETA_EDGES, empty_grid
-from l1forge.simulation.jets import find_jets
+from l1forge.simulation.jet_finding import find_jets
 from l1forge.simulation.mixing import MAX_COLLISIONS, Library, draw_class, fill_towers, mix, work_space
 from l1forge.simulation.muon_trigger import find_muons, is_rare, isolate_muons, measure_muons
+from l1forge.simulation.regions import N_REGIONS, region_sums
 from l1forge.simulation.sums import find_sums
 from l1forge.simulation.taus import find_taus
 from l1forge.simulation.towers import ESTIMATOR_RINGS, active_towers, digitise
@@ -57,7 +58,8 @@ def find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out):
 
 
 @compiled
-def _loop(rng, lib, first_signal, n, space, grids, tables, work, out):
+def _loop(rng, lib, first_signal, n, space, grids, tables, work, out, images):
+    # images: (n, regions) to fill, or (0, regions); they draw nothing, so the objects do not depend on them
     tower_em, tower_had, muons = space
     em, had, total = grids
     for event in range(n):
@@ -65,6 +67,8 @@ def _loop(rng, lib, first_signal, n, space, grids, tables, work, out):
         n_muons, _ = mix(rng, lib, signal, tower_em, tower_had, muons)
         digitise(rng, tower_em, tower_had, em, had)
         total[:] = em + had
+        if images.shape[0]:
+            region_sums(total, tables[2], images[event])
         find_objects(rng, em, had, total, muons, n_muons, tables, work, event, out)
 
 
@@ -94,7 +98,7 @@ def _class_loop(rng, lib, hardest, first, part, space, grids, tables, work, out,
 
 def tables() -> tuple[np.ndarray, ...]:
     """Calibration tables and thresholds that ``find_objects`` takes."""
-    return jets.CALIBRATION, taus.CALIBRATION, sums.tower_thresholds(), ETA_EDGES
+    return jet_finding.CALIBRATION, taus.CALIBRATION, sums.tower_thresholds(), ETA_EDGES
 
 
 def work_arrays() -> tuple[np.ndarray, ...]:
@@ -136,9 +140,23 @@ def to_events(out: tuple[np.ndarray, ...], n: int) -> Events:
 
 def crossings(rng: np.random.Generator, lib: Library, n: int, first_signal: int = -1) -> Events:
     """Simulate ``n`` crossings; crossing i contains signal collision ``first_signal + i`` if that is >= 0."""
+    return _crossings(rng, lib, n, first_signal, np.zeros((0, N_REGIONS), np.uint16))
+
+
+def crossings_with_images(
+    rng: np.random.Generator, lib: Library, n: int, first_signal: int = -1
+) -> tuple[Events, np.ndarray]:
+    """The crossings that ``crossings`` makes, and their calorimeter images, uint16 (n, 252) of 0.5 GeV."""
+    images = np.zeros((n, N_REGIONS), np.uint16)
+    return _crossings(rng, lib, n, first_signal, images), images
+
+
+def _crossings(
+    rng: np.random.Generator, lib: Library, n: int, first_signal: int, images: np.ndarray
+) -> Events:
     out = output_arrays(n)
     grids = (empty_grid(), empty_grid(), empty_grid())
-    _loop(rng, lib, first_signal, n, work_space(), grids, tables(), work_arrays(), out)
+    _loop(rng, lib, first_signal, n, work_space(), grids, tables(), work_arrays(), out, images)
     return to_events(out, n)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.cmssw import CmsswProject
-from l1forge.firmware.cmssw.project import chosen, digest_of
+from l1forge.firmware.cmssw.project import chosen
 from l1forge.firmware.cmssw.texts import FLAGS, INTERFACE
 from l1forge.firmware.tools import children
 from l1forge.firmware.verify import Comparison, compare
@@ -150,5 +150,5 @@ def verify_cmssw(project: CmsswProject, graph: Graph, rows: Block) -> CmsswVerif
         len(rows),
         compare(output, emulate(rows), found),
         compare(output, emulate(given), written),
-        digest_of(part) == project.digest,
+        project.is_of(part),
     )

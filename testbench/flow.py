@@ -28,13 +28,18 @@ DEEP_SEED_STEP = 1_000_003
 
 
 def hls_implementation(folder: Path, graph: Graph) -> Implementation:
-    """The compiled C++ of an HLS project whose inputs and outputs are the graph's, in order."""
+    """The compiled C++ of an HLS project whose inputs and outputs are the graph's, in order.
+
+    Where the graph scales event columns itself, the project gets what that makes of them.
+    """
     from l1forge.firmware.hls.written.compiled import open_compiled
+    from l1forge.firmware.inputs.binding import values_for_network
 
     compiled = open_compiled(folder)
+    values = values_for_network(graph)
 
     def run(block: Block) -> NDArray[np.int64]:
-        results = compiled(list(as_inputs(graph, block).values()))
+        results = compiled(values(as_inputs(graph, block)))
         return np.concatenate([r.reshape(len(block), -1) for r in results], axis=1)
 
     return run
@@ -54,12 +59,14 @@ def verify(
     project: RtlProject | None = None,
     progress: Progress | None = None,
     found: Directed | None = None,
+    rows: Block | None = None,
 ) -> tuple[RtlProject, Report]:
     """Write the RTL of ``graph``, if no ``project`` is given, and co-verify ``n`` crossings with all drivers.
 
     cocotb and pyverilator take the first few (the same stimuli kinds, other seeds), the compiled harness the
     rest. ``deep``: the compiled harness alone. ``extra_limit``: as in ``cosimulate``, per driver.
     ``found``: the directed rows, if they are known; if not given, a short search without proofs.
+    ``rows``: real inputs of a graph that event files do not feed.
 
     Raises
     ------
@@ -84,7 +91,7 @@ def verify(
     for number, (label, driver, count) in enumerate(drivers):
         if count <= 0:
             continue
-        kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP, found)
+        kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP, found, rows)
         together = {kind: merged(blocks, driver is not None) for kind, blocks in kinds.items()}
         report = cosimulate(
             project,

@@ -22,7 +22,10 @@ from l1forge.firmware.verify import Comparison, compare
 
 @dataclass(frozen=True)
 class UgtVerification:
-    """Score and decision of every crossing, compared as integers at the declared latency."""
+    """Score and decision of every crossing, compared as integers at the declared latency.
+
+    ``same_graph``: the folder was exported from this graph.
+    """
 
     name: str
     crossings: int
@@ -30,11 +33,12 @@ class UgtVerification:
     score: Comparison
     decision: Comparison
     fired: int
+    same_graph: bool
 
     @property
     def passed(self) -> bool:
         """Whether nothing differs."""
-        return self.score.exact and self.decision.exact
+        return self.same_graph and self.score.exact and self.decision.exact
 
     @property
     def verdict(self) -> str:
@@ -43,7 +47,8 @@ class UgtVerification:
         text = f"{wrong} mismatches in {self.crossings:,} crossings × score and decision"
         text += f" at {self.latency} clocks"
         first = self.score.first or self.decision.first
-        return f"{text}; {first}" if first else f"{text}; {self.fired:,} crossings fire"
+        text += f"; {first}" if first else f"; {self.fired:,} crossings fire"
+        return text if self.same_graph else f"{text}; exported from another graph: export again"
 
 
 def random_events(n: int, seed: int) -> Events:
@@ -119,16 +124,24 @@ def _lines(events: Events, extra: int) -> str:
 
 
 def verify_ugt(project: UgtProject, graph: Graph, events: Events) -> UgtVerification:
-    """Simulate ``events`` and compare score and decision with ``graph``'s emulator; tolerance 0."""
+    """Simulate ``events`` and compare score and decision with ``graph``'s emulator; tolerance 0.
+
+    Raises
+    ------
+    InputError
+        As ``simulate``; if the graph has no such output.
+    """
+    part = graph.subgraph([project.score])
     kernel = compile_graph(graph, [project.score])
     expected = kernel.run(events, 1)[project.score].reshape(-1).astype(np.int64)
     score, decision = simulate(project, events)
     fires = (expected >= project.threshold).astype(np.int64)
     return UgtVerification(
-        f"{project.name}_{project.version}",
+        project.base,
         events.n,
         project.latency,
         compare(project.score, expected, score),
         compare("adt_out", fires, decision),
         int(fires.sum()),
+        project.is_of(part),
     )

@@ -103,7 +103,7 @@ class Kernel:
                     "input has no event columns",
                     file=self.graph.file,
                     field=f"node {source.node.name}: source",
-                    remedy="use run_array, or export the graph with its sources",
+                    remedy="import the model with --source, one event column for each input element",
                 )
             own: list[Array] = []
             rows.append(own)

@@ -161,6 +161,7 @@ def event_feed(source: EventSource, kernel: Kernel) -> EventFeed:
         raise InputError(
             f"the model's input {bare[0]} is not an event column, so the model cannot run on event files",
             file=source.path,
-            remedy="give an array of its inputs: .npy, .npz or parquet, see docs/formats.md",
+            remedy="import it with --source, one event column for each input element, or give an array of its"
+            " inputs: .npy, .npz or parquet, see docs/formats.md",
         )
     return EventFeed(source, kernel)

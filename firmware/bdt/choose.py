@@ -7,6 +7,7 @@ side of the cut on the raw score they are (one score), or which score is largest
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,29 +115,46 @@ def score_type(ensemble: Ensemble, fraction: int) -> FixedType:
     return FixedType(bare.width, bare.width - fraction)
 
 
-def _loss(
-    ensemble: Ensemble, precision: Precision, x: ArrayLike, cut: float, reference: NDArray[Any]
-) -> Loss:
-    different = decisions(quantised_margin(ensemble, precision, x), cut) != reference
+Judge = Callable[[NDArray[Any]], float]
+"""From quantised scores (n, n_scores) to the loss."""
+
+
+def _loss(ensemble: Ensemble, precision: Precision, x: ArrayLike, judge: Judge) -> Loss:
     widest = max(kind.width for kind in precision.features)
-    return Loss(precision, widest, precision.score.width, float(different.mean()))
+    lost = judge(quantised_margin(ensemble, precision, x))
+    return Loss(precision, widest, precision.score.width, lost)
 
 
-def choose(ensemble: Ensemble, x: ArrayLike, cut: float, loss: float) -> Loss:
+def changed_decisions(ensemble: Ensemble, x: ArrayLike, cut: float) -> Judge:
+    """The share of events whose decision is another one than that of the float ensemble."""
+    reference = decisions(ensemble.margin(x), cut)
+    return lambda scores: float((decisions(scores, cut) != reference).mean())
+
+
+def choose(
+    ensemble: Ensemble,
+    x: ArrayLike,
+    cut: float,
+    loss: float,
+    judge: Judge | None = None,
+    tried: Callable[[Loss], None] = lambda _: None,
+) -> Loss:
     """The narrowest types whose loss on the sample ``x`` is at most ``loss``.
 
-    First the scores (coarsest with half the loss, on exact features), then one feature after another,
-    the widest first, each as narrow as the whole loss allows.
+    ``judge`` measures the loss in another way than ``changed_decisions``, without ``cut``; ``tried`` is
+    called with every candidate. First the scores (coarsest with half the loss, on exact features), then one
+    feature after another, the widest first, each as narrow as the whole loss allows.
 
     Raises
     ------
     InputError
         If even the finest types lose more; ``loss`` or ``cut`` is then unreasonable for the sample.
     """
-    reference = decisions(ensemble.margin(x), cut)
+    judge = judge or changed_decisions(ensemble, x, cut)
     features = data_types(ensemble, x)
     for fraction in range(FINEST + 1):
-        best = _loss(ensemble, Precision(features, score_type(ensemble, fraction)), x, cut, reference)
+        best = _loss(ensemble, Precision(features, score_type(ensemble, fraction)), x, judge)
+        tried(best)
         if best.loss <= loss / 2:
             break
     else:
@@ -147,7 +165,8 @@ def choose(ensemble: Ensemble, x: ArrayLike, cut: float, loss: float) -> Loss:
         while best.precision.features[index].width > 1 + features[index].signed:
             types = list(best.precision.features)
             types[index] = narrowed(types[index], types[index].width - 1)
-            trial = _loss(ensemble, replace(best.precision, features=tuple(types)), x, cut, reference)
+            trial = _loss(ensemble, replace(best.precision, features=tuple(types)), x, judge)
+            tried(trial)
             if trial.loss > loss:
                 break
             best = trial

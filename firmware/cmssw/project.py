@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,8 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.objects import COLUMNS
 from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.cmssw import texts
+from l1forge.firmware.deliver.exported import Exported, digest_of
 
-MANIFEST = "cmssw.json"
-FORMAT, VERSION = "l1forge-cmssw", 1
 NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*", re.ASCII)
 VERSION_NAME = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 """Without underscore: a_b of version c and a of version b_c would be one namespace."""
@@ -30,23 +27,17 @@ LONGEST = 80
 
 
 @dataclass(frozen=True)
-class CmsswProject:
-    """An exported model; ``model``: name of its graph, ``digest``: of what the graph computes."""
+class CmsswProject(Exported):
+    """An exported model; ``model``: name of its graph."""
 
-    folder: Path
-    name: str
-    version: str
     model: str
-    digest: str
     outputs: tuple[str, ...]
     inputs: int
     results: int
     vectors: int
 
-    @property
-    def base(self) -> str:
-        """Name and version: stem of the files."""
-        return f"{self.name}_{self.version}"
+    MANIFEST, FORMAT, FORMAT_VERSION = "cmssw.json", "l1forge-cmssw", 1
+    READER, COMMAND = "the offline software", "export-cmssw"
 
     @property
     def source(self) -> Path:
@@ -58,51 +49,13 @@ class CmsswProject:
         """The test vectors: a title, then a line of inputs and results each."""
         return self.folder / "test/vectors.txt"
 
-    def save(self, folder: Path) -> None:
-        """Write cmssw.json."""
-        document = asdict(self)
-        del document["folder"]
-        text = json.dumps({"format": FORMAT, "version_of_format": VERSION, **document}, indent=1)
-        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-
-    @staticmethod
-    def load(folder: str | Path) -> CmsswProject:
-        """Read an exported folder.
-
-        Raises
-        ------
-        InputError
-            If it has no manifest of this format.
-        """
-        file = Path(folder) / MANIFEST
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-            if (document.pop("format"), document.pop("version_of_format")) != (FORMAT, VERSION):
-                raise ValueError("another format")
-            document["outputs"] = tuple(document["outputs"])
-            found = CmsswProject(Path(folder), **document)
-            words = (found.name, found.version, found.model, found.digest, *found.outputs)
-            counts = (found.inputs, found.results, found.vectors)
-            if not all(type(word) is str for word in words) or len(found.outputs) != 1:
-                raise ValueError("a name is no text")
-            if not all(type(count) is int and count > 0 for count in counts):
-                raise ValueError("a number is not positive")
-            check_names(found.name, found.version)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            InputError,
-        ) as error:
-            raise InputError(
-                f"is not an export for the offline software: {error}",
-                file=file,
-                remedy="l1forge export-cmssw",
-            ) from error
-        return found
+    def check(self) -> None:
+        """Refuse counts and names that no package has."""
+        if len(self.outputs) != 1:
+            raise ValueError("outputs names not one output")
+        if min(self.inputs, self.results, self.vectors) < 1:
+            raise ValueError("a number is not positive")
+        check_names(self.name, self.version)
 
     def read_vectors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Inputs (vectors, inputs) and results (vectors, results) of the test vectors.
@@ -167,11 +120,6 @@ def chosen(graph: Graph, score: str | None) -> Graph:
     return part
 
 
-def digest_of(graph: Graph) -> str:
-    """Identifies what a graph computes: nodes and outputs, not its notes."""
-    return hashlib.sha256(Graph(graph.name, graph.nodes, graph.outputs).to_json().encode()).hexdigest()
-
-
 def write_cmssw(
     graph: Graph,
     folder: str | Path,
@@ -209,8 +157,8 @@ def write_cmssw(
         Path(folder),
         name,
         version,
-        graph.name,
         digest_of(graph),
+        graph.name,
         tuple(graph.outputs),
         inputs,
         output.size,

@@ -15,6 +15,7 @@ from l1forge.firmware.rtl.ports import identifier, input_ports, output_ports
 from l1forge.firmware.rtl.project import Port, RtlProject
 from l1forge.firmware.tools import children
 from l1forge.firmware.tools.ghdl import find_ghdl
+from l1forge.firmware.tools.locks import locked
 from l1forge.firmware.tools.verilator_root import verilator_environment
 
 VERILOG, VHDL = (".v", ".sv"), (".vhd", ".vhdl")
@@ -46,7 +47,8 @@ def wrapped(
     ports
         Its ports.
     target
-        Folder to write; replaced only if all is well.
+        Folder to write; the digest of everything that went in is added to its name, so that runs side by
+        side with other sources, ports or latencies do not change each other's files.
 
     Raises
     ------
@@ -65,13 +67,17 @@ def wrapped(
         text = _module(name, top, ports, inputs, outputs, graph, latency)
         (place / f"{name}.v").write_text(text, encoding="utf-8")
         _lint(place, [*files, f"{name}.v"], name, top, ports)
-        state = hashlib.sha256(text.encode())
-        for file in files:
-            state.update((place / file).read_bytes())
+        state = hashlib.sha256(f"{period_ns} {text}".encode())
+        for file in sorted(place.iterdir()):  # files that are included, or read by $readmemh, as well
+            state.update(file.name.encode() + b"\0" + file.read_bytes())
+        digest = state.hexdigest()
+        with open(place / f"{name}.v", "a", encoding="utf-8") as wrapper:  # what simulators find again by
+            wrapper.write(f"// sources {digest}\n")
+        target = target.with_name(f"{target.name}-{digest[:16]}")
         RtlProject(
             folder=place,
             name=name,
-            digest=state.hexdigest(),
+            digest=digest,
             files=(*files, f"{name}.v"),
             inputs=tuple(inputs),
             outputs=tuple(outputs),
@@ -83,11 +89,22 @@ def wrapped(
             cost=0.0,
             delay_ns=0.0,
         ).save()
-        shutil.rmtree(target, ignore_errors=True)
-        place.rename(target)
+        with locked(target):
+            if _same_files(place, target):
+                return RtlProject.load(target)
+            shutil.rmtree(target, ignore_errors=True)
+            place.rename(target)
+            return RtlProject.load(target)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    return RtlProject.load(target)
+
+
+def _same_files(place: Path, target: Path) -> bool:
+    """Whether an earlier run, or one beside this one, has written all of it, and nobody has changed it."""
+    try:
+        return all(file.read_bytes() == (target / file.name).read_bytes() for file in place.iterdir())
+    except OSError:
+        return False
 
 
 def _copied(sources: Path, top: str, place: Path) -> list[str]:

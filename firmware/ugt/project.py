@@ -2,71 +2,51 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l1forge.emulator.atomic import atomic_files
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.lhc import BUNCH_SPACING_NS
+from l1forge.firmware.deliver.exported import Exported, digest_of
 from l1forge.firmware.rtl.generate import VHDL, generate
 from l1forge.firmware.ugt import entities
 
-MANIFEST = "ugt.json"
-FORMAT, VERSION = "l1forge-ugt", 1
 NAME = re.compile(r"[a-z](_?[a-z0-9])*")
 
 
 @dataclass(frozen=True)
-class UgtProject:
+class UgtProject(Exported):
     """An exported model. Paths are relative to ``folder``; ``latency`` counts LHC clocks.
 
-    ``digest``: of the graph; ``sources`` are in the order of compilation, the wrapper last.
+    ``sources`` are in the order of compilation, the wrapper last.
     """
 
-    folder: Path
-    name: str
-    version: str
     score: str
     threshold: int
     latency: int
     delay_ns: float
-    digest: str
     sources: tuple[str, ...]
     core: str
     wrapper: str
     bench: str
 
-    def save(self, folder: Path) -> None:
-        """Write ugt.json."""
-        document = asdict(self)
-        del document["folder"]
-        text = json.dumps({"format": FORMAT, "version_of_format": VERSION, **document}, indent=1)
-        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    MANIFEST, FORMAT, FORMAT_VERSION = "ugt.json", "l1forge-ugt", 2  # 1 had the digest of the RTL
+    READER, COMMAND = "the global trigger", "export-ugt"
 
-    @staticmethod
-    def load(folder: str | Path) -> UgtProject:
-        """Read an exported folder.
-
-        Raises
-        ------
-        InputError
-            If it has no manifest of this format.
-        """
-        file = Path(folder) / MANIFEST
-        try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-            if (document.pop("format"), document.pop("version_of_format")) != (FORMAT, VERSION):
-                raise ValueError("another format")
-            document["sources"] = tuple(document["sources"])
-            return UgtProject(Path(folder), **document)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"is not an export for the global trigger: {error}", file=file, remedy="l1forge export-ugt"
-            ) from error
+    def check(self) -> None:
+        """Refuse names that are none in VHDL, and files elsewhere."""
+        for text in (self.name, self.version):
+            if not NAME.fullmatch(text):
+                raise ValueError(f"{text!r} is not a name in VHDL")
+        inside = all(not Path(file).is_absolute() and ".." not in Path(file).parts for file in self.sources)
+        if not inside or not self.sources:
+            raise ValueError("sources are not files of the folder")
+        if self.latency < 2 or self.threshold < 0:
+            raise ValueError("latency or threshold is out of range")
 
 
 def write_ugt(
@@ -104,6 +84,7 @@ def write_ugt(
         raise InputError("is too short", field="--latency", value=latency, remedy="2 or more")
     base = f"{name}_{version}"
     part = graph.subgraph([output])
+    digest = digest_of(part)
     sources = {
         (node.name, element): text
         for node in part.inputs
@@ -150,8 +131,8 @@ def write_ugt(
         )
         files = [f"{target}/{file}" for file in (*ordered, f"{core}.vhd", f"{wrapper}.vhd")]
         made = UgtProject(
-            work, name, version, output, threshold, latency, round(project.delay_ns, 3),
-            project.digest, tuple(files), core, wrapper, bench,
+            work, name, version, digest, output, threshold, latency, round(project.delay_ns, 3),
+            tuple(files), core, wrapper, bench,
         )  # fmt: skip
         _lists(work, made)
         made.save(work)
@@ -247,6 +228,6 @@ def _lists(work: Path, made: UgtProject) -> None:
         f"| `cfg/{made.name}_trigger.src` | Hog list |\n"
         f"| `{base}.core` | FuseSoC |\n"
         "| `sim/` | package with the record types, and a testbench, for simulation alone |\n"
-        f"| `{MANIFEST}` | what this is, read by `l1forge export-ugt --check` |\n",
+        f"| `{UgtProject.MANIFEST}` | what this is, read by `l1forge export-ugt --check` |\n",
         encoding="utf-8",
     )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from l1forge.commands.ci_options import Github, Junit
+from l1forge.commands.exported import (
+    Check,
+    EventFiles,
+    JsonOutput,
+    Results,
+    Seed,
+    Version,
+    export_and_compare,
+)
+
+if TYPE_CHECKING:
+    from l1forge.firmware.cmssw import CmsswProject
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -17,17 +28,10 @@ Model = Annotated[str, typer.Argument(help="Model name (vae, ...) or graph file.
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder to write; default: build/cmssw/NAME_VERSION.")
 ]
-Version = Annotated[str, typer.Option(help="Version of the model, part of all names.")]
 Name = Annotated[str | None, typer.Option(help="Name of the package; default: the graph's.")]
 Score = Annotated[str | None, typer.Option(help="Output to give, if the graph has several.")]
 Vectors = Annotated[int, typer.Option(help="Test vectors to write.", min=1, max=100_000)]
-Check = Annotated[
-    Path | None, typer.Option(help="Write nothing: compile this exported folder and compare it with MODEL.")
-]
 Crossings = Annotated[int, typer.Option("-n", help="Crossings to compare.", min=1)]
-EventFiles = Annotated[list[Path] | None, typer.Option("--events", help="Event files of the real half.")]
-Seed = Annotated[int, typer.Option(help="Seed of corners and random bits.", min=0)]
-JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the result to this JSON file.")]
 
 
 @app.command()
@@ -57,46 +61,31 @@ def export_cmssw(
 
     `l1forge export-cmssw vae --check build/vae_v2 --junit cmssw.xml`
     """
-    from l1forge.emulator.atomic import write_text
     from l1forge.emulator.folders import build_folder
     from l1forge.firmware.cmssw import CmsswProject
-    from l1forge.screen import ci
-    from l1forge.screen.console import Console
     from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
     from l1forge.studies import export_cmssw as study
 
     check_outputs(json_output, junit)
     check_folders(output)
     check_event_files(events)
-    console, given = Console(), events or ()
-    with console.status("writing C++") as status:
-        if check is None:
-            folder = (
-                output or build_folder() / "cmssw" / f"{name or Path(model).stem.split('.')[0]}_{version}"
-            )
-            project = study.export_cmssw(
-                model,
-                folder,
-                version=version,
-                name=name,
-                score=score,
-                vectors=vectors,
-                events=given,
-                seed=seed,
-            )
-        else:
-            project = CmsswProject.load(check)
-        status.update("compiling with g++ and comparing")
-        found = study.check_cmssw(project, model, n, events=given, seed=seed)
-    if check is None:
-        console.print(
-            f"{project.base}: {project.inputs} inputs, {project.results} results of {project.outputs[0]},"
-            f" {project.vectors} test vectors in {project.folder}; build it: make -C {project.folder} test",
-            highlight=False,
-        )
-    console.print(f"[{'green' if found.passed else 'red'}]{found.verdict}[/]", highlight=False)
-    ci.report("l1forge", [ci.Check("cmssw", found.name, found.passed, found.verdict)], junit, github)
-    if json_output is not None:
-        write_text(json_output, json.dumps(asdict(found) | {"passed": found.passed}, indent=1) + "\n")
-    if not found.passed:
-        raise typer.Exit(1)
+    drawn: dict[str, Any] = {"events": events or (), "seed": seed}
+    title = f"{name or Path(model).stem.split('.')[0]}_{version}"
+    names: dict[str, Any] = {"version": version, "name": name, "score": score, "vectors": vectors}
+    write = partial(study.export_cmssw, model, output or build_folder() / "cmssw" / title, **names, **drawn)
+    export_and_compare(
+        "cmssw",
+        ("writing C++", "compiling with g++ and comparing"),
+        write if check is None else partial(CmsswProject.load, check),
+        lambda project: study.check_cmssw(project, model, n, **drawn),
+        _told if check is None else None,
+        Results(json_output, junit, github),
+    )
+
+
+def _told(project: CmsswProject) -> str:
+    """What was written."""
+    return (
+        f"{project.base}: {project.inputs} inputs, {project.results} results of {project.outputs[0]},"
+        f" {project.vectors} test vectors in {project.folder}; build it: make -C {project.folder} test"
+    )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from l1forge.commands.ci_options import Github, Junit
+from l1forge.commands.exported import (
+    Check,
+    EventFiles,
+    JsonOutput,
+    Results,
+    Seed,
+    Version,
+    export_and_compare,
+)
+
+if TYPE_CHECKING:
+    from l1forge.firmware.ugt import UgtProject
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -19,18 +30,11 @@ Model = Annotated[
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder to write; default: build/ugt/MODEL_VERSION.")
 ]
-Version = Annotated[str, typer.Option(help="Version of the model, part of all names.")]
 Score = Annotated[str | None, typer.Option(help="Output that is the score; default: the first.")]
 Threshold = Annotated[int, typer.Option(help="Default of the wrapper's threshold, a raw integer.", min=0)]
 Menu = Annotated[Path | None, typer.Option(help="Take the threshold from this menu's seed on the score.")]
 Latency = Annotated[int, typer.Option(help="Clocks of 40 MHz from objects to score.", min=2)]
-Check = Annotated[
-    Path | None, typer.Option(help="Write nothing: simulate this exported folder and compare it with MODEL.")
-]
 Crossings = Annotated[int, typer.Option("-n", help="Crossings to simulate with GHDL.", min=1)]
-EventFiles = Annotated[list[Path] | None, typer.Option("--events", help="Event files of the real half.")]
-Seed = Annotated[int, typer.Option(help="Seed of the random half.", min=0)]
-JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the result to this JSON file.")]
 
 
 @app.command()
@@ -61,38 +65,38 @@ def export_ugt(
 
     `l1forge export-ugt my_axo --check build/ugt --junit ugt.xml`
     """
-    from l1forge.emulator.atomic import write_text
     from l1forge.emulator.folders import build_folder
     from l1forge.firmware.ugt import UgtProject
-    from l1forge.screen import ci
-    from l1forge.screen.console import Console
     from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
     from l1forge.studies import export_ugt as study
 
     check_outputs(json_output, junit)
     check_folders(output)
     check_event_files(events)
-    console = Console()
-    with console.status("writing VHDL") as status:
-        if check is None:
-            folder = output or build_folder() / "ugt" / f"{Path(model).stem.split('.')[0]}_{version}"
-            project = study.export_ugt(
-                model, folder, version=version, score=score, threshold=threshold, menu=menu, latency=latency
-            )
-        else:
-            project = UgtProject.load(check)
-        status.update("simulating with GHDL")
-        found = study.check_ugt(project, model, n, events=events or (), seed=seed)
-    if check is None:
-        console.print(
-            f"{project.wrapper}: {len(project.sources)} files in {project.folder};"
-            f" threshold {project.threshold}, {project.latency} clocks of 40 MHz,"
-            f" longest stage about {project.delay_ns:g} ns before routing",
-            highlight=False,
-        )
-    console.print(f"[{'green' if found.passed else 'red'}]{found.verdict}[/]", highlight=False)
-    ci.report("l1forge", [ci.Check("ugt", found.name, found.passed, found.verdict)], junit, github)
-    if json_output is not None:
-        write_text(json_output, json.dumps(asdict(found) | {"passed": found.passed}, indent=1) + "\n")
-    if not found.passed:
-        raise typer.Exit(1)
+    folder = output or build_folder() / "ugt" / f"{Path(model).stem.split('.')[0]}_{version}"
+    wanted: dict[str, Any] = {
+        "version": version,
+        "score": score,
+        "threshold": threshold,
+        "menu": menu,
+        "latency": latency,
+    }
+    export_and_compare(
+        "ugt",
+        ("writing VHDL", "simulating with GHDL"),
+        partial(study.export_ugt, model, folder, **wanted)
+        if check is None
+        else partial(UgtProject.load, check),
+        lambda project: study.check_ugt(project, model, n, events=events or (), seed=seed),
+        _told if check is None else None,
+        Results(json_output, junit, github),
+    )
+
+
+def _told(project: UgtProject) -> str:
+    """What was written."""
+    return (
+        f"{project.wrapper}: {len(project.sources)} files in {project.folder};"
+        f" threshold {project.threshold}, {project.latency} clocks of 40 MHz,"
+        f" longest stage about {project.delay_ns:g} ns before routing"
+    )

@@ -11,7 +11,7 @@ Data = Annotated[
     Path | None,
     typer.Option(
         help="Compare the graph with the trained network's own prediction on these events: .npy, .npz or"
-        " parquet of the inputs (floats are physical values), or an event file with --sources."
+        " parquet of the inputs (floats are physical values), or an event file with --source."
     ),
 ]
 Labels = Annotated[
@@ -39,7 +39,10 @@ Strict = Annotated[
 ]
 Sources = Annotated[
     Path | None,
-    typer.Option(help="Text file with one event column per line, one for each input element, e.g. mu.pt[0]."),
+    typer.Option(
+        help="Text file with one event column per line, one for each input element, e.g. mu.pt[0]; each code"
+        " is the integer of the input's type (--source says what it is worth)."
+    ),
 ]
 
 

@@ -7,6 +7,16 @@ from typing import Annotated
 
 import typer
 
+from l1forge.commands.column_options import (
+    Names,
+    Offset,
+    Shift,
+    Source,
+    UnitsOption,
+    names_of,
+    wiring_of,
+)
+from l1forge.commands.rate_options import Rate, Signal, ZeroBias, point_of
 from l1forge.screen.console import Console
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -25,10 +35,6 @@ Features = Annotated[
         " physical value of one count.",
     ),
 ]
-Source = Annotated[
-    list[str] | None,
-    typer.Option("--source", "-s", help="Event column of each feature in order, e.g. jet.et[0]."),
-]
 Score = Annotated[str, typer.Option(help="Fixed-point type of the leaves and the start values.")]
 Threshold = Annotated[
     str | None, typer.Option(help="Fixed-point type of the thresholds; default: the LSB of each feature.")
@@ -40,7 +46,15 @@ Data = Annotated[
 Cut = Annotated[
     float, typer.Option(help="With --data: threshold on the raw score, which defines the decisions.")
 ]
-Loss = Annotated[float, typer.Option(help="With --data: largest fraction of decisions that may change.")]
+Loss = Annotated[
+    float | None,
+    typer.Option(
+        help="With --data: largest fraction of decisions that may change; with --rate: largest fraction of"
+        " accepted events that may be lost.",
+        show_default="0.001; with --rate 0.05",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="With --rate: seed of the halves of the events.", min=0)]
 
 
 @app.command()
@@ -49,11 +63,19 @@ def import_bdt(
     output: Output,
     features: Features = None,
     source: Source = None,
+    units: UnitsOption = None,
+    offset: Offset = None,
+    shift: Shift = None,
+    names: Names = None,
     score: Score = "fixed<16,6>",
     threshold: Threshold = None,
     data: Data = None,
     cut: Cut = 0.0,
-    loss: Loss = 0.001,
+    loss: Loss = None,
+    rate: Rate = None,
+    zero_bias: ZeroBias = None,
+    signal: Signal = None,
+    seed: Seed = 1,
 ) -> None:
     """Convert a BDT trained elsewhere into a graph for the emulator, the Verilog and conifer.
 
@@ -64,27 +86,41 @@ def import_bdt(
     `l1forge import-bdt two.ubj -f 'uint<11>' -s 'jet.et[0]' -s 'jet.et[1]' -o two.graph.json`
 
     `l1forge import-bdt model.json --data train.parquet --cut 1.5 --loss 0.002 -o model.graph.json`
+
+    `l1forge import-bdt two.ubj -s 'jet.et[0]*0.5,etm.et[0]*0.5' --rate 5 --zero-bias zb.parquet -o g.json`
     """
     from l1forge.screen.outputs import check_outputs
-    from l1forge.studies.imports import import_bdt as study
+    from l1forge.studies.import_trees import import_bdt as study
 
     console = Console()
     check_outputs(output, inputs=[model])
-    imported = study(
-        model,
-        features=features or [],
-        sources=source,
-        score=score,
-        threshold=threshold,
-        data=data,
-        cut=cut,
-        loss=loss,
-    )
+    wiring = wiring_of(source, units, offset, shift)
+    point = point_of(rate, zero_bias, signal, loss)
+    plain = wiring is not None and all(column.plain for column in wiring)
+    with console.status("reading, and choosing types if asked"):
+        imported = study(
+            model,
+            features=features or [],
+            sources=[column.source for column in wiring or ()] if plain else None,
+            wiring=None if plain else wiring,
+            names=names_of(names),
+            score=score,
+            threshold=threshold,
+            data=data,
+            cut=cut,
+            loss=0.001 if loss is None or point is not None else loss,
+            rate=point,
+            seed=seed,
+        )
     graph = imported.graph
     graph.save(output)
-    if imported.loss is not None:
+    if imported.at_rate is not None:
+        console.print("\n".join(imported.at_rate.lines()))
+    elif imported.loss is not None:
         console.print(f"{100 * imported.loss:.3f} % of decisions changed by the chosen types")
+    for note in imported.notes:
+        console.print(f"note: {note}")
     console.print(
         f"{output}: {imported.trees} trees of depth {imported.depth} ({imported.library}),"
-        f" input {graph.inputs[0].type}, score {graph['score'].type}"
+        f" input {graph.inputs[0].type}, score {graph[graph.outputs[0]].type}"
     )

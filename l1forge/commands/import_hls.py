@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+from l1forge.commands.column_options import (
+    Names,
+    Offset,
+    Shift,
+    Source,
+    UnitsOption,
+    names_of,
+    wiring_of,
+)
 from l1forge.commands.fidelity_options import (
     Background,
     Data,
@@ -42,6 +51,11 @@ def import_hls(
             min=0,
         ),
     ] = 0,
+    source: Source = None,
+    units: UnitsOption = None,
+    offset: Offset = None,
+    shift: Shift = None,
+    names: Names = None,
     sources: Sources = None,
     define: Annotated[
         list[str] | None,
@@ -127,10 +141,13 @@ def import_hls(
     check_outputs(output, json_output, *(fidelity or []), inputs=read)
     check_data(data, labels, fidelity)
     check_event_files(events)
+    wiring = wiring_of(source, units, offset, shift)
     with console.status("reading") as status:
         imported = study(
             project,
             sources=columns_of(sources),
+            wiring=wiring,
+            names=names_of(names),
             defines=parse_defines(define or []),
             package=PackageOptions(inputs, network_only, tuple(events or ())),
             reference=reference,

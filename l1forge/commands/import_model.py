@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from l1forge.commands.column_options import (
+    Names,
+    Offset,
+    Shift,
+    Source,
+    UnitsOption,
+    names_of,
+    wiring_of,
+)
 from l1forge.commands.fidelity_options import (
     Background,
     Data,
@@ -18,10 +27,12 @@ from l1forge.commands.fidelity_options import (
     columns_of,
     shape_of,
 )
+from l1forge.commands.rate_options import Rate, Signal, ZeroBias, point_of
 from l1forge.screen.console import Console
 
 if TYPE_CHECKING:
     from l1forge.studies.fidelity import ChooseTypes
+    from l1forge.studies.working_point import WorkingPoint
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -96,7 +107,7 @@ Loss = Annotated[
     str | None,
     typer.Option(
         help="Largest loss that --choose may cause: argmax=0.005, cut:0.5=0.001, auc=0.002 or error=0.01"
-        " (docs/fidelity.md).",
+        " (docs/fidelity.md); with --rate a share of the accepted events.",
         show_default="argmax=0.005, or error=0.01",
     ),
 ]
@@ -143,6 +154,11 @@ def import_model(
     io_type: IoType = "io_parallel",
     strategy: Strategy = None,
     reuse_factor: ReuseFactor = None,
+    source: Source = None,
+    units: UnitsOption = None,
+    offset: Offset = None,
+    shift: Shift = None,
+    names: Names = None,
     sources: Sources = None,
     data: Data = None,
     labels: Labels = None,
@@ -151,6 +167,9 @@ def import_model(
     strict: Strict = False,
     choose: Choose = None,
     loss: Loss = None,
+    rate: Rate = None,
+    zero_bias: ZeroBias = None,
+    signal: Signal = None,
     save_types: SaveTypes = None,
     curve: Curve = None,
     correct_bias: CorrectBias = False,
@@ -176,6 +195,10 @@ def import_model(
 
     `l1forge import-model encoder.pt --input-shape 57 -t 'fixed<13,13>' -o encoder.json --project my-hls`
 
+    `l1forge import-model htt.onnx -t 'fixed<12,10>' --source 'jet.et[0]*0.5,0' --name htt -o htt.json`
+
+    `l1forge import-model htt.onnx --source columns.txt --rate 5kHz --zero-bias zb.parquet -o htt.json`
+
     `l1forge import-model jets.h5 -t 'fixed<16,6>' -o jets.json --data test.npz --fidelity layers.png`
 
     `l1forge import-model jets.h5 -o jets.json --choose x.npy --loss argmax=0.005 --curve curve.png`
@@ -189,12 +212,14 @@ def import_model(
 
     console = Console()
     read = [path for path in (model, precision, weights, types, data, choose, sources) if path is not None]
-    typed = (save_types or output.with_suffix(".types.json")) if choose is not None else None
+    typed = (save_types or output.with_suffix(".types.json")) if choose is not None or rate else None
     check_outputs(output, json_output, typed, *(fidelity or []), *(curve or []), inputs=read)
     check_folders(project)
     check_data(data if data is not None or fidelity else choose, labels, fidelity)
     check_names(curve or [], "--curve")
-    how = _choose(choose, loss, labels, correct_bias, save_types, curve)
+    point = point_of(rate, zero_bias, signal, loss)
+    how = _choose(choose, point, loss, labels, correct_bias, save_types, curve)
+    wiring = wiring_of(source, units, offset, shift)
     with console.status("reading") as status:
         imported = study(
             model,
@@ -209,6 +234,8 @@ def import_model(
             strategy=strategy,
             reuse_factor=reuse_factor,
             sources=columns_of(sources),
+            wiring=wiring,
+            names=names_of(names),
             project=project,
             data=data,
             labels=labels,
@@ -229,6 +256,7 @@ def import_model(
 
 def _choose(
     data: Path | None,
+    point: WorkingPoint | None,
     loss: str | None,
     labels: str | None,
     correct_bias: bool,
@@ -239,12 +267,18 @@ def _choose(
     from l1forge.emulator.errors import InputError
     from l1forge.studies.fidelity import ChooseTypes
 
+    if data is not None and point is not None:
+        raise InputError("does not go with --rate", field="--choose", remedy="give one of them")
+    if point is not None:
+        return ChooseTypes(point, correct_bias=correct_bias)
     if data is not None:
         return ChooseTypes(data, loss, labels, correct_bias)
     given = {"--loss": loss, "--save-types": save_types, "--curve": curve, "--correct-bias": correct_bias}
     for option, value in given.items():
         if value:
-            raise InputError("needs events to choose types with", field=option, remedy="give --choose")
+            raise InputError(
+                "needs events to choose types with", field=option, remedy="give --choose or --rate"
+            )
     return None
 
 

@@ -1,4 +1,4 @@
-"""LUT, FF, latency and longest path of a graph in milliseconds, without generating anything."""
+"""LUT, FF, latency, longest path and routed period of a graph in milliseconds; nothing is generated."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class Estimated:
             ("FF", f"{found.ff:,}", str(errors["ff"])),
             ("latency", f"{found.latency_clocks} clocks", str(errors["latency_clocks"])),
             ("longest path, cells only", f"{found.delay_ns:.2f} ns", str(errors["delay_ns"])),
+            (
+                "routed period, as on ECP5",
+                f"{found.routed_ns:.1f} ns, {1000 / found.routed_ns:.0f} MHz",
+                str(errors["routed_ns"]),
+            ),
         ]
 
     @property

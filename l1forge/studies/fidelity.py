@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l1forge.emulator.errors import InputError
+from l1forge.studies.defaults import default_zero_bias
+from l1forge.studies.working_point import WorkingPoint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,15 +21,20 @@ if TYPE_CHECKING:
     from l1forge.firmware.hls.choose.types_file import TypesFile
     from l1forge.firmware.hls.converters.conversion import Conversion
     from l1forge.firmware.hls.fidelity.fidelity import Fidelity
+    from l1forge.firmware.hls.fidelity.sample import Sample
+    from l1forge.firmware.inputs.columns import Column
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class ChooseTypes:
-    """Choose types with the events of ``data``; ``loss`` as ``StatedLoss.parse`` reads it, or None."""
+    """Choose types with the events of ``data``; ``loss`` as ``StatedLoss.parse`` reads it, or None.
 
-    data: Path
+    Instead of a file, ``data`` may be the rate at which the score triggers: what is lost there is the loss.
+    """
+
+    data: Path | WorkingPoint
     loss: str | None = None
     labels: str | None = None
     correct_bias: bool = False
@@ -41,6 +49,7 @@ def chosen(
     precision: Mapping[str, Mapping[str, str]],
     seed: int,
     progress: Say,
+    wiring: Sequence[Column] | None = None,
 ) -> Choice:
     """The types that nothing gives yet: neither the model, nor ``input_type``, ``file`` or ``precision``."""
     from l1forge.firmware.hls.choose.choose import choose_types
@@ -48,6 +57,12 @@ def chosen(
     from l1forge.firmware.hls.fidelity.frameworks import open_framework
 
     loss = StatedLoss.parse(how.loss) if how.loss is not None else None
+    data: Path | Callable[[Graph], Sample]
+    if isinstance(how.data, WorkingPoint):
+        loss = StatedLoss("rate", how.data.loss, how.data.rate_khz)
+        data = partial(_sample_at_rate, how.data, wiring)
+    else:
+        data = how.data
     with conversion.quiet():
         framework = open_framework(conversion.model, conversion.weights, conversion.shapes)
     fixed = file.arguments(input_type or "fixed<16,6>", precision)[1]
@@ -57,7 +72,7 @@ def chosen(
     return choose_types(
         conversion,
         framework,
-        how.data,
+        data,
         loss=loss,
         inputs=inputs,
         fixed=fixed,
@@ -67,7 +82,29 @@ def chosen(
         rtl_points=how.rtl_points,
         seed=seed,
         progress=progress,
+        wiring=wiring,
     )
+
+
+def _sample_at_rate(point: WorkingPoint, wiring: Sequence[Column] | None, graph: Graph) -> Sample:
+    """Zero bias and signal as the network's inputs."""
+    from l1forge.firmware.hls.fidelity.sample import Sample
+    from l1forge.firmware.inputs.binding import dealt, values_of
+
+    if wiring is None:
+        raise InputError(
+            "the inputs are not event columns",
+            field="--rate",
+            remedy="name one for each element with --source",
+        )
+    parts = dealt(graph, wiring)
+    codes, labels = point.codes([column for own in parts.values() for column in own])
+    inputs, place = {}, 0
+    for name, own in parts.items():
+        inputs[name] = values_of(own, codes[:, place : place + len(own)])
+        place += len(own)
+    kinds = "zero bias" if labels is None else "zero bias and signal"
+    return Sample(point.zero_bias or default_zero_bias(), inputs, labels, f"event columns, {kinds}")
 
 
 @dataclass(frozen=True)
@@ -92,6 +129,7 @@ class TrainedModel:
         *,
         factors: Sequence[NDArray[np.float64]] | None = None,
         some: bool = False,
+        wiring: Sequence[Column] | None = None,
     ) -> Fidelity:
         """The trained network against ``graph``.
 
@@ -99,6 +137,8 @@ class TrainedModel:
         ----------
         factors
             What the elements of each input are multiplied with for the trained network, (size,).
+        wiring
+            What each input element reads, for files of events (``firmware.inputs.columns``).
         some
             The network may have fewer outputs than the graph: those of the same sizes are compared.
 
@@ -115,7 +155,7 @@ class TrainedModel:
 
         if not 0 < self.background < 1:
             raise InputError("is a share between 0 and 1", field="--background", value=self.background)
-        sample = read_sample(self.data, graph, self.labels)
+        sample = read_sample(self.data, graph, self.labels, wiring=wiring)
         progress("loading the trained network")
         with quiet_stderr():
             framework = open_framework(self.model, self.weights, self.shapes)

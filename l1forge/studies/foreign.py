@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -79,10 +80,13 @@ def verify_foreign(
         rows = next(block for blocks in kinds.values() for block in blocks if len(block))
         told = () if table.valid_out is None else (table.valid_out,)
         plain = replace(table, valid_out=None, unused=(*table.unused, *told))
-        trial = place.with_name(f"{name}_latency")
-        latency = find_latency(
-            graph, lambda clocks: wrapped(graph, rtl, top, plain, trial, period_ns, clocks), rows
-        )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{name}_latency.") as trial:
+            latency = find_latency(
+                graph,
+                lambda clocks: wrapped(graph, rtl, top, plain, Path(trial) / name, period_ns, clocks),
+                rows,
+            )
     if latency is None:
         raise InputError(
             "the latency is not given",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from l1forge.firmware.hls.choose.choose import Choice
     from l1forge.firmware.hls.fidelity.fidelity import Fidelity
     from l1forge.firmware.verify import Comparison
+    from l1forge.studies.tree_types import TreeTypes
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,19 @@ class Imported:
 
 @dataclass(frozen=True)
 class ImportedTrees(Imported):
-    """A graph read from a decision-tree ensemble; ``loss``: share of decisions that the types changed."""
+    """A graph read from a decision-tree ensemble.
+
+    ``loss``: share of decisions that the types changed, or of what is lost where they were chosen at a rate;
+    ``at_rate``: that choice.
+    """
 
     trees: int = 0
     depth: int = 0
     library: str = ""
     loss: float | None = None
+    at_rate: TreeTypes | None = None
 
     def to_dict(self) -> dict[str, Any]:
         own = {"trees": self.trees, "depth": self.depth, "library": self.library, "loss": self.loss}
+        own |= {"at_rate": self.at_rate.to_dict()} if self.at_rate else {}
         return {**super().to_dict(), **own}

@@ -1,21 +1,21 @@
-"""Networks and trees of other programs become fixed-point graphs: what the import commands call."""
+"""Networks of other programs become fixed-point graphs: what import-model and import-hls call."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite, prod
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from l1forge.emulator.errors import InputError
-from l1forge.studies.imported import Imported, ImportedTrees
+from l1forge.studies.imported import Imported
 
 if TYPE_CHECKING:
-    from l1forge.emulator.graph.fixed import FixedType
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.hls.choose.choose import Choice
+    from l1forge.firmware.inputs.columns import Column
     from l1forge.firmware.verify import Comparison
     from l1forge.studies.fidelity import ChooseTypes
     from l1forge.studies.packages import PackageOptions
@@ -42,6 +42,8 @@ def import_model(
     strategy: Literal["Latency", "Resource", "Resource_Unrolled"] | None = None,
     reuse_factor: int | None = None,
     sources: Sequence[str] | None = None,
+    wiring: Sequence[Column] | None = None,
+    names: Sequence[str] = (),
     project: str | Path | None = None,
     data: str | Path | None = None,
     labels: str | None = None,
@@ -75,7 +77,13 @@ def import_model(
     io_type, strategy, reuse_factor
         hls4ml's settings of the same names; None: those of ``types``, else Latency and 1.
     sources
-        One event column for each input element, such as ``"mu.pt[0]"``, or ``"0"`` for none.
+        One event column for each input element, such as ``"mu.pt[0]"``, or ``"0"`` for none; each code is the
+        integer of the input's type.
+    wiring
+        In place of ``sources``: columns with what their codes are worth, as ``read_columns`` reads them
+        (``firmware.inputs.columns``).
+    names
+        Names of the outputs, or of all their elements, as menus use them (``firmware.inputs.outputs``).
     project
         Folder that keeps the HLS project; a temporary one if not given.
     data, labels, background
@@ -116,8 +124,7 @@ def import_model(
     from l1forge.studies.fidelity import TrainedModel, chosen
 
     model, weights = Path(model), Path(weights) if weights else None
-    if sources is not None:
-        check_columns(sources, "sources")
+    _check_bound(sources, wiring)
     given = precision if isinstance(precision, dict) else read_precision(precision)
     file = TypesFile.load(types) if types is not None else TypesFile({})
     settings = {
@@ -132,7 +139,7 @@ def import_model(
     )
     choice = None
     if choose is not None:
-        choice = chosen(conversion, choose, input_type, file, given, seed, progress)
+        choice = chosen(conversion, choose, input_type, file, given, seed, progress, wiring)
         on_choice(choice)
         file = choice.types
         conversion.options, conversion.biases = file.options, file.biases
@@ -143,6 +150,7 @@ def import_model(
         graph, hls_model = conversion(folder, kinds, layers)
         asked = {"input_type": kinds, "precision": layers, **settings, "options": dict(file.options)}
         graph.meta["provenance"] = provenance([model, *([weights] if weights else [])], asked, hls_model)
+        network, graph = graph, finished(graph, wiring, names)
         progress("proving ranges")
         sentences, wraps = wrapping(graph)
         if strict and wraps:
@@ -150,7 +158,7 @@ def import_model(
         fidelity = None
         if data is not None:
             trained = TrainedModel(model, weights, input_shapes, data, labels, background)
-            fidelity = trained.compared(graph, progress)
+            fidelity = trained.compared(network, progress, wiring=wiring)
             graph.meta["provenance"]["fidelity"] = fidelity.summary()
         on_graph(graph)
         for sentence in sentences:
@@ -160,7 +168,7 @@ def import_model(
             blame = Blame(model, folder)
             blame.hls_model = hls_model
             with blame():
-                compared = compare_with_cpp(graph, folder, verify, seed, progress=progress)
+                compared = compare_with_cpp(network, folder, verify, seed, progress=progress)
     return Imported(graph, tuple(graph.meta.get("notes", ())), tuple(sentences), compared, fidelity, choice)
 
 
@@ -168,6 +176,8 @@ def import_hls(
     project: str | Path,
     *,
     sources: Sequence[str] | None = None,
+    wiring: Sequence[Column] | None = None,
+    names: Sequence[str] = (),
     defines: Mapping[str, str] | None = None,
     package: PackageOptions | None = None,
     reference: str | Path | None = None,
@@ -191,8 +201,8 @@ def import_hls(
         Folder that holds ``firmware/``, or its ``.tar.gz``; or a package as experiments publish it.
     package
         What is asked of a package (``studies.packages``).
-    sources
-        One event column for each input element, such as ``"mu.pt[0]"``, or ``"0"`` for none.
+    sources, wiring, names
+        As in ``import_model``.
     defines
         Macros that the build sets, by name.
     reference, weights, input_shapes
@@ -223,8 +233,7 @@ def import_hls(
     from l1forge.studies.packages import PackageOptions, import_emulator_package
 
     check_reference(reference, data)
-    if sources is not None:
-        check_columns(sources, "sources")
+    _check_bound(sources, wiring)
     options = package or PackageOptions()
     trained = None
     if reference is not None and data is not None:
@@ -237,6 +246,8 @@ def import_hls(
                 options,
                 name=Path(project).name,
                 sources=sources,
+                wiring=wiring,
+                names=names,
                 defines=defines,
                 trained=trained,
                 strict=strict,
@@ -252,114 +263,42 @@ def import_hls(
         if notes:
             graph.meta["notes"] = notes
         graph.meta["provenance"] = project_provenance(folder, Path(project).name, defines or {}, reference)
+        network, graph = graph, finished(graph, wiring, names)
         progress("proving ranges")
         sentences, wraps = wrapping(graph)
         if strict and wraps:
             raise InputError(wraps[0], file=project, field="--strict", remedy=STRICT)
         fidelity = None
         if trained is not None:
-            fidelity = trained.compared(graph, progress)
+            fidelity = trained.compared(network, progress, wiring=wiring)
             graph.meta["provenance"]["fidelity"] = fidelity.summary()
         on_graph(graph)
         for sentence in sentences:
             on_warning(sentence)
         compared: tuple[Comparison, ...] = ()
         if verify:
-            compared = compare_with_cpp(graph, folder, verify, seed, defines, progress)
-    return Imported(graph, tuple(notes), tuple(sentences), compared, fidelity)
+            compared = compare_with_cpp(network, folder, verify, seed, defines, progress)
+    return Imported(graph, tuple(graph.meta.get("notes", ())), tuple(sentences), compared, fidelity)
 
 
-def import_bdt(
-    model: str | Path,
-    *,
-    features: Sequence[str] = (),
-    sources: Sequence[str] | None = None,
-    score: str = "fixed<16,6>",
-    threshold: str | None = None,
-    data: str | Path | None = None,
-    cut: float = 0.0,
-    loss: float = 0.001,
-) -> ImportedTrees:
-    """Read a BDT of another program: the graph that emulator, Verilog and conifer share.
+def _check_bound(sources: Sequence[str] | None, wiring: Sequence[Column] | None) -> None:
+    """Columns with or without what they are worth, not both."""
+    if sources is not None:
+        check_columns(sources, "sources")
+        if wiring is not None:
+            raise InputError("does not go with --sources", field="--source", remedy="give one of them")
 
-    Parameters
-    ----------
-    model
-        TMVA ``.weights.xml``, XGBoost ``.json`` / ``.ubj``, LightGBM ``.txt`` or dump_model ``.json``.
-    features
-        Type of every feature, one for all or one each; with ``sources`` also what one count stands for.
-    sources
-        Event column of each feature in order, such as ``"jet.et[0]"``.
-    score, threshold
-        Type of leaves and start values; type of thresholds (if not given: the features' own grid).
-    data, cut, loss
-        Parquet file with one column per feature: the narrowest types that change at most the share ``loss``
-        of the decisions ``raw score > cut``.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read exactly, or types and columns do not fit its features.
+def finished(graph: Graph, wiring: Sequence[Column] | None, names: Sequence[str]) -> Graph:
+    """The graph from event columns to named outputs; the same one where neither is asked for."""
+    from l1forge.firmware.inputs.binding import bind
+    from l1forge.firmware.inputs.outputs import name_outputs
 
-    Examples
-    --------
-    >>> import l1forge
-    >>> from l1forge.models import FOLDER
-    >>> weights = FOLDER / "event_bdt" / "model.weights.xml"
-    >>> found = l1forge.import_bdt(weights, features=["fixed<22,13>"], score="fixed<18,6>")
-    >>> found.trees, found.depth, found.graph.outputs
-    (60, 4, ['score'])
-    """
-    from l1forge.emulator.graph.fixed import FixedType
-    from l1forge.firmware.bdt.choose import choose
-    from l1forge.firmware.bdt.converters import convert
-    from l1forge.firmware.bdt.feature_table import read_features
-    from l1forge.firmware.bdt.to_graph import Precision, common_type, to_graph
-
-    model = Path(model)
-    check_columns(sources or [], "--source")
-    if not 0 <= loss < 1 or not isfinite(cut):
-        name, wrong = ("--cut", cut) if 0 <= loss < 1 else ("--loss", loss)
-        raise InputError(
-            "is out of range",
-            field=name,
-            value=wrong,
-            remedy="give a finite cut and a loss from 0 to below 1, such as 0.001",
-        )
-    ensemble = convert(model)
-    types = _feature_types(features, ensemble.n_features)
-    if sources and len({kind.fraction for kind in types}) != 1:
-        raise InputError(
-            "event columns hold integers, and the physical value of one count is not known",
-            field="--feature",
-            remedy="give types with one LSB for all, such as uint<11>, or ufixed<11,10> for half units",
-        )
-    raw = common_type(types) if sources else None
-    changed = None
-    if data is not None:
-        best = choose(ensemble, read_features(Path(data), ensemble.feature_names), cut, loss)
-        precision, changed = best.precision, best.loss
-    else:
-        if not types:
-            raise InputError(
-                "the types of the features are not given",
-                field="--feature",
-                remedy="give --feature or --data",
-            )
-        limit = FixedType.parse(threshold, field="--threshold") if threshold else None
-        precision = Precision(types, FixedType.parse(score, field="--score"), limit)
-    if sources and len(sources) != ensemble.n_features:
-        raise InputError(
-            f"expected one event column for each of {ensemble.n_features} features",
-            field="--source",
-            value=len(sources),
-            remedy=f"in this order: {', '.join(ensemble.feature_names)}",
-        )
-    columns = list(sources) if sources else None
-    graph = to_graph(ensemble, precision, model.name.split(".")[0], raw=raw, source=columns)
-    return ImportedTrees(
-        graph, trees=len(ensemble.trees), depth=ensemble.depth, library=ensemble.library, loss=changed
-    )
+    if wiring is not None:
+        graph, told = bind(graph, wiring)
+        if told:
+            graph.meta["notes"] = [*graph.meta.get("notes", ()), *told]
+    return name_outputs(graph, names) if names else graph
 
 
 def compare_with_cpp(
@@ -396,23 +335,7 @@ def compare_with_cpp(
 
 def check_columns(columns: Sequence[str], option: str) -> None:
     """InputError unless each entry is a slot of an event column, such as mu.pt[0], or 0 for none."""
-    from l1forge.emulator.events.objects import COLUMNS
+    from l1forge.firmware.inputs.columns import check_source
 
     for text in columns:
-        name, _, slot = text.removesuffix("]").partition("[")
-        slots = COLUMNS[name][0] if name in COLUMNS else 0
-        if text != "0" and not (slot.isdecimal() and int(slot) < slots and text == f"{name}[{int(slot)}]"):
-            raise InputError(
-                "is not an event column",
-                field=option,
-                value=text,
-                remedy=f"{name}[0] … {name}[{slots - 1}]" if slots else "jet.et[0], mu.pt[1], … or 0",
-            )
-
-
-def _feature_types(texts: Sequence[str], count: int) -> tuple[FixedType, ...]:
-    """One type for each feature, or one for all."""
-    from l1forge.emulator.graph.fixed import FixedType
-
-    every = [*texts] * count if len(texts) == 1 else texts
-    return tuple(FixedType.parse(text, field="--feature") for text in every)
+        check_source(text, option)

@@ -20,6 +20,7 @@ import numpy as np
 from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.emulator.rates.intervals import threshold_for_rate
 from l1forge.studies.optimise_subject import Settings, Subject, subject_of
 from l1forge.studies.sources import feed_of
@@ -295,7 +296,7 @@ def _cost(graph: Graph) -> tuple[int, int, float]:
     Not those of ``firmware.synth.estimate``: the circuit is traced for its clocks anyway, and its cost lies
     from 7 % below to 13 % above Yosys for trees, networks and pair tables alike (docs/optimise.md).
     """
-    from l1forge.firmware.rtl.generate import CLOCK_PERIOD_NS, planned, trace
+    from l1forge.firmware.rtl.generate import planned, trace
 
     program, plan = planned(trace(graph), None, CLOCK_PERIOD_NS)
     clocks = plan.stages + 1

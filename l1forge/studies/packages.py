@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.converters.provenance import project_provenance
-from l1forge.firmware.hls.package.columns import Column, read_columns
+from l1forge.firmware.hls.package.columns import exact, read_columns
 from l1forge.firmware.hls.package.graph import Imported as Package
 from l1forge.firmware.hls.package.graph import import_package
 from l1forge.firmware.hls.package.reference import Reference, representable
 from l1forge.firmware.hls.translate.exceeded import wrapping
+from l1forge.firmware.inputs.columns import Column
+from l1forge.firmware.inputs.outputs import name_outputs
 from l1forge.firmware.verify import Comparison, compare_with_graph
 from l1forge.studies.imported import Imported
 from l1forge.testbench import stimuli
@@ -59,6 +61,8 @@ def import_emulator_package(
     *,
     name: str,
     sources: Sequence[str] | None = None,
+    wiring: Sequence[Column] | None = None,
+    names: Sequence[str] = (),
     defines: Mapping[str, str] | None = None,
     trained: TrainedModel | None = None,
     strict: bool = False,
@@ -85,11 +89,15 @@ def import_emulator_package(
         also if values can exceed a type that wraps.
     """
     columns = read_columns(options.inputs) if options.inputs else None
+    if wiring is not None:
+        if columns is not None:
+            raise InputError("does not go with --inputs", field="--source", remedy="give one of them")
+        columns = exact(wiring)
     if columns is None and sources is not None:
         columns = [Column(source) for source in sources]
     package = import_package(path, columns, defines, options.network_only)
     notes = [*package.notes, *([] if columns else [UNBOUND])]
-    graph = package.graph
+    graph = name_outputs(package.graph, names) if names else package.graph
     graph.meta["notes"] = notes
     reference = trained.model if trained is not None else None
     graph.meta["provenance"] = project_provenance(path, name, defines or {}, reference)
@@ -116,7 +124,7 @@ def _factors(package: Package) -> list[NDArray[np.float64]] | None:
     """What the elements of each input are multiplied with to be in the package's own units; None: nothing."""
     if not package.columns:
         return None
-    every = np.array([float(column.factor) for column in package.columns])
+    every = np.array([float(column.worth) for column in package.columns])
     ends = np.cumsum([node.size for node in package.graph.inputs])
     return np.split(every, ends[:-1])
 

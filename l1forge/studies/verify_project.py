@@ -131,12 +131,11 @@ def _export(folder: Path, found: Project, n: int, seed: int) -> tuple[bool, str]
     """An export computes the model's score; for the global trigger, it has the menu's threshold."""
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.cmssw import CmsswProject
-    from l1forge.firmware.cmssw.project import MANIFEST
     from l1forge.firmware.ugt import UgtProject
     from l1forge.studies.export_cmssw import check_cmssw
     from l1forge.studies.export_ugt import check_ugt, threshold_of
 
-    if (folder / MANIFEST).exists():
+    if (folder / CmsswProject.MANIFEST).exists():
         package = CmsswProject.load(folder)
         proof = check_cmssw(package, _graph_of(package.model, folder, found), n, seed=seed)
         return proof.passed, proof.verdict

@@ -102,7 +102,7 @@ def joint_decades(
     return independent - correlation, counted
 
 
-def softened(decades: Floats, unit: float = 32.0, bits: int = 6) -> NDArray[np.int64]:
+def softened(decades: Floats, unit: float, bits: int) -> NDArray[np.int64]:
     """The content of a pair table: ``clip(floor(10^(q/2) / unit), 0, 2^bits - 1)``.
 
     A sum of these is a soft maximum of the rarities q: one rare pair counts more than several common ones.

@@ -15,16 +15,22 @@ from l1forge.models.anomaly.tails import softened
 NAME, SCORE = "tail_pairs", "score"
 
 
-def contents(tables: PairTables) -> dict[Pair, NDArray[np.int64]]:
+UNIT, BITS = 32.0, 6
+"""Of a table's entries: 10^(q/2) / UNIT in BITS bits."""
+
+
+def contents(tables: PairTables, unit: float = UNIT, bits: int = BITS) -> dict[Pair, NDArray[np.int64]]:
     """The integers of every pair's table, shape (16, 16)."""
-    return {pair: softened(decades) for pair, decades in tables.decades.items()}
+    return {pair: softened(decades, unit, bits) for pair, decades in tables.decades.items()}
 
 
-def build(tables: PairTables, meta: dict[str, Any] | None = None) -> Graph:
+def build(
+    tables: PairTables, meta: dict[str, Any] | None = None, *, unit: float = UNIT, bits: int = BITS
+) -> Graph:
     """The graph of counted tables; pairs whose table is zero everywhere are left out."""
     circuit = Circuit(quantities_of(tables.pairs))
     indices = circuit.indices(tables)
-    filled = {pair: table for pair, table in contents(tables).items() if table.any()}
+    filled = {pair: table for pair, table in contents(tables, unit, bits).items() if table.any()}
     parts = [
         circuit.table(f"{a}_{b}", indices[a, b], table.ravel(), unsigned(bits_for(int(table.max()))))
         for (a, b), table in filled.items()

@@ -7,6 +7,7 @@ encoder is a sum of tables. Means are saturated, squared by a table and summed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,37 @@ from l1forge.models.anomaly.tails import LEVELS, magnitudes
 from l1forge.models.vae.network import LARGEST_LOG_VARIANCE, Trained
 
 NAME, SCORE, KL_SCORE = "vae", "mu2_score", "kl_score"
-LSB_BITS = 2
-"""A mean counts in steps of 4 spreads: means of crossings that decide are 30 to 100."""
-TABLE = FixedType(6, 6 + LSB_BITS, True)
-MEAN = FixedType(8, 8 + LSB_BITS, True, overflow=Overflow.SAT_SYM)
-SQUARE = FixedType(12, 12 + 2 * LSB_BITS + 2, False)
-"""Squares in steps of 64."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Bits of the circuit: of a table's entries and of a mean, which both count in steps of 2^``step``."""
+
+    table_bits: int = 6
+    mean_bits: int = 8
+    step: int = 2
+
+    @property
+    def table(self) -> FixedType:
+        """Of every pair's table."""
+        return FixedType(self.table_bits, self.table_bits + self.step, True)
+
+    @property
+    def mean(self) -> FixedType:
+        """Of a latent dimension's mean."""
+        bits = self.mean_bits
+        return FixedType(bits, bits + self.step, True, overflow=Overflow.SAT_SYM)
+
+    @property
+    def square(self) -> FixedType:
+        """Of a squared mean, in steps of 4 squared steps of the mean."""
+        bits = 2 * self.mean_bits - 4
+        return FixedType(bits, bits + 2 * self.step + 2, False)
+
+
+NUMBERS = Numbers()
+"""Steps of 4 spreads: means of crossings that decide are 30 to 100. Squares in steps of 64."""
+SQUARE = NUMBERS.square
 LOG_VARIANCE = FixedType(8, 5, True, overflow=Overflow.SAT_SYM)
 VARIANCE_TABLE = FixedType(8, 5, True)
 
@@ -37,7 +63,7 @@ def _table(weights: NDArray[np.float64], kind: FixedType) -> NDArray[np.int64]:
 
 
 def contributions(
-    trained: Trained, tables: PairTables, *, variance: bool = False
+    trained: Trained, tables: PairTables, *, variance: bool = False, numbers: Numbers = NUMBERS
 ) -> dict[int, dict[Pair, NDArray[np.int64]]]:
     """By latent dimension the integer tables (256,) of its pairs; those that are zero are left out.
 
@@ -45,7 +71,7 @@ def contributions(
     """
     weight = trained.log_variance if variance else trained.mean
     bias = trained.log_variance_bias if variance else trained.mean_bias
-    kind = VARIANCE_TABLE if variance else TABLE
+    kind = VARIANCE_TABLE if variance else numbers.table
     folded = weight.astype(np.float64) / trained.spread
     constant = bias - (folded * trained.centre).sum(1)
     found: dict[int, dict[Pair, NDArray[np.int64]]] = {}
@@ -63,17 +89,24 @@ def contributions(
 
 
 def build(
-    trained: Trained, tables: PairTables, kl: bool = False, meta: Mapping[str, Any] | None = None
+    trained: Trained,
+    tables: PairTables,
+    kl: bool = False,
+    meta: Mapping[str, Any] | None = None,
+    numbers: Numbers = NUMBERS,
 ) -> Graph:
     """The graph with the output ``mu2_score``, and ``kl_score`` (twice the KL divergence) if asked for."""
+    kind, square = numbers.mean, numbers.square
     circuit = Circuit(quantities_of(tables.pairs))
     indices = circuit.indices(tables)
-    means = _latent(circuit, indices, contributions(trained, tables), "mean", TABLE, MEAN)
-    steps = np.arange(-(MEAN.maximum + 1), MEAN.maximum + 1)
-    squares = np.minimum(np.square(steps * MEAN.lsb) // SQUARE.lsb, SQUARE.maximum).astype(np.int64)
-    squared = circuit.table(f"{SCORE}.square", means, squares, SQUARE, offset=MEAN.maximum + 1)
+    means = _latent(
+        circuit, indices, contributions(trained, tables, numbers=numbers), "mean", numbers.table, kind
+    )
+    steps = np.arange(-(kind.maximum + 1), kind.maximum + 1)
+    squares = np.minimum(np.square(steps * kind.lsb) // square.lsb, square.maximum).astype(np.int64)
+    squared = circuit.table(f"{SCORE}.square", means, squares, square, offset=kind.maximum + 1)
     total = bits_for(int(squares.max()) * circuit.size(squared))
-    sums = FixedType(total, total + SQUARE.integer - SQUARE.width, False)
+    sums = FixedType(total, total + square.integer - square.width, False)
     circuit.sum(SCORE, squared, sums)
     if not kl:
         return Graph(NAME, circuit.nodes, [SCORE], dict(meta or {}))
@@ -84,11 +117,11 @@ def build(
         -LARGEST_LOG_VARIANCE,
         LARGEST_LOG_VARIANCE,
     )
-    terms = np.minimum((np.exp(values) - 1 - values) // SQUARE.lsb, SQUARE.maximum).astype(np.int64)
-    excess = circuit.table(f"{KL_SCORE}.excess", logs, terms, SQUARE, offset=LOG_VARIANCE.maximum + 1)
-    both = circuit.join(f"{KL_SCORE}.terms", [squared, excess], SQUARE)
+    terms = np.minimum((np.exp(values) - 1 - values) // square.lsb, square.maximum).astype(np.int64)
+    excess = circuit.table(f"{KL_SCORE}.excess", logs, terms, square, offset=LOG_VARIANCE.maximum + 1)
+    both = circuit.join(f"{KL_SCORE}.terms", [squared, excess], square)
     most = bits_for(int(squares.max()) * circuit.size(squared) + int(terms.max()) * circuit.size(excess))
-    circuit.sum(KL_SCORE, both, FixedType(most, most + SQUARE.integer - SQUARE.width, False))
+    circuit.sum(KL_SCORE, both, FixedType(most, most + square.integer - square.width, False))
     return Graph(NAME, circuit.nodes, [SCORE, KL_SCORE], dict(meta or {}))
 
 
@@ -115,12 +148,14 @@ def _latent(
 
 
 def evaluate(
-    parts: Mapping[int, Mapping[Pair, NDArray[np.int64]]], codes: Mapping[str, NDArray[np.int64]]
+    parts: Mapping[int, Mapping[Pair, NDArray[np.int64]]],
+    codes: Mapping[str, NDArray[np.int64]],
+    numbers: Numbers = NUMBERS,
 ) -> NDArray[np.int64]:
     """The integer score of crossings with these codes, (n,), computed directly and not by the graph."""
     score = np.zeros(len(next(iter(codes.values()))), np.int64)
     for tables in parts.values():
         mean = sum(data[LEVELS * codes[a] + codes[b]] for (a, b), data in tables.items())
-        mean = np.clip(mean, -MEAN.maximum, MEAN.maximum)
-        score += np.square(mean) * round(MEAN.lsb**2) // round(SQUARE.lsb)
+        mean = np.clip(mean, -numbers.mean.maximum, numbers.mean.maximum)
+        score += np.square(mean) // 4
     return score

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from l1forge.emulator.errors import InputError
-from l1forge.studies.imports import import_bdt, import_hls, import_model
+from l1forge.studies.import_trees import import_bdt
+from l1forge.studies.imports import import_hls, import_model
 
 TREES = Path(__file__).parents[1] / "firmware" / "bdt" / "data"
 

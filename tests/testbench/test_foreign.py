@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
 from l1forge.firmware.foreign import read_ports, wrapped
+from l1forge.firmware.rtl import RtlProject
 from l1forge.studies.foreign import verify_foreign
 
 VERILOG = """
@@ -111,6 +113,32 @@ def test_a_wrong_weight_and_a_wrong_latency_are_noticed(
     assert "mismatches in 2,000 crossings" in capsys.readouterr().out
     assert check(graph, "--deep", "--find-latency") == 2
     assert "at no latency up to 256 clocks all results are those of the graph" in capsys.readouterr().err
+
+
+def test_runs_side_by_side_have_their_own_files(graph: Path) -> None:
+    """Equal runs share one folder; other sources, headers and latencies go elsewhere and replace nothing."""
+    loaded = Graph.load(graph / "net.json")
+    ports = read_ports(graph / "ports.yaml", loaded)
+
+    def wrap(latency: int = 2) -> RtlProject:
+        return wrapped(loaded, graph / "rtl", "mine", ports, graph / "build" / "net_mine", 4.0, latency)
+
+    with ThreadPoolExecutor(4) as pool:
+        folders = {project.folder for project in pool.map(lambda _: wrap(), range(4))}
+    (first,) = folders
+    (graph / "rtl/mine.v").write_text(VERILOG.replace("WEIGHT", "16'sd2"))
+    second = wrap().folder
+    (graph / "rtl/table.mem").write_text("7")
+    third = wrap().folder
+    (graph / "rtl/table.mem").write_text("8")
+    assert len({first, second, third, wrap().folder, wrap(3).folder}) == 5
+    assert "16'sd3" in (first / "mine.v").read_text()
+    assert "16'sd2" in (second / "mine.v").read_text()
+    assert (third / "table.mem").read_text() == "7"
+    (second / "mine.v").write_text("changed by hand")
+    (graph / "rtl/table.mem").unlink()
+    assert "16'sd2" in (wrap().folder / "mine.v").read_text()
+    assert not [path for path in (graph / "build").iterdir() if path.name.startswith(".") and path.is_dir()]
 
 
 def test_vhdl_through_ghdl(graph: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +152,37 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         main([*arguments, "--check", str(tmp_path)])
     assert end.value.code == 2
     assert "is not an export for the global trigger" in capsys.readouterr().err
+
+
+def test_another_graph_is_noticed(export: UgtProject, tmp_path: Path) -> None:
+    """The same score on these crossings is not enough: the folder was exported from another graph."""
+    other = scored()
+    other.nodes.insert(0, replace(other.nodes[0], name="unused"))
+    assert verify_ugt(
+        export, other, random_events(100, 4)
+    ).passed  # what the score does not need, does not count
+    bias = other["y"].constants["bias"]
+    for node in other.nodes:
+        if node.name == "y":
+            node.constants["bias"] = replace(bias, type=FixedType.parse("fixed<12,12>"))
+    found = verify_ugt(export, other, random_events(100, 4))
+    assert found.score.exact
+    assert not found.passed
+    assert found.verdict.endswith("exported from another graph: export again")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sources", ["../x.vhd"]),
+        ("latency", "2"),
+        ("digest", None),
+        ("version_of_format", 1),
+        ("name", "a b"),
+    ],
+)
+def test_manifests_that_are_none(key: str, value: object, export: UgtProject, tmp_path: Path) -> None:
+    document = json.loads((export.folder / "ugt.json").read_text())
+    (tmp_path / "ugt.json").write_text(json.dumps(document | {key: value}))
+    with pytest.raises(InputError, match="is not an export for the global trigger"):
+        UgtProject.load(tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import numpy as np
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.rates.working_point import near_threshold
 from l1forge.firmware.hls.choose.bias import layer_means
-from l1forge.firmware.hls.choose.cost import QuickCost, rtl_estimate
+from l1forge.firmware.hls.choose.cost import RtlCost, rtl_estimate
 from l1forge.firmware.hls.choose.loss import StatedLoss, default_loss, mean_error, uncertainty
 from l1forge.firmware.hls.choose.search import Point, Search, front, outputs_of
 from l1forge.firmware.hls.choose.tensors import WIDE, TypedTensor, precision_of
@@ -22,25 +23,33 @@ from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.frameworks import Framework
 from l1forge.firmware.hls.fidelity.frameworks.framework import predicted, shaped
 from l1forge.firmware.hls.fidelity.sample import Sample, read_sample
+from l1forge.firmware.inputs.columns import Column
+from l1forge.firmware.synth.estimate import estimate
 
 EVENTS = 10_000
 """Events that types are chosen with and reported on, at most; half of them each."""
 RTL_POINTS = 4
 """Points of the trade-off curve for which the RTL generator is asked, at most."""
 RTL_LUTS = 30_000
-"""Quick estimate beyond which it is not: tracing takes minutes."""
+"""Estimate beyond which it is not: tracing takes minutes."""
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One point of the trade-off: ``rtl`` is the RTL generator's estimate, None where it was not asked."""
+    """One point of the trade-off: the fast estimate (`l1forge estimate`) of its circuit.
+
+    ``rtl``: what the RTL generator says, None where it was not asked.
+    """
 
     luts: float
     loss: float
     error: float
     bits: int
     chosen: bool
-    rtl: QuickCost | None
+    ff: int
+    clocks: int
+    routed_ns: float
+    rtl: RtlCost | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Choice:
 def choose_types(
     conversion: Conversion,
     framework: Framework,
-    data: Path,
+    data: Path | Callable[[Graph], Sample],
     *,
     loss: StatedLoss | None = None,
     inputs: Types | None = None,
@@ -99,18 +108,22 @@ def choose_types(
     rtl_points: int = RTL_POINTS,
     seed: int = 1,
     progress: Callable[[str], None] = lambda step: None,
+    wiring: Sequence[Column] | None = None,
 ) -> Choice:
     """The narrowest types found with which ``conversion`` loses at most ``loss`` against ``framework``.
 
     Parameters
     ----------
+    data
+        File of events, or what makes a sample of a graph with wide types.
     inputs
         Types of the inputs, one for all or each by name, or None to choose them, too.
     fixed
         Types of layers that are given and stay.
     correct_bias
         Add to each bias what its layer's results lack on average (empirical bias correction).
-
+    wiring
+        What each input element reads, where ``data`` holds events.
     rtl_points
         Points of the curve, beside the chosen one, for which the RTL generator is asked; 0: none at all.
 
@@ -129,9 +142,12 @@ def choose_types(
 
     given: Types = inputs or {}
     wide, _ = convert(given, {}, str(WIDE[0]))
-    sample = read_sample(data, wide, labels, EVENTS, given=bool(given))
+    if callable(data):
+        sample = data(wide)
+    else:
+        sample = read_sample(data, wide, labels, EVENTS, given=bool(given), wiring=wiring)
     if sample.n < 20:
-        raise InputError("holds too few events to choose types with", file=data, value=sample.n)
+        raise InputError("holds too few events to choose types with", file=sample.path, value=sample.n)
     half, other = sample.halves(seed)
     shapes = wide.meta.get("input_shapes", {})
     known = [tuple(shapes[node.name]) if node.name in shapes else None for node in wide.inputs]
@@ -146,34 +162,46 @@ def choose_types(
     sizes = [values.shape[1] for values in parts[0]]
     wanted = loss or default_loss(sizes)
     wanted.check(sizes, sample.labels)
+    looked, asked = half, wanted
+    exact = parts[0]
+    if wanted.kind == "rate":
+        wanted.at_rate(parts[1], parts[1], other.labels)  # enough events in this half, too
+        wanted.at_rate(parts[0], parts[0], half.labels)
+        signal = None if half.labels is None else half.labels == 1
+        index, scaled = near_threshold(parts[0][0][:, 0], wanted.cut, signal, seed)
+        looked, asked = half.part(index), replace(wanted, cut=scaled)
+        exact = [values[index] for values in parts[0]]
     search = Search(
         convert,
-        lambda graph: half.integers(graph)[0],
-        parts[0],
-        half.labels,
-        wanted,
+        lambda graph: looked.integers(graph)[0],
+        exact,
+        looked.labels,
+        asked,
         given,
         default,
         progress,
     )
-    best = search.run(half.inputs)
+    best = search.run(looked.inputs)
     biases: dict[str, list[float]] = {}
     if correct_bias:
-        best, biases = _corrected(search, conversion, best, wide, half, progress)
+        best, biases = _corrected(search, conversion, best, wide, looked, progress)
     made = outputs_of(best.graph, other.integers(best.graph)[0])
     held = wanted.of(parts[1], made, other.labels)
+    kept = best.loss
+    if looked is not half:
+        kept = wanted.of(parts[0], outputs_of(best.graph, half.integers(best.graph)[0]), half.labels)
     types, layers = precision_of(best.tensors)
     _, hls_model = convert(given or types, layers, default)
-    about = {"data": data.name, "loss": str(wanted), "chosen by": "l1forge import-model --choose"}
+    about = {"data": sample.path.name, "loss": str(wanted), "chosen by": "l1forge import-model --choose"}
     file = TypesFile.of(hls_model, biases, about)
     return Choice(
         loss=wanted,
         tensors=best.tensors,
         types=file,
-        kept=best.loss,
+        kept=kept,
         held_out=held,
         held_out_error=mean_error(parts[1], made),
-        uncertainty=uncertainty(wanted, held, other.n),
+        uncertainty=uncertainty(wanted, held, wanted.counted(parts[1], other.labels)),
         events=(half.n, other.n),
         candidates=len(search.points),
         curve=tuple(_curve(search.points, best, rtl_points, progress)),
@@ -220,13 +248,15 @@ def _curve(
     asked |= {id(cheap[place]) for place in places}
     made = []
     for point in chosen:
-        estimate = None
+        cost = None
         if id(point) in asked and point.luts <= RTL_LUTS:
-            progress(f"asking the RTL generator: {point.luts:,.0f} LUTs by the quick estimate")
+            progress(f"asking the RTL generator: {point.luts:,.0f} LUTs by the estimate")
             try:
-                estimate = rtl_estimate(point.graph)
+                cost = rtl_estimate(point.graph)
             except InputError:
-                estimate = None  # an operation that the generator refuses; l1forge cosim says which
+                cost = None  # an operation that the generator refuses; l1forge cosim says which
         bits = sum(tensor.type.width for tensor in point.tensors)
-        made.append(CurvePoint(point.luts, point.loss, point.error, bits, point is best, estimate))
+        fast = estimate(point.graph)
+        numbers = fast.ff, fast.latency_clocks, fast.routed_ns
+        made.append(CurvePoint(point.luts, point.loss, point.error, bits, point is best, *numbers, cost))
     return made

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import Overflow, Rounding
 from l1forge.emulator.graph.graph import Graph
-from l1forge.firmware.hls.choose.cost import luts
 from l1forge.firmware.hls.choose.loss import Floats, StatedLoss, mean_error
 from l1forge.firmware.hls.choose.tensors import (
     LEAST,
@@ -32,6 +31,7 @@ from l1forge.firmware.hls.choose.tensors import (
 from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.run import run_rows
 from l1forge.firmware.hls.translate.exceeded import exceeded
+from l1forge.firmware.synth.estimate import luts
 
 Say = Callable[[str], None]
 START = 16
@@ -89,8 +89,9 @@ class Search:
     def good(self, point: Point) -> bool:
         """Whether the loss is kept; a share of events with two standard errors in reserve."""
         reserve = 0.0
-        if self.loss.kind in ("argmax", "cut"):
-            reserve = 2 * math.sqrt(self.loss.limit / len(self.trained[0]))
+        if self.loss.is_share:
+            counted = self.loss.counted(self.trained, self.labels)
+            reserve = 2 * math.sqrt(self.loss.limit / counted)
         return point.loss <= max(self.loss.limit - reserve, 0.0)
 
     def run(self, arrays: Mapping[str, Floats]) -> Point:

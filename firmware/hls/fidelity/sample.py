@@ -19,6 +19,8 @@ from l1forge.emulator.scoring.arrays import NPZ, PARQUET, UNREADABLE, Array, hol
 from l1forge.emulator.scoring.feeds import event_rows
 from l1forge.emulator.scoring.floats import Counts, from_float
 from l1forge.firmware.hls.fidelity.naming import LABELS, npz_names, parquet_names, told
+from l1forge.firmware.inputs.binding import bind, physical
+from l1forge.firmware.inputs.columns import Column
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,12 @@ class Sample:
 
 
 def read_sample(
-    path: str | Path, graph: Graph, labels: str | None = None, most: int | None = None, given: bool = True
+    path: str | Path,
+    graph: Graph,
+    labels: str | None = None,
+    most: int | None = None,
+    given: bool = True,
+    wiring: Sequence[Column] | None = None,
 ) -> Sample:
     """Events for ``graph`` from .npy, .npz, parquet, or a file of events whose columns its inputs name.
 
@@ -74,6 +81,8 @@ def read_sample(
         Read so many events at most, the first ones.
     given
         Whether the types of the inputs are the user's: only then integers mean something.
+    wiring
+        What each input element reads from a file of events, and what its codes are worth to the network.
 
     Raises
     ------
@@ -93,6 +102,9 @@ def read_sample(
         source = open_arrays(path, graph, names=names)
         found, described = dict(source.arrays), source.description
         described += "".join(f"; {name} is {told(column)}" for name, column in names.items())
+    elif wiring is not None:
+        codes = _events(path, bind(graph, wiring)[0], most)
+        found, described = dict(physical(graph, wiring, codes)), "event columns, scaled"
     else:
         found, described = _events(path, graph, most), "event columns"
     stop = min((len(array) for array in found.values()), default=0)
@@ -132,7 +144,7 @@ def _events(path: Path, graph: Graph, most: int | None) -> dict[str, Array]:
         raise InputError(
             f"holds events, but the model's input {bare[0]} names no event columns",
             file=path,
-            remedy="name one for each element with --sources, or give an array of the inputs",
+            remedy="name one for each element with --source, or give an array of the inputs",
         )
     columns = {slot[0] for inputs in lower(graph).sources for slot in inputs.columns or () if slot}
     parts: dict[str, list[Array]] = {node.name: [] for node in graph.inputs}

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.events.objects import COLUMNS, Field
-from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.events.objects import COLUMNS
+from l1forge.firmware.inputs.columns import Column, read_column_file
 
-
-@dataclass(frozen=True)
-class Column:
-    """``source`` (``jet.et[0]``, or ``0`` for nothing) times ``factor`` is what the package takes."""
-
-    source: str
-    factor: Fraction = Fraction(1)
+LARGEST = 1 << 20
+"""Of a factor, and of the denominator of one."""
 
 
 def _objects(name: str, slots: int, energy: str = "et") -> list[Column]:
@@ -64,45 +58,36 @@ def read_columns(text: str) -> list[Column]:
             value=text,
             remedy=f"presets: {', '.join(PRESETS)}",
         )
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError("is not a text file", file=path, remedy="write one column per line") from error
-    words = [line.partition("#")[0].strip() for line in lines]
-    return [_column(word, path, number) for number, word in enumerate(words, 1) if word]
+    return exact(read_column_file(path), path)
 
 
-def _column(text: str, path: Path, line: int) -> Column:
-    source, _, factor = (part.strip() for part in text.partition("*"))
-    name, _, slot = source.removesuffix("]").partition("[")
-    slots = COLUMNS[name][0] if name in COLUMNS else 0
-    if source != "0" and not (slot.isdecimal() and int(slot) < slots and source == f"{name}[{int(slot)}]"):
-        remedy = f"{name}[0] … {name}[{slots - 1}]" if slots else "jet.et[0]*0.5, mu.pt[1], … or 0"
-        raise InputError(
-            "is not an event column", file=path, field=f"line {line}", value=source, remedy=remedy
-        )
-    try:
-        value = Fraction(factor) if factor else Fraction(1)
-    except (ValueError, ZeroDivisionError) as error:
-        raise InputError("is not a number", file=path, field=f"line {line}", value=factor) from error
-    if value.denominator & (value.denominator - 1):
-        raise InputError(
-            "is not a multiple of a power of two",
-            file=path,
-            field=f"line {line}",
-            value=factor,
-            remedy="such as 0.5",
-        )
-    return Column(source, value)
+def exact(columns: Sequence[Column], file: str | Path | None = None) -> list[Column]:
+    """The columns, each with a factor: what a package takes in front of its own scaling.
 
-
-def field_of(column: Column) -> Field | None:
-    """The field of the object word, None for an unused input."""
-    return None if column.source == "0" else COLUMNS[column.source.partition("[")[0]][1]
-
-
-def column_type(columns: Sequence[Column]) -> FixedType:
-    """The narrowest integer type that holds every column's codes."""
-    fields = [field for column in columns if (field := field_of(column)) is not None]
-    low = min((field.minimum for field in fields), default=0)
-    return FixedType.integers(low, max((field.maximum for field in fields), default=1))
+    Raises
+    ------
+    InputError
+        If a factor is not a multiple of a power of two, or a column has an offset or a shift.
+    """
+    made = []
+    for column in columns:
+        factor = column.worth
+        dyadic = factor.denominator & (factor.denominator - 1) == 0
+        if not dyadic or max(abs(factor.numerator), factor.denominator) > LARGEST:
+            raise InputError(
+                f"factor is not a multiple of a power of two below {LARGEST:,}",
+                file=file,
+                field=column.source,
+                value=str(factor),
+                remedy="such as 0.5",
+            )
+        if column.offset or column.shift:
+            raise InputError(
+                "has an offset or a shift, but the package scales its inputs itself",
+                file=file,
+                field=column.source,
+                value=str(column),
+                remedy="leave them out, or read the network alone with --network-only",
+            )
+        made.append(Column(column.source, factor))
+    return made

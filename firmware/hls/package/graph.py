@@ -8,7 +8,6 @@ from pathlib import Path
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph, Node
-from l1forge.firmware.hls.package.columns import Column
 from l1forge.firmware.hls.package.files import Package, find_package
 from l1forge.firmware.hls.package.inputs import Inputs
 from l1forge.firmware.hls.package.interpret import Interpreter
@@ -23,6 +22,7 @@ from l1forge.firmware.hls.project.preprocess import Macros
 from l1forge.firmware.hls.project.source import Source
 from l1forge.firmware.hls.translate.builder import Builder
 from l1forge.firmware.hls.translate.graph import assemble, network_inputs, translate_calls
+from l1forge.firmware.inputs.columns import Column
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def _network(
     builder = Builder(source)
     sources = None
     if columns is not None:
-        if any(column.factor != 1 for column in columns):
+        if any(column.worth != 1 for column in columns):
             raise InputError(
                 "with --network-only the inputs are raw integers and cannot have factors",
                 field="--inputs",

@@ -12,11 +12,11 @@ import numpy as np
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType, holding
 from l1forge.emulator.graph.graph import Node
-from l1forge.firmware.hls.package.columns import Column, column_type
 from l1forge.firmware.hls.package.reals import AffineReal, as_real
 from l1forge.firmware.hls.package.values import INT, CType, Data, Known, Real, Value, fits, plain
 from l1forge.firmware.hls.package.wrapper import Wrapper
 from l1forge.firmware.hls.translate.builder import Builder
+from l1forge.firmware.inputs.columns import Column, column_type
 
 _ANY = FixedType(16, 8)
 """Stands for a floating-point input in the first run, which finds its type."""
@@ -172,7 +172,7 @@ class Inputs:
 
 def _scaled(builder: Builder, node: Node, columns: Sequence[Column]) -> Node:
     """The codes times the factors, exact."""
-    factors = [column.factor for column in columns]
+    factors = [column.worth for column in columns]
     if all(factor == 1 for factor in factors):
         return node
     fraction = max(factor.denominator.bit_length() - 1 for factor in factors)

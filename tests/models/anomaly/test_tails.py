@@ -55,7 +55,7 @@ def test_independent_quantities_add_up_and_equal_ones_do_not() -> None:
 
 def test_contents_and_magnitudes() -> None:
     q = np.array([0.0, 3.0, 3.1, 4.0, 5.0, 6.6, 7.0, 400.0])
-    assert tails.softened(q).tolist() == [0, 0, 1, 3, 9, 62, 63, 63]
+    assert tails.softened(q, 32.0, 6).tolist() == [0, 0, 1, 3, 9, 62, 63, 63]
     assert tails.magnitudes(q)[[0, 3, 5, 7]].tolist() == pytest.approx([0, 99, 1994.26, 2047], abs=0.01)
 
 

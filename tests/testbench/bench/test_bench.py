@@ -11,7 +11,7 @@ from l1forge.benchmarks import machine, peers
 from l1forge.benchmarks import pages as report
 from l1forge.benchmarks.graphs import network
 from l1forge.benchmarks.latency import single_event_ns
-from l1forge.benchmarks.suite import Result, Row
+from l1forge.benchmarks.suite import Result, Row, Suite
 from l1forge.benchmarks.timing import measure
 from l1forge.emulator.graph.reference import evaluate
 
@@ -85,3 +85,14 @@ def test_page_is_replaced_between_its_markers(tmp_path):
     assert "| vae_dense | peer | 1 | 1,000 | 900.0 | 950.0 | 1.000 | 100.00 |" in text
     assert json.loads((tmp_path / "performance.json").read_text())["rows"][0]["events_per_s"] == 1e8
     assert (tmp_path / "figures" / "bench.png").stat().st_size > 1000
+
+
+def test_scores_of_tables_and_the_path_have_rows():
+    suite = Suite(0.0, lambda text: None)
+    suite.tables(2000)
+    suite.path(8)
+    ours = [row for row in suite.rows if row.what == "l1forge" and row.threads == 1]
+    assert [(row.model, row.events) for row in ours] == [
+        ("vae", 2000), ("tail_pairs", 2000), ("path", 8 * 3564)
+    ]  # fmt: skip
+    assert all(0 < row.best_ns <= row.ns for row in suite.rows)
