@@ -129,10 +129,18 @@ jets: $(READY) ## models: train the jet taggers, five seeds each, compare them: 
 	@$(L1) evaluate jet_tagger -o docs/figures --docs docs/jets.md
 
 .PHONY: rates
-rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score
-	@$(L1) rates emulator/menu/default.yaml simulation/sample/zerobias.parquet \
+rates: $(READY) ## study: rates of the default menu on weighted zero bias (build/rates/default/rates.html), and of the VAE score
+	@$(L1) rates emulator/menu/default.yaml simulation/sample/weighted/zerobias.parquet \
 	  --group 'muons=L1_*Mu*' --group 'anomalies=L1_AD*' --target L1_AD_VAE=3kHz --output build/rates/default
 	@$(L1) rates vae --output build/rates/vae
+
+.PHONY: rates-study
+rates-study: $(READY) ## study: an anomaly threshold for 1 kHz of pure rate, what it buys, who pays: docs/rates.md
+	@$(BIN)/python -m l1forge.studies.anomaly_budget
+
+.PHONY: bench-rates
+bench-rates: $(READY) ## study: rate studies of up to 100 M crossings, killed and resumed, on Dask workers
+	@$(BIN)/python -m l1forge.benchmarks.rate_scale
 
 .PHONY: firmware
 firmware: $(READY) ## firmware: write and check the HLS and Verilog projects of the VAE
