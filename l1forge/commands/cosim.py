@@ -45,7 +45,9 @@ Hls = Annotated[
 Stages = Annotated[
     int | None, typer.Option(help="Number of pipeline stages; default: as many as the clock needs.", min=1)
 ]
-Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
+Period = Annotated[
+    float | None, typer.Option(help="Clock period in ns; default: the project's, or 240 MHz.", min=0.1)
+]
 Seed = Annotated[int, typer.Option(help="Seed of random bits, corner values and gaps.", min=0)]
 Threads = Annotated[int, typer.Option(help="Number of simulations that run in parallel.", min=1)]
 FOREIGN = "RTL of your own"

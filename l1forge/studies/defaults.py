@@ -18,6 +18,15 @@ def default_menu() -> Path:
     return found.menu if found is not None and found.menu is not None else DEFAULT
 
 
+def clock_period(given: float | None = None) -> float:
+    """Clock period of generated designs in ns: ``given``, else the project's, else that of 240 MHz."""
+    from l1forge.firmware.rtl import CLOCK_PERIOD_NS
+
+    found = project()
+    own = found.period_ns if found is not None else None
+    return given or own or CLOCK_PERIOD_NS
+
+
 def default_zero_bias() -> Path:
     """The zero-bias events of the project, else the committed sample."""
     found = project()

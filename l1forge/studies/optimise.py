@@ -295,11 +295,13 @@ def _cost(graph: Graph) -> tuple[int, int, float]:
     Not those of ``firmware.synth.estimate``: the circuit is traced for its clocks anyway, and its cost lies
     from 7 % below to 13 % above Yosys for trees, networks and pair tables alike (docs/optimise.md).
     """
-    from l1forge.firmware.rtl.generate import CLOCK_PERIOD_NS, planned, trace
+    from l1forge.firmware.rtl.generate import planned, trace
+    from l1forge.studies.defaults import clock_period
 
-    program, plan = planned(trace(graph), None, CLOCK_PERIOD_NS)
+    period = clock_period()
+    program, plan = planned(trace(graph), None, period)
     clocks = plan.stages + 1
-    return round(float(program.cost)), clocks, clocks * CLOCK_PERIOD_NS
+    return round(float(program.cost)), clocks, clocks * period
 
 
 def _try(
