@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small calorimeter
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -98,6 +98,10 @@ weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and i
 	@$(L1) simulate --sample --weighted
 	@$(BIN)/python -m l1forge.studies.weighted_check
 
+.PHONY: data-calorimeter
+data-calorimeter: $(READY) ## study: regenerate the committed calorimeter images (30 minutes on one core)
+	@$(L1) simulate --sample --images
+
 .PHONY: train
 train: $(READY) ## models: train the VAE again from its seed
 	@$(L1) train vae
@@ -107,6 +111,12 @@ anomaly: $(READY) ## models: count the tail pairs, train the VAE, compare both w
 	@$(L1) train tail_pairs
 	@$(L1) train vae
 	@$(L1) evaluate anomaly -o build/anomaly
+
+.PHONY: calorimeter
+calorimeter: $(READY) ## models: train on calorimeter images, compare with baselines and the VAE: docs/calorimeter.md
+	@$(L1) train calorimeter
+	@$(L1) evaluate calorimeter -o build/calorimeter --docs docs/calorimeter.md
+	@cp build/calorimeter/*.png docs/figures/
 
 .PHONY: rates
 rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score
@@ -147,12 +157,13 @@ mutations: $(READY) ## checks: N damaged variations of each kind of file (seed S
 	@$(BIN)/python tests/mutations/campaign.py -n $(N) --seed $(SEED)
 
 .PHONY: synth
-synth: $(READY) ## firmware: synthesise all designs: docs/synthesis.json and the table of docs/synthesis.md
-	@$(L1) synth-table --skip muon_pt_small --docs docs/synthesis.md
+synth: $(READY) ## firmware: synthesise all designs for UltraScale+ and 7 series, netlists simulated: docs/synthesis.md
+	@$(L1) synth-table --part xcup --part xc7 --netlist 2000 --limit 10 --docs docs/synthesis.md
 
+ROUTED ?= tail_pairs vae eg_iso tau_id event_bdt
 .PHONY: synth-parts
-synth-parts: $(READY) ## firmware: the trees also for 7 series, and placed and routed for ECP5
-	@$(L1) synth-table tau_id eg_iso event_bdt --part xc7 --part LFE5U-85F-8 --docs docs/synthesis.md
+synth-parts: $(READY) ## firmware: the designs that fit, placed and routed for ECP5 (ROUTED="vae tau_id")
+	@$(L1) synth-table $(ROUTED) --part LFE5U-85F-8 --limit 20 --docs docs/synthesis.md
 
 .PHONY: synth-regression
 synth-regression: $(READY) ## checks: fail if LUT, FF or latency of a design grew by over 5 % (docs/synthesis.json)
@@ -167,8 +178,8 @@ synth-routing: $(READY) ## firmware: small designs placed and routed for ECP5: w
 	@$(BIN)/python -m l1forge.benchmarks.routing_calibration
 
 .PHONY: synth-published
-synth-published: $(READY) ## firmware: 100 trees of depth 4 through Yosys, beside published designs
-	@$(BIN)/python -m l1forge.benchmarks.published_trees
+synth-published: $(READY) ## firmware: trees and networks of published sizes through Yosys, beside the published numbers (15 minutes)
+	@$(BIN)/python -m l1forge.benchmarks.published
 
 .PHONY: path
 path: $(READY) ## study: stream 20000 LHC orbits (1.8 s) of zero bias through the whole trigger path
@@ -182,6 +193,14 @@ clean: ## project: remove what the tools wrote (not .venv)
 simulation-report: $(READY) ## study: rates of the committed sample against published ones: table and plots
 	@$(BIN)/python -m l1forge.simulation.rate_comparison
 
+.PHONY: anomaly-front
+anomaly-front: $(READY) ## study: pairs, bits and latent dimensions of the anomaly scores against LUTs (15 minutes)
+	@S=simulation/sample; $(L1) optimise models/anomaly/front.py --data $$S/zerobias.parquet \
+	  --validation $$S/zerobias.parquet --validation $$S/ttbar.parquet --validation $$S/zmumu.parquet \
+	  --validation $$S/htautau.parquet --latency 25 --seeds 3 --trials 40 -o build/anomaly_front
+	@cp build/anomaly_front/pareto.png docs/figures/anomaly_front.png
+	@cp build/anomaly_front/optimise.json docs/anomaly_front.json
+
 .PHONY: bench
 bench: $(READY) ## checks: speed against hls4ml, alkaid, conifer, ONNX Runtime, QKeras, NumPy and the machine
 	@$(L1) bench
@@ -193,6 +212,10 @@ ghdl: $(READY) ## firmware: fetch GHDL into .cache where it is not installed (no
 .PHONY: muon-report
 muon-report: $(READY) ## models: muon pT: table, figures and JSON of docs/muon.md
 	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
+
+.PHONY: jet-sets-report
+jet-sets-report: $(READY) ## models: networks on jet constituents: tables and figure of docs/jet_sets.md
+	@$(L1) evaluate jet_sets --designs -o docs/figures --docs docs/jet_sets.md
 
 .PHONY: cosim-muons
 cosim-muons: $(READY) ## checks: 100k muons: patterns and networks, emulator = HLS C++ = RTL

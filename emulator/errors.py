@@ -43,7 +43,7 @@ class InputError(ValueError):
         remedy: str | None = None,
     ) -> None:
         self.problem, self.file, self.field, self.value, self.remedy = problem, file, field, value, remedy
-        parts = [str(file)] if file is not None else []
+        parts = [] if file is None else [shown_path(file)]
         if field is not None:
             parts.append(_shortened(field, SHOWN))
         text = ": ".join([*parts, _shortened(problem, SAID)])
@@ -59,6 +59,12 @@ def _shown(value: object) -> str:
         return repr(value)
     except ValueError:  # Python writes no integer of more than 4 300 digits
         return "a number of thousands of digits"
+
+
+def shown_path(path: str | Path) -> str:
+    """The path as messages show it: one that is longer than any real one loses its beginning."""
+    text = str(path)
+    return text if len(text) <= SAID else "…" + text[-SAID:]
 
 
 def _shortened(text: str, most: int) -> str:

@@ -26,6 +26,10 @@ CROSSING_FREQUENCY = ORBIT * ORBIT_FREQUENCY
 """Hz: 40.079 MHz."""
 BUNCH_SPACING_NS = 1e9 / CROSSING_FREQUENCY
 """24.95 ns from one bunch crossing to the next."""
+CLOCKS_PER_CROSSING = 6
+"""Clocks of trigger firmware in one bunch crossing: 240.47 MHz."""
+CLOCK_PERIOD_NS = BUNCH_SPACING_NS / CLOCKS_PER_CROSSING
+"""4.158 ns: the period that firmware is cut for, unless another is asked for."""
 ORBITS_PER_LUMINOSITY_SECTION = 1 << 18
 """23.31 s."""
 INELASTIC_MB = 80.0

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError
+from l1forge.emulator.errors import EXIT_BAD_INPUT, SHOWN, InputError, shown_path
 from l1forge.emulator.extras import naming_extras
 from l1forge.screen.environment import epilog
 from l1forge.screen.interrupt import ending_as_interrupts, keep_interrupts
@@ -66,6 +66,7 @@ GROUPS = {
         "cosim-muons": "Compare the muon firmware exactly with its emulators.",
         "faults": "Measure how many single faults in Verilog the co-verification notices.",
         "formal": "Check menu conditions, prescaler and trigger rules by proofs of a SAT solver.",
+        "prove-monotone": "Prove that a model's outputs are monotone in given inputs, or show where not.",
         "fuzz": "Compare random networks with hls4ml's compiled C++.",
         "bench": "Measure the speed of the emulator and of comparable programs.",
     },
@@ -193,7 +194,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        typer.echo(f"error: {error.filename or 'input or output'}: {error.strerror}", err=True)
+        place = shown_path(error.filename or "input or output")
+        typer.echo(f"error: {place}: {error.strerror}", err=True)
         sys.exit(EXIT_BAD_INPUT)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
@@ -22,10 +22,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.check_files import check_event_files
 from l1forge.models import FOLDER, GRAPH
 from l1forge.models.project import OFFERS, project
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from l1forge.emulator.scoring.trained_inputs import TrainedInputs
 
 GROUP = "l1forge.models"
@@ -59,6 +63,18 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Files of a model whose inputs are no event columns: what ``l1forge rates NAME`` reads by default.
+
+    ``trained``: how many of the first rows of ``zero_bias`` trained the model.
+    """
+
+    zero_bias: Path
+    signals: tuple[Path, ...]
+    trained: int
+
+
+@dataclass(frozen=True)
 class Model:
     """One algorithm; what it does not offer is None.
 
@@ -78,6 +94,11 @@ class Model:
         graph file ``graph``. Models without one are scored from event columns.
     inputs
         The record of what it was trained on, from the committed training sample.
+    samples
+        The committed files of a model that event files do not feed.
+    rows
+        ``rows(file)`` are real inputs, integers of shape (n, elements), of a model that event files do not
+        feed: those of its own sample (file None), or of a user's file of the same kind.
     home
         The model's folder, where it is not one of this package; set for models of a project.
     """
@@ -89,6 +110,8 @@ class Model:
     written: bool = False
     stage: Callable[[Path, tuple[str, ...]], Any] | None = None
     inputs: Callable[[], TrainedInputs] | None = None
+    samples: Callable[[], Samples] | None = None
+    rows: Callable[[Path | None], NDArray[np.int64]] | None = None
     home: Path | None = None
 
     @property
@@ -202,3 +225,29 @@ def hls_of(name: str) -> Callable[[Path], Any] | None:
     """How the hls4ml project of a model is made; None for one that has none, and for graph files."""
     model = models().get(name)
     return None if model is None else model.hls
+
+
+def check_rows(name: str, files: Sequence[Path] | None) -> None:
+    """Demand that ``files`` are what the model reads: event files, or those that its ``rows`` takes.
+
+    Raises
+    ------
+    InputError
+        A file is missing, of another kind or empty.
+    """
+    model = models().get(name)
+    if model is None or model.rows is None:
+        check_event_files(files)
+        return
+    for file in files or ():
+        model.rows(file)
+
+
+def rows_of(name: str, files: Sequence[Path] | None = None) -> NDArray[np.int64] | None:
+    """Real inputs of a model that event files do not feed, of its sample or of ``files``; None for others."""
+    model = models().get(name)
+    if model is None or model.rows is None:
+        return None
+    import numpy as np
+
+    return np.concatenate([model.rows(file) for file in files or [None]])

@@ -14,6 +14,10 @@ from l1forge.simulation.processes import BEAM, Process
 GEN_JET_PT = 12.0
 MIN_DEPOSIT = 0.03  # GeV, per collision and tower
 TAU_HADRONIC, ELECTRON = 15, 11
+BATCH = 1000
+"""Collisions that Pythia hands over at a time."""
+VARIABLE = {"tower": ("tower", "em", "had"), "muon": ("muon",), "truth": ("truth",), "jet": ("jet",)}
+"""Arrays with several rows per collision, by what counts them."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,14 @@ def generate(process: Process, n: int, seed: np.random.SeedSequence) -> Chunk:
     number = int(seed.generate_state(1)[0] % 899_999_999) + 1
     for line in (*BEAM, "Print:quiet=on", "Random:setSeed=on", f"Random:seed={number}", *process.settings):
         pythia.readString(line)
+    if process.hardness is not None:
+        from l1forge.simulation.hardness import HardnessCut
+
+        pythia.setUserHooksPtr(HardnessCut(pythia, *process.hardness))
     if not pythia.init():
         raise RuntimeError(f"Pythia refuses {process.settings}")
+    if process.hardness is not None:
+        return _selected(pythia, process, n, rng)
     parts: dict[str, list[np.ndarray]] = {}
     kept = generated = 0
     while kept < n:
@@ -58,6 +68,38 @@ def generate(process: Process, n: int, seed: np.random.SeedSequence) -> Chunk:
     sigma = pythia.infoPython().sigmaGen() * kept / generated
     arrays = {name: np.concatenate(arrays) for name, arrays in parts.items()}
     return Chunk(arrays, float(sigma), generated)
+
+
+def _selected(pythia: Any, process: Process, n: int, rng: np.random.Generator) -> Chunk:
+    """The first ``n`` collisions within the hardness of ``process`` that are as bright as it wants."""
+    from l1forge.simulation.brightness import bright
+
+    parts: dict[str, list[np.ndarray]] = {}
+    kept = accepted = 0
+    while kept < n:
+        made = _collisions(pythia.nextBatch(BATCH), process, rng)
+        wanted = np.flatnonzero(bright(made) == process.bright)[: n - kept]
+        kept += len(wanted)
+        # up to the last one that is kept
+        accepted += int(wanted[-1]) + 1 if kept == n else len(made["met"])
+        for name, array in rows(made, wanted).items():
+            parts.setdefault(name, []).append(array)
+    # the last of the accepted ones is always a wanted one: (n - 1) / (N - 1) is the unbiased fraction
+    sigma = pythia.infoPython().sigmaGen() * ((n - 1) / (accepted - 1) if n > 1 else 1 / accepted)
+    return Chunk({name: np.concatenate(a) for name, a in parts.items()}, float(sigma), accepted)
+
+
+def rows(collisions: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
+    """Some collisions of ``_collisions``."""
+    counts = {f"{kind}_count" for kind in VARIABLE if f"{kind}_count" in collisions}
+    result = {name: collisions[name][chosen] for name in (*counts, "met", "pthat")}
+    for kind, names in VARIABLE.items():
+        if f"{kind}_count" not in collisions:
+            continue
+        count = collisions[f"{kind}_count"]
+        mask = np.repeat(np.isin(np.arange(len(count)), chosen), count)
+        result |= {name: collisions[name][mask] for name in names}
+    return result
 
 
 def _collisions(events: Any, process: Process, rng: np.random.Generator) -> dict[str, np.ndarray]:

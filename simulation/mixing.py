@@ -17,6 +17,8 @@ from l1forge.simulation.pool import Pool
 
 PHI_STEP = 2 * np.pi / N_PHI
 MAX_MUONS = 64
+MAX_COLLISIONS = 2000
+"""Far above any Poisson number that comes: the mean may be 400."""
 DECAY_SEEN = 0.7
 """Fraction of decays in flight that leave a track: late and kinked ones do not."""
 
@@ -60,8 +62,8 @@ def library(strata: list[Pool], pileup: float, signal: Pool | None = None) -> Li
 
 
 @compiled
-def add_collision(rng, lib, index, turn, mirror, em, had, muons, n_muons):
-    """Add one collision to the tower sums (float32, flat) and muon list (pt, eta, phi, charge, true pt)."""
+def add_towers(lib, index, turn, mirror, em, had):
+    """Add one collision to the tower sums (float32, flat)."""
     for k in range(lib.tower_offset[index], lib.tower_offset[index + 1]):
         ieta = lib.tower[k] // N_PHI
         iphi = lib.tower[k] % N_PHI + turn
@@ -72,6 +74,11 @@ def add_collision(rng, lib, index, turn, mirror, em, had, muons, n_muons):
         tower = ieta * N_PHI + iphi
         em[tower] += lib.em[k]
         had[tower] += lib.had[k]
+
+
+@compiled
+def add_muons(rng, lib, index, turn, mirror, muons, n_muons):
+    """Add one collision to the muon list (pt, eta, phi, charge); returns the number of muons in it."""
     for k in range(lib.muon_offset[index], lib.muon_offset[index + 1]):
         pt, eta, phi, charge, probability, kind = lib.muon[k]
         if kind > 0:
@@ -87,6 +94,13 @@ def add_collision(rng, lib, index, turn, mirror, em, had, muons, n_muons):
         muons[n_muons, 3] = charge
         n_muons += 1
     return n_muons
+
+
+@compiled
+def add_collision(rng, lib, index, turn, mirror, em, had, muons, n_muons):
+    """Add one collision to the tower sums and the muon list."""
+    add_towers(lib, index, turn, mirror, em, had)
+    return add_muons(rng, lib, index, turn, mirror, muons, n_muons)
 
 
 @compiled
@@ -112,42 +126,64 @@ def mix(rng, lib, signal, em, had, muons):
 
 
 @compiled
-def mix_class(rng, lib, hardest, chosen, em, had, muons, causes):
-    """Like ``mix``, for a crossing whose hardest stratum is ``hardest``; returns n_muons.
+def draw_class(rng, lib, hardest, chosen, drawn, muons, causes):
+    """Draw a crossing whose hardest stratum is ``hardest``; returns the numbers of collisions and muons.
 
     Strata above ``hardest`` are empty, those below are Poisson as ever, its own is Poisson without zero
     (stratum 0 may be empty). One of its collisions is row ``chosen`` of the stratum; the others are drawn.
+    ``drawn`` int64 (MAX_COLLISIONS, 3): row, turn and mirror of each collision, for ``fill_towers``.
     ``causes`` int64 (3,): row of that collision, and of the one with the hardest muon (-1: none); number of
     collisions.
     """
-    em[:] = 0
-    had[:] = 0
+    n = 0
     n_muons = 0
     hardest_muon = 0.0
     causes[:2] = -1
-    causes[2] = 0
     for stratum in range(hardest + 1):
         size = lib.first[stratum + 1] - lib.first[stratum]
         mean = lib.mean[stratum]
         if stratum == hardest and stratum > 0:
             # the first of the arrivals within the mean, then as many as still come: Poisson without zero
-            drawn = 1 + rng.poisson(mean + np.log(1 - rng.random() * (1 - np.exp(-mean))))
+            count = 1 + rng.poisson(mean + np.log(1 - rng.random() * (1 - np.exp(-mean))))
         else:
-            drawn = rng.poisson(mean)
-        causes[2] += drawn
-        for k in range(drawn):
+            count = rng.poisson(mean)
+        for k in range(count):
             if stratum == hardest and k == 0:
                 index = lib.first[stratum] + chosen % size
                 causes[0] = index
             else:
                 index = lib.first[stratum] + rng.integers(0, size)
             turn = rng.integers(0, N_PHI)
+            mirror = rng.random() < 0.5
+            drawn[n, 0] = index
+            drawn[n, 1] = turn
+            drawn[n, 2] = mirror
+            n += 1
             before = n_muons
-            n_muons = add_collision(rng, lib, index, turn, rng.random() < 0.5, em, had, muons, n_muons)
+            n_muons = add_muons(rng, lib, index, turn, mirror, muons, n_muons)
             for j in range(before, n_muons):
                 if muons[j, 0] > hardest_muon:
                     hardest_muon = muons[j, 0]
                     causes[1] = index
+    causes[2] = n
+    return n, n_muons
+
+
+@compiled
+def fill_towers(lib, drawn, n, em, had):
+    """Tower sums of the ``n`` collisions that ``draw_class`` drew."""
+    em[:] = 0
+    had[:] = 0
+    for k in range(n):
+        add_towers(lib, drawn[k, 0], drawn[k, 1], drawn[k, 2] > 0, em, had)
+
+
+@compiled
+def mix_class(rng, lib, hardest, chosen, em, had, muons, causes):
+    """Like ``mix``, for a crossing of class ``hardest`` (see ``draw_class``); returns n_muons."""
+    drawn = np.empty((MAX_COLLISIONS, 3), np.int64)
+    n, n_muons = draw_class(rng, lib, hardest, chosen, drawn, muons, causes)
+    fill_towers(lib, drawn, n, em, had)
     return n_muons
 
 

@@ -24,6 +24,9 @@ COIL_RADIUS, COIL_Z, STATION_RADIUS, STATION_Z = 2.9, 3.2, 4.9, 8.3  # m
 PHI_BINS = 576
 ISO_ABSOLUTE, ISO_RELATIVE = 1, 2  # bits of the iso code
 ISO_SUM = 16  # 8 GeV of calorimeter energy in 5x5 towers
+GOOD = 8
+"""Quality from which a muon counts as one."""
+RARE_PT = 15  # code: 7 GeV; 2 % of the crossings at 52 collisions are rare
 COLUMNS = ("pt", "qual", "eta", "phi", "iso", "charge", "index", "phi_station", "upt")
 
 
@@ -48,10 +51,11 @@ def track_index(region, side, phi):
 
 
 @compiled
-def find_muons(rng, muons, n_muons, total, rings, out):
+def measure_muons(rng, muons, n_muons, rings, out, places):
     """Fill ``out`` (int32 rows in the order of COLUMNS; unsorted) from the true muons; returns the number.
 
-    ``rings`` are the tower edges in eta, for the calorimeter isolation.
+    All but the isolation, which needs the calorimeter. ``rings`` are the tower edges in eta; ``places``: row
+    and column of the tower of each muon, and its pt code, for ``isolate_muons``.
     """
     n = 0
     for k in range(n_muons):
@@ -76,19 +80,51 @@ def find_muons(rng, muons, n_muons, total, rings, out):
         ring = np.searchsorted(rings, size) - 1
         row = (N_HALF + ring if eta >= 0 else N_HALF - 1 - ring) + PAD
         column = int(phi * N_PHI / (2 * np.pi)) % N_PHI + PAD
-        around = window_sum(total, row, column, 2, 2)
         code = int(2 * PT_SCALE / inverse) + 1
         out[n, 0] = min(code, 511)
         out[n, 1] = 12 if quality < 0.92 else (8 if quality < 0.96 else 4)
         out[n, 2] = int(np.floor(eta / 0.010875 + 0.3 * rng.standard_normal() + 0.5))
         out[n, 3] = int(np.floor((vertex % (2 * np.pi)) * PHI_BINS / (2 * np.pi))) % PHI_BINS
-        out[n, 4] = (ISO_ABSOLUTE if around <= ISO_SUM else 0) | (ISO_RELATIVE if 4 * around <= code else 0)
+        out[n, 4] = 0
+        places[n, 0] = row
+        places[n, 1] = column
+        places[n, 2] = code
         out[n, 5] = 2 if charge > 0 else 3
         out[n, 6] = track_index(region, eta, phi % (2 * np.pi))
         out[n, 7] = int(np.floor((station % (2 * np.pi)) * PHI_BINS / (2 * np.pi))) % PHI_BINS
         out[n, 8] = min(int(1 / loose) + 1, 255)
         n += 1
     return n
+
+
+@compiled
+def isolate_muons(total, out, places, n):
+    """Isolation bits of the ``n`` muons that were measured."""
+    for k in range(n):
+        around = window_sum(total, places[k, 0], places[k, 1], 2, 2)
+        absolute = ISO_ABSOLUTE if around <= ISO_SUM else 0
+        out[k, 4] = absolute | (ISO_RELATIVE if 4 * around <= places[k, 2] else 0)
+
+
+@compiled
+def find_muons(rng, muons, n_muons, total, rings, out):
+    """Fill ``out`` (int32 rows in the order of COLUMNS; unsorted) from the true muons; returns the number."""
+    places = np.empty((out.shape[0], 3), np.int64)
+    n = measure_muons(rng, muons, n_muons, rings, out, places)
+    isolate_muons(total, out, places, n)
+    return n
+
+
+@compiled
+def is_rare(found, n):
+    """Is the crossing rare by its muons: one of good quality from RARE_PT on, or two?"""
+    good = 0
+    for k in range(n):
+        if found[k, 1] >= GOOD:
+            good += 1
+            if found[k, 0] >= RARE_PT:
+                return True
+    return good >= 2
 
 
 def empty() -> np.ndarray:

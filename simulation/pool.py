@@ -15,7 +15,6 @@ from l1forge.emulator.errors import InputError
 from l1forge.simulation.generator import generate
 from l1forge.simulation.processes import process
 
-CHUNK = 1000
 VERSION = 1
 
 
@@ -53,7 +52,8 @@ class PoolPart:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         key = zlib.crc32(self.name.encode())
-        chunk = generate(process(self.name), CHUNK, np.random.SeedSequence([self.seed, key, self.index]))
+        made = process(self.name)
+        chunk = generate(made, made.part, np.random.SeedSequence([self.seed, key, self.index]))
         with atomic_path(self.path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
@@ -64,8 +64,7 @@ class PoolPart:
 
 def parts(name: str, n: int, seed: int, folder: Path) -> Iterator[PoolPart]:
     """The chunks that hold at least ``n`` collisions of a process."""
-    process(name)
-    for index in range(-(-n // CHUNK)):
+    for index in range(-(-n // process(name).part)):
         yield PoolPart(name, index, seed, folder / f"v{VERSION}-seed{seed}" / name / f"{index:04d}.npz")
 
 

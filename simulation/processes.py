@@ -17,7 +17,9 @@ class Process:
 
     ``veto`` drops events with pTHat above it (GeV), so that the strata do not overlap. ``gen_jets``
     clusters generator jets (for the jet calibration). ``k_factor`` multiplies Pythia's leading-order cross
-    section.
+    section. ``hardness``: range of the hardest sub-process in GeV (``simulation.hardness``), and ``bright``:
+    only collisions that are bright, or only others (``simulation.brightness``). ``part``: collisions per file
+    of a pool; small where they take long.
     """
 
     title: str
@@ -25,6 +27,9 @@ class Process:
     veto: float | None = None
     k_factor: float = 1.0
     gen_jets: bool = field(default=False)
+    hardness: tuple[float, float] | None = None
+    bright: bool | None = None
+    part: int = 1000
 
 
 def _slice(low: float, high: float) -> Process:
@@ -54,9 +59,20 @@ STRATA: dict[str, Process] = {
 }
 """Together all inelastic collisions; each is drawn Poisson(mu sigma_i / sigma_inelastic) times."""
 
+_SOFT = ("SoftQCD:inelastic=on",)
+BRIGHT_EDGE = 8.0
+"""GeV: bright collisions above it are made many more of, as softer ones can be dropped early."""
 _EDGES = (15, 20, 25, 30, 40, 50, 65, 80, 120, 170, 300, -1)
 FINE_STRATA: dict[str, Process] = {
-    "soft": STRATA["soft"],
+    "quiet": Process(
+        "soft collisions without bright ones", _SOFT, hardness=(0, SOFT_VETO), bright=False, part=5000
+    ),
+    "bright0to8": Process(
+        "bright soft collisions below 8 GeV", _SOFT, hardness=(0, BRIGHT_EDGE), bright=True, part=50
+    ),
+    "bright8to15": Process(
+        "bright soft collisions, 8–15 GeV", _SOFT, hardness=(BRIGHT_EDGE, SOFT_VETO), bright=True, part=150
+    ),
     **{f"qcd{low}to{high if high > 0 else 'inf'}": _slice(low, high) for low, high in pairwise(_EDGES)},
     "w": STRATA["w"],
     "dy": STRATA["dy"],

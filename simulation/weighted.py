@@ -1,13 +1,14 @@
 """A weighted zero-bias sample: every class of crossings simulated as often as its tails need.
 
-Three steps, each of which keeps the sum of the weights:
+Four steps, each of which keeps the sum of the weights:
 
 1. A crossing belongs to the class of its hardest stratum (``mixing.class_probabilities``). Of class k, with
-   probability P_k, s_k crossings are simulated; each stands for W_k = X P_k / s_k of the X plain crossings
-   of the exposure.
-2. Crossings are kept by their contents (``rarity``): about one in 2^l of level l, chosen at random.
-3. Each kept crossing of class k and level l gets the weight W_k found / kept: the classes keep their
-   probabilities, and the sum of all weights is X exactly.
+   probability P_k, d_k crossings are drawn; each stands for X P_k / d_k of the X plain crossings of the
+   exposure.
+2. Muons come first, they are cheap. Crossings that are rare by their muons are all simulated, of the others
+   a part of the class: each stands for drawn / simulated of them.
+3. Crossings are kept by their contents (``rarity``): about one in 2^l of level l, chosen at random.
+4. Each kept crossing stands for found / kept of its class, kind of muons and level.
 """
 
 from __future__ import annotations
@@ -39,25 +40,40 @@ from l1forge.simulation.workers import parallel
 CHUNK = 20_000
 PILOT = 40_000
 """Plain crossings that say how rare contents are."""
+KINDS = 2
+"""Crossings without rare muons, and with them."""
 OFTEN = {
-    "soft": 0.15,
-    "qcd15to20": 0.25,
-    "qcd20to25": 0.4,
-    "qcd25to30": 0.7,
+    "quiet": 1.0,
+    "bright0to8": 1.0,
+    "bright8to15": 1.0,
+    "qcd15to20": 1.0,
+    "qcd20to25": 1.0,
+    "qcd25to30": 1.0,
     "qcd30to40": 1.0,
-    "qcd40to50": 1.0,
-    "qcd50to65": 1.0,
-    "qcd65to80": 1.5,
-    "qcd80to120": 2.0,
-    "qcd120to170": 4.0,
+    "qcd40to50": 1.2,
+    "qcd50to65": 1.5,
+    "qcd65to80": 2.0,
+    "qcd80to120": 3.0,
+    "qcd120to170": 5.0,
     "qcd170to300": 10.0,
     "qcd300toinf": 10.0,
     "w": 10.0,
     "dy": 10.0,
 }
-"""How many times as often as it comes a class is simulated: soft ones add little to the tails."""
+"""How many times as often as it comes a class is drawn."""
+CALORIMETER = {
+    "quiet": 0.05,
+    "bright0to8": 0.3,
+    "bright8to15": 0.8,
+    "qcd15to20": 0.12,
+    "qcd20to25": 0.3,
+    "qcd25to30": 0.6,
+}
+"""Part of a class's crossings without rare muons that is simulated (others: all): soft ones add little."""
 POOL_EVENTS = {
-    "soft": 50_000,
+    "quiet": 50_000,
+    "bright0to8": 2_600,
+    "bright8to15": 15_600,
     "qcd15to20": 50_000,
     "qcd20to25": 30_000,
     "qcd25to30": 24_000,
@@ -98,7 +114,13 @@ class WeightedRun:
     @property
     def work(self) -> Path:
         """Folder of finished chunks; its name depends on everything that they depend on."""
-        settings = {**asdict(self), "cache": "", "pools": POOL_EVENTS, "often": OFTEN, "source": STAMP}
+        settings = {
+            **asdict(self),
+            "cache": "",
+            "pools": POOL_EVENTS,
+            "often": [OFTEN, CALORIMETER],
+            "source": STAMP,
+        }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         return self.cache / "simulate" / f"weighted-{digest}"
 
@@ -160,21 +182,24 @@ def write(run: WeightedRun, output: Path) -> int:
     """Join the chunks into one event file, classes and levels mixed; returns the number of events."""
     lib = _library(run)
     probability = class_probabilities(lib.mean)
-    found = np.zeros((lib.mean.size, LEVELS), np.int64)
-    kept = np.zeros((lib.mean.size, LEVELS), np.int64)
+    shape = (lib.mean.size, KINDS * LEVELS)
+    drawn, found, kept = np.zeros((shape[0], KINDS)), np.zeros(shape), np.zeros(shape)
     blocks, classes, levels = [], [], []
     for k, _, _, path in run.chunks():
         columns = kept_columns(path)
+        drawn[k] += columns.pop("drawn")
         found[k] += columns.pop("found")
         level = columns.pop("level")
-        kept[k] += np.bincount(level, minlength=LEVELS)
+        kept[k] += np.bincount(level, minlength=shape[1])
         n = level.size
         columns["stratum"] = np.full((1, n), k, np.uint8)
         blocks.append(Events(columns, n))
         classes.append(np.full(n, k))
         levels.append(level)
     per_class = run.n * probability / np.array(run.simulated)
-    weight = found / np.maximum(kept, 1) * per_class[:, None]
+    simulated = np.maximum(found.reshape(-1, KINDS, LEVELS).sum(axis=2), 1)
+    per_kind = np.repeat(drawn / simulated, LEVELS, axis=1)
+    weight = found / np.maximum(kept, 1) * per_kind * per_class[:, None]
     events = Events.concatenate(blocks)
     row_weights = weight[np.concatenate(classes), np.concatenate(levels)]
     events = Events.of_rows({**events, "weight": row_weights[None, :]}, events.n)
@@ -285,14 +310,20 @@ def _make_chunk(run: WeightedRun, hardest: int, number: int, size: int, target: 
 
     seed = np.random.SeedSequence([run.seed, zlib.crc32(b"weighted"), hardest, number])
     rng = np.random.default_rng(seed)
-    events, causes = class_crossings(rng, _library(run), hardest, number * CHUNK, size)
-    level = _rarity(run).levels(events)
-    chosen = kept_rows(rng, level)
-    kept = {name: array[:, chosen] for name, array in events.items()}
-    kept["collision"] = (causes[chosen, :2].T + 1).astype(np.uint32)
-    kept[PILEUP] = causes[chosen, 2][None].astype(np.uint16)
-    kept["level"] = level[chosen]
-    kept["found"] = np.bincount(level, minlength=LEVELS)
+    part = CALORIMETER.get(list(run.strata())[hardest], 1.0)
+    made = class_crossings(rng, _library(run), hardest, number * CHUNK, size, part)
+    level = _rarity(run).levels(made.events)
+    chosen = np.zeros(level.size, bool)
+    for kind in (False, True):
+        mine = np.flatnonzero(made.rare == kind)
+        chosen[mine] = kept_rows(rng, level[mine])
+    group = level + LEVELS * made.rare.astype(np.uint8)
+    kept = {name: array[:, chosen] for name, array in made.events.items()}
+    kept["collision"] = (made.causes[chosen, :2].T + 1).astype(np.uint32)
+    kept[PILEUP] = made.causes[chosen, 2][None].astype(np.uint16)
+    kept["level"] = group[chosen]
+    kept["found"] = np.bincount(group, minlength=KINDS * LEVELS)
+    kept["drawn"] = made.drawn
     _store(target, kept)
     return size
 

@@ -59,12 +59,14 @@ def verify(
     project: RtlProject | None = None,
     progress: Progress | None = None,
     found: Directed | None = None,
+    rows: Block | None = None,
 ) -> tuple[RtlProject, Report]:
     """Write the RTL of ``graph``, if no ``project`` is given, and co-verify ``n`` crossings with all drivers.
 
     cocotb and pyverilator take the first few (the same stimuli kinds, other seeds), the compiled harness the
     rest. ``deep``: the compiled harness alone. ``extra_limit``: as in ``cosimulate``, per driver.
     ``found``: the directed rows, if they are known; if not given, a short search without proofs.
+    ``rows``: real inputs of a graph that event files do not feed.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def verify(
     for number, (label, driver, count) in enumerate(drivers):
         if count <= 0:
             continue
-        kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP, found)
+        kinds = Plan(count).stimuli(graph, files, seed + number * DEEP_SEED_STEP, found, rows)
         together = {kind: merged(blocks, driver is not None) for kind, blocks in kinds.items()}
         report = cosimulate(
             project,

@@ -173,23 +173,29 @@ class Plan:
     corner: float = 0.1
 
     def stimuli(
-        self, graph: Graph, files: list[Path], seed: int, found: Directed | None = None
+        self,
+        graph: Graph,
+        files: list[Path],
+        seed: int,
+        found: Directed | None = None,
+        rows: Block | None = None,
     ) -> dict[str, Iterator[Block]]:
         """The blocks of each kind, reproducible from ``seed``; real events repeat if there are too few.
 
         ``found``: directed rows, driven first; they take half of what would be random bits at most.
+        ``rows``: real inputs (n, elements) of a graph that event files do not feed, in place of them.
         """
         generator = np.random.default_rng(seed)
         has_sources = all("source" in node.attributes for node in graph.inputs)
-        real = int(self.n * self.real) if files and has_sources else 0
+        real = int(self.n * self.real) if (files and has_sources) or rows is not None else 0
         corner = int(self.n * self.corner)
         rest = self.n - real - corner
-        rows = found.rows[: rest // 2] if found is not None else None
-        directed_kind = {} if rows is None else {DIRECTED: _blocks(rows)}
-        rest -= 0 if rows is None else len(rows)
+        searched = found.rows[: rest // 2] if found is not None else None
+        directed_kind = {} if searched is None else {DIRECTED: _blocks(searched)}
+        rest -= 0 if searched is None else len(searched)
         return {
             **directed_kind,
-            "real": _repeated(graph, files, real),
+            "real": _repeated(graph, files, real) if rows is None else _given(graph, rows, real),
             "corner": _corners(graph, corner, generator),
             "random": _random(graph, rest, generator),
         }
@@ -198,6 +204,14 @@ class Plan:
 def _blocks(rows: Block) -> Iterator[Block]:
     for first in range(0, len(rows), BLOCK):
         yield rows[first : first + BLOCK]
+
+
+def _given(graph: Graph, rows: Block, n: int) -> Iterator[Block]:
+    low, high = limits(graph)
+    if rows.ndim != 2 or rows.shape[1] != len(low) or not len(rows) or ((rows < low) | (rows > high)).any():
+        raise ValueError(f"rows of shape {rows.shape} do not fit the inputs of {graph.name}")
+    for first in range(0, n, BLOCK):
+        yield rows[np.arange(first, min(first + BLOCK, n)) % len(rows)]
 
 
 def _repeated(graph: Graph, files: list[Path], n: int) -> Iterator[Block]:

@@ -114,7 +114,7 @@ def _choice(item: Item, folder: Path) -> ModelChoice:
 def _clock(item: Item) -> float:
     """The clock in MHz: the Verilog takes one crossing per clock."""
     value = item.number()
-    if not abs(value - CLOCK_MHZ) < 0.01:
+    if not CLOCK_MHZ - 0.01 < value < CLOCK_MHZ + 0.01:
         remedy = f"write clock_mhz: {CLOCK_MHZ}"
         raise item.error(
             "the path takes one crossing per clock of the crossing rate", value=value, remedy=remedy

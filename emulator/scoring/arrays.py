@@ -208,10 +208,17 @@ def array_source(
 
 
 def element_names(node: Node, graph: Graph) -> list[str]:
-    """Names of the columns of one input: the model's feature names where the graph notes them, or x[0] ..."""
+    """Names of the columns of one input: the model's feature names where the graph notes them, or x[0] ...
+
+    The notes hold a list for a graph of one input, or the list of each input by its name.
+    """
     for key in ("feature_names", "features"):
         names = graph.meta.get(key)
-        if len(graph.inputs) == 1 and isinstance(names, list) and len(names) == node.size:
+        if isinstance(names, dict):
+            names = names.get(node.name)
+        elif len(graph.inputs) != 1:
+            continue
+        if isinstance(names, list) and len(names) == node.size:
             return [str(name) for name in names]
     return [f"{node.name}[{i}]" for i in range(node.size)]
 

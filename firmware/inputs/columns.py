@@ -56,9 +56,9 @@ def _told(value: Fraction) -> str:
 
 def check_source(source: str, where: str, file: str | Path | None = None) -> None:
     """InputError unless it is a slot of an event column, such as ``mu.pt[0]``, or ``0`` for none."""
-    name, _, slot = source.removesuffix("]").partition("[")
+    name = source.partition("[")[0]
     slots = COLUMNS[name][0] if name in COLUMNS else 0
-    if source != "0" and not (slot.isdecimal() and int(slot) < slots and source == f"{name}[{int(slot)}]"):
+    if source != "0" and source not in {f"{name}[{slot}]" for slot in range(slots)}:
         raise InputError(
             "is not an event column",
             file=file,
@@ -126,8 +126,11 @@ def number(text: str, where: str, file: str | Path | None = None) -> Fraction:
     InputError
         If it is none, or beyond all hardware.
     """
+    plain = text.replace(" ", "")
     try:
-        value = Fraction(text.replace(" ", "")) if len(text) <= 40 else None
+        # as a float first: 1e999999999 is a short text and a very long integer
+        small = len(plain) <= 40 and ("/" in plain or abs(float(plain)) <= 2**MOST_SHIFT)
+        value = Fraction(plain) if small else None
     except (ValueError, ZeroDivisionError):
         value = None
     if value is None or abs(value) > 2**MOST_SHIFT:

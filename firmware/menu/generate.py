@@ -18,6 +18,7 @@ from pathlib import Path
 
 from l1forge.emulator.atomic import atomic_files, write_text
 from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.lhc import BUNCH_SPACING_NS
 from l1forge.emulator.menu.compiled import CompiledMenu, condition_names
 from l1forge.emulator.menu.engine import plan as p
 from l1forge.emulator.menu.engine.atoms import Atom
@@ -40,7 +41,6 @@ from l1forge.firmware.menu.verilog import (
 from l1forge.firmware.rtl.ports import identifier
 from l1forge.firmware.rtl.project import Port, RtlProject
 
-CROSSING_NS = 1000 / 40.079
 THRESHOLD = "threshold"
 """Node of ports that hold a threshold."""
 STAGES = 3
@@ -405,7 +405,7 @@ def generate_menu(
             write_text(folder / file, text)
         project = RtlProject(
             folder, name, digest.hexdigest(), files, tuple(inputs), tuple(outputs), (), work.latency,
-            STAGES, CROSSING_NS, len(work.plan.conditions), 0.0, 0.0,
+            STAGES, BUNCH_SPACING_NS, len(work.plan.conditions), 0.0, 0.0,
         )  # fmt: skip
         project.save()
     return RtlProject.load(target)

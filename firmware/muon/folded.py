@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType, Overflow, Rounding
 from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.firmware.rtl.ports import input_ports, output_ports
 from l1forge.firmware.rtl.project import Port, RtlProject
 
 SOURCE = Path(__file__).with_name("folded.v")
-CLOCK_PERIOD_NS = 1000 / 240.47
 CLOCKS_AROUND = 3
 """Clocks of a layer beyond its steps: memory, last sum, rounding."""
 
@@ -133,6 +133,7 @@ def generate_folded(graph: Graph, out_dir: str | Path, inputs_per_clock: int = 8
         operations=sum(int(w.data.size) for w in sizes),
         cost=0.0,
         delay_ns=0.0,
+        interval=max(steps),
     )
     project.save()
     return Folded(

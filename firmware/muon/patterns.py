@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.firmware.rtl.project import Port, RtlProject
 
 REFERENCE = Path(__file__).with_name("pattern_reference.sv")
 LAYER = Path(__file__).with_name("pattern_layer.sv.in")
-CLOCK_PERIOD_NS = 1000 / 240.47
 STUB, QUALITY = "int<11>", "uint<4>"
 OUTPUTS = (("pattern", "int<8>"), ("layers", "uint<5>"), ("score", "uint<11>"))
 LATENCY = 7

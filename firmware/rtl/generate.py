@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.firmware.rtl import accumulate, trees
 from l1forge.firmware.rtl import lookup as tables
 from l1forge.firmware.rtl.divide import divided
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from alkaid.stateful.fsm import FSM
     from alkaid.types import CombLogic
 
-CLOCK_PERIOD_NS = 1000 / 240.47  # six clocks per bunch crossing at the LHC's 40.079 MHz
 VERILOG, VHDL = "verilog", "vhdl"
 SUFFIX = {VERILOG: "v", VHDL: "vhd"}
 INSTANCE = {VERILOG: r"\b{} #\(", VHDL: r"\bwork\.{}\b"}

@@ -187,7 +187,15 @@ def _subtract(node: Node, inputs: list[LogicTensor]) -> Variables:
 
 @lowering("multiply")
 def _multiply(node: Node, inputs: list[LogicTensor]) -> Variables:
-    return array([cast(a * b, node.type) for a, b in _pairs(node, inputs)], node.shape)
+    return array([cast(_product(a, b), node.type) for a, b in _pairs(node, inputs)], node.shape)
+
+
+def _product(a: Variable, b: Variable) -> Variable:
+    """``a * b``; where one is a single bit, such as a mask, the other one or 0, and no multiplier."""
+    for flag, value in ((a, b), (b, a)):
+        if flag.low == 0 and flag.high == flag.step:
+            return flag.msb_mux(value * float(flag.step), constant(0.0, value))
+    return a * b
 
 
 @lowering("maximum")

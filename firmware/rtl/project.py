@@ -50,9 +50,9 @@ class RtlProject:
     """A generated design.
 
     ``latency`` is in clocks from the edge that samples an input to the edge that samples its result;
-    the initiation interval is 1. ``delay_ns`` (longest stage without routing, ``delay.py``) and ``cost``
-    (alkaid's, in LUTs) are estimates. Files are relative to ``folder``; ``digest`` identifies the graph and
-    the generator.
+    ``interval`` clocks at least lie between two inputs. ``delay_ns`` (longest stage without routing,
+    ``delay.py``) and ``cost`` (alkaid's, in LUTs) are estimates. Files are relative to ``folder``;
+    ``digest`` identifies the graph and the generator.
     """
 
     folder: Path
@@ -69,6 +69,7 @@ class RtlProject:
     cost: float
     delay_ns: float
     core: str = ""
+    interval: int = 1
 
     @property
     def sources(self) -> list[Path]:
@@ -102,7 +103,8 @@ class RtlProject:
         """What is written to ``manifest.json``: everything but the folder."""
         document = asdict(self)
         del document["folder"]
-        return {"format": FORMAT, "version": VERSION, **document, "initiation_interval": 1}
+        interval = document.pop("interval")
+        return {"format": FORMAT, "version": VERSION, **document, "initiation_interval": interval}
 
     def save(self) -> None:
         text = json.dumps(self.manifest, indent=1) + "\n"
@@ -125,7 +127,7 @@ class RtlProject:
             raise InputError(f"cannot read RTL manifest: {error}", file=file) from error
         if (document.pop("format", None), document.pop("version", None)) != (FORMAT, VERSION):
             raise InputError("is not an RTL manifest of this version", file=file, remedy="generate it again")
-        del document["initiation_interval"]
+        document["interval"] = document.pop("initiation_interval")
         for key, kind in (("inputs", Port), ("outputs", Port), ("registers", Register)):
             document[key] = tuple(kind(**entry) for entry in document[key])
         document["files"] = tuple(document["files"])

@@ -1,4 +1,4 @@
-"""LUT, FF, latency and longest path from the graph alone, learnt from small designs through Yosys.
+"""LUT, FF, latency, longest path and routed period from the graph alone, learnt from designs through Yosys.
 
 Every quantity is a sum of the counts of ``features.py``, each with a cost that is not negative. The costs
 are fitted (least squares of logarithms, outliers counting less) to the designs of ``small_designs.json``;
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.json_text import parse_json
+from l1forge.firmware.synth import routing
 from l1forge.firmware.synth.features import COUNTED, NAMES, Features, features, node_features
 
 TABLE = Path(__file__).with_name("small_designs.json")
@@ -56,8 +57,9 @@ class Error:
 class Estimate:
     """What synthesis is expected to find, with default stages at the default clock.
 
-    ``delay_ns`` is the longest path as Yosys gives it: cells only, no routing. ``outside`` names the counts
-    that no design of the calibration reaches, ``uncounted`` operations whose logic is not counted.
+    ``delay_ns`` is the longest path as Yosys gives it: cells only, no routing; ``routed_ns`` the period after
+    place and route that ``routing`` makes of it. ``outside`` names the counts that no design of the
+    calibration reaches, ``uncounted`` operations whose logic is not counted.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Estimate:
     ff: int
     latency_clocks: int
     delay_ns: float
+    routed_ns: float
     errors: dict[str, Error]
     outside: tuple[str, ...]
     uncounted: tuple[str, ...]
@@ -76,10 +79,17 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Designs that were synthesised, and the costs that follow from them."""
+    """Designs that were synthesised, and the costs that follow from them.
 
+    ``counts`` has shape (designs, len(NAMES)); ``found`` and ``held_out``, by quantity, (designs,): what
+    synthesis found, and what costs say that were fitted without the design's fold.
+    """
+
+    numbers: NDArray[np.int64]
+    kinds: tuple[str, ...]
     counts: NDArray[np.float64]
     found: dict[str, NDArray[np.float64]]
+    held_out: dict[str, NDArray[np.float64]]
     costs: dict[str, NDArray[np.float64]]
     errors: dict[str, Error]
 
@@ -88,37 +98,54 @@ class Calibration:
         return _predicted(quantity, counts, self.costs[quantity])
 
 
-def calibrated(
-    designs: Sequence[dict[str, Any]],
-    costs: dict[str, list[float]] | None = None,
-    errors: dict[str, list[float]] | None = None,
-) -> Calibration:
-    """Rows with ``number``, ``features`` by name and what synthesis found; the rest is fitted if not given.
+def calibrated(designs: Sequence[dict[str, Any]], costs: dict[str, list[float]] | None = None) -> Calibration:
+    """Rows with ``number``, ``features`` by name and what synthesis found.
 
-    Costs are fitted to all designs; the error of a design is that of costs fitted without its fold, which is
-    its number modulo ``FOLDS``.
+    ``costs`` are fitted to all designs if they are not given. With given costs ``held_out`` is that of the
+    rows, else that of costs fitted without the design's fold, which is its number modulo ``FOLDS``.
     """
-    counts = np.array([[row["features"][name] for name in NAMES] for row in designs], dtype=np.float64)
     numbers = np.array([row["number"] for row in designs])
+    kinds = tuple(row["kind"] for row in designs)
+    counts = np.array([[row["features"][name] for name in NAMES] for row in designs], dtype=np.float64)
     found = {what: np.array([row[what] for row in designs], dtype=np.float64) for what in TERMS}
-    if costs is not None and errors is not None:
-        known = {what: Error(int(errors[what][0]), errors[what][1], errors[what][2]) for what in TERMS}
-        return Calibration(counts, found, {what: np.array(costs[what]) for what in TERMS}, known)
-    fitted = {what: _fit(_terms(what, counts), values) for what, values in found.items()}
-    missed = {what: _missed(what, counts, found[what], numbers % FOLDS) for what in TERMS}
-    return Calibration(counts, found, fitted, missed)
+    if costs is not None:
+        known = {what: np.array([row["held_out"][what] for row in designs]) for what in TERMS}
+        fitted = {what: np.array(costs[what]) for what in TERMS}
+    else:
+        known = {what: _held_out(what, counts, found[what], numbers % FOLDS) for what in TERMS}
+        fitted = {what: _fit(_terms(what, counts), values) for what, values in found.items()}
+    errors = {what: error_of(known[what] / found[what] - 1) for what in TERMS}
+    return Calibration(numbers, kinds, counts, found, known, fitted, errors)
 
 
-def _missed(
+def error_of(relative: NDArray[np.float64]) -> Error:
+    """The error of relative differences, shape (designs,)."""
+    size = np.abs(relative)
+    return Error(len(size), float(np.median(size)), float(np.percentile(size, 95)))
+
+
+def _held_out(
     quantity: str, counts: NDArray[np.float64], values: NDArray[np.float64], folds: NDArray[np.int64]
-) -> Error:
-    """The errors of designs whose fold the costs were not fitted to."""
-    relative = np.empty(len(values))
+) -> NDArray[np.float64]:
+    """The quantity of every design, by costs that its fold was not part of."""
+    predicted = np.empty(len(values))
     for fold in set(folds.tolist()):
         held = folds == fold
         costs = _fit(_terms(quantity, counts[~held]), values[~held])
-        relative[held] = np.abs(_predicted(quantity, counts[held], costs) / values[held] - 1)
-    return Error(len(values), float(np.median(relative)), float(np.percentile(relative, 95)))
+        predicted[held] = _predicted(quantity, counts[held], costs)
+    return predicted
+
+
+def routed_difference(known: Calibration, routed: routing.Routing) -> NDArray[np.float64]:
+    """Relative difference of the routed period, estimated from the graph alone, to the measured one.
+
+    For the designs that are in both; neither the path nor the factor was learnt from the design.
+    """
+    places = {number: place for place, number in enumerate(known.numbers.tolist())}
+    both = np.array([number in places for number in routed.numbers])
+    rows = [places[number] for number in routed.numbers if number in places]
+    path = known.held_out["delay_ns"][rows] / routed.cells_only[both]
+    return np.asarray((1 + routed.errors()[both]) * path - 1)
 
 
 def _predicted(quantity: str, counts: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -149,7 +176,19 @@ def _terms(quantity: str, counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def calibration() -> Calibration:
     """From the designs that come with l1forge."""
     document = parse_json(TABLE.read_text(encoding="utf-8"))
-    return calibrated(document["designs"], document["costs"], document["errors"])
+    return calibrated(document["designs"], document["costs"])
+
+
+@cache
+def _errors() -> dict[str, Error]:
+    """Of all quantities of an estimate, on designs that they were not learnt from."""
+    known = calibration()
+    return {**known.errors, "routed_ns": error_of(routed_difference(known, routing.calibration()))}
+
+
+def luts(graph: Graph) -> float:
+    """The LUTs of ``graph`` alone, for searches; 0.0 if nothing is counted."""
+    return float(calibration().predict("lut", np.array([features(graph).values()]))[0])
 
 
 def estimate(graph: Graph) -> Estimate:
@@ -178,7 +217,8 @@ def estimate(graph: Graph) -> Estimate:
         ff=round(found["ff"]),
         latency_clocks=round(found["latency_clocks"]),
         delay_ns=round(found["delay_ns"], 2),
-        errors={what: known.errors[what] for what in TERMS},
+        routed_ns=round(routing.calibration().estimate(found["delay_ns"]), 1),
+        errors=_errors(),
         outside=_outside(counted, known),
         uncounted=tuple(uncounted),
     )

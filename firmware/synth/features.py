@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.emulator.graph.trees import LEAF
-from l1forge.firmware.hls.choose.cost import LUT_INPUTS, digits
 from l1forge.firmware.synth.ranges import BitRange, before_cast, range_of
 
 
@@ -32,7 +31,7 @@ class Features:
     products
         Bit products of multiplications and squares.
     tables
-        LUTs that hold the tables: bits of the entries over those of one LUT.
+        LUTs that hold the tables: for every bit of the entries the different parts of one LUT's size.
     comparisons
         Bits of all different comparisons of tree ensembles, and of `maximum` and its like.
     choices
@@ -67,6 +66,7 @@ class Features:
         return list(asdict(self).values())
 
 
+LUT_INPUTS = 6
 FREE = frozenset({"input", "constant", "concatenate", "reshape", "take"})
 """Operations that are wires, but for a cast."""
 COUNTED = FREE | {
@@ -152,11 +152,19 @@ def _counts(node: Node, sources: list[Node], given: list[BitRange], own: BitRang
             found["levels"] = ceil(log2(max(sources[0].size, 2))) if node.op == "argmax" else 1.0
         case "table":
             bits = min(width, ceil(log2(max(node.constants["table"].data.size, 2))))
-            found["tables"] = float(node.size * node.type.width * (1 << max(bits - LUT_INPUTS, 0)))
+            found["tables"] = float(node.size * _parts(node.constants["table"].data, bits, node.type.width))
             found["levels"] = 1 + max(bits - LUT_INPUTS, 0) / 2
         case "tree_ensemble":
             found |= _trees(node, width)
     return found
+
+
+def digits(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Non-zero digits of integers in canonical signed form: weight of ``(3|v|) xor |v|``."""
+    size = np.abs(values.astype(object))
+    return np.array([bin(int(3 * v) ^ int(v)).count("1") for v in size.ravel()], dtype=np.int64).reshape(
+        values.shape
+    )
 
 
 def _dense(node: Node, x: BitRange, own: BitRange) -> dict[str, float]:
@@ -170,6 +178,26 @@ def _dense(node: Node, x: BitRange, own: BitRange) -> dict[str, float]:
     biased = (node.constants["bias"].data != 0) & (count > 0)
     added = np.maximum(bits - first, 0) + biased * first + np.maximum(count - 1, 0) * np.log2(count + 1) / 2
     return {"adders": float(added.sum()), "levels": float(np.log2(count.max(initial=0) + 1))}
+
+
+def _parts(entries: NDArray[np.int64], bits: int, width: int) -> int:
+    """Different parts, of one LUT's size and not constant, of the ``width`` bits of a table.
+
+    ``bits``: its inputs. A table that rises slowly is mostly constant in its high bits; equal
+    parts are made once.
+    """
+    flat = entries.ravel()[: 1 << bits]
+    full = np.full(1 << bits, flat[-1], dtype=np.int64)  # beyond the last entry: the last again
+    full[: flat.size] = flat
+    size = 1 << min(bits, LUT_INPUTS)
+    changing = int(np.bitwise_or.reduce(full ^ full[0])) & ((1 << width) - 1)
+    count = 0
+    for bit in range(changing.bit_length()):
+        if changing >> bit & 1:
+            parts = np.packbits((full >> bit & 1).astype(bool).reshape(-1, size), axis=1)
+            weight = np.unpackbits(parts, axis=1).sum(axis=1)
+            count += len({part.tobytes() for part in parts[(weight > 0) & (weight < size)]})
+    return count
 
 
 def _trees(node: Node, width: int) -> dict[str, float]:

@@ -31,10 +31,14 @@ def yosys_version() -> str:
 
 
 def read(project: RtlProject) -> str:
-    """The command that reads the sources: SystemVerilog where a file is."""
+    """The command that reads the sources: by slang where a file is SystemVerilog.
+
+    Yosys' own reader takes no arrays of constants, which the tables of patterns are.
+    """
     files = " ".join(str(source.resolve()) for source in project.sources)
-    system = "-sv " if any(source.suffix == ".sv" for source in project.sources) else ""
-    return f"read_verilog -defer {system}{files}\n"
+    if any(source.suffix == ".sv" for source in project.sources):
+        return f"read_slang --top {project.name} {files}\n"
+    return f"read_verilog -defer {files}\n"
 
 
 def run(name: str, script: str, folder: Path, progress: Progress | None = None) -> dict[str, float]:

@@ -20,7 +20,7 @@ WATCHED = {"lut": "LUT", "ff": "FF", "latency_clocks": "latency"}
 BEGIN, END = "<!-- made by l1forge synth-table: begin -->", "<!-- made by l1forge synth-table: end -->"
 HEADINGS = (
     "design", "part", "LUT", "passing", "FF", "DSP", "BRAM", "carry", "latency",
-    "longest path", "depth", "routed period", "tool time", "circuit",
+    "longest path", "depth", "routed period", "routed / estimate", "netlist", "tool time", "circuit",
 )  # fmt: skip
 AT = "@"
 """Between a design and a part that is not the usual one."""
@@ -78,8 +78,8 @@ class Row:
             through=found.through,
         )
 
-    def cells(self, name: str) -> tuple[str, ...]:
-        """Texts in the order of ``HEADINGS``."""
+    def cells(self, name: str, unrouted: Row | None = None) -> tuple[str, ...]:
+        """Texts in the order of ``HEADINGS``; ``unrouted``: the row whose path is the estimate's."""
         numbers = (self.lut, self.through, self.ff, self.dsp, self.bram, self.carry)
         return (
             f"`{name.split(AT)[0]}`",
@@ -87,6 +87,8 @@ class Row:
             *("-" if number is None else f"{number:,}".replace(",", " ") for number in numbers),
             f"{self.latency_clocks} clocks, {self.latency_clocks * self.clock_period_ns:.1f} ns",
             *self._paths(),
+            self._ratio(unrouted),
+            "-" if self.netlist is None else f"exact, {self.netlist:,}".replace(",", " "),
             f"{self.seconds:.0f} s",
             f"`{self.circuit[:SHOWN]}`",
         )
@@ -97,9 +99,20 @@ class Row:
         if self.delay_ns is None:
             return "-", depth, "-"
         if self.routed:
-            return "-", depth, f"{self.delay_ns:.2f} ns, {1000 / self.delay_ns:.0f} MHz"
-        about = calibration().estimate(self.delay_ns)
-        return f"{self.delay_ns:.2f} of {self.clock_period_ns:.2f} ns", depth, f"about {about:.1f} ns"
+            missed = " (missed)" if self.delay_ns > self.clock_period_ns else ""
+            return "-", depth, f"{self.delay_ns:.2f} ns, {1000 / self.delay_ns:.0f} MHz{missed}"
+        known = calibration()
+        low, high = known.within(self.delay_ns)
+        about = f"about {known.estimate(self.delay_ns):.1f} ns ({low:.1f} to {high:.1f})"
+        return f"{self.delay_ns:.2f} of {self.clock_period_ns:.2f} ns", depth, about
+
+    def _ratio(self, unrouted: Row | None) -> str:
+        """Routed period over what is estimated from the path without routing of the same circuit."""
+        if not self.routed or self.delay_ns is None or unrouted is None or unrouted.delay_ns is None:
+            return "-"
+        if unrouted.circuit != self.circuit:
+            return "-"
+        return f"{self.delay_ns / calibration().estimate(unrouted.delay_ns):.2f}"
 
 
 def key(name: str, part: str) -> str:
@@ -113,6 +126,10 @@ class Table:
 
     rows: Mapping[str, Row] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """The rows in the order of ``HEADINGS``."""
+        return [self.rows[name].cells(name, self.rows.get(name.split(AT)[0])) for name in sorted(self.rows)]
 
     def parts_of(self, name: str) -> list[str]:
         """The parts for which a design has a row."""
@@ -176,7 +193,7 @@ def merged(before: Table | None, now: Table) -> Table:
 
 def markdown(table: Table) -> str:
     """The table as a page shows it."""
-    rows = [HEADINGS, *(table.rows[name].cells(name) for name in sorted(table.rows))]
+    rows = [HEADINGS, *table.texts()]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(HEADINGS))
     if table.not_run:

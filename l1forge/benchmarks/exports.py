@@ -95,7 +95,7 @@ int main(int, char** files) {
 
 @dataclass(frozen=True)
 class Speed:
-    """``call_ns``: one call with one event, median, and ``best_ns``; ``event_ns``: per event of all threads."""
+    """``call_ns``: one call with one event (median), ``best_ns``; ``event_ns``: per event of all threads."""
 
     call_ns: float
     best_ns: float

@@ -209,7 +209,7 @@ def _choice(choice: dict[str, Any]) -> list[str]:
         _row(*["---"] * 3),
         *(_row(one["layer"], one["use"], f"`{one['type']}`") for one in choice["types"]),
         "",
-        _row("LUTs, quick estimate", "LUTs, RTL generator", "clocks", "loss", "mean error / spread"),
+        _row("LUTs, estimate", "LUTs, RTL generator", "clocks", "loss", "mean error / spread"),
         _row(*["---"] * 5),
     ]
     for point in choice["curve"]:

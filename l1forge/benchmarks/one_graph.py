@@ -80,10 +80,9 @@ def _call(kernel: Kernel, graph: Graph, n: int, suite: Suite, bound: bool):  # t
     """The kernel's function and its events."""
     if bound:
         return kernel.run, crossings(kernel.columns, n)
-    block = random_bits(graph, n, suite.rng).astype(np.int16 if _narrow(graph) else np.int64)
-    arrays = {
-        name: np.ascontiguousarray(rows.reshape(n, -1).T) for name, rows in as_inputs(graph, block).items()
-    }
+    word = np.int16 if _narrow(graph) else np.int64
+    inputs = as_inputs(graph, random_bits(graph, n, suite.rng))
+    arrays = {name: np.ascontiguousarray(rows.reshape(n, -1).T.astype(word)) for name, rows in inputs.items()}
     return kernel.run_array, arrays
 
 

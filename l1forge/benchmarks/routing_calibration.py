@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from l1forge.benchmarks.small_designs import draw
+from l1forge.benchmarks.small_designs import COLOURS, draw
 from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.folders import build_folder
@@ -32,7 +32,6 @@ PART = "LFE5U-25F-8"
 SEEDS = (1, 2, 3)
 MARKERS = ("<!-- made by make synth-routing: begin -->", "<!-- made by make synth-routing: end -->")
 PAGE, FIGURE = Path("docs/synthesis.md"), Path("docs/figures/routed_period.png")
-COLOURS = {"network": "#1f77b4", "trees": "#2ca02c", "distance": "#d62728"}
 
 
 def routed(row: dict[str, Any], seed: int, seeds: Sequence[int], folder: Path) -> dict[str, Any]:

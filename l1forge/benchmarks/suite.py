@@ -18,6 +18,7 @@ from l1forge import simulation
 from l1forge.benchmarks import machine, peers
 from l1forge.benchmarks.graphs import forest, network
 from l1forge.benchmarks.latency import single_event_ns
+from l1forge.benchmarks.set_peers import onnx_sets
 from l1forge.benchmarks.timing import Timing, measure
 from l1forge.emulator.events.blocks import first_crossings
 from l1forge.emulator.events.formats.parquet import write_events
@@ -215,6 +216,38 @@ class Suite:
         wall, cpu = (sorted(1e9 * s / len(rows) for s in times) for times in zip(*taken, strict=True))
         self.rows.append(Row("bdt 100x4", "conifer C++", 1, len(rows), wall[2], wall[0], cpu[2]))
 
+    def jets(self, n: int) -> None:
+        """The jet taggers 16-64-32-32-5, and the same shape in float32."""
+        call = peers.onnx_float32(Graph.load(graph_path("jet_tagger")))
+        for model in ("jet_tagger", "jet_tagger_ternary", "jet_tagger_binary"):
+            graph = Graph.load(graph_path(model))
+            x = self.inputs(graph, n)
+            self.kernel(model, graph, x)
+            rows = np.ascontiguousarray(x.T[:10_000], np.float32)
+            self.add(model, "ONNX Runtime float32", partial(call, rows), len(rows))
+
+    def sets(self, n: int) -> None:
+        """Networks on the constituents of the committed jets, and the same networks in float32."""
+        from l1forge.models.jet_sets.constituents import features
+        from l1forge.models.jet_sets.shapes import SHAPES
+        from l1forge.models.jet_sets.train import codes
+        from l1forge.simulation.jets.files import read
+        from l1forge.simulation.jets.sample import FILE
+
+        jets = read(FILE)
+        for model, shape in SHAPES.items():
+            graph = Graph.load(graph_path(model))
+            found = codes(jets, shape.constituents)
+            rows = np.arange(n) % jets.n
+            x = {name: spaced_rows(shape.constituents, n, np.dtype(np.int16)) for name in found}
+            for name, values in found.items():
+                x[name][:] = values.T[:, rows]
+            kernel = compile_graph(graph)
+            for threads in sorted({1, self.threads}):
+                self.add(model, "l1forge", partial(kernel.run_array, x, threads), n, threads)
+            peer, given = onnx_sets(graph), features(*(values[:10_000] for values in found.values()))
+            self.add(model, "ONNX Runtime float32", partial(peer, *given), len(given[0]))
+
     def scale(self, n: int) -> None:
         """Threads, events per call, width and sparsity of a 57-32-16-3 network."""
 
@@ -258,6 +291,8 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
     suite.muon(n // 16)
     suite.bdt(n // 4)
     suite.path(max(8, n // 256))
+    suite.jets(n // 2)
+    suite.sets(n // 4)
     suite.scale(n // 2)
     return Result(limits, suite.rows, suite.scaling)
 

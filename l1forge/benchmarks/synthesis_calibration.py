@@ -1,8 +1,8 @@
-"""`make synth-calibration`: small designs through Yosys, from which the fast estimate learns.
+"""`make synth-calibration`: random designs through Yosys, from which the fast estimate learns.
 
-Writes ``firmware/synth/small_designs.json`` and the table of errors in docs/synthesis.md. Designs whose
-circuit is that of the table are not run again, others are found again in the cache: an interrupted run goes
-on where it stopped.
+Writes ``firmware/synth/small_designs.json``, the figure and the table of errors in docs/synthesis.md. Designs
+whose run (Verilog, options, tool) is that of the table are not run again, others are found again in the
+cache: an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -16,21 +16,33 @@ from typing import Any
 
 import numpy as np
 
-from l1forge.benchmarks.small_designs import draw
+from l1forge.benchmarks.small_designs import COLOURS, draw
 from l1forge.emulator.atomic import write_text
 from l1forge.emulator.folders import build_folder
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.json_text import parse_json
-from l1forge.firmware.synth.estimate import TABLE, TERMS, Calibration, calibrated
+from l1forge.firmware.synth import routing
+from l1forge.firmware.synth.estimate import (
+    TABLE,
+    TERMS,
+    Calibration,
+    Error,
+    calibrated,
+    error_of,
+    routed_difference,
+)
 from l1forge.firmware.synth.features import NAMES, features
-from l1forge.firmware.synth.table import Table, refresh
+from l1forge.firmware.synth.table import Row, Table, refresh
 from l1forge.models import available, graph_path
+from l1forge.studies.figures import Picture
 
 MARKERS = (
     "<!-- made by make synth-calibration: begin -->",
     "<!-- made by make synth-calibration: end -->",
 )
 PAGE, COMMITTED = Path("docs/synthesis.md"), Path("docs/synthesis.json")
+FIGURE = Path("docs/figures/fast_estimate.png")
+DESIGNS = 61
 LABELS = {"lut": "LUT", "ff": "FF", "latency_clocks": "latency", "delay_ns": "longest path, cells only"}
 
 
@@ -46,13 +58,14 @@ def design(seed: int, number: int, folder: Path, known: dict[str, Any] | None = 
 
     kind, graph = draw(seed, number)
     project = generate(graph, folder / "rtl" / graph.name)
-    if known is not None and known["circuit"] == project.circuit:
+    if known is not None and known["run"] == yosys.run_digest(project):
         return {**known, "features": counted(graph)}
     found = yosys.synthesise(project, folder / "synth" / graph.name)
     return {
         "number": number,
         "kind": kind,
         "circuit": found.design,
+        "run": found.digest,
         **{what: getattr(found, what) for what in TERMS},
         "features": counted(graph),
     }
@@ -64,40 +77,92 @@ def known_rows(seed: int) -> dict[int, dict[str, Any]]:
     return {row["number"]: row for row in document["designs"]} if document["seed"] == seed else {}
 
 
-def page(known: Calibration, seed: int, committed: Table, constant: list[int]) -> str:
+def page(known: Calibration, seed: int, committed: dict[str, Row], constant: list[int]) -> str:
     """Errors on held-back designs, and beside committed designs, as the page shows them."""
+    kinds = sorted(set(known.kinds))
+    counts = ", ".join(f"{known.kinds.count(kind)} {kind}" for kind in kinds)
     lines = [
-        f"{len(known.counts)} designs of seed {seed}; each fourth of them is estimated with costs that are"
-        f" fitted to the others. Left out, as they have no logic: {', '.join(map(str, constant)) or 'none'}.",
+        f"{len(known.counts)} designs of seed {seed} ({counts}); each fourth of them is estimated with costs"
+        " that are fitted to the others. Left out, as they have no logic:"
+        f" {', '.join(map(str, constant)) or 'none'}.",
         "",
         "| quantity | median error, not fitted | 95 % of designs below | smallest to largest of all |",
         "|---|---|---|---|",
     ]
     for what, label in LABELS.items():
         error, values = known.errors[what], known.found[what]
-        lines.append(
-            f"| {label} | {100 * error.median:.1f} % | {100 * error.most:.1f} %"
-            f" | {values.min():g} to {values.max():g} |"
-        )
+        lines.append(_error_row(label, error) + f" {values.min():g} to {values.max():g} |")
+    routed = routing.calibration()
+    period = error_of(routed_difference(known, routed))
+    lines.append(
+        _error_row(f"routed period ({period.designs} designs, {routed.part})", period)
+        + f" {routed.routed.min():g} to {routed.routed.max():g} |"
+    )
+    lines += ["", "LUT by kind of design (median error, not fitted, and 95 %):", ""]
+    for kind in kinds:
+        own = np.array(known.kinds) == kind
+        error = error_of(known.held_out["lut"][own] / known.found["lut"][own] - 1)
+        lines.append(f"* {kind}: {100 * error.median:.1f} %, {100 * error.most:.1f} %")
     lines += ["", "Committed designs, none of which was fitted (estimate / Yosys):", ""]
     lines += ["| design | " + " | ".join(LABELS.values()) + " |", "|---|" + "---|" * len(LABELS)]
-    for name, row in sorted(committed.rows.items()):
-        if name not in available():  # another part, or a design without a graph
-            continue
-        counts = np.array([features(Graph.load(graph_path(name))).values()])
+    for name, row in committed.items():
+        estimated = predicted(known, name)
         digits = {what: 2 if what == "delay_ns" else 0 for what in LABELS}
         pairs = [
-            f"{known.predict(what, counts)[0]:.{digits[what]}f} / {getattr(row, what):.{digits[what]}f}"
-            for what in LABELS
+            f"{estimated[what]:.{digits[what]}f} / {getattr(row, what):.{digits[what]}f}" for what in LABELS
         ]
         lines.append(f"| `{name}` | " + " | ".join(pairs) + " |")
     return "\n".join(lines)
 
 
+def _error_row(label: str, error: Error) -> str:
+    return f"| {label} | {100 * error.median:.1f} % | {100 * error.most:.1f} % |"
+
+
+def predicted(known: Calibration, name: str) -> dict[str, float]:
+    """Every quantity of a committed model."""
+    counts = np.array([features(Graph.load(graph_path(name))).values()])
+    return {what: float(known.predict(what, counts)[0]) for what in TERMS}
+
+
+def figure(known: Calibration, committed: dict[str, Row]) -> Picture:
+    """Estimate against Yosys, LUT and FF: designs that were not fitted, and committed ones."""
+    picture = Picture(figsize=(9.5, 4.6), layout="constrained")
+    for place, what in enumerate(("lut", "ff")):
+        axes = picture.add_subplot(1, 2, place + 1)
+        for kind in sorted(set(known.kinds)):
+            own = np.array(known.kinds) == kind
+            axes.loglog(
+                known.found[what][own], known.held_out[what][own], "o", ms=4, color=COLOURS[kind], label=kind
+            )
+        for name, row in committed.items():
+            value = getattr(row, what), predicted(known, name)[what]
+            axes.loglog(
+                *value, "*", ms=10, color="k", label="committed" if name == next(iter(committed)) else None
+            )
+            axes.annotate(name, value, xytext=(-4, 6), textcoords="offset points", fontsize=7, ha="right")
+        most = known.errors[what].most
+        ends = np.array(axes.get_xlim())
+        axes.plot(ends, ends, "k-", lw=0.8)
+        axes.fill_between(
+            ends,
+            ends * (1 - most),
+            ends * (1 + most),
+            color="0.88",
+            zorder=0,
+            label=f"95 %: ±{100 * most:.0f} %",
+        )
+        axes.set_xlim(*ends)
+        axes.set_xlabel(f"{LABELS[what]}, Yosys")
+        axes.set_ylabel(f"{LABELS[what]}, estimate from the graph alone")
+        axes.legend(frameon=False, fontsize=8)
+    return picture
+
+
 def main() -> None:
-    """Make the designs, then write table and page."""
+    """Make the designs, then write table, figure and page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", type=int, default=48, help="designs (default 48)")
+    parser.add_argument("-n", type=int, default=DESIGNS, help=f"designs (default {DESIGNS})")
     parser.add_argument("--seed", type=int, default=7, help="design k is drawn from (seed, k)")
     parser.add_argument("--fresh", action="store_true", help="run every design again")
     arguments = parser.parse_args()
@@ -111,21 +176,23 @@ def main() -> None:
         row = rows[-1]
         numbers = ", ".join(f"{row[what]:g} {label}" for what, label in LABELS.items())
         print(f"{number} {row['kind']}: {numbers}; {time.perf_counter() - start:.0f} s", flush=True)
-    constant = [
-        row["number"] for row in rows if not row["lut"]
-    ]  # a design without logic has no relative error
-    rows = [row for row in rows if row["lut"]]
+    constant = [row["number"] for row in rows if not row["lut"]]  # no logic, no relative error
+    write(arguments.seed, [row for row in rows if row["lut"]], constant)
+
+
+def write(seed: int, rows: list[dict[str, Any]], constant: list[int]) -> None:
+    """Fit the costs; write table, figure and page."""
     known = calibrated(rows)
+    for place, row in enumerate(rows):
+        row["held_out"] = {what: round(float(known.held_out[what][place]), 3) for what in TERMS}
     text = ",\n".join(f"  {json.dumps(row)}" for row in rows)
-    head = f'{{\n "seed": {arguments.seed},\n "note": "written by make synth-calibration",\n "designs": [\n'
     costs = {what: [round(float(cost), 6) for cost in known.costs[what]] for what in TERMS}
-    errors = {
-        what: [error.designs, round(error.median, 4), round(error.most, 4)]
-        for what, error in known.errors.items()
-    }
-    tail = f'"costs": {json.dumps(costs)},\n "errors": {json.dumps(errors)}'
-    write_text(TABLE.resolve(), f"{head}{text}\n ],\n {tail}\n}}\n")
-    refresh(PAGE, MARKERS, page(known, arguments.seed, Table.load(COMMITTED), constant))
+    head = f'{{\n "seed": {seed},\n "note": "written by make synth-calibration",\n "designs": [\n'
+    write_text(TABLE.resolve(), f'{head}{text}\n ],\n "costs": {json.dumps(costs)}\n}}\n')
+    rows_of = Table.load(COMMITTED).rows
+    committed = {name: rows_of[name] for name in sorted(rows_of) if name in available()}
+    refresh(PAGE, MARKERS, page(known, seed, committed, constant))
+    figure(known, committed).savefig(FIGURE, dpi=110)
     for what, label in LABELS.items():
         print(f"{label}: {known.errors[what]}")
 

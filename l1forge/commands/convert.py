@@ -50,6 +50,15 @@ Split = Annotated[
     int | None,
     typer.Option(help="Write at most this number of crossings per file: OUTPUT-0000, OUTPUT-0001 …", min=1),
 ]
+Cicada = Annotated[
+    Path | None,
+    typer.Option(
+        "--cicada",
+        metavar="SCORES",
+        help="Raw scores of a calorimeter model, one for each crossing (`l1forge emulate calorimeter`): write"
+        " them into the link words as CICADA scores.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
@@ -66,6 +75,7 @@ def convert(
     limit: Limit = None,
     select: Select = None,
     split: Split = None,
+    cicada: Cicada = None,
     as_json: Json = False,
 ) -> None:
     """Convert event files. Integers are copied unchanged; what the new format cannot hold is counted.
@@ -79,6 +89,8 @@ def convert(
     `l1forge convert skim_*.root --emulated --select mu,jet.et -o events.parquet --split 100000`
 
     `l1forge convert TestVector_ttbar.txt -o pattern.empv2 --to empv2`
+
+    `l1forge convert zerobias.parquet --skip 200000 --cicada scores.parquet -o with_cicada.parquet`
     """
     from l1forge.screen.progress import tracked
     from l1forge.studies import convert as studies
@@ -95,6 +107,7 @@ def convert(
         limit=limit,
         select=select,
         split=split,
+        cicada=cicada,
         track=lambda blocks, total: tracked(blocks, total, "converting"),
     )
     if as_json:

@@ -48,6 +48,12 @@ Stages = Annotated[
 Period = Annotated[
     float | None, typer.Option(help="Clock period in ns; default: the project's, or 240 MHz.", min=0.1)
 ]
+Interval = Annotated[
+    int | None,
+    typer.Option(
+        help="Compare the circuit folded in time: an event every so many clocks (networks on sets).", min=1
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of random bits, corner values and gaps.", min=0)]
 Threads = Annotated[int, typer.Option(help="Number of simulations that run in parallel.", min=1)]
 FOREIGN = "RTL of your own"
@@ -81,6 +87,7 @@ def cosim(
     hls: Hls = None,
     stages: Stages = None,
     period: Period = None,
+    interval: Interval = None,
     seed: Seed = 1,
     threads: Threads = 1,
     output: Output = None,
@@ -112,22 +119,26 @@ def cosim(
     `l1forge cosim graph.json --rtl firmware/ --top my_net --ports ports.yaml --find-latency`
 
     `l1forge cosim tau_id --vhdl`
+
+    `l1forge cosim jet_sets_16 --interval 4`
     """
+    from l1forge.models.registry import check_rows
     from l1forge.screen import ci
-    from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
+    from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies.cosim import verify
 
     own_only = {"--hls": hls, "--stages": stages, "--waves": waves, "--vhdl": vhdl, "--axi": axi}
+    own_only |= {"--interval": interval}
     foreign = _foreign(rtl, top, ports, find_latency, own_only)
     console = Console()
     check_folders(output)
     check_outputs(json_output, junit)
-    check_event_files(events)
+    check_rows(model, events)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)
         own: dict[str, Any] = {"hls": hls, "stages": stages, "waves": waves or os.environ.get("WAVES") == "1"}
-        own |= {"vhdl": vhdl, "axi": axi}
+        own |= {"vhdl": vhdl, "axi": axi, "interval": interval}
         study = partial(verify, **own) if foreign is None else foreign
         found = study(
             model,

@@ -1,4 +1,4 @@
-"""`l1forge estimate GRAPH`: LUT, FF, latency and longest path from the graph alone."""
+"""`l1forge estimate GRAPH`: LUT, FF, latency, longest path and routed period from the graph alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def estimate(model: Model, json_output: JsonOutput = None) -> None:
     """Estimate MODEL's resources and timing in milliseconds: no Verilog is generated, no tool is run.
 
     The numbers are those that `l1forge synth` would find with Yosys, default stages and clock; the errors are
-    those on designs that the calibration did not see (docs/synthesis.md).
+    those on designs that the calibration did not see (docs/synthesis.md). The routed period is what the
+    longest path becomes on ECP5, the only silicon with open data: for other parts it is an assumption.
 
     Examples:
 

@@ -252,6 +252,218 @@ def anomaly(
         refresh(docs, (files.BEGIN, files.END), files.page(found))
 
 
+@app.command("jet_tagger")
+def jet_tagger(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of jets (docs/jets.md): its test part judges; default: the committed sample."
+        ),
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=10, max=5000, help="Replicas for the errors of losses.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the replicas.")] = 1,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for JSON and plot.")] = Path(
+        "build/jets"
+    ),
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the study to this JSON file.")
+    ] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables between the markers of this page (docs/jets.md)."),
+    ] = None,
+) -> None:
+    """Compare the jet taggers: float, 6 bit, ternary and binary on the same test jets.
+
+    Examples:
+
+    `l1forge evaluate jet_tagger -o build/jets`
+
+    `l1forge evaluate jet_tagger --data jetImage_7_150p_0_10000.h5`
+    """
+    from l1forge.firmware.synth.table import Table, halves, refresh
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies import jets as studies
+
+    console = Console()
+    check_folders(output)
+    check_outputs(json_output, docs)
+    if docs is not None:
+        halves(docs, (studies.BEGIN, studies.END))
+    with console.status("reading") as status:
+        found = studies.evaluate(data, replicas=replicas, seed=seed, say=status.update)
+    console.print(_grid("jet taggers, in %", *found.table()))
+    console.print(_grid("rejection at half the jets of the class", *found.rejections()))
+    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
+    if json_output is not None:
+        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    if docs is not None:
+        rows = Table.load(docs.with_name("synthesis.json")).rows
+        refresh(docs, (studies.BEGIN, studies.END), found.page(rows))
+
+
+@app.command("jet_sets")
+def jet_sets(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="File of jets with constituents; its test part judges."),
+    ] = None,
+    designs: Annotated[
+        bool,
+        typer.Option("--designs", help="Also write every network's Verilog and tell its size (minutes)."),
+    ] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for JSON and plot.")] = Path(
+        "build/jet_sets"
+    ),
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the study to this JSON file.")
+    ] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables between the markers of this page (docs/jet_sets.md)."),
+    ] = None,
+) -> None:
+    """Compare the networks on sets of constituents: deep sets of 8, 16 and 32, and the graph network.
+
+    Examples:
+
+    `l1forge evaluate jet_sets -o build/jet_sets`
+
+    `l1forge evaluate jet_sets --designs --docs docs/jet_sets.md -o docs/figures`
+    """
+    from l1forge.firmware.synth.table import Table, halves, refresh
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies import jet_sets as studies
+
+    console = Console()
+    check_folders(output)
+    check_outputs(json_output, docs)
+    if docs is not None:
+        halves(docs, (studies.BEGIN, studies.END))
+    with console.status("reading") as status:
+        found = studies.evaluate(data, designs=designs, say=status.update)
+    console.print(_grid("networks on sets of constituents, in %", *found.table()))
+    known = Path("docs/synthesis.json") if docs is None else docs.with_name("synthesis.json")
+    rows = Table.load(known).rows if known.exists() else {}
+    if designs:
+        console.print(_grid("firmware at 240 MHz", *found.resources(rows)))
+    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
+    if json_output is not None:
+        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    if docs is not None:
+        refresh(docs, (studies.BEGIN, studies.END), found.page(rows))
+
+
+@app.command("calorimeter")
+def calorimeter(
+    zero_bias: Annotated[
+        Path | None,
+        typer.Option(
+            "--zero-bias",
+            help="Image file with zero bias: its last third judges; default: the committed one, whose images"
+            " from crossing 300,000 on judge.",
+        ),
+    ] = None,
+    signal: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--signal",
+            help="NAME=IMAGES, repeatable; default: those of the committed sample, blind ones included.",
+        ),
+    ] = None,
+    blind: Annotated[
+        list[str] | None,
+        typer.Option("--blind", help="NAME=IMAGES of a signal that no choice looked at, repeatable."),
+    ] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--events",
+            help="NAME=FILE: events of the crossings of a signal, or of zerobias, repeatable; default: the"
+            " file that the image file names.",
+        ),
+    ] = None,
+    menu: Annotated[
+        Path | None,
+        typer.Option(help="Menu whose cut-based seeds say what is pure; default: the default menu."),
+    ] = None,
+    trained: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that `l1forge train calorimeter -o FOLDER` wrote; default: the committed one."
+        ),
+    ] = None,
+    seeds: Annotated[
+        bool, typer.Option("--seeds/--no-seeds", help="Also the teacher and the students of all seeds.")
+    ] = True,
+    replicas: Annotated[int, typer.Option(min=20, max=5000, help="Replicas for the errors.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the replicas.")] = 1,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for tables, JSON, plots.")] = Path(
+        "build/calorimeter"
+    ),
+    json_output: Annotated[
+        Path | None, typer.Option("--json", help="Write the study to this JSON file.")
+    ] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables between the markers of this page (docs/calorimeter.md)."),
+    ] = None,
+) -> None:
+    """Compare the score of calorimeter images with baselines and the VAE: gain at equal pure rate.
+
+    Errors are joint: thresholds, signals and zero bias are drawn again in every replica. About two minutes.
+
+    Examples:
+
+    `l1forge evaluate calorimeter -o build/calorimeter`
+
+    `l1forge evaluate calorimeter --blind h_aa4b=h_aa4b.images.parquet --no-seeds`
+    """
+    from l1forge.emulator.menu.language.load import DEFAULT
+    from l1forge.firmware.synth.table import halves, refresh
+    from l1forge.models import GRAPH, graph_path
+    from l1forge.models.anomaly.options import named_files
+    from l1forge.models.calorimeter.samples import ZERO_BIAS
+    from l1forge.models.calorimeter.weights import FILE
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.screen.quiet import quiet_stderr
+    from l1forge.studies import calorimeter as studies
+    from l1forge.studies import calorimeter_files as files
+
+    console = Console()
+    check_folders(output)
+    check_outputs(json_output, docs)
+    given, hidden, objects = (
+        named_files(texts, o) for texts, o in ((signal, "--signal"), (blind, "--blind"), (events, "--events"))
+    )
+    if docs is not None:
+        halves(docs, (files.BEGIN, files.END))
+    graph = graph_path("calorimeter") if trained is None else trained / GRAPH
+    with console.status("reading") as status, quiet_stderr():
+        found = studies.evaluate(
+            zero_bias=zero_bias or ZERO_BIAS,
+            signals=given or None,
+            blind=hidden or None,
+            events=objects,
+            menu=menu or DEFAULT,
+            graph=graph,
+            networks=graph.parent / FILE if seeds else None,
+            replicas=replicas,
+            seed=seed,
+            say=status.update,
+        )
+    for title, kind, rate in files.tables_of():
+        console.print(_grid(f"{title}, in %", *files.table(found, kind, rate)))
+    console.print(_grid("area under the ROC curve, in %", *files.areas(found)))
+    for name in found.left_out:
+        console.print(name)
+    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
+    if json_output is not None:
+        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    if docs is not None:
+        refresh(docs, (files.BEGIN, files.END), files.page(found))
+
+
 def _grid(title: str, head: list[str], rows: list[list[str]]) -> RichTable:
     table = RichTable(title=title)
     for i, name in enumerate(head):

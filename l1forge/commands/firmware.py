@@ -58,14 +58,15 @@ def firmware(
     `l1forge firmware vae --no-compile -o /tmp/vae_project`
     """
     from l1forge.emulator.atomic import write_text
-    from l1forge.screen.outputs import check_event_files, check_folders, check_outputs
+    from l1forge.models.registry import check_rows
+    from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies.firmware import Firmware
     from l1forge.studies.firmware import firmware as study
 
     console = Console()
     check_folders(output)
     check_outputs(json_output)
-    check_event_files(events)
+    check_rows(model, events)
     with console.status("reading") as status:
         made = study(
             model,

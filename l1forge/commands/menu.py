@@ -347,7 +347,7 @@ def add(
     from l1forge.screen.console import Console
     from l1forge.screen.outputs import check_outputs
     from l1forge.studies.menu_add import add_seed
-    from l1forge.studies.rates_menu import parse_target
+    from l1forge.studies.rates_inputs import parse_target
 
     check_outputs(json_output, inputs=[menu, *([zero_bias] if zero_bias else [])])
     check_outputs(output, inputs=[zero_bias] if zero_bias else [])

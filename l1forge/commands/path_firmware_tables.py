@@ -47,4 +47,4 @@ def cosimulation_lines(result: PathCosimulation) -> list[str]:
     lines.append(f"algorithms seen true and false: {algorithms - len(result.never)} of {algorithms}")
     if result.never:
         lines.append(f"not seen both ways: {', '.join(result.never)}")
-    return lines
+    return lines + result.coverage.lines()

@@ -105,7 +105,7 @@ def pileup(
 
 
 def _show(console: Console, study: PileupRates) -> None:
-    from l1forge.studies.rates_menu import with_errors
+    from l1forge.studies.rates_results import with_errors
 
     if study.excluded:
         names = ", ".join(seed.name for seed in study.excluded[:5])

@@ -90,7 +90,7 @@ def prescales(
     from l1forge.screen.console import Console
     from l1forge.screen.outputs import check_folders
     from l1forge.studies.prescales import propose_prescales
-    from l1forge.studies.rates_menu import parse_rate
+    from l1forge.studies.rates_inputs import parse_rate
 
     def numbers(option: str, texts: list[str] | None) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -145,7 +145,7 @@ def prescales(
 
 
 def _show(console: Console, study: ProposedPrescales) -> None:
-    from l1forge.studies.rates_menu import with_errors
+    from l1forge.studies.rates_results import with_errors
 
     if study.excluded:
         names = ", ".join(seed.name for seed in study.excluded[:5])

@@ -170,7 +170,7 @@ def rates(
     """
     from l1forge.screen.outputs import check_folders
     from l1forge.studies import rates as studies
-    from l1forge.studies.rates_menu import is_menu
+    from l1forge.studies.rates_inputs import is_menu
     from l1forge.studies.sources import load_graph
 
     console = Console()
@@ -249,7 +249,8 @@ def _of_menu(
     from l1forge.emulator.errors import InputError
     from l1forge.screen.outputs import check_folders
     from l1forge.studies.clusters import cluster
-    from l1forge.studies.rates_menu import menu_rates, parse_target
+    from l1forge.studies.rates_inputs import parse_target
+    from l1forge.studies.rates_menu import menu_rates
 
     groups = parse_groups(options["--group"])
     targets = dict(parse_target(text) for text in options["--target"] or [])

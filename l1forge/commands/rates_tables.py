@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from l1forge.studies.rates_menu import with_errors
+from l1forge.studies.rates_results import with_errors
 
 if TYPE_CHECKING:
     from l1forge.screen.console import Console
-    from l1forge.studies.rates_menu import MenuRates
+    from l1forge.studies.rates_results import MenuRates
 
 NAMED = 5
 """Seeds that a line names; the JSON has all."""

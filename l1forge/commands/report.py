@@ -1,4 +1,4 @@
-"""`l1forge report MODEL`: one page about a model's firmware."""
+"""`l1forge report MODEL`: one page about a model's firmware, or about the trigger path."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from l1forge.screen.console import Console
 
 if TYPE_CHECKING:
     from l1forge.studies.comparison import Comparison
+    from l1forge.studies.path_report import PathReport
     from l1forge.studies.report import FirmwareReport
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -25,7 +26,9 @@ def report(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL|STUDY", help="Model name (vae, ...) or graph file; or the folder of a rate study."
+            metavar="MODEL|path|STUDY",
+            help="Model name (vae, ...) or graph file; path, or a path description (YAML); or the folder"
+            " of a rate study.",
         ),
     ],
     other: Annotated[
@@ -46,7 +49,8 @@ def report(
 ) -> None:
     """Collect network, layers, design, co-verification, synthesis and rates of MODEL on one page.
 
-    Steps not yet run are listed as missing. Two rate studies of menus are compared seed by seed, with the
+    Of a trigger path: latency, resources, co-simulation with its coverage, faults, proofs. Steps not yet run
+    are listed as missing. Two rate studies of menus are compared seed by seed, with the
     significance of each difference where both saw the same crossings.
 
     Examples:
@@ -55,12 +59,15 @@ def report(
 
     `l1forge report vae -o vae.html --json vae.json`
 
+    `l1forge report path -o path.html`
+
     `l1forge report study_v1 study_v2 -o change.html`
     """
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
     from l1forge.screen.outputs import check_outputs
     from l1forge.studies.comparison import compare, is_study
+    from l1forge.studies.path_report import path_report
     from l1forge.studies.report import report as study
 
     check_outputs(output, json_output)
@@ -71,11 +78,16 @@ def report(
             value=output.suffix,
             remedy="name it .md or .html",
         )
-    found: FirmwareReport | Comparison
+    found: FirmwareReport | Comparison | PathReport
+    described = model == "path" or Path(model).suffix in (".yaml", ".yml")
     if other is not None:
         if data is not None:
             raise InputError("goes with a model, not with studies", field="--data", value=str(data))
         found = compare(model, other)
+    elif described:
+        if data is not None:
+            raise InputError("goes with a model, not with a path", field="--data", value=str(data))
+        found = path_report(None if model == "path" else model)
     elif is_study(model):
         raise InputError(
             "is one study", field="STUDY", value=model, remedy="name two; the page of one is its rates.html"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from l1forge.commands.ci_options import Github, Junit
 from l1forge.screen.console import Console
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ Parts = Annotated[
     ),
 ]
 Netlist = Annotated[
-    int, typer.Option(help="Also simulate the netlist of new runs on this number of crossings.", min=0)
+    int,
+    typer.Option(help="Also simulate netlists on this number of crossings, where that was not done.", min=0),
+]
+Limit = Annotated[
+    float | None,
+    typer.Option(help="Minutes after which a design is given up, and named as not run.", min=0.01),
 ]
 JsonOutput = Annotated[Path | None, typer.Option("--json", help="Result as JSON.")]
 
@@ -51,18 +57,24 @@ def synth_table(
     skip: Skip = None,
     part: Parts = None,
     netlist: Netlist = 0,
+    limit: Limit = None,
+    junit: Junit = None,
+    github: Github = False,
     json_output: JsonOutput = None,
 ) -> None:
     """Synthesise all designs and write the table, or with `--check` compare with it.
 
     A design whose Verilog, options and tool are those of the table is not run again. With MODELs the other
-    rows of the table stay. `--check` without MODELs leaves out what the table names as not run.
+    rows of the table stay. `--check` without MODELs leaves out what the table names as not run. Each row is
+    written as soon as it is known: what was interrupted goes on where it stopped.
 
     Examples:
 
     `l1forge synth-table --docs docs/synthesis.md`
 
-    `l1forge synth-table --check`
+    `l1forge synth-table --netlist 2000 --limit 10`
+
+    `l1forge synth-table --check --junit build/synthesis.xml`
 
     `l1forge synth-table tau_id eg_iso --part xc7 --part LFE5U-85F-8`
 
@@ -71,19 +83,28 @@ def synth_table(
     from l1forge.emulator.atomic import write_text
     from l1forge.emulator.errors import InputError
     from l1forge.firmware.synth import table as tables
+    from l1forge.screen import ci
     from l1forge.screen.outputs import check_outputs
     from l1forge.studies.synthesis_table import synthesise_all
 
-    check_outputs(json_output, docs, None if check else table)
+    check_outputs(json_output, docs, junit, None if check else table)
     if check and docs is not None:
         raise InputError("writes nothing", field="--check", remedy="leave --docs out")
+    if not check and (junit is not None or github):
+        raise InputError(
+            "is what a check says", field="--github" if junit is None else "--junit", remedy="add --check"
+        )
     if docs is not None:
         tables.halves(docs, (tables.BEGIN, tables.END))
     before = tables.Table.load(table) if check or table.exists() else None
     console = Console()
+    known: dict[str, Row] = {}
     with console.status("looking at the designs") as status:
 
         def show(name: str, row: Row) -> None:
+            known[name] = row
+            if not check:
+                tables.merged(before, tables.Table(known)).save(table)
             path = "-" if row.delay_ns is None else f"{row.delay_ns:.2f} ns{' routed' if row.routed else ''}"
             numbers = f"{row.lut} LUT, {row.ff} FF, {row.latency_clocks} clocks, {path}"
             console.print(f"{name}: {numbers}; circuit {row.circuit}")
@@ -96,6 +117,7 @@ def synth_table(
             skip=skip or (),
             parts=part or None,
             netlist=netlist,
+            limit_s=None if limit is None else 60 * limit,
             as_before=check and not models,
             progress=status.update,
             on_row=show,
@@ -104,6 +126,8 @@ def synth_table(
         console.print(f"not run: {name}: {reason}", markup=False)
     for name, note in found.notes.items():
         console.print(f"{name}: {note}", markup=False)
+    if check:
+        ci.report("l1forge", found.checks(str(table)), junit, github)
     if json_output is not None:
         write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
     if check:

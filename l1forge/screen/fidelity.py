@@ -153,7 +153,8 @@ def show_choice(choice: Choice, types: Path, curves: Sequence[Path], console: Co
         if rtl is None
         else f"; RTL generator: {rtl.luts:,.0f} LUTs, {rtl.latency} clocks of {rtl.clock_ns:.2f} ns"
     )
-    console.print(f"{best.luts:,.0f} LUTs (quick estimate){said}")
+    estimated = f"{best.luts:,.0f} LUTs, {best.ff:,} FF, {best.clocks} clocks"
+    console.print(f"estimate: {estimated}, routed period about {best.routed_ns:.1f} ns{said}")
     choice.types.save(types)
     console.print(f"wrote types to {types}; use it with import-model --types, or as hls_config of hls4ml")
     for path in curves:

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.cicada import LARGEST, SCORE_TYPE, scores_of, with_scores
 from l1forge.emulator.events.cutting import columns_of, crossings, pieces
 from l1forge.emulator.events.formats.object_words import absent_words
 from l1forge.emulator.events.formats.ugt_vectors import FULL
 from l1forge.emulator.events.objects import SAMPLE_COLUMNS, WEIGHT, Events
 from l1forge.emulator.events.sink import format_of, write_any
 from l1forge.emulator.events.source import EventSource, open_events
+from l1forge.emulator.graph.fixed import FixedType
+from l1forge.emulator.scoring.files import read_scores
 from l1forge.screen.outputs import check_outputs
 from l1forge.studies.html import html_lines, html_table
 
@@ -77,6 +83,7 @@ def convert(
     limit: int | None = None,
     select: str | None = None,
     split: int | None = None,
+    cicada: str | Path | None = None,
     track: Track = lambda blocks, total: blocks,
 ) -> Conversion:
     """Convert event files; integers stay what they are, and everything that did not fit is counted.
@@ -99,6 +106,9 @@ def convert(
         Only these columns, separated by commas, such as ``"mu.pt,jet"``.
     split
         At most so many crossings in a file: OUTPUT-0000, OUTPUT-0001 …
+    cicada
+        File of raw scores (``l1forge emulate``), one row for each crossing that is written: they become the
+        CICADA scores of the link words.
     track
         Wraps the blocks while they are read, for a progress bar.
 
@@ -136,11 +146,16 @@ def convert(
     total = _total(used, skip, limit)
     if total == 0 and filled:
         raise InputError("nothing is left after the crossings skipped", field="--skip", value=skip)
-    blocks = track(crossings(_joined(used, wanted), skip, limit), total)
+    blocks = crossings(_joined(used, wanted), skip, limit)
+    replaced: Counter[str] = Counter()
+    if cicada is not None:
+        blocks = with_cicada(blocks, Path(cicada), total, replaced)
+    blocks = track(blocks, total)
     metadata = _metadata(used, skip)
     layouts = {file.row_columns or FULL for file in used}
     rows = columns or (layouts.pop() if len(layouts) == 1 else FULL)
-    zeros = [] if format_name == "parquet" else absent_words(wanted)
+    written = wanted if cicada is None else (*wanted, "link")
+    zeros = [] if format_name == "parquet" else absent_words(written)
     results: dict[Path, int] = {}
     stale: Path | None = None
     if split is None:
@@ -151,7 +166,7 @@ def convert(
             check_outputs(target, inputs=paths)
             results[target] = write_any(target, piece, format_name, metadata, layout, rows)
         stale = numbered(output, len(results))
-    counted: Counter[str] = sum((file.notes for file in used), Counter())
+    counted: Counter[str] = sum((file.notes for file in used), replaced)
     return Conversion(
         results,
         format_name,
@@ -162,6 +177,77 @@ def convert(
         tuple(empty),
         stale if stale is not None and stale.exists() else None,
     )
+
+
+def with_cicada(
+    blocks: Iterator[Events], path: Path, total: int | None, replaced: Counter[str]
+) -> Iterator[Events]:
+    """``blocks`` with the scores of ``path`` in their link words; scores that were there are counted.
+
+    Raises
+    ------
+    InputError
+        If the file does not hold one integer of ufixed<16,8> for each crossing.
+    """
+    scores = cicada_scores(path)
+    if total is not None and total != len(scores):
+        raise _not_one_each(path, len(scores), total)
+    first = 0
+    for block in blocks:
+        part = scores[first : first + block.n]
+        if len(part) < block.n:
+            raise _not_one_each(path, len(scores), f"more than {first + len(part)}")
+        link = block.get("link")
+        if link is not None and (changed := int(np.count_nonzero(scores_of(link)))):
+            replaced["CICADA scores of the source, replaced"] += changed
+        columns = {**block, "link": with_scores(part, link)}
+        yield Events.of_rows(columns, block.n)
+        first += block.n
+    if first < len(scores):
+        raise _not_one_each(path, len(scores), first)
+
+
+def _not_one_each(path: Path, scores: int, crossings: int | str) -> InputError:
+    return InputError(
+        "one score for each crossing is needed",
+        file=path,
+        field="--cicada",
+        value=f"{scores} scores, {crossings} crossings",
+        remedy="--skip and --limit choose the crossings",
+    )
+
+
+def cicada_scores(path: Path) -> NDArray[np.integer[Any]]:
+    """The raw scores (n,) of a file with one column.
+
+    Raises
+    ------
+    InputError
+        If it has several, says another type than ufixed<16,8>, or a value does not fit it.
+    """
+    file = read_scores(path)
+    if len(file.arrays) != 1:
+        raise InputError(
+            "one column of scores is needed", file=path, field="--cicada", value=", ".join(file.arrays),
+            remedy="emulate --score NAME writes one",
+        )  # fmt: skip
+    (name, values) = next(iter(file.arrays.items()))
+    wanted = FixedType.parse(SCORE_TYPE)
+    found = FixedType.parse(file.types[name]) if name in file.types else wanted
+    if (found.signed, found.width, found.integer) != (wanted.signed, wanted.width, wanted.integer):
+        raise InputError(
+            f"a CICADA score is {SCORE_TYPE}", file=path, field=name, value=str(found),
+            remedy="give the model's output this type",
+        )  # fmt: skip
+    if values.ndim != 1:
+        raise InputError("one score for each crossing is needed", file=path, field=name, value=values.shape)
+    outside = (values < 0) | (values > LARGEST)
+    if outside.any():
+        raise InputError(
+            f"is no raw integer of {SCORE_TYPE}", file=path, field=f"{name}, row {int(outside.argmax())}",
+            value=int(values[outside.argmax()]), remedy=f"0 .. {LARGEST}",
+        )  # fmt: skip
+    return values
 
 
 def numbered(output: Path, number: int) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
@@ -16,12 +16,16 @@ from l1forge.studies.html import html_lines, html_table
 from l1forge.studies.limits import check_pipelined
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import RtlProject
     from l1forge.testbench.cosim import Implementation
+    from l1forge.testbench.directed import Directed
     from l1forge.testbench.outcome import Report
+    from l1forge.testbench.stimuli import Block
 
 DEFAULT, DEEP, FEW = 1_000_000, 50_000_000, 5_000
 """Crossings of a usual run, of a deep one, and of one with an interpreted simulator or testbench."""
@@ -73,7 +77,8 @@ class Verification:
         said = [
             f"stimuli: {kinds}; {report.clocks:,} clocks, seed {self.seed}, {self.seconds:.0f} s",
             f"latency {project.latency} clocks ({project.latency_ns:.1f} ns at"
-            f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock; initiation interval 1",
+            f" {1000 / project.clock_period_ns:.0f} MHz), asserted on every clock;"
+            f" initiation interval {project.interval}",
         ]
         if project.slow:
             said.append(f"[yellow]{project.slow}[/yellow]")
@@ -107,6 +112,7 @@ def verify(
     hls: str | Path | None = None,
     stages: int | None = None,
     period: float | None = None,
+    interval: int | None = None,
     seed: int = 1,
     threads: int = 1,
     output: str | Path | None = None,
@@ -130,12 +136,14 @@ def verify(
     axi
         Compare the Verilog in its AXI4-Stream wrapper, whose sink and source pause at random.
     events
-        Event files instead of the committed sample.
+        Event files instead of the committed sample; files of jets for the jet taggers.
     hls
         hls4ml project to compare with; by default the model's own, written once.
     stages, period
         Pipeline stages (default: as many as the clock needs); clock period in ns (default: the project's,
         or 240 MHz).
+    interval
+        Compare the circuit folded in time, which takes an event every ``interval`` clocks: networks on sets.
     seed, threads
         Seed of random bits, corners and gaps; simulated instances side by side.
     output, record, waves
@@ -160,32 +168,45 @@ def verify(
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import generate
     from l1forge.models import graph_path
+    from l1forge.models.registry import rows_of
     from l1forge.screen.outputs import check_folders
     from l1forge.studies.defaults import clock_period
     from l1forge.testbench.directed import directed
     from l1forge.testbench.flow import verify as run
     from l1forge.testbench.flow import waveform
     from l1forge.testbench.records import keep
+    from l1forge.testbench.stimuli import Plan, sample_files
 
     if period is not None and not isfinite(period):
         raise InputError("is not a clock period in ns", field="--period", value=period, remedy="such as 4.2")
     graph = Graph.load(graph_path(model))
     # a design that is cut otherwise leaves the record of the default one alone
     name = variant(graph.name, stages, period)
+    name = name if interval is None else f"{name}_folded{interval}"
     folder = Path(output) if output is not None else build_folder() / "reports" / name
     check_folders(folder)
     check_kind(deep=deep, waves=waves, vhdl=vhdl, axi=axi)
+    if interval is not None:
+        _check_folded(deep=deep, waves=waves, vhdl=vhdl, axi=axi, stages=stages, threads=threads > 1)
     files = list(events) if events else None
+    rows = rows_of(model, files)
     check_pipelined(graph)
     if hls is not None:
         check_project(Path(hls), graph)
     if vhdl or axi:
         cut = {"stages": stages, "clock_period_ns": clock_period(period)}
-        return _otherwise(graph, name, n, vhdl, cut, files, seed, progress, on_start, on_crossings)
+        return _otherwise(graph, name, n, vhdl, cut, files, rows, seed, progress, on_start, on_crossings)
     progress("writing Verilog")
-    project = generate(
-        graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=clock_period(period)
-    )
+    if interval is None:
+        project = generate(
+            graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=clock_period(period)
+        )
+    else:
+        from l1forge.firmware.sets.folded import generate_folded
+
+        project = generate_folded(
+            graph, build_folder() / "rtl" / name, interval, clock_period_ns=clock_period(period)
+        )
     with ExitStack() as stack:
         extra = _implementations(model, graph, Path(hls) if hls is not None else None, stack, progress)
         progress("directed stimuli")
@@ -193,18 +214,23 @@ def verify(
         count = n if n is not None else DEEP if deep else DEFAULT
         on_start(count)
         started = time.perf_counter()
-        _, report = run(
-            graph,
-            count,
-            project=project,
-            extra=extra,
-            files=files,
-            seed=seed,
-            deep=deep,
-            threads=threads,
-            progress=on_crossings,
-            found=found,
-        )
+        if interval is not None:
+            kinds = Plan(count).stimuli(graph, files or sample_files(), seed, found, rows)
+            report = _folded(graph, project, kinds, seed, found, extra, on_crossings)
+        else:
+            _, report = run(
+                graph,
+                count,
+                project=project,
+                extra=extra,
+                files=files,
+                seed=seed,
+                deep=deep,
+                threads=threads,
+                progress=on_crossings,
+                found=found,
+                rows=rows,
+            )
     seconds = time.perf_counter() - started
     kept = keep(report, folder) if record else None
     place = None
@@ -224,6 +250,42 @@ def check_kind(*, deep: bool, waves: bool, vhdl: bool, axi: bool) -> None:
         raise InputError(f"does not go with {given[0]}", field="--waves", remedy="leave one out")
 
 
+def _check_folded(**given: object) -> None:
+    """InputError for options that a folded design does not have."""
+    for option, value in given.items():
+        if value:
+            raise InputError("does not go with --interval", field=f"--{option}", remedy="leave one out")
+
+
+def _folded(
+    graph: Graph,
+    project: RtlProject,
+    kinds: Mapping[str, Iterable[Block]],
+    seed: int,
+    found: Directed,
+    extra: dict[str, Implementation],
+    on_crossings: Callable[[int], None],
+) -> Report:
+    """A design that is folded in time, events at its own interval or a clock later."""
+    from l1forge.testbench.cosim import cosimulate
+    from l1forge.testbench.drivers.build import verilate
+    from l1forge.testbench.drivers.interval_driver import opened_spaced
+    from l1forge.testbench.flow import CSIM
+
+    with opened_spaced(verilate(project), project.interval, seed) as bench:
+        return cosimulate(
+            project,
+            graph,
+            kinds,
+            extra=extra,
+            extra_limit=CSIM,
+            driver=bench,
+            label="harness, spaced",
+            directed=found,
+            progress=on_crossings,
+        )
+
+
 def _otherwise(
     graph: Graph,
     name: str,
@@ -231,6 +293,7 @@ def _otherwise(
     vhdl: bool,
     cut: dict[str, Any],
     files: list[Path] | None,
+    rows: NDArray[np.int64] | None,
     seed: int,
     progress: Say,
     on_start: Callable[[int], None],
@@ -260,7 +323,7 @@ def _otherwise(
     progress("directed stimuli")
     found = directed(graph, progress=progress)
     count = FEW if n is None else n
-    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found)
+    kinds = Plan(count).stimuli(graph, sample_files() if files is None else files, seed, found, rows)
     on_start(count)
     started = time.perf_counter()
     report = cosimulate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.emulator.menu.language.load import DEFAULT
 from l1forge.models.project import project
 from l1forge.simulation import SAMPLE
@@ -20,8 +21,6 @@ def default_menu() -> Path:
 
 def clock_period(given: float | None = None) -> float:
     """Clock period of generated designs in ns: ``given``, else the project's, else that of 240 MHz."""
-    from l1forge.firmware.rtl import CLOCK_PERIOD_NS
-
     found = project()
     own = found.period_ns if found is not None else None
     return given or own or CLOCK_PERIOD_NS

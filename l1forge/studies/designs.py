@@ -1,8 +1,9 @@
-"""Designs that no graph describes, written as Verilog: golden patterns of muons, the default trigger menu."""
+"""Designs written by themselves: golden patterns of muons, the default menu, networks folded in time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,28 @@ def menu(folder: Path) -> RtlProject:
     return write_menu_firmware(load_menu(Path(package) / "default.yaml"), folder).project
 
 
-WITHOUT_GRAPH: dict[str, Callable[[Path], RtlProject]] = {PATTERNS: muon_patterns, MENU: menu}
+FOLDED = {"jet_sets_8": 4, "jet_sets_16": 4, "jet_sets_32": 4, "jet_graph": 4}
+"""Networks on sets -> clocks between two jets of their folded design."""
+
+
+def folded(model: str, interval: int, folder: Path) -> RtlProject:
+    """A network on a set, a part of the set each clock: what `l1forge cosim MODEL --interval` compares."""
+    from l1forge.emulator.graph.graph import Graph
+    from l1forge.firmware.sets.folded import generate_folded
+    from l1forge.models import graph_path
+
+    return generate_folded(Graph.load(graph_path(model)), folder, interval)
+
+
+WITHOUT_GRAPH: dict[str, Callable[[Path], RtlProject]] = {
+    PATTERNS: muon_patterns,
+    MENU: menu,
+    **{f"{model}_folded": partial(folded, model, interval) for model, interval in FOLDED.items()},
+}
 
 
 def project_of(model: str) -> RtlProject | None:
-    """A design without a graph: one of ``WITHOUT_GRAPH``, or the folder of a written Verilog project.
+    """A design written by itself: one of ``WITHOUT_GRAPH``, or the folder of a written Verilog project.
 
     None if ``model`` is neither, so that it must be a model or a graph file.
 

@@ -25,7 +25,7 @@ from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
 from l1forge.studies.menu_flags import FlaggedEvents, PreparedMenu, flagged, open_all, prepare
 from l1forge.studies.quantities import quantity
-from l1forge.studies.rates_menu import ZERO_BIAS, Seen, input_files
+from l1forge.studies.rates_inputs import ZERO_BIAS, Seen, input_files
 
 FORMAT, VERSION = "l1forge-efficiency", 1
 ROC_POINTS = 200

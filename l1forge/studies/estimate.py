@@ -1,11 +1,11 @@
-"""LUT, FF, latency and longest path of a graph in milliseconds, without generating anything."""
+"""LUT, FF, latency, longest path and routed period of a graph in milliseconds; nothing is generated."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from l1forge.firmware.rtl import CLOCK_PERIOD_NS
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.studies.bars import bars
 from l1forge.studies.html import html_lines, html_table
 
@@ -33,6 +33,11 @@ class Estimated:
             ("FF", f"{found.ff:,}", str(errors["ff"])),
             ("latency", f"{found.latency_clocks} clocks", str(errors["latency_clocks"])),
             ("longest path, cells only", f"{found.delay_ns:.2f} ns", str(errors["delay_ns"])),
+            (
+                "routed period, as on ECP5",
+                f"{found.routed_ns:.1f} ns, {1000 / found.routed_ns:.0f} MHz",
+                str(errors["routed_ns"]),
+            ),
         ]
 
     @property

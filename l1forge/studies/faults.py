@@ -10,17 +10,23 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.folders import build_folder
 from l1forge.studies.html import html_table
+from l1forge.studies.path_results import FAULTS, keep
 
 if TYPE_CHECKING:
     from l1forge.testbench.faults import Campaign, Subject, Verdict
+    from l1forge.testbench.faults.campaign import Design
+    from l1forge.testbench.faults.path import PathSubject
 
 ENOUGH = 0.99
 """Share of the faults that can be seen at all which the co-verification must notice."""
-SHARES = {"menu": 0.4, "vae": 0.2, "tau_id": 0.15, "eg_iso": 0.1, "event_bdt": 0.15}
+SHARES = {"menu": 0.3, "path": 0.3, "vae": 0.15, "tau_id": 0.1, "eg_iso": 0.05, "event_bdt": 0.1}
 """Subjects of ``l1forge faults`` without arguments, and their shares of the faults."""
 MENU_CROSSINGS, TREE_CROSSINGS, NETWORK_CROSSINGS = 30_000, 20_000, 100_000
 """As many as the tests drive."""
+PATH_ORBITS = 8
+"""Orbits of the path, as in the tests."""
 MENUS = (".yaml", ".yml", ".xml", ".json")
 
 
@@ -149,10 +155,24 @@ def menu_subject(path: Path, folder: Path, crossings: int | None = None) -> Subj
     return Subject(menu.name, project, menu_emulator(menu, project), blocks, gaps)
 
 
-def subject(name: str, folder: Path, crossings: int | None = None) -> Subject:
-    """The design called ``name``: ``menu``, a menu's file, a model, a graph's file."""
+def path_subject(folder: Path, crossings: int | None = None) -> PathSubject:
+    """The top of the default path, with the crossings of its co-simulation."""
+    from l1forge.emulator.lhc import ORBIT
+    from l1forge.studies.path_firmware import path_scenario, write_path_firmware
+    from l1forge.testbench.faults.path import PathSubject
+
+    project = write_path_firmware(None, folder / "path").project
+    orbits = max(1, -(-crossings // ORBIT)) if crossings else PATH_ORBITS
+    stages, scenario = path_scenario(project, orbits)
+    return PathSubject(project.rtl.name, project, tuple(stages), scenario)
+
+
+def subject(name: str, folder: Path, crossings: int | None = None) -> Design:
+    """The design called ``name``: ``menu``, ``path``, a menu's file, a model, a graph's file."""
     from l1forge.emulator.menu.language.load import DEFAULT
 
+    if name == "path":
+        return path_subject(folder, crossings)
     if name == "menu":
         return menu_subject(DEFAULT, folder, crossings)
     if Path(name).suffix in MENUS and not _is_graph(Path(name)):
@@ -174,6 +194,8 @@ def run_faults(
     seed: int = 1,
     crossings: int | None = None,
     prove: bool = True,
+    copies: bool = True,
+    fresh: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> FaultStudy:
     """Put single faults into the Verilog of designs, one at a time, and co-verify each.
@@ -181,13 +203,17 @@ def run_faults(
     Parameters
     ----------
     names
-        ``menu`` (the default one), files of menus, models; none: those of ``SHARES``.
+        ``menu`` and ``path`` (the default ones), files of menus, models; none: those of ``SHARES``.
     n, seed
         Faults in all, and the seed of their kinds and places.
     crossings
         Length of the co-verification; None: that of the tests.
     prove
         Whether survivors are given to a SAT solver.
+    copies
+        Whether a fault in a loop of the Verilog is in all its copies, or in one of them.
+    fresh
+        Whether verdicts that an earlier run found on the same faults, Verilog and crossings are left aside.
     progress
         Called with the name of each design, and with the faults done.
 
@@ -213,5 +239,18 @@ def run_faults(
 
             tell(f"{name}: building")
             chosen = subject(name, Path(folder) / name.replace("/", "_"), crossings)
-            found.append(run_campaign(chosen, count, seed, prove=prove, progress=step))
-    return FaultStudy(tuple(found))
+            found.append(
+                run_campaign(
+                    chosen,
+                    count,
+                    seed,
+                    copies=copies,
+                    prove=prove,
+                    kept=None if fresh else build_folder() / "faults",
+                    progress=step,
+                )
+            )
+    result = FaultStudy(tuple(found))
+    if not names:
+        keep(FAULTS, "path", result.to_dict())
+    return result

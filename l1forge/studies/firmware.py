@@ -16,7 +16,9 @@ from l1forge.studies.html import html_lines, html_table
 from l1forge.studies.limits import PIPELINED_WEIGHTS, nonzero_weights
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.bdt.conifer.flow import ConiferComparison
@@ -150,6 +152,7 @@ def firmware(
     """
     from l1forge.emulator.graph.graph import Graph
     from l1forge.models import graph_path
+    from l1forge.models.registry import rows_of
     from l1forge.screen.outputs import check_folders
 
     graph = Graph.load(graph_path(model))
@@ -177,7 +180,9 @@ def firmware(
     examples: tuple[str, ...] = ()
     coverage: Coverage | None = None
     if compiled:
-        crossings, mismatches, examples, coverage = _compare(graph, folder, n, files, seed, progress)
+        crossings, mismatches, examples, coverage = _compare(
+            graph, folder, n, files, rows_of(model, files), seed, progress
+        )
     project, weights = None, None
     if rtl:
         weights = nonzero_weights(graph)
@@ -222,7 +227,13 @@ def _write(graph: Graph, make: Callable[[Path], Any], folder: Path) -> bool:
 
 
 def _compare(
-    graph: Graph, folder: Path, n: int, files: list[Path] | None, seed: int, progress: Say
+    graph: Graph,
+    folder: Path,
+    n: int,
+    files: list[Path] | None,
+    rows: NDArray[np.int64] | None,
+    seed: int,
+    progress: Say,
 ) -> tuple[dict[str, int], dict[str, int], tuple[str, ...], Coverage]:
     """Crossings by kind, mismatches by output, first differences, and what behind the inputs was reached."""
     import numpy as np
@@ -239,7 +250,7 @@ def _compare(
     search = directed(graph, proofs=False, progress=progress)  # searched once, then from the cache
     coverage = search.coverage()
     kernel = compile_graph(graph)
-    kinds = Plan(n, real=REAL).stimuli(graph, files or sample_files(), seed, search)
+    kinds = Plan(n, real=REAL).stimuli(graph, files or sample_files(), seed, search, rows)
     crossings: dict[str, int] = {}
     mismatches = dict.fromkeys(graph.outputs, 0)
     examples: list[str] = []

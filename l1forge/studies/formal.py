@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from l1forge.emulator.errors import InputError
 from l1forge.studies.html import html_table
+from l1forge.studies.path_results import FORMAL, keep
 
 if TYPE_CHECKING:
     from l1forge.emulator.menu.compiled import CompiledMenu
@@ -105,7 +106,9 @@ def run_formal(
         for name in used
         if isinstance(menu.conditions[name], Combination) and name not in chosen
     ]
-    return FormalStudy(menu.name, tuple(proofs), tuple(left))
+    result = FormalStudy(menu.name, tuple(proofs), tuple(left))
+    keep(FORMAL, menu.name, result.to_dict())
+    return result
 
 
 def control_folder() -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,6 +52,11 @@ class Cost:
         return (k.name, str(n or "–"), f"{self.lut:,}", f"{self.ff:,}", f"{self.dsp:,}", *each, k.published)
 
 
+def rows_of(costs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Rows of the table from what ``MenuCosts.to_dict`` holds."""
+    return [Cost(**{**cost, "kind": ConditionKind(**cost["kind"])}).row() for cost in costs]
+
+
 @dataclass(frozen=True)
 class MenuCosts:
     """The costs of the kinds that were synthesised."""
@@ -89,6 +94,7 @@ def menu_costs(
     from l1forge.emulator.menu.language.load import load_menu
     from l1forge.firmware.menu import generate_menu
     from l1forge.firmware.synth.yosys import synthesise
+    from l1forge.studies.path_results import COSTS, keep
 
     known = {kind.name: kind for kind in KINDS}
     for name in names:
@@ -108,4 +114,7 @@ def menu_costs(
             project = generate_menu(load_menu(place / "menu.yaml"), place / "rtl")
             found = synthesise(project, place / "synthesis", family=FAMILY)
             costs.append(Cost(kind, found.lut, found.ff, found.dsp))
-    return MenuCosts(tuple(costs))
+    result = MenuCosts(tuple(costs))
+    if not names:
+        keep(COSTS, "menu", result.to_dict())
+    return result

@@ -14,6 +14,7 @@ from l1forge.emulator.menu.checks.check import FAIL, CheckResult
 from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.studies.html import html_table
 from l1forge.studies.menu import check_menu
+from l1forge.studies.path_results import MENU, keep
 
 if TYPE_CHECKING:
     from l1forge.emulator.events.objects import Events
@@ -186,7 +187,9 @@ def cosimulate_menu(
     stimuli = menu_stimuli(menu, project, Plan(n), files, seed, found)
     outcome = compare(menu, tested, stimuli, seed=seed, coverage=coverage, progress=progress)
     published = check_menu(menu, list(vectors)).results if vectors else ()
-    return MenuCosimulation(firmware, outcome, published)
+    result = MenuCosimulation(firmware, outcome, published)
+    keep(MENU, menu.name, {**result.to_dict(), "verilog": "netlist" if netlist else "Verilog"})
+    return result
 
 
 def _netlist(project: RtlProject) -> RtlProject:

@@ -22,7 +22,7 @@ from l1forge.emulator.rates.sampling import Sampler, objects_of_neighbours
 from l1forge.emulator.rates.variants import Variant, menus
 from l1forge.studies.path_inputs import graph_files, score_stages, trained_part
 from l1forge.studies.rates_counting import open_input
-from l1forge.studies.rates_menu import ZERO_BIAS, evaluable, input_files
+from l1forge.studies.rates_inputs import ZERO_BIAS, evaluable, input_files
 
 Flags = NDArray[np.bool_]
 

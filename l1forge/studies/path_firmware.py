@@ -18,10 +18,12 @@ from l1forge.simulation import SAMPLE
 from l1forge.studies.html import html_table
 from l1forge.studies.menu_firmware import MUON_SLOTS
 from l1forge.studies.path_inputs import graph_files, score_stages, used_models
+from l1forge.studies.path_results import COSIM, keep
 
 if TYPE_CHECKING:
     from l1forge.emulator.events.objects import Events
     from l1forge.firmware.path import PathProject
+    from l1forge.testbench.path.coverage import PathCoverage
     from l1forge.testbench.path.scenario import Scenario
     from l1forge.testbench.path.scoreboard import PathOutcome
 
@@ -108,6 +110,14 @@ class PathCosimulation:
                 found.append(algorithm.name)
         return found
 
+    @property
+    def coverage(self) -> PathCoverage:
+        """What the drivers have shown together."""
+        from l1forge.testbench.path.coverage import merged
+
+        found = [outcome.coverage for outcome in self.outcomes.values() if outcome.coverage is not None]
+        return merged(found, self.firmware.project)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         names = [algorithm.name for algorithm in self.firmware.project.menu.algorithms]
@@ -130,7 +140,12 @@ class PathCosimulation:
                 "true_after": dict(zip(names, map(int, o.after), strict=True)),
                 "examples": o.examples,
             }
-        return self.firmware.to_dict() | {"passed": self.passed, "drivers": found, "never_both": self.never}
+        return self.firmware.to_dict() | {
+            "passed": self.passed,
+            "drivers": found,
+            "never_both": self.never,
+            "coverage": self.coverage.to_dict(),
+        }
 
     def _repr_html_(self) -> str:
         rows = [(name, o.crossings, o.total, o.mismatches) for name, o in self.outcomes.items()]
@@ -249,11 +264,21 @@ def cosimulate_path(
             margin = _margin(project)
             scenarios = _deep(project, outside, orbits, seed, margin)
         else:
-            margin, scenarios = 0, iter([_scenario(project, outside, orbits, vectors, seed)])
+            # a cocotb bus with pauses needs more than an orbit for all registers
+            every = 2 if name == "cocotb" else 1
+            margin, scenarios = 0, iter([_scenario(project, outside, orbits, vectors, seed, every)])
         outcomes[name] = cosimulate(
             project, inside, scenarios, driver, margin=margin, seed=seed, progress=progress
         )
-    return PathCosimulation(firmware, outcomes)
+    result = PathCosimulation(firmware, outcomes)
+    keep(COSIM, project.rtl.name, result.to_dict())
+    return result
+
+
+def path_scenario(project: PathProject, orbits: int, seed: int = 1) -> tuple[list[Any], Scenario]:
+    """What computes the scores inside, and orbits with everything that a co-simulation does on the way."""
+    inside, outside = _stages(project, seed)
+    return inside, _scenario(project, outside, orbits, (), seed)
 
 
 def _stages(project: PathProject, seed: int) -> tuple[list[Any], list[Any]]:
@@ -300,17 +325,25 @@ def _stream(seed: int) -> Any:
 
 
 def _scenario(
-    project: PathProject, outside: Sequence[Any], orbits: int, vectors: Sequence[str | Path], seed: int
+    project: PathProject,
+    outside: Sequence[Any],
+    orbits: int,
+    vectors: Sequence[str | Path],
+    seed: int,
+    every: int = 1,
 ) -> Scenario:
     from l1forge.emulator.events.objects import Events
     from l1forge.emulator.events.source import open_events
+    from l1forge.testbench.path.planted import planted
     from l1forge.testbench.path.stimuli import complete, eventful
 
     blocks: list[Events] = [complete(recipe().events) for recipe in _stream(seed).recipes(orbits, orbits, 0)]
     for path in vectors:
         rows = Events.concatenate([complete(block) for block in open_events(Path(path)).blocks()])
         blocks.append(rows.select(slice(0, rows.n - rows.n % ORBIT or rows.n)))
-    return eventful(project, outside, Events.concatenate(blocks), seed)
+    return eventful(
+        project, outside, Events.concatenate(blocks), seed, directed=planted(project), every=every
+    )
 
 
 def _deep(

@@ -26,7 +26,8 @@ from l1forge.emulator.rates.patterns import Patterns
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
 from l1forge.studies.menu_flags import PreparedMenu, open_all, prepare
-from l1forge.studies.rates_menu import Rate, Seen
+from l1forge.studies.rates_inputs import Seen
+from l1forge.studies.rates_numbers import Rate
 
 FORMAT, VERSION = "l1forge-pileup", 1
 EXTRAPOLATED = (140.0, 200.0)

@@ -25,7 +25,8 @@ from l1forge.emulator.rates.sampling import Sample, group_places
 from l1forge.emulator.rates.shares import shares
 from l1forge.studies.html import html_table
 from l1forge.studies.menu_flags import open_all, prepare
-from l1forge.studies.rates_menu import Rate, Seen, combined
+from l1forge.studies.rates_inputs import Seen
+from l1forge.studies.rates_numbers import Rate, combined
 
 FORMAT, VERSION = "l1forge-prescales", 1
 COLUMN = "proposed"

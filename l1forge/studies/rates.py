@@ -21,6 +21,7 @@ from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.emulator.rates.intervals import Fraction
 from l1forge.emulator.rates.plot import draw, plot, style
 from l1forge.emulator.rates.study import study
+from l1forge.models.registry import Samples, models
 from l1forge.simulation.sample import N_TRAIN
 from l1forge.studies.defaults import ZERO_BIAS, default_signals, default_zero_bias
 from l1forge.studies.figures import Picture
@@ -157,18 +158,22 @@ def rates(
     """
     graph, file = graph_of(model)
     name = check_score(graph, score)
-    given = _signals(signals)
+    samples_of = _samples(model, graph)
+    given = _signals(samples_of.signals if signals is None and samples_of else signals)
     for target in targets_khz:
         if not 0 < target < math.inf:
             raise InputError("is not a rate in kHz", field="--rate", value=target, remedy="such as 10")
-    source = default_zero_bias() if zero_bias is None else zero_bias
+    source = zero_bias
+    if source is None:
+        source = samples_of.zero_bias if samples_of else default_zero_bias()
     kernel = compile_graph(graph, [name])
     samples: list[Source] = [source, *given.values()]
     found = [_scores(kernel, name, part) for part in track(samples)]
     path = source_name(source)
-    own = path.exists() and ZERO_BIAS.exists() and path.samefile(ZERO_BIAS)
+    committed, trained = (samples_of.zero_bias, samples_of.trained) if samples_of else (ZERO_BIAS, N_TRAIN)
+    own = path.exists() and committed.exists() and path.samefile(committed)
     skipped = source.first if isinstance(source, EventSource) else 0
-    left_out = max(N_TRAIN - skipped, 0) if own and not trained_on else 0
+    left_out = max(trained - skipped, 0) if own and not trained_on else 0
     background, by_name = found[0][left_out:], dict(zip(given, found[1:], strict=True))
     if not len(background):
         raise InputError("holds no zero-bias crossing", file=path, remedy="give at least two events")
@@ -208,6 +213,14 @@ def check_score(graph: Graph, score: str | None) -> str:
             "is not a score of this graph", field="--score", value=name, remedy=f"scores: {graph.outputs}"
         )
     return name
+
+
+def _samples(model: str | Path | Graph, graph: Graph) -> Samples | None:
+    """The files of a shipped model that event files do not feed; None for all others."""
+    if isinstance(model, Graph) or graph.name != str(model):
+        return None
+    found = models().get(graph.name)
+    return found.samples() if found is not None and found.samples is not None else None
 
 
 def _signals(given: Mapping[str, Source] | Sequence[str | Path] | None) -> dict[str, Source]:

@@ -11,7 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from hist import Hist
 
-    from l1forge.studies.rates_menu import MenuRates, Rate
+    from l1forge.studies.rates_numbers import Rate
+    from l1forge.studies.rates_results import MenuRates
 
 RATES = (
     "total_before",
@@ -20,6 +21,9 @@ RATES = (
     "pure_after",
     "proportional_before",
     "proportional_after",
+    "total_rules",
+    "pure_rules",
+    "proportional_rules",
 )
 
 

@@ -16,10 +16,12 @@ from l1forge.studies.rates_seeds import to_dict
 
 if TYPE_CHECKING:
     from l1forge.studies.figures import Picture
-    from l1forge.studies.rates_menu import MenuRates, Rate
+    from l1forge.studies.rates_numbers import Rate
+    from l1forge.studies.rates_results import MenuRates
 
 RATES = ("total_before", "total_after", "pure_before", "pure_after")
 SHARES = ("proportional_before", "proportional_after")
+RULES = ("total_rules", "pure_rules", "proportional_rules")
 MENU_TOOLS = (
     *("L1Bit", "L1SeedName", "pre-scale", "rate", "error_rate", "pure", "error_pure"),
     *("propor", "error_propor", "Comments"),
@@ -80,7 +82,7 @@ def _values(rate: Rate | None) -> tuple[object, object, object]:
 
 
 def _seeds(study: MenuRates) -> str:
-    names = (*RATES, *SHARES)
+    names = (*RATES, *SHARES, *RULES)
     columns = (c for name in names for c in _columns(name))
     header = ("index", "name", "prescale", "count", *columns, "effective_events")
     return _csv(

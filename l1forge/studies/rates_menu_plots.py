@@ -10,7 +10,8 @@ from l1forge.emulator.rates.plot import style
 from l1forge.studies.figures import Picture
 
 if TYPE_CHECKING:
-    from l1forge.studies.rates_menu import MenuRates, Rate, TargetThreshold
+    from l1forge.studies.rates_numbers import Rate
+    from l1forge.studies.rates_results import MenuRates, TargetThreshold
 
 SHOWN = 40
 """Seeds that a plot has room for: those of the highest rate; tables have all."""

@@ -17,7 +17,7 @@ from l1forge.emulator.rates.leading_cut import LeadingCut, leading_cut
 from l1forge.emulator.rates.sampling import Sample, Sampler
 
 if TYPE_CHECKING:
-    from l1forge.studies.rates_menu import Rate
+    from l1forge.studies.rates_numbers import Rate
 
 FORMAT, VERSION = "l1forge-rates-seeds", 1
 EXAMPLES = 5

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from l1forge.studies.layer_table import LayerRow
 
 VERIFIED = ("when", "passed", "verdict", "crossings", "checked", "driver", "digest")
-SYNTHESISED = ("when", "tool", "lut", "ff", "dsp", "bram", "latency_clocks", "delay_ns", "design")
+SYNTHESISED = ("when", "tool", "family", "lut", "ff", "dsp", "bram", "latency_clocks", "delay_ns", "design")
 """What the histories' lines hold of co-verifications and syntheses; older lines may lack some."""
 
 
@@ -26,8 +26,9 @@ class FirmwareReport:
     """The page about one model; a section's note says what is missing or stale.
 
     ``layers``: one row for each node; ``data``: file in which their bits in use were looked at.
-    ``verifications``: co-verification runs, the strongest first; ``syntheses``: the oldest first, that of
-    docs/synthesis.json before all. ``physics``: what `l1forge rates` found last, None if it was not run.
+    ``verifications``: co-verification runs, the strongest first; ``syntheses``: the oldest first, those of
+    docs/synthesis.json, one for each part, before all. ``physics``: what `l1forge rates` found last, None if
+    it was not run.
     """
 
     model: str
@@ -160,18 +161,18 @@ def _strength(run: Mapping[str, Any]) -> tuple[bool, int, int, str]:
 
 
 def _committed(name: str) -> list[Mapping[str, Any]]:
-    """The design's row of docs/synthesis.json, where there is a repository."""
+    """The design's rows of docs/synthesis.json, one for each part, where there is a repository."""
     from l1forge.emulator.folders import repository
-    from l1forge.firmware.synth.table import Table
+    from l1forge.firmware.synth.table import AT, Table
 
     root = repository()
     file = root / "docs" / "synthesis.json" if root else None
     if file is None or not file.is_file():
         return []
-    row = Table.load(file).rows.get(name)
-    if row is None:
-        return []
-    return [_named({"when": "docs/synthesis.json", "design": row.circuit, **asdict(row)}, SYNTHESISED)]
+    found = Table.load(file).rows
+    rows = [found[label] for label in sorted(found) if label.split(AT)[0] == name]
+    known = {"when": "docs/synthesis.json"}
+    return [_named({**known, "design": row.circuit, **asdict(row)}, SYNTHESISED) for row in rows]
 
 
 def _named(line: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -242,7 +243,10 @@ def _verification(run: Mapping[str, Any]) -> tuple[str, str]:
 
 def _synthesis(run: Mapping[str, Any]) -> tuple[str, str]:
     text = f"{run['lut']} LUT, {run['ff']} FF, {run['latency_clocks']} clocks"
-    return str(run["when"]), f"{text} ({run['tool']}, design {str(run['design'])[:12]})"
+    path = f", path {run['delay_ns']} ns" if run["delay_ns"] is not None else ""
+    return str(
+        run["when"]
+    ), f"{text}{path} ({run['tool']}, {run['family']}, design {str(run['design'])[:12]})"
 
 
 def _target(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -16,7 +16,9 @@ from l1forge.studies.html import html_lines, html_table
 from l1forge.studies.limits import check_pipelined
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import RtlProject
@@ -139,7 +141,7 @@ def synthesise(
     from l1forge.firmware.synth.backend import Design, Request, check_tool, choose
     from l1forge.models import graph_path
     from l1forge.models.hls_projects import hls_project
-    from l1forge.models.registry import hls_of, models
+    from l1forge.models.registry import hls_of, models, rows_of
     from l1forge.studies.designs import project_of, refuse_cut
 
     check_tool(tool, part)
@@ -172,7 +174,7 @@ def synthesise(
     if not netlist or graph is None:
         return made
     progress("simulating the netlist")
-    return Synthesised(name, project, result, _simulate(graph, made, folder, netlist))
+    return Synthesised(name, project, result, _simulate(graph, rows_of(model), made, folder, netlist))
 
 
 def compare_stages(
@@ -247,7 +249,9 @@ def _record(made: Synthesised, file: Path | None) -> None:
     append_line(reports / "history.jsonl", json.dumps(line))
 
 
-def _simulate(graph: Graph, made: Synthesised, folder: Path, n: int) -> Report:
+def _simulate(
+    graph: Graph, rows: NDArray[np.int64] | None, made: Synthesised, folder: Path, n: int
+) -> Report:
     """Co-verify the netlist that Yosys left in ``folder``."""
     from l1forge.firmware.synth import yosys
     from l1forge.testbench.cosim import cosimulate
@@ -257,6 +261,6 @@ def _simulate(graph: Graph, made: Synthesised, folder: Path, n: int) -> Report:
     if made.result.netlist is None:
         raise InputError("only Yosys netlists can be simulated", field="--netlist", value=n)
     found = directed(graph, proofs=False)
-    kinds = Plan(n).stimuli(graph, sample_files(), 1, found)
+    kinds = Plan(n).stimuli(graph, sample_files(), 1, found, rows)
     project = yosys.netlist_project(made.project, folder)
     return cosimulate(project, graph, kinds, label="netlist", directed=found)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l1forge.emulator.errors import InputError
+from l1forge.screen.ci import Check
 from l1forge.studies.bars import bars
 from l1forge.studies.html import html_lines, html_table
 
@@ -52,6 +53,21 @@ class Compared:
             f"{len(self.worse)} of {count} designs became worse ({len(self.again)} unchanged, not run again)"
         )
 
+    def checks(self, table: str) -> list[Check]:
+        """One for each design that was compared or is worse; ``table``: the file of the rows before."""
+        found = []
+        for name in sorted({*self.table.rows, *self.worse}):
+            row = self.table.rows.get(name)
+            numbers = "" if row is None else f"{row.lut} LUT, {row.ff} FF, {row.latency_clocks} clocks"
+            verdict = self.worse.get(name, numbers)
+            seconds = 0.0 if row is None or name in self.again else row.seconds
+            found.append(Check("synthesis", name, name not in self.worse, verdict, seconds, table))
+        if not found:
+            found.append(
+                Check("synthesis", "all", False, "nothing was compared, so nothing is proven", 0.0, table)
+            )
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         from dataclasses import asdict
@@ -72,7 +88,7 @@ class Compared:
     def _repr_html_(self) -> str:
         from l1forge.firmware.synth.table import HEADINGS
 
-        rows = [row.cells(name) for name, row in self.table.rows.items()]
+        rows = self.table.texts()
         said = [f"{name}: {text}" for name, text in {**self.worse, **self.notes}.items()]
         return html_table("synthesised designs", HEADINGS, rows) + html_lines([*said, self.verdict])
 
@@ -86,6 +102,7 @@ def synthesise_all(
     skip: Sequence[str] = (),
     parts: Sequence[str] | None = None,
     netlist: int = 0,
+    limit_s: float | None = None,
     as_before: bool = False,
     progress: Callable[[str], None] = lambda _: None,
     on_row: Callable[[str, Row], None] = lambda _name, _row: None,
@@ -109,7 +126,11 @@ def synthesise_all(
         Families of Yosys, or ECP5 parts, for which nextpnr places and routes. Default: every part that
         ``before`` has of a design, or UltraScale+.
     netlist
-        Crossings on which the netlist of every new run is simulated (Yosys; a design with a graph).
+        Crossings on which netlists are simulated (Yosys; a design with a graph): those of new runs, and those
+        that ``before`` does not call exact on as many.
+    limit_s
+        Seconds after which a run is ended and named as not run; with its netlist still in simulation, the row
+        stays and says nothing of the netlist.
     as_before
         Do not run either what ``before`` names as not run; its reason is repeated.
     progress, on_row
@@ -154,27 +175,42 @@ def synthesise_all(
         try:
             project = _project(model)
         except InputError as error:
-            not_run[name] = str(error.problem)
+            not_run[name] = str(error.problem) + _expected(model)
             continue
         for part in asked or known.parts_of(name) or (FAMILY,):
             label = key(name, part)
             row = known.rows.get(label)
-            if row is not None and row.run == _digest(project, part) and not fresh:
-                rows[label] = row
+            run = _Run(label, model, part)
+            same = row is not None and row.run == _digest(project, part)
+            proven = not run.simulated(netlist) or (row is not None and (row.netlist or 0) >= netlist)
+            if row is not None and same and proven and not fresh:
+                rows[label] = replace(row, clock_period_ns=project.clock_period_ns)
                 again.append(label)
-                on_row(label, row)
+                on_row(label, rows[label])
             else:
-                waiting.append(_Run(label, model, part))
+                waiting.append(run)
 
     def done(run: _Run, file: Path, exact: bool) -> None:
         row = Row.of(Synthesis.load(file))
-        rows[run.label] = replace(row, netlist=netlist if exact else None)
+        old = known.rows.get(run.label)
+        if not exact and not fresh and old is not None and old.run == row.run:
+            row = replace(row, netlist=old.netlist)  # nothing new about the same netlist
+        rows[run.label] = replace(row, netlist=netlist) if exact else row
         on_row(run.label, rows[run.label])
 
     cores = jobs or len(os.sched_getaffinity(0))
-    not_run |= _side_by_side(waiting, cores, fresh, netlist, progress, done)
+    failed = _side_by_side(waiting, cores, fresh, netlist, limit_s, progress, done)
+    late = {label: reason for label, reason in failed.items() if reason.late and label in rows}
+    not_run |= {
+        label: reason.text + (_expected(reason.model) if reason.late else "")
+        for label, reason in failed.items()
+        if label not in late
+    }
     table = Table({name: rows[name] for name in sorted(rows)}, not_run)
-    return judged(table, before, again, complete=models is None and parts is None)
+    found = judged(table, before, again, complete=models is None and parts is None)
+    for label, reason in late.items():
+        found.notes[label] = f"netlist not simulated: {reason.text}"
+    return found
 
 
 def judged(table: Table, before: Table | None, again: Sequence[str] = (), complete: bool = True) -> Compared:
@@ -202,6 +238,28 @@ def judged(table: Table, before: Table | None, again: Sequence[str] = (), comple
             for name in before.rows.keys() - table.rows.keys() - table.not_run.keys():
                 worse[name] = "is in the table, but there is no such model: write the table again"
     return Compared(table, tuple(again), worse, notes)
+
+
+def _expected(model: str) -> str:
+    """What the fast estimate says of a design that was not synthesised; empty without a graph."""
+    from l1forge.studies.designs import WITHOUT_GRAPH
+    from l1forge.studies.estimate import estimate
+
+    if model in WITHOUT_GRAPH or Path(model).is_dir():
+        return ""
+    found = estimate(model).result
+    beyond = ", far beyond the designs that the estimate learnt from" if found.outside else ""
+    lut, ff = (f"{number:,}".replace(",", " ") for number in (found.lut, found.ff))
+    return f"; estimated from the graph alone: {lut} LUT, {ff} FF{beyond}"
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """Why a run has no result, or not all of it; ``late``: it took longer than was allowed."""
+
+    model: str
+    text: str
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -299,9 +357,10 @@ def _side_by_side(
     jobs: int,
     fresh: bool,
     netlist: int,
+    limit_s: float | None,
     progress: Callable[[str], None],
     done: Callable[[_Run, Path, bool], None],
-) -> dict[str, str]:
+) -> dict[str, _Failed]:
     """Run `l1forge synth` for every design and part, ``jobs`` at a time; why those failed that did.
 
     A run that left a result but failed afterwards, in the simulation of its netlist, has both: a row that
@@ -309,9 +368,9 @@ def _side_by_side(
     """
     from l1forge.firmware.tools.children import Child
 
-    failed: dict[str, str] = {}
+    failed: dict[str, _Failed] = {}
     queue = list(waiting)
-    running: dict[_Run, Child] = {}
+    running: dict[_Run, tuple[Child, float]] = {}
     with tempfile.TemporaryDirectory(prefix="l1forge_synth_") as place, ExitStack() as stack:
         folder = Path(place)
         while queue or running:
@@ -319,14 +378,28 @@ def _side_by_side(
                 run = queue.pop(0)
                 command = run.command(folder / f"{run.label}.json", fresh, netlist)
                 log = stack.enter_context(open(folder / f"{run.label}.log", "w", encoding="utf-8"))
-                running[run] = stack.enter_context(Child(command, stdout=log, stderr=log))
+                child = stack.enter_context(Child(command, stdout=log, stderr=log))
+                running[run] = child, time.monotonic()
             progress(f"running: {', '.join(run.label for run in running)}; {len(queue)} waiting")
             time.sleep(POLL_S)
-            for run in [run for run, child in running.items() if child.poll() is not None]:
-                code, file = running.pop(run).returncode, folder / f"{run.label}.json"
+            for run, (child, start) in list(running.items()):
+                late = limit_s is not None and time.monotonic() - start > limit_s and child.poll() is None
+                if late:
+                    child.end()
+                if child.poll() is None:
+                    continue
+                del running[run]
+                file = folder / f"{run.label}.json"
                 lines = (folder / f"{run.label}.log").read_text(encoding="utf-8").splitlines()
                 if file.exists():
-                    done(run, file, code == 0 and run.simulated(netlist))
-                if code:
-                    failed[run.label] = lines[-1] if lines else "ended without a message"
+                    done(run, file, child.returncode == 0 and run.simulated(netlist))
+                if late:
+                    failed[run.label] = _Failed(run.model, f"not finished in {_duration(limit_s)}", True)
+                elif child.returncode:
+                    failed[run.label] = _Failed(run.model, lines[-1] if lines else "ended without a message")
     return failed
+
+
+def _duration(seconds: float | None) -> str:
+    seconds = seconds or 0.0
+    return f"{seconds:g} s" if seconds < 60 else f"{seconds / 60:g} minutes"

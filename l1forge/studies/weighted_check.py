@@ -30,7 +30,8 @@ from l1forge.simulation.rate_comparison import update_document
 from l1forge.simulation.sample import FOLDER, WEIGHTED, weighted
 from l1forge.simulation.weighted import write_plain
 from l1forge.studies.path_inputs import graph_files, score_stages
-from l1forge.studies.rates_menu import Rate, menu_rates
+from l1forge.studies.rates_menu import menu_rates
+from l1forge.studies.rates_numbers import Rate
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = ("<!-- weighted: begin -->", "<!-- weighted: end -->")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from l1forge.emulator.jit import compiled
+from l1forge.simulation.muons.detectors import Numbers
 from l1forge.simulation.muons.layers import (
     BENDING,
     ETA_LSB,
@@ -21,8 +22,6 @@ from l1forge.simulation.muons.layers import (
 )
 from l1forge.simulation.muons.track import propagate
 
-EFFICIENCY = np.array([layer.efficiency for layer in LAYERS])
-RESOLUTION = np.array([layer.resolution for layer in LAYERS])
 BARREL = np.array([layer.barrel for layer in LAYERS])
 IS_DT = np.concatenate([BENDING[1:], [False]])  # a DT layer is one that a bending layer follows
 IS_RPC = np.array([layer.name.startswith("R") for layer in LAYERS])
@@ -68,6 +67,7 @@ def simulate_chunk(
     noise: float,
     secondaries: bool,
     punch_through: float,
+    detector: Numbers,
     phi_vertex: np.ndarray,
     value: np.ndarray,
     eta_code: np.ndarray,
@@ -82,7 +82,10 @@ def simulate_chunk(
     phi, angle, eta_hit = np.zeros(N_LAYERS), np.zeros(N_LAYERS), np.zeros(N_LAYERS)
     for i in range(len(pt)):
         x, y, z = position[i, 0], position[i, 1], position[i, 2]
-        propagate(rng, pt[i], eta[i], charge[i], x, y, z, crossed, phi, angle, eta_hit)
+        propagate(
+            rng, pt[i], eta[i], charge[i], x, y, z, crossed, phi, angle, eta_hit,
+            detector.field, detector.scattering,
+        )  # fmt: skip
         core = rng.random() * math.pi / 3 - math.pi / 6
         first = -1
         for layer in range(N_LAYERS):
@@ -98,12 +101,20 @@ def simulate_chunk(
             if BENDING[layer]:
                 continue
             stubs = (value[i], eta_code[i], quality[i])
-            if crossed[layer] and rng.random() < EFFICIENCY[layer]:
-                good = not IS_DT[layer] or rng.random() < EFFICIENCY[layer + 1]
-                smear = RESOLUTION[layer] * (1.0 if good else 3.0)
+            if crossed[layer] and rng.random() < detector.efficiency[layer]:
+                good = not IS_DT[layer] or rng.random() < detector.efficiency[layer + 1]
+                smear = detector.resolution[layer] * (1.0 if good else 3.0)
                 at = (phi[layer] + turn + math.pi) % (2 * math.pi) - math.pi
-                at += rng.standard_normal() * smear
-                bend = angle[layer] + rng.standard_normal() * RESOLUTION[layer + 1] if IS_DT[layer] else 0.0
+                at += rng.standard_normal() * smear + detector.shift[layer]
+                if detector.tails > 0.0 and rng.random() < detector.tails:
+                    at += rng.standard_normal() * detector.tail_width
+                bend = 0.0
+                if IS_DT[layer]:
+                    bend = (
+                        angle[layer] * detector.angle_gain
+                        + rng.standard_normal() * detector.resolution[layer + 1]
+                    )
+                    bend += detector.shift[layer + 1]
                 # DT stubs measure z with their theta view, coarsely; cathode strips have wire groups
                 at_eta = eta_hit[layer] + rng.standard_normal() * (0.02 if BARREL[layer] else 0.01)
                 _place(layer, at, bend, at_eta, good, *stubs)

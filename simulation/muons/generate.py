@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from l1forge.emulator.errors import InputError
+from l1forge.simulation.muons.detectors import NOMINAL, Detector, Randomised
 from l1forge.simulation.muons.digitise import simulate_chunk
 from l1forge.simulation.muons.layers import N_LAYERS, NO_STUB, SLOTS
 from l1forge.simulation.muons.sample import MuonSample, order_slots
@@ -27,6 +28,7 @@ class MuonSettings:
     ``displacement``: impact parameters are flat in +-displacement cm (0: from the beam line).
     ``noise``: chance of a random stub per end-cap layer (half of it in the barrel). ``punch_through``:
     chance that a hadron leaks into the first station beside the muon. ``secondaries``: delta rays.
+    ``detector``: what differs from the nominal one; a randomised one is drawn anew for every ``CHUNK`` muons.
     """
 
     pt_min: float = 1.0
@@ -35,6 +37,7 @@ class MuonSettings:
     noise: float = 0.02
     punch_through: float = 0.01
     secondaries: bool = True
+    detector: Detector | Randomised = NOMINAL
 
     def __post_init__(self) -> None:
         if not 0 < self.pt_min < self.pt_max < HIGHEST_PT:
@@ -53,6 +56,9 @@ class MuonSettings:
 def _chunk(task: tuple[np.random.SeedSequence, int, MuonSettings]) -> MuonSample:
     sequence, n, settings = task
     rng = np.random.default_rng(sequence)
+    detector = settings.detector
+    if isinstance(detector, Randomised):
+        detector = detector.draw(rng)
     pt = settings.pt_min * (settings.pt_max / settings.pt_min) ** rng.random(n)
     eta = rng.uniform(*ETA_RANGE, n) * rng.choice([-1.0, 1.0], n)
     charge = rng.choice(np.array([-1, 1], np.int64), n)
@@ -65,8 +71,9 @@ def _chunk(task: tuple[np.random.SeedSequence, int, MuonSettings]) -> MuonSample
         np.zeros(shape, np.int16),
     )
     phi = np.zeros(n)
-    simulate_chunk(rng, pt, eta, charge, position, settings.noise, settings.secondaries,
-                   settings.punch_through, phi, value, eta_code, quality)  # fmt: skip
+    noise, punch_through = settings.noise * detector.noise, settings.punch_through * detector.punch_through
+    simulate_chunk(rng, pt, eta, charge, position, noise, settings.secondaries, punch_through,
+                   detector.numbers, phi, value, eta_code, quality)  # fmt: skip
     order_slots(value, eta_code, quality)
     return MuonSample(value, eta_code, quality, pt, eta, phi, charge.astype(np.int8), impact)
 

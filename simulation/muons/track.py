@@ -52,12 +52,15 @@ def propagate(
     phi: np.ndarray,
     angle: np.ndarray,
     eta_hit: np.ndarray,
+    field_scale: float,
+    scattering: float,
 ) -> None:
     """Midpoint steps from (x, y, z), initial direction along x; fills the four arrays of 18 layers.
 
     ``crossed`` bool, ``phi`` azimuth in radians, ``angle`` direction minus azimuth in radians (cylinders),
     ``eta_hit`` pseudorapidity of the crossing seen from the origin. Multiple scattering follows Highland's
-    formula (Particle Data Group), in two independent planes; energy loss is its mean.
+    formula (Particle Data Group), in two independent planes; energy loss is its mean. ``field_scale`` and
+    ``scattering`` multiply the field and the width of scattering.
     """
     crossed[:] = False
     px, py, pz = pt, 0.0, pt * math.sinh(eta)
@@ -73,7 +76,7 @@ def propagate(
         if br != 0.0:
             bx, by = br * x / r, br * y / r
         ux, uy, uz = px / p, py / p, pz / p
-        k = CURVATURE * charge * step / p
+        k = CURVATURE * field_scale * charge * step / p
         dx = ux + 0.5 * k * (uy * bz - uz * by)
         dy = uy + 0.5 * k * (uz * bx - ux * bz)
         dz = uz + 0.5 * k * (ux * by - uy * bx)
@@ -84,7 +87,7 @@ def propagate(
         x0_per_cm, loss = material(r, abs(z), iron)
         thickness = x0_per_cm * step
         if thickness > 4e-3:
-            theta = 0.0136 / p * math.sqrt(thickness) * (1 + 0.038 * math.log(thickness))
+            theta = 0.0136 / p * math.sqrt(thickness) * (1 + 0.038 * math.log(thickness)) * scattering
             kick1, kick2 = rng.standard_normal() * theta, rng.standard_normal() * theta
             vt = math.sqrt(vx * vx + vy * vy) + 1e-9
             vx, vy, vz = (

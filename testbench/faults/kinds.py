@@ -105,9 +105,11 @@ def _line(name: str, cell: Cell, named: Mapping[Bit, str]) -> tuple[str, ...]:
 def _ports(cell: Cell, kind: str) -> Iterator[str]:
     operator, wires = cell["type"], cell["connections"]
     if operator == "$mem_v2":
-        if kind == ENTRY:
+        if kind == ENTRY and not int(cell["parameters"]["WR_PORTS"], 2):  # what is written is no table
             yield "RD_DATA"
         return
+    if not operator.startswith("$"):
+        return  # a part whose logic is not looked at
     if kind in (STUCK_0, STUCK_1, INVERTED, LATE):
         yield _output(cell)
     elif kind == CONSTANT and operator in WITH_CONSTANTS:

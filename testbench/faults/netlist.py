@@ -6,6 +6,7 @@ The form is Yosys' JSON: every bit of every net has a number, constants are the 
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -32,6 +33,7 @@ WRITE = """\
 read_json {json}
 write_verilog -noattr {out}
 """
+PARALLEL = re.compile(r"// synopsys (?:full_case )?parallel_case")
 REGISTERS = ("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce", "$adff", "$adffe", "$aldff", "$dffsr")
 
 
@@ -132,7 +134,10 @@ class Netlist:
         """As Verilog, in ``folder``."""
         self.save(folder / f"{name}.json")
         passes.run(name, WRITE.format(json=f"{name}.json", out=f"{name}.v"), folder)
-        return folder / f"{name}.v"
+        path = folder / f"{name}.v"
+        # a fault may let two branches of a case match; the first one is then taken, as a chain of gates does
+        path.write_text(PARALLEL.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+        return path
 
 
 def outputs_of(cell: Cell) -> list[Bit]:

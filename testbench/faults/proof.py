@@ -13,8 +13,16 @@ from pathlib import Path
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.synth import passes
-from l1forge.testbench.faults.kinds import Fault, inject
-from l1forge.testbench.faults.netlist import Bit, Netlist, inputs_of, outputs_of, reached_from
+from l1forge.testbench.faults.kinds import LATE, Fault, inject
+from l1forge.testbench.faults.netlist import (
+    REGISTERS,
+    Bit,
+    Cell,
+    Netlist,
+    inputs_of,
+    outputs_of,
+    reached_from,
+)
 
 SCRIPT = """\
 read_json {json}
@@ -22,6 +30,11 @@ opt -full
 memory_map
 opt -full
 sat -verify -timeout {seconds} -seq {clocks} -prove-skip {skip} -prove differs 0 -show differs {top}
+"""
+STEP = """\
+read_json {json}
+opt -full
+sat -verify -timeout {seconds} -prove differs 0 -show differs {top}
 """
 LARGEST = 6000
 """Cells that are given to the solver."""
@@ -62,6 +75,52 @@ def prove_equal(netlist: Netlist, fault: Fault, latency: int, folder: Path, seco
             continue
         return True
     return False
+
+
+def prove_step(netlist: Netlist, fault: Fault, folder: Path, seconds: int = 60) -> bool:
+    """Whether one clock of the faulty design is the same from every state: by induction no stream shows it.
+
+    Registers, memories and parts that have no netlist are cut: what they hold or give is an input that both
+    copies share, what they take is compared. Parameters as ``prove_equal``; less is proven.
+    """
+    pair = doubled(cut_state(netlist), fault) if _combinational(netlist, fault) else None
+    if pair is None:
+        return _combinational(netlist, fault)
+    design = _cut(pair, False)
+    if len(design.cells) > LARGEST:
+        return False
+    design.save(folder / "proof-step.json")
+    try:
+        script = STEP.format(json="proof-step.json", seconds=seconds, top=netlist.top)
+        passes.run("proof-step", script, folder)
+    except InputError as error:
+        if not any(text in str(error) for text in FAILED):
+            raise
+        return False
+    return True
+
+
+def _combinational(netlist: Netlist, fault: Fault) -> bool:
+    """Whether a fault is in logic that is left when the state is cut."""
+    return fault.kind != LATE and all(not _holds(netlist.cells[name]) for name in fault.cells)
+
+
+def _holds(cell: Cell) -> bool:
+    return cell["type"] in REGISTERS or not cell["type"].startswith("$") or cell["type"].startswith("$mem")
+
+
+def cut_state(netlist: Netlist) -> Netlist:
+    """The logic alone: outputs of registers, memories and boxes are inputs, their inputs outputs."""
+    cells = {name: cell for name, cell in netlist.cells.items() if not _holds(cell)}
+    held = [cell for cell in netlist.cells.values() if _holds(cell)]
+    made = Netlist(netlist.top, cells, dict(netlist.ports), {}, netlist.last)
+    given = dict.fromkeys(bit for cell in held for bit in outputs_of(cell) if isinstance(bit, int))
+    taken = dict.fromkeys(bit for cell in held for bit in inputs_of(cell) if isinstance(bit, int))
+    if given:
+        made.port_of("state!", "input", list(given))
+    if taken:
+        made.port_of("next!", "output", list(taken))
+    return made
 
 
 def doubled(netlist: Netlist, fault: Fault) -> Netlist | None:

@@ -22,6 +22,7 @@ from l1forge.emulator.path.registers import RULE_BITS, RULES
 from l1forge.emulator.path.trigger_control import TriggerControl
 from l1forge.firmware.path.generate import PathProject
 from l1forge.firmware.path.register_map import REASONS
+from l1forge.testbench.path.coverage import HAPPENED, WRAP, PathCoverage
 from l1forge.testbench.path.register_model import Access, RegisterModel
 
 Scores = dict[str, NDArray[np.int64]]
@@ -49,10 +50,14 @@ class PathEmulator:
         The path; nothing of its Verilog is looked at but the names of its ports.
     stages
         What computes the scores of the models inside; those of ports come with the crossings.
+    coverage
+        Counts what the crossings show.
     """
 
-    def __init__(self, project: PathProject, stages: Sequence[ScoreStage]) -> None:
-        self.project, self.stages = project, tuple(stages)
+    def __init__(
+        self, project: PathProject, stages: Sequence[ScoreStage], coverage: PathCoverage | None = None
+    ) -> None:
+        self.project, self.stages, self.coverage = project, tuple(stages), coverage
         self.objects = {score.name: len(score.ports) for part in project.parts for score in part.scores}
         self.made = [s.name for part in project.parts if part.project for s in part.scores]
         self.model = RegisterModel(project.registers)
@@ -109,9 +114,12 @@ class PathEmulator:
             while position < len(waiting) and waiting[position].clock < clock:
                 access = waiting[position]
                 if access.data is None:
-                    answers(*self.model.read(access.address, self.counts))
+                    word, response = self.model.read(access.address, self.counts)
                 else:
-                    answers(0, self.model.write(access.address, access.data))
+                    word, response = 0, self.model.write(access.address, access.data)
+                answers(word, response)
+                if self.coverage is not None:
+                    self.coverage.access(access, word, response)
                 position += 1
 
         for first, last in self._stretches(reset, orbit_start, n):
@@ -120,6 +128,8 @@ class PathEmulator:
                 self._restart()
                 continue
             starts = orbit_start[first] or self.fresh or self.bx == ORBIT - 1
+            if self.coverage is not None and not (self.fresh or orbit_start[first]) and starts:
+                self.coverage.see(HAPPENED, WRAP)
             if starts:
                 self._begin_orbit()
             self._segment(events, scores, first, last, margin, out)
@@ -153,13 +163,18 @@ class PathEmulator:
             self.fresh = False
             return
         self.orbits += 1
-        if not (self.model.wants_section or self.orbits >= self.model.taken.orbits_per_section):
+        asked = self.model.wants_section
+        if not (asked or self.orbits >= self.model.taken.orbits_per_section):
             return
         self.orbits = 0
         self._close_section()
         self.section += 1
         self.counts["section"] = self.section
-        if self.model.begin():
+        words = self.model.taken_words
+        taken = self.model.begin()
+        if self.coverage is not None:
+            self.coverage.section(self.counts, words, asked, taken)
+        if taken:
             self.prescaler = Prescaler(self.model.taken.settings)
         self._open_section()
 
@@ -205,8 +220,10 @@ class PathEmulator:
         window, around = _window(events, scores, low, high)
         words = self._evaluator()(window, around, "halo" if halo else "none")
         bx = (np.arange(self.bx + 1, self.bx + 1 + n) % ORBIT).astype(np.int16)
+        settings, counters = self.model.taken.settings, self.prescaler.counters.copy()
         fired, request = self.prescaler(words, bx)
-        settings = self.model.taken.settings
+        if self.coverage is not None:
+            self.coverage.crossings(words, fired, bx, settings, counters)
         accept = self.control(request)
         self.accepted += count_bits(fired[:, accept])
         self.bx = int(bx[-1])

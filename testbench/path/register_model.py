@@ -16,6 +16,7 @@ from l1forge.firmware.path.register_map import (
     MASK_PAGE,
     NEW_SECTION,
     WORD,
+    PathRegister,
     RegisterMap,
 )
 
@@ -113,3 +114,37 @@ class RegisterModel:
         if register.name == "apply":
             return self.apply, OKAY
         return (counts if register.access == "ro" else self.shadow)[register.name], OKAY
+
+
+@dataclass(frozen=True)
+class BothWays:
+    """``words`` that a register accepts, and the ``bits`` (number, value) that they show."""
+
+    words: tuple[int, ...]
+    bits: tuple[tuple[int, int], ...]
+
+
+def both_ways(register: PathRegister) -> BothWays:
+    """Words that write each bit of a register 0 and 1, as far as it accepts such words."""
+    ones = (1 << register.width) - 1
+    ends = [register.word(register.least), register.word(register.most)]
+    if register.bits is not None:
+        ends = [0, register.bits]
+    words: list[int] = []
+    bits: dict[tuple[int, int], None] = {}
+
+    def take(word: int) -> None:
+        fresh = {(bit, word >> bit & 1) for bit in range(register.width)} - set(bits)
+        if fresh and register.accepts(word):
+            words.append(word)
+            bits.update(dict.fromkeys(sorted(fresh)))
+
+    for word in (*ends, ends[1] & 0x55555555, ends[1] & 0xAAAAAAAA):
+        take(word)
+    for bit in range(register.width):
+        below = (1 << bit) - 1
+        for end in ends:
+            take(end ^ 1 << bit)
+            take((end | 1 << bit) & ~below)
+            take((end & ~(1 << bit) | below) & (ones if not register.signed else (1 << WORD) - 1))
+    return BothWays(tuple(words), tuple(sorted(bits)))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.path.path import ScoreStage
 from l1forge.firmware.path.generate import PathProject
+from l1forge.testbench.path.coverage import PathCoverage
 from l1forge.testbench.path.emulator import PathEmulator
 from l1forge.testbench.path.harness import Observed
 from l1forge.testbench.path.register_model import Access
@@ -57,7 +58,7 @@ def cosimulate(
     progress
         Called with the crossings done since the last call.
     """
-    scoreboard = Scoreboard(project, PathEmulator(project, stages))
+    scoreboard = Scoreboard(project, PathEmulator(project, stages, PathCoverage(project)))
     with closing(driver):
         for number, scenario in enumerate(scenarios):
             inner = slice(margin, scenario.n - margin)

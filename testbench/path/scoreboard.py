@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from l1forge.firmware.path.generate import PathProject
 from l1forge.firmware.verify import differences
+from l1forge.testbench.path.coverage import PathCoverage
 from l1forge.testbench.path.emulator import PathEmulator
 from l1forge.testbench.path.harness import Observed
 from l1forge.testbench.path.scenario import Scenario
@@ -24,7 +25,7 @@ class PathOutcome:
     ``compared``: values by output; ``wrong``: those that differ. ``crossings``: decisions compared.
     ``misplaced``: clocks whose ``out_valid`` is not ``in_valid`` of ``latency`` clocks before. ``registers``:
     answers compared, ``wrong_answers`` of them. ``before``, ``after``: crossings in which each algorithm was
-    true before and behind the prescale.
+    true before and behind the prescale. ``coverage``: what the crossings have shown.
     """
 
     path: str
@@ -44,6 +45,7 @@ class PathOutcome:
     before: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     after: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     examples: list[str] = field(default_factory=list)
+    coverage: PathCoverage | None = None
 
     @property
     def total(self) -> int:
@@ -73,6 +75,7 @@ class Scoreboard:
         self.project, self.emulator = project, emulator
         self.names = [port.name for port in project.rtl.outputs if port.node != "axi"]
         self.outcome = PathOutcome(project.rtl.name, project.rtl.circuit, project.latency)
+        self.outcome.coverage = emulator.coverage
         self.outcome.before = np.zeros(len(project.menu.algorithms), np.int64)
         self.outcome.after = np.zeros_like(self.outcome.before)
         self.delay = project.latency - 1
@@ -102,6 +105,9 @@ class Scoreboard:
             lambda word, response: expected_answers.append((word, response)),
             margin,
         )
+        if outcome.coverage is not None:
+            seen = scenario.events.select(inner)
+            outcome.coverage.stream(seen, valid, reset, scenario.orbit_start[inner])
         self._answers(scenario, observed, expected_answers)
         self._expected = np.concatenate([self._expected, expected])
         self._valid, self._reset = np.concatenate([self._valid, valid]), np.concatenate([self._reset, reset])

@@ -17,14 +17,20 @@ from l1forge.emulator.path.path import ScoreStage
 from l1forge.emulator.path.prescale import PrescaleSettings
 from l1forge.emulator.path.registers import RegisterValues
 from l1forge.firmware.path.generate import PathProject
-from l1forge.firmware.path.register_map import ARM, MASK_BASE, NEW_SECTION, RegisterMap
+from l1forge.firmware.path.register_map import ARM, MASK_BASE, MASK_CROSSING, NEW_SECTION, RegisterMap
+from l1forge.testbench.path.coverage import FOLLOWED
 from l1forge.testbench.path.emulator import score_rows
-from l1forge.testbench.path.register_model import NEVER, Access
+from l1forge.testbench.path.planted import FIRST, LENGTH, Planted, crossing_numbers
+from l1forge.testbench.path.register_model import NEVER, Access, both_ways
 from l1forge.testbench.path.scenario import Scenario
 
 CARRIED = (*COLUMNS, "ext", "link")
-PRESCALES = (0, 100, 100, 150, 200, 337, 1000, 12_345, 100_000)
-"""100 times the prescales that registers are given."""
+PRESCALES = (0, *FOLLOWED)
+"""100 times the prescales that registers are given, and any other now and then."""
+OPEN, SHUT_CROSSINGS = 0.5, 100
+"""Share of the algorithms that a mask lets pass, and its crossings."""
+WIDE = 0.3
+"""Share of the sections in which some thresholds are far from the menu's."""
 FIRST_ACCESS, MOST_SECTION, BEFORE_RESET = 400, 4, 100
 REFUSED = 12
 """Writes of each section that the design must refuse or may take: drawn addresses and values."""
@@ -52,18 +58,30 @@ def port_scores(
 def drawn_values(registers: RegisterMap, random: np.random.Generator) -> RegisterValues:
     """Values for every register: prescales, masks, thresholds near those of the menu, rules, buffer."""
     reset, settings = registers.reset, PrescaleSettings.default(())
+    wide = random.random() < WIDE  # then thresholds are anything: seeds that are always true, or never
+    vetoes = 0.3 * max(0, random.random() - 0.5)
+    shut = FIRST + int(random.integers(LENGTH - SHUT_CROSSINGS))  # where directed crossings stand
     for algorithm in registers.menu.algorithms:
         index = algorithm.index
         settings.factors[index] = random.choice(PRESCALES)
-        settings.finor[index], settings.veto[index] = random.random() < 0.8, random.random() < 0.03
-        if random.random() < 0.15:
+        if random.random() < 0.1:
+            settings.factors[index] = int(100 * 2 ** (25 * random.random()))
+        settings.finor[index], settings.veto[index] = random.random() < 0.7, random.random() < vetoes
+        if random.random() < 0.05:
             start = int(random.integers(ORBIT))
             settings.closed[index, start : start + int(random.integers(1, 40))] = True
+        elif random.random() >= OPEN:
+            settings.closed[index, shut : shut + SHUT_CROSSINGS] = True
     thresholds = {}
     for one in registers.thresholds:
         near = one.value + int(random.integers(-4, 5)) if random.random() < 0.6 else one.value
+        if wide and random.random() < 0.3:
+            drawn = int(random.integers(one.least, one.most + 1))
+            near = (one.least, one.most, drawn)[int(random.integers(3))]
         thresholds[one.condition] = min(max(near, one.least), one.most)
-    rules = tuple((n, int(random.integers(n, 60 * n))) for n in (1, 2, 3, 4) if random.random() < 0.8)
+    rules = tuple(
+        (int(n), int(random.integers(n, 60 * n))) for n in random.permutation(4) + 1 if random.random() < 0.8
+    )
     buffer = (int(random.integers(1, 9)), int(random.integers(1, 200))) if random.random() < 0.5 else (0, 0)
     dead_time = int(random.integers(0, 12)) if random.random() < 0.5 else 0
     sections = int(random.integers(1, MOST_SECTION))
@@ -81,10 +99,24 @@ def section_accesses(
         address = (mask, known, int(random.integers(1 << 15)) * 4)[int(random.integers(3))]
         if address not in (registers.by_name["apply"].address, *_needed(registers)):
             writes.insert(int(random.integers(len(writes) + 1)), (address, int(random.integers(1 << 32))))
+    crossing = FIRST + int(random.integers(LENGTH))  # one that is open to all, and one that is shut to all
+    for word in registers.words:
+        shut = registers.mask_address(page, crossing, word)
+        writes += [(shut, 0), (shut + MASK_CROSSING, registers.present(word))]
     found = [Access(clock, address, word) for address, word in writes]
     found.append(Access(clock, registers.by_name["apply"].address, ARM))
     found += [Access(clock, register.address) for register in registers.registers]
     found += [Access(clock, address) for address, _ in registers.mask_writes(values, page)[:16]]
+    return found
+
+
+def walk(registers: RegisterMap, clock: int) -> list[Access]:
+    """Write every bit of every register 0 and 1 and read it back, none of it to take effect."""
+    found = [Access(clock, registers.by_name["apply"].address, 0)]
+    for register in registers.registers:
+        if register.access == "rw" and register.name != "apply":
+            for word in both_ways(register).words:
+                found += [Access(clock, register.address, word), Access(clock, register.address)]
     return found
 
 
@@ -107,45 +139,77 @@ def eventful(
     seed: int,
     *,
     disturbed: bool = True,
+    directed: Planted | None = None,
+    every: int = 1,
 ) -> Scenario:
     """Orbits of ``events`` with register accesses; ``disturbed``: gaps, resets, lost orbit marks.
 
-    The first orbit runs with the values after a reset; every other orbit loads new values, which take effect
-    when the section ends, or the orbit if a new section is asked for.
+    The first orbit runs with the values after a reset; every orbit, or each of ``every`` orbits, loads new
+    values, which take effect when the section ends, or the orbit if a new section is asked for. ``directed``
+    crossings stand in place of some events of each orbit.
     """
     random, n = np.random.default_rng(seed), events.n
     valid, reset, start = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
-    registers, accesses, page = project.registers, list[Access](), 0
     orbits = n // ORBIT
     resets: list[int] = []
     if disturbed and orbits >= 4:
         valid &= random.random(n) >= 0.02
         valid[ORBIT // 2 : ORBIT // 2 + 100] = False
         resets = [
-            int(random.integers(ORBIT // 2, ORBIT - 200)) + ORBIT * o for o in (orbits // 3, 2 * orbits // 3)
+            int(random.integers(ORBIT // 2, ORBIT - 200)) + ORBIT * o for o in (orbits // 6, orbits // 3)
         ]
         for at in resets:
             reset[at : at + int(random.integers(project.latency, 4 * project.latency))] = True
-        start[min(n - 1, 2 * ORBIT + int(random.integers(1500, ORBIT)))] = True
-    for orbit in range(0, orbits, 2):
+        start[min(n - 1, (orbits // 2) * ORBIT + int(random.integers(1500, ORBIT)))] = True
+    accesses = _loads(project, orbits, every, resets, random)
+    columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
+    places, rows = _places(directed, reset, start)
+    for name, column in columns.items():
+        if directed is not None:
+            column[:, places] = directed.events.column(name)[:, rows]
+    silent = ~valid | reset
+    for column in columns.values():
+        column[:, silent] = 0
+    shown = Events.of_rows(columns, n)
+    scores = port_scores(project, stages, shown)
+    for name, score in scores.items():
+        if directed is not None and name in directed.scores:
+            score[:, places] = directed.scores[name][:, rows]
+        score[:, silent] = 0
+    return Scenario(shown, scores, valid, reset, start, tuple(accesses))
+
+
+def _places(
+    directed: Planted | None, reset: NDArray[np.bool_], start: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Crossings that directed rows replace, and which rows."""
+    places, rows = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    if directed is not None:
+        for orbit, first in enumerate(np.flatnonzero(crossing_numbers(reset, start) == FIRST).tolist()):
+            chosen = directed.choice(orbit)[: len(reset) - first]
+            places.append(first + np.arange(len(chosen)))
+            rows.append(chosen)
+    return np.concatenate(places), np.concatenate(rows)
+
+
+def _loads(
+    project: PathProject, orbits: int, every: int, resets: Sequence[int], random: np.random.Generator
+) -> list[Access]:
+    """New values for all registers in each of ``every`` orbits; most of them ask for a new section."""
+    registers, accesses, page = project.registers, list[Access](), 0
+    for load, orbit in enumerate(range(0, orbits, every)):
         clock = orbit * ORBIT + int(random.integers(ORBIT))
         ahead = [at for at in resets if at > clock - 4 * project.latency]
         until = ahead[0] - BEFORE_RESET if ahead else NEVER
         page = 1 - page
         values = drawn_values(registers, random)
         found = section_accesses(registers, values, page, clock, random)
-        if orbit % 4 == 0:
+        if load == 0:  # nothing waits for a section yet
+            found = walk(registers, clock) + found
+        if load % 4 != 3:
             found.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
         accesses += [replace(access, until=until) for access in found]
-    columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
-    silent = ~valid | reset
-    for column in columns.values():
-        column[:, silent] = 0
-    shown = Events.of_rows(columns, n)
-    scores = port_scores(project, stages, shown)
-    for score in scores.values():
-        score[:, silent] = 0
-    return Scenario(shown, scores, valid, reset, start, tuple(accesses))
+    return accesses
 
 
 def quiet(

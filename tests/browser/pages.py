@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from l1forge.emulator.events.objects import Events
-from l1forge.studies.rates_menu import MenuRates, menu_rates
+from l1forge.studies.rates_menu import menu_rates
+from l1forge.studies.rates_results import MenuRates
 from tests.browser.chromium import Browser
 
 JETS = (12, 4000)

@@ -7,7 +7,7 @@ import pytest
 
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
-from l1forge.firmware.rtl import CLOCK_PERIOD_NS
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.studies.defaults import clock_period
 from l1forge.studies.estimate import estimate
 from l1forge.studies.synthesis import _design

@@ -30,7 +30,9 @@ from l1forge.emulator.menu.compiled import (
 )
 from l1forge.emulator.rates import sampling
 from l1forge.emulator.rates.intervals import fraction
-from l1forge.studies.rates_menu import MenuRates, SeedRate, input_files, is_menu, menu_rates, parse_target
+from l1forge.studies.rates_inputs import input_files, is_menu, parse_target
+from l1forge.studies.rates_menu import menu_rates
+from l1forge.studies.rates_results import MenuRates, SeedRate
 
 FULL = COLLIDING_BUNCHES * ORBIT_FREQUENCY / 1e3
 

@@ -19,7 +19,9 @@ from l1forge.emulator.rates.curves import POINTS, curve_codes
 from l1forge.emulator.rates.leading_cut import leading_cut
 from l1forge.studies.pages.page import anchor, measured, number
 from l1forge.studies.rates_histograms import from_json, to_json
-from l1forge.studies.rates_menu import MenuRates, Rate, menu_rates
+from l1forge.studies.rates_menu import menu_rates
+from l1forge.studies.rates_numbers import Rate
+from l1forge.studies.rates_results import MenuRates
 
 N = 3000
 FULL = COLLIDING_BUNCHES * ORBIT_FREQUENCY / 1e3

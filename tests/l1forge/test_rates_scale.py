@@ -25,7 +25,9 @@ from l1forge.emulator.menu.compiled import Algorithm, Combination, CompiledMenu,
 from l1forge.emulator.rates import sampling
 from l1forge.studies import rates_counting
 from l1forge.studies.clusters import cluster
-from l1forge.studies.rates_menu import MenuRates, input_files, menu_rates
+from l1forge.studies.rates_inputs import input_files
+from l1forge.studies.rates_menu import menu_rates
+from l1forge.studies.rates_results import MenuRates
 
 SIZE = 2748
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -60,13 +61,23 @@ def test_red_when_a_weight_is_widened(place: Path, capsys: pytest.CaptureFixture
     assert "0 of 1 designs became worse (1 unchanged, not run again)" in said
 
     write(place / "g.json", 85)
-    assert run("g.json", "--table", "t.json", "--check", "--json", "found.json") == 1
+    arguments = ("--check", "--json", "found.json", "--junit", "found.xml", "--github")
+    assert run("g.json", "--table", "t.json", *arguments) == 1
     said = capsys.readouterr().out
     assert "worse: scaled: LUT " in said
     assert f"scaled: another circuit: {circuit[:12]} -> " in said
     assert "1 of 1 designs became worse (0 unchanged, not run again)" in said
     found = json.loads((place / "found.json").read_text())
     assert (found["passed"], list(found["worse"])) == (False, ["scaled"])
+    assert "::error file=t.json,title=synthesis scaled::LUT " in said
+    suite = ElementTree.parse(place / "found.xml").getroot()
+    (case,) = suite
+    assert (suite.get("failures"), case.get("classname"), case[0].tag) == (
+        "1",
+        "l1forge.synthesis",
+        "failure",
+    )
+    assert case[0].get("message") == found["worse"]["scaled"]
     assert json.loads((place / "t.json").read_text())["designs"]["scaled"]["circuit"] == circuit
 
 
@@ -112,9 +123,30 @@ def test_bad_input_is_one_line(place: Path, capsys: pytest.CaptureFixture[str]) 
         (["g.json", "h.json", "--table", "u.json"], "two graphs have this name: g.json and h.json"),
         (["g.json", "--table", "u.json", "--docs", "page.md"], "page.md: no page with table markers"),
         (["g.json", "--table", "u.json", "--check", "--docs", "page.md"], "--check: writes nothing"),
+        (["g.json", "--table", "u.json", "--junit", "x.xml"], "--junit: is what a check says"),
+        (["g.json", "--table", "u.json", "--github"], "--github: is what a check says"),
         (["g.json", "--table", "u.json", "--part", "virtex2"], "--part: is neither a family of Yosys nor"),
     ):
         assert run(*arguments) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert said in line
     assert not (place / "u.json").exists()
+
+
+def test_a_late_design_is_named_with_its_estimate(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(place / "g.json", 85)
+    assert run("g.json", "--table", "t.json", "--limit", "0.01") == 1
+    assert (
+        "not run: scaled: not finished in 0.6 s; estimated from the graph alone: " in capsys.readouterr().out
+    )
+    assert Table.load(place / "t.json").rows == {}
+
+
+def test_a_netlist_that_was_not_simulated_is(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without another synthesis; a row that is exact on more crossings stays as it is."""
+    write(place / "g.json", 2)
+    for netlist, expected, again in ((0, None, 0), (300, 300, 0), (200, 300, 1), (0, 300, 1)):
+        assert run("g.json", "--table", "t.json", "--netlist", str(netlist), "--json", "found.json") == 0
+        assert Table.load(place / "t.json").rows["scaled"].netlist == expected
+        assert len(json.loads((place / "found.json").read_text())["unchanged"]) == again
+    capsys.readouterr()

@@ -17,7 +17,8 @@ from pathlib import Path
 WORKER = Path(__file__).resolve().with_name("worker.py")
 KINDS = (
     *("menu-xml", "menu-yaml", "menu-json", "graph", "vector", "parquet", "dense", "hdf5", "nanoaod"),
-    *("tmva", "xgboost"),
+    *("tmva", "xgboost", "description", "registers", "prescales", "scheme", "project"),
+    *("package-types", "package-network", "package-columns", "onnx"),
 )
 
 

@@ -15,6 +15,7 @@ from l1forge.emulator.graph.graph import Constant, Graph, Node
 from tests.emulator.events.test_readers import nano_branches, write_root
 from tests.emulator.menu.test_front_ends import YAML as YAML_MENU
 from tests.emulator.menu.test_front_ends import xml_menu
+from tests.firmware.hls.packages import Layout, simple_wrapper, write_package
 from tests.l1forge.broken import particles, random_events, vector
 from tests.mutations import mutate
 
@@ -82,6 +83,69 @@ def _copy(name: str) -> Callable[[Path], object]:
     return lambda path: path.write_bytes((BDTS / name).read_bytes())
 
 
+def _beside_a_menu(text: str) -> Callable[[Path], object]:
+    def write(path: Path) -> None:
+        path.with_name("menu.yaml").write_text(MENU)
+        path.write_text(text)
+
+    return write
+
+
+def _package(path: Path) -> None:
+    """Files of an emulator package; ``path`` is one of them."""
+    layout = Layout(wrapper=simple_wrapper("hls4ml_net_v1", "NN/"))
+    write_package(Path("Net_v1"), layout)
+    Path("columns.txt").write_text("".join(f"jet.et[{i}]*0.5\n" for i in range(9)))
+    assert path.exists()
+
+
+def _project(path: Path) -> None:
+    (Path("models") / "mine").mkdir(parents=True)
+    _graph(Path("models/mine/graph.json"))
+    Path("menu.yaml").write_text(MENU)
+    path.write_text(PROJECT)
+
+
+def _onnx(path: Path) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(3)
+    weight = numpy_helper.from_array(rng.integers(-8, 8, (3, 4)).astype(np.float32) / 4, "w")
+    bias = numpy_helper.from_array(rng.integers(-8, 8, 4).astype(np.float32) / 4, "b")
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["d"], name="dense"),
+        helper.make_node("Relu", ["d"], ["y"], name="relu"),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, n]) for name, n in (("x", 3), ("y", 4))
+    ]
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], [weight, bias])
+    path.write_bytes(helper.make_model(graph, ir_version=8).SerializeToString())
+
+
+MENU = """menu: M
+algorithms:
+  - {index: 0, name: L1_A, seed: "MU5"}
+  - {index: 3, name: L1_B, seed: "JET30 AND EG10"}
+"""
+DESCRIPTION = "path: mine\nmenu: menu.yaml\nmodels: {}\nclock_mhz: 40.079\norbits_per_section: 4\n"
+REGISTERS = """{"format": "l1forge-registers", "version": 1,
+ "menu": "M", "prescales": {"L1_A": 2, "L1_B": 1.5},
+ "finor": {"L1_B": false}, "veto": {"L1_A": false}, "rules": [[1, 3], [2, 25]],
+ "dead_time": 2, "buffer": [16, 200], "orbits_per_section": 4}"""
+PRESCALES = "Index,Name,2p0E34,Low\n0,L1_A,2,1\n3,L1_B,100.5,0\n"
+SCHEME = '{"name": "small", "trains": [[69, 12], [120, 72], [300, 48]]}'
+PROJECT = """[project]
+name = "mine"
+models = "models"
+menu = "menu.yaml"
+period_ns = 4.0
+
+[verify]
+models = ["mine"]
+crossings = 1000
+"""
+PATH = "path good.parquet --orbits 2 --threads 1 --json out.json"
 COMPILE = "menu compile {} -o out.json"
 CONVERT = "convert {} -o out.parquet"
 BDT = "import-bdt {} -f fixed<20,10> -o out.json"
@@ -103,5 +167,28 @@ SUBJECTS = {
     "hdf5": Subject("bad.h5", _hdf5, mutate.BINARY, CONVERT),
     "nanoaod": Subject("bad.root", _nanoaod, mutate.BINARY, CONVERT),
     "tmva": Subject("bad.xml", _copy("tmva-grad.weights.xml"), mutate.XML, BDT),
+    "description": Subject(
+        "bad.yaml", _beside_a_menu(DESCRIPTION), mutate.TEXT, f"{PATH} --description {{}}"
+    ),
+    "registers": Subject(
+        "bad.json", _beside_a_menu(REGISTERS), mutate.JSON, f"{PATH} --menu menu.yaml --registers {{}}"
+    ),
+    "prescales": Subject(
+        "bad.csv", _beside_a_menu(PRESCALES), mutate.TEXT, f"{PATH} --menu menu.yaml --prescales {{}}"
+    ),
+    "scheme": Subject(
+        "bad.json", _beside_a_menu(SCHEME), mutate.JSON, f"{PATH} --menu menu.yaml --scheme {{}}"
+    ),
+    "project": Subject(
+        "l1forge.toml", _project, mutate.TEXT, "emulate mine good.parquet --threads 1 -o out.parquet"
+    ),
+    "package-types": Subject("Net_v1/NN/defines.h", _package, mutate.TEXT, "import-hls Net_v1 -o out.json"),
+    "package-network": Subject(
+        "Net_v1/NN/Net_v1.cpp", _package, mutate.TEXT, "import-hls Net_v1 -o out.json"
+    ),
+    "package-columns": Subject(
+        "columns.txt", _package, mutate.TEXT, "import-hls Net_v1 --inputs {} -o out.json"
+    ),
+    "onnx": Subject("bad.onnx", _onnx, mutate.BINARY, "import-model {} -t fixed<12,6> -o out.json"),
     "xgboost": Subject("bad.json", _copy("xgboost-3.2.0-binary.json"), mutate.JSON, BDT),
 }

@@ -42,7 +42,9 @@ def variation(kind: str, seed: int, number: int) -> tuple[bytes, str]:
 def run(command: list[str]) -> tuple[int, str, str]:
     """Exit code, standard output, standard error of the command line in this process; -1: a traceback."""
     from l1forge.cli import main
+    from l1forge.models import project
 
+    project._read.cache_clear()  # one process reads many l1forge.toml here
     out, error = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
         try:

@@ -19,7 +19,7 @@ from l1forge.simulation.geometry import (
     empty_grid,
     tower_index,
 )
-from l1forge.simulation.jets import CALIBRATION as JET_TABLE
+from l1forge.simulation.jet_finding import CALIBRATION as JET_TABLE
 from l1forge.simulation.mixing import MAX_MUONS
 from l1forge.simulation.taus import CALIBRATION as TAU_TABLE
 from l1forge.simulation.towers import TOWER_MAX, digitise, wrap

@@ -19,7 +19,7 @@ from l1forge.simulation.mixing import class_probabilities, library
 from l1forge.simulation.pool import load
 from l1forge.simulation.processes import FINE_STRATA, STRATA
 from l1forge.simulation.rarity import LEVELS, PLAIN_PART, Rarity
-from l1forge.simulation.weighted import OFTEN, POOL_EVENTS, WeightedRun, kept_rows, simulate
+from l1forge.simulation.weighted import CALORIMETER, OFTEN, POOL_EVENTS, WeightedRun, kept_rows, simulate
 from tests.simulation.conftest import write_part
 
 
@@ -46,7 +46,8 @@ def load_all(path: Path) -> Events:
 
 def test_every_stratum_has_a_pool_and_a_share() -> None:
     assert list(FINE_STRATA) == list(POOL_EVENTS) == list(OFTEN)
-    assert set(FINE_STRATA) & set(STRATA) == {"soft", "w", "dy"}
+    assert set(FINE_STRATA) & set(STRATA) == {"w", "dy"}
+    assert set(CALORIMETER) <= set(OFTEN)
     edges = [name.removeprefix("qcd").split("to") for name in FINE_STRATA if name.startswith("qcd")]
     assert [high for _, high in edges[:-1]] == [low for low, _ in edges[1:]]
     assert (edges[0][0], edges[-1][1]) == ("15", "inf")
@@ -191,7 +192,7 @@ def test_rare_contents_are_kept_whole() -> None:
 def test_class_crossings_use_the_pool_in_turn(run: WeightedRun) -> None:
     strata = [load(name, n, run.pool_seed, run.pools) for name, n in run.strata().items()]
     lib = library(strata, run.pileup)
-    _, causes = class_crossings(np.random.default_rng(1), lib, 3, 7, 50)
+    causes = class_crossings(np.random.default_rng(1), lib, 3, 7, 50).causes
     assert (causes[:, 0] == lib.first[3] + (7 + np.arange(50)) % 20).all()
     assert ((causes[:, 1] >= -1) & (causes[:, 1] < lib.first[4])).all()
 

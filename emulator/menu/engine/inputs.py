@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
+from l1forge.emulator.events.cicada import scores_of
 from l1forge.emulator.events.objects import Events
 
 
 def link_quantity(name: str, events: Events) -> NDArray[np.int64]:
     """A number from the six link-11 words: shape (1, n), int64.
 
-    CICADA's score is spread over the top nibbles of words 0 to 3, the first being the most significant;
-    the zero-degree calorimeters' sums are bits 9..0 of words 1 (minus side) and 2 (plus side).
+    CICADA's score is spread over the top nibbles of words 0 to 3 (``events.cicada``); the zero-degree
+    calorimeters' sums are bits 9..0 of words 1 (minus side) and 2 (plus side).
     """
     words: NDArray[np.int64] = events.column("link").astype(np.int64)
     match name:
         case "link:cicada":
-            nibbles = words[:4] >> 28 & 0xF
-            score: NDArray[np.int64] = nibbles[0] << 12 | nibbles[1] << 8 | nibbles[2] << 4 | nibbles[3]
-            return score[None]
+            return scores_of(words)[None]
         case "link:zdcm":
             return words[1:2] & 0x3FF
         case "link:zdcp":

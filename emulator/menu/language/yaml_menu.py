@@ -18,7 +18,7 @@ from l1forge.emulator.menu.language.scales import standard_scales
 from l1forge.emulator.menu.language.scores import ScoreType
 from l1forge.emulator.menu.language.yaml_tree import Item, read_yaml
 
-KEYS = ("menu", "judge", "overlap", "cuts", "externals", "scores", "algorithms", "known")
+KEYS = ("menu", "base", "judge", "overlap", "cuts", "externals", "scores", "algorithms", "known")
 JUDGES = ("emulator", "firmware")
 OVERLAP_RULES = ("any_free", "none_overlaps")
 
@@ -31,39 +31,64 @@ def read_yaml_menu(path: str | Path) -> CompiledMenu:
     InputError
         With file, line and column, for anything unknown, contradictory or out of range.
     """
+    return build_menu(_source(Path(path), ()))
+
+
+def _source(path: Path, above: tuple[Path, ...]) -> MenuSource:
+    """What the file says, after all that its base says; ``above``: the files that led here."""
     root = read_yaml(path)
     table = root.mapping(KEYS)
+    base: MenuSource | None = None
+    if "base" in table:
+        item = table["base"]
+        file, here = (path.parent / item.text()).resolve(), (*above, path.resolve())
+        if file in here:
+            raise item.error("a menu cannot be its own base", value=item.text())
+        if not file.is_file():
+            raise item.error(
+                "no such menu", value=item.text(), remedy="paths are relative to the menu's folder"
+            )
+        base = _source(file, here)
     if "algorithms" not in table:
         raise root.error("the menu has no algorithms", remedy="list them under algorithms")
-    judge = table["judge"].text() if "judge" in table else "emulator"
+    judge = table["judge"].text() if "judge" in table else base.judge if base else "emulator"
     if judge not in JUDGES:
         raise table["judge"].error(
             "unknown judge (which of emulator and firmware to follow)",
             value=judge,
             remedy=" or ".join(JUDGES),
         )
-    overlap = table["overlap"].text() if "overlap" in table else "any_free"
+    overlap = table["overlap"].text() if "overlap" in table else base.overlap if base else "any_free"
     if overlap not in OVERLAP_RULES:
         remedy = " or ".join(OVERLAP_RULES)
         raise table["overlap"].error("unknown rule of overlap removal", value=overlap, remedy=remedy)
+    if base is not None and judge != base.judge:
+        raise table["judge"].error("is not the judge of the base", value=judge, remedy=f"it is {base.judge}")
+    earlier = base or MenuSource("", (), standard_scales(), {})
+    last = earlier.seeds[-1].index if earlier.seeds else -1
     cuts = _cuts(table.get("cuts"), judge)
-    source = MenuSource(
-        name=table["menu"].text() if "menu" in table else Path(path).stem,
-        seeds=_seeds(table["algorithms"], cuts),
-        scales=standard_scales(),
-        externals=_externals(table.get("externals")),
+    externals, scores = _externals(table.get("externals")), _scores(table.get("scores"))
+    for name, again, key in (
+        *((name, earlier.externals, "externals") for name in externals),
+        *((name, earlier.scores, "scores") for name in scores),
+    ):
+        if name in again:
+            raise table[key].mapping()[name].error("the base has it already", value=name)
+    return MenuSource(
+        name=table["menu"].text() if "menu" in table else path.stem,
+        seeds=(*earlier.seeds, *_seeds(table["algorithms"], cuts, last + 1)),
+        scales=earlier.scales,
+        externals={**earlier.externals, **externals},
         judge=cast(Judge, judge),
-        scores=_scores(table.get("scores")),
-        known=_known(table.get("known")),
+        scores={**earlier.scores, **scores},
+        known=(*earlier.known, *_known(table.get("known"))),
         overlap=cast(OverlapRule, overlap),
     )
-    return build_menu(source)
 
 
-def _seeds(item: Item, cuts: Mapping[str, Cut]) -> tuple[Seed, ...]:
+def _seeds(item: Item, cuts: Mapping[str, Cut], index: int) -> tuple[Seed, ...]:
     """Entries ``{index: 3, name: L1_SingleMu22, seed: ..}``; without index, the one after the last."""
     seeds: list[Seed] = []
-    index = 0
     for entry in item.items():
         row = entry.mapping(("index", "name", "seed", "comment"))
         for key in ("name", "seed"):

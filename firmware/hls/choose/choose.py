@@ -13,7 +13,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.rates.working_point import near_threshold
 from l1forge.firmware.hls.choose.bias import layer_means
-from l1forge.firmware.hls.choose.cost import QuickCost, rtl_estimate
+from l1forge.firmware.hls.choose.cost import RtlCost, rtl_estimate
 from l1forge.firmware.hls.choose.loss import StatedLoss, default_loss, mean_error, uncertainty
 from l1forge.firmware.hls.choose.search import Point, Search, front, outputs_of
 from l1forge.firmware.hls.choose.tensors import WIDE, TypedTensor, precision_of
@@ -24,25 +24,32 @@ from l1forge.firmware.hls.fidelity.frameworks import Framework
 from l1forge.firmware.hls.fidelity.frameworks.framework import predicted, shaped
 from l1forge.firmware.hls.fidelity.sample import Sample, read_sample
 from l1forge.firmware.inputs.columns import Column
+from l1forge.firmware.synth.estimate import estimate
 
 EVENTS = 10_000
 """Events that types are chosen with and reported on, at most; half of them each."""
 RTL_POINTS = 4
 """Points of the trade-off curve for which the RTL generator is asked, at most."""
 RTL_LUTS = 30_000
-"""Quick estimate beyond which it is not: tracing takes minutes."""
+"""Estimate beyond which it is not: tracing takes minutes."""
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One point of the trade-off: ``rtl`` is the RTL generator's estimate, None where it was not asked."""
+    """One point of the trade-off: the fast estimate (`l1forge estimate`) of its circuit.
+
+    ``rtl``: what the RTL generator says, None where it was not asked.
+    """
 
     luts: float
     loss: float
     error: float
     bits: int
     chosen: bool
-    rtl: QuickCost | None
+    ff: int
+    clocks: int
+    routed_ns: float
+    rtl: RtlCost | None
 
 
 @dataclass(frozen=True)
@@ -241,13 +248,15 @@ def _curve(
     asked |= {id(cheap[place]) for place in places}
     made = []
     for point in chosen:
-        estimate = None
+        cost = None
         if id(point) in asked and point.luts <= RTL_LUTS:
-            progress(f"asking the RTL generator: {point.luts:,.0f} LUTs by the quick estimate")
+            progress(f"asking the RTL generator: {point.luts:,.0f} LUTs by the estimate")
             try:
-                estimate = rtl_estimate(point.graph)
+                cost = rtl_estimate(point.graph)
             except InputError:
-                estimate = None  # an operation that the generator refuses; l1forge cosim says which
+                cost = None  # an operation that the generator refuses; l1forge cosim says which
         bits = sum(tensor.type.width for tensor in point.tensors)
-        made.append(CurvePoint(point.luts, point.loss, point.error, bits, point is best, estimate))
+        fast = estimate(point.graph)
+        numbers = fast.ff, fast.latency_clocks, fast.routed_ns
+        made.append(CurvePoint(point.luts, point.loss, point.error, bits, point is best, *numbers, cost))
     return made

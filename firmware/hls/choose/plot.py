@@ -9,7 +9,7 @@ from l1forge.firmware.hls.choose.choose import Choice
 
 
 def plot_curve(choice: Choice, path: str | Path) -> None:
-    """Draw loss and mean error against the quick estimate, labelled with what the generator says."""
+    """Draw loss and mean error against the estimated LUTs, labelled with what the generator says."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
@@ -29,7 +29,7 @@ def plot_curve(choice: Choice, path: str | Path) -> None:
     smallest = min((v for p in choice.curve for v in (p.loss, p.error) if v > 0), default=1e-3)
     axes.set_yscale("symlog", linthresh=smallest)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("LUTs, quick estimate (labels: RTL generator)")
+    axes.set_xlabel("LUTs, estimate (labels: RTL generator)")
     axes.set_ylabel("loss on the events chosen with")
     axes.legend(fontsize=8)
     with atomic_path(path) as temporary:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import Overflow, Rounding
 from l1forge.emulator.graph.graph import Graph
-from l1forge.firmware.hls.choose.cost import luts
 from l1forge.firmware.hls.choose.loss import Floats, StatedLoss, mean_error
 from l1forge.firmware.hls.choose.tensors import (
     LEAST,
@@ -32,6 +31,7 @@ from l1forge.firmware.hls.choose.tensors import (
 from l1forge.firmware.hls.converters.files import Types
 from l1forge.firmware.hls.fidelity.run import run_rows
 from l1forge.firmware.hls.translate.exceeded import exceeded
+from l1forge.firmware.synth.estimate import luts
 
 Say = Callable[[str], None]
 START = 16

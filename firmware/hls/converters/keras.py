@@ -29,7 +29,7 @@ from l1forge.firmware.hls.converters.settings import (
     input_types,
     settle,
 )
-from l1forge.firmware.hls.converters.thresholds import raise_thresholds
+from l1forge.firmware.hls.converters.thresholds import raise_thresholds, ternary_levels
 from l1forge.firmware.hls.converters.transposed_weights import transposed_weights_complete
 from l1forge.firmware.hls.converters.vocabulary import fill_vocabularies
 from l1forge.firmware.hls.environment import keras_3_layers, legacy_keras
@@ -128,7 +128,7 @@ def convert_keras(
                 hls_model = converted()
             limit_inferred(hls_model, config["LayerName"], chosen["max_precision"])
             check_grid(hls_model)
-            raise_thresholds(hls_model, norms)
+            raise_thresholds(hls_model, norms, ternary_levels(leaves(model)))
             fill_vocabularies(hls_model)
             add_notes(hls_model, _rounded(hls_model, {name: norms[name] for name in scaled}))
             return hls_model

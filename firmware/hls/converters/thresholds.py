@@ -1,7 +1,9 @@
-"""Thresholds of merged batch norms and binary activations, which hls4ml 1.3 rounds down to the input's grid.
+"""Thresholds of merged batch norms and sign activations, which hls4ml 1.3 rounds down to the input's grid.
 
-``x·scale + bias ≥ 0`` means ``x ≥ -bias/scale``, so that the threshold has to be rounded up: else the value
-just below it is taken for +1.
+``x·scale + bias ≥ 0`` means ``x ≥ -bias/scale``, so that the threshold of a binary activation has to be
+rounded up: else the value just below it is taken for +1. A ternary one gets two thresholds, rounded down
+after their centre was: the C++ gives +1 above the high one and -1 from the low one down, so that the high one
+is the last value of the grid with ``x·scale + bias < level``, and the low one the last with ``≤ -level``.
 """
 
 from __future__ import annotations
@@ -18,34 +20,66 @@ from l1forge.firmware.hls.objects import HlsModel
 PREFIX = "bnbt_"
 
 
+def ternary_levels(layers: Any) -> dict[str, float]:
+    """By name of the layer before it, the level of each ternary QKeras activation of Keras ``layers``."""
+    found = {}
+    for layer in layers:
+        quantiser = getattr(layer, "quantizer", None)
+        if type(layer).__name__ == "QActivation" and type(quantiser).__name__ == "ternary":
+            level = quantiser.threshold
+            before = layer.input._keras_history[0]
+            found[before.name] = float(quantiser.default_threshold if level is None else level)
+    return found
+
+
 def raise_thresholds(
-    hls_model: HlsModel, normalisations: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
+    hls_model: HlsModel,
+    normalisations: Mapping[str, tuple[NDArray[Any], NDArray[Any]]],
+    levels: Mapping[str, float] | None = None,
 ) -> None:
-    """Round the thresholds of an hls4ml ``ModelGraph`` up.
+    """Round the thresholds of an hls4ml ``ModelGraph`` as its activations compare.
 
     Parameters
     ----------
     normalisations
         By name of the batch norm, its scale and bias.
+    levels
+        By name of the batch norm, the level of the ternary activation behind it.
 
     Raises
     ------
     InputError
         If a scale is not positive: hls4ml compares the wrong way round there.
     """
+    levels = levels or {}
     for node in hls_model.get_layers():
         name = node.name.removeprefix(PREFIX)
-        if "threshold" not in node.weights or name not in normalisations:
+        ternary = "threshold_hi" in node.weights and name in levels
+        if not (ternary or "threshold" in node.weights) or name not in normalisations:
             continue
+        kind = "ternary" if ternary else "binary"
         scale, bias = (np.asarray(values, dtype=np.float64) for values in normalisations[name])
         if (scale <= 0).any():
             raise InputError(
-                "a batch norm before a binary activation needs positive scales",
+                f"a batch norm before a {kind} activation needs positive scales",
                 field=f"layer {name}",
                 value=float(scale.min()),
                 remedy="turn the signs of the channel's weights and of its scale",
             )
-        weight = node.weights["threshold"]
         steps = np.exp2(node.get_input_variable().type.precision.fractional)
-        exact = np.round(-bias / scale * steps, 6)  # what is on the grid stays where it is
-        weight.data = np.reshape(np.ceil(exact) / steps, np.shape(weight.data))
+
+        def crossing(
+            level: float, scale: Any = scale, bias: Any = bias, steps: Any = steps
+        ) -> NDArray[np.float64]:
+            # what is on the grid stays where it is
+            return np.asarray(np.round((level - bias) / scale * steps, 6))
+
+        found = {"threshold": np.ceil(crossing(0.0))}
+        if ternary:
+            found = {
+                "threshold_hi": np.ceil(crossing(levels[name])) - 1,
+                "threshold_lo": np.floor(crossing(-levels[name])),
+            }
+        for key, values in found.items():
+            weight = node.weights[key]
+            weight.data = np.reshape(values / steps, np.shape(weight.data))

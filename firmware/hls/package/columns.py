@@ -10,6 +10,9 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.objects import COLUMNS
 from l1forge.firmware.inputs.columns import Column, read_column_file
 
+LARGEST = 1 << 20
+"""Of a factor, and of the denominator of one."""
+
 
 def _objects(name: str, slots: int, energy: str = "et") -> list[Column]:
     fields = (energy, "eta", "phi")
@@ -69,9 +72,10 @@ def exact(columns: Sequence[Column], file: str | Path | None = None) -> list[Col
     made = []
     for column in columns:
         factor = column.worth
-        if factor.denominator & (factor.denominator - 1):
+        dyadic = factor.denominator & (factor.denominator - 1) == 0
+        if not dyadic or max(abs(factor.numerator), factor.denominator) > LARGEST:
             raise InputError(
-                "factor is not a multiple of a power of two",
+                f"factor is not a multiple of a power of two below {LARGEST:,}",
                 file=file,
                 field=column.source,
                 value=str(factor),

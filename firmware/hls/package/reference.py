@@ -109,14 +109,14 @@ class Reference:
         types = ap_types(source)
         own = [f / "ap_types" for f in package.places if (f / "ap_types" / "ap_fixed.h").is_file()]
         folders = [*package.places, *(f.parent for f in [package.headers] if f is not None)]
-        if package.headers is None:
-            installed = types.parent / "nnet_utils"
+        folders += [] if package.headers is None else [package.headers]
+        # last: a package may hold the generated nnet_code_gen.h and none of hls4ml's own headers
+        installed = place / "headers"
+        for within in {Path(), package.network.relative_to(package.folder)}:
+            (installed / within).mkdir(parents=True, exist_ok=True)
             for name in ("nnet_utils", "nn_utils"):
-                (place / "headers").mkdir(exist_ok=True)
-                (place / "headers" / name).symlink_to(installed)
-            folders.append(place / "headers")
-        else:
-            folders.append(package.headers)
+                (installed / within / name).symlink_to(types.parent / "nnet_utils")
+        folders += [installed, installed / "nnet_utils"]
         flags = [optimisation, "-std=c++17", "-w", "-fno-access-control"]
         flags += [f"-I{folder.resolve()}" for folder in (*folders, stub, *(own or [types]))]
         flags += [f'-DWEIGHTS_DIR="{(package.network / "weights").resolve()}"']

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from l1forge.emulator.atomic import atomic_files
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.firmware.hls.written import loops
 from l1forge.firmware.hls.written.statements import EMITTERS, Scope, cpp_type
 
 GRAPH = "graph.json"
 MOST_ELEMENTS = 20_000
-"""Elements of all nodes: each is a statement."""
+"""Elements of all nodes: each is a statement, or a step of an unrolled loop."""
 PERIOD_NS, PART = 4.16, "xcvu9p-flga2104-2L-e"
 
 _HELPERS = """\
@@ -103,6 +104,13 @@ def _top(graph: Graph) -> str:
             continue
         body.append(f"    // {node.name}: {node.op}")
         kind = cpp_type(node.type)
+        if loops.looped(node):
+            arrays = [_array(graph[name], names, scope, body) for name in node.inputs]
+            body.append(f"    {kind} {prefix}[{node.size}];")
+            body.append(f"    #pragma HLS ARRAY_PARTITION variable={prefix} complete")
+            body += loops.write(node, arrays, prefix, scope)
+            names[node.name] = [f"{prefix}[{i}]" for i in range(node.size)]
+            continue
         made = EMITTERS[node.op](node, names, scope)
         names[node.name] = [f"{prefix}_{i}" for i in range(node.size)]
         body += [
@@ -122,6 +130,10 @@ def _top(graph: Graph) -> str:
         f"{{{', '.join(map(str, constant.data.ravel().tolist()))}}};"
         for name, constant in scope.tables
     ]
+    tables += [
+        f"static const int index{number}[{len(values)}] = {{{', '.join(map(str, values))}}};"
+        for number, values in enumerate(scope.indices)
+    ]
     lines = [
         f"// Written by l1forge from the graph {graph.name}; graph.json beside this folder is that graph.",
         _HELPERS,
@@ -138,6 +150,19 @@ def _top(graph: Graph) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _array(node: Node, names: dict[str, list[str]], scope: Scope, body: list[str]) -> str:
+    """The array that holds a node's values; where they have a name each, they are copied once into one."""
+    prefix = scope.prefix[node.name]
+    if names[node.name][0] == f"{prefix}[0]":
+        return prefix
+    copied = f"{prefix}_all"
+    if not any(f" {copied}[" in line for line in body):
+        held = ", ".join(names[node.name])
+        body.append(f"    const {cpp_type(node.type)} {copied}[{node.size}] = {{{held}}};")
+        body.append(f"    #pragma HLS ARRAY_PARTITION variable={copied} complete")
+    return copied
 
 
 def _bridge(graph: Graph, scope: Scope) -> str:

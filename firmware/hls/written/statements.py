@@ -42,6 +42,7 @@ class Scope:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.tables: list[tuple[str, Constant]] = []
+        self.indices: list[tuple[int, ...]] = []
         self.prefix = {node.name: f"n{i}" for i, node in enumerate(graph.nodes)}
 
     def table(self, constant: Constant) -> str:
@@ -52,13 +53,20 @@ class Scope:
         self.tables.append((f"table{len(self.tables)}", constant))
         return self.tables[-1][0]
 
+    def numbers(self, values: Sequence[int]) -> str:
+        """The name of an array of element numbers."""
+        wanted = tuple(values)
+        if wanted not in self.indices:
+            self.indices.append(wanted)
+        return f"index{self.indices.index(wanted)}"
+
 
 def literal(value: int, kind: FixedType) -> str:
     """A constant of ``kind`` from its integer."""
     return f"raw<{cpp_type(kind)} >({value}LL)"
 
 
-def _places(node: Node, graph: Graph) -> list[list[int]]:
+def places(node: Node, graph: Graph) -> list[list[int]]:
     """For every input, which of its elements each element of the result reads (broadcast)."""
     return [
         np.broadcast_to(np.arange(graph[name].size).reshape(graph[name].shape), node.shape).ravel().tolist()
@@ -66,7 +74,7 @@ def _places(node: Node, graph: Graph) -> list[list[int]]:
     ]
 
 
-_BINARY = {
+BINARY = {
     "add": "{a} + {b}",
     "subtract": "{a} - {b}",
     "multiply": "{a} * {b}",
@@ -76,12 +84,12 @@ _BINARY = {
 }
 
 
-@emits(*_BINARY)
+@emits(*BINARY)
 def _binary(node: Node, names: Names, scope: Scope) -> Iterator[str]:
-    first, second = _places(node, scope.graph)
+    first, second = places(node, scope.graph)
     for i, j in zip(first, second, strict=True):
         a, b = names[node.inputs[0]][i], names[node.inputs[1]][j]
-        yield _BINARY[node.op].format(a=a, b=b, t=cpp_type(node.type))
+        yield BINARY[node.op].format(a=a, b=b, t=cpp_type(node.type))
 
 
 @emits("cast", "reshape")

@@ -20,7 +20,8 @@ COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd", "#2
 def model_page(report: FirmwareReport) -> str:
     """The report as one HTML page."""
     physics = report.physics
-    shown = len(report.syntheses) > 1
+    parts = [run["family"] for run in report.syntheses]
+    shown = len(set(parts)) < len(parts)  # one part at least was synthesised twice
     return render(
         "model.html.j2",
         plots=bool(physics) or shown,
@@ -81,27 +82,33 @@ def _efficiency(physics: Mapping[str, Any]) -> Figure:
 
 
 def _trend(report: FirmwareReport) -> Figure:
-    """LUT and FF of every synthesis, the oldest first."""
+    """LUT and FF of every synthesis, the oldest first, a line for each part."""
     from bokeh.models import ColumnDataSource, HoverTool
 
     runs = [run for run in report.syntheses if isinstance(run["lut"], int) and isinstance(run["ff"], int)]
     chart = new_figure(260, x_axis_label="run", y_axis_label="LUT, FF")
-    source = ColumnDataSource(
-        {
-            "run": list(range(1, len(runs) + 1)),
-            "when": [str(run["when"]) for run in runs],
-            "lut": [run["lut"] for run in runs],
-            "ff": [run["ff"] for run in runs],
-            "clocks": [run["latency_clocks"] for run in runs],
-        }
-    )
-    for key, label, colour in (("lut", "LUT", COLOURS[0]), ("ff", "FF", COLOURS[1])):
-        chart.line("run", key, source=source, color=colour, legend_label=label)
-        dots = chart.scatter("run", key, source=source, color=colour, size=8, legend_label=label)
-        tips = [("", "@when"), ("LUT", "@lut"), ("FF", "@ff"), ("clocks", "@clocks")]
-        chart.add_tools(HoverTool(renderers=[dots], tooltips=tips))
+    parts = list(dict.fromkeys(str(run["family"]) for run in runs))
+    longest = 1
+    for place, part in enumerate(parts):
+        own = [run for run in runs if str(run["family"]) == part]
+        longest = max(longest, len(own))
+        source = ColumnDataSource(
+            {
+                "run": list(range(1, len(own) + 1)),
+                "when": [str(run["when"]) for run in own],
+                "lut": [run["lut"] for run in own],
+                "ff": [run["ff"] for run in own],
+                "clocks": [run["latency_clocks"] for run in own],
+            }
+        )
+        for key, label, dash in (("lut", "LUT", "solid"), ("ff", "FF", "dashed")):
+            style = {"color": COLOURS[place % len(COLOURS)], "legend_label": f"{label}, {part}"}
+            chart.line("run", key, source=source, line_dash=dash, **style)
+            dots = chart.scatter("run", key, source=source, size=8, **style)
+            tips = [("", "@when"), ("part", part), ("LUT", "@lut"), ("FF", "@ff"), ("clocks", "@clocks")]
+            chart.add_tools(HoverTool(renderers=[dots], tooltips=tips))
     chart.y_range.start = 0
-    chart.x_range.start, chart.x_range.end = 0.5, len(runs) + 0.5
+    chart.x_range.start, chart.x_range.end = 0.5, longest + 0.5
     chart.xaxis.ticker.mantissas = [1, 2, 5]
     chart.xaxis.ticker.min_interval = 1
     chart.legend.location = "center_right"

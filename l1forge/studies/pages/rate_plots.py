@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
-    from l1forge.studies.rates_menu import MenuRates, Rate, TargetThreshold
+    from l1forge.studies.rates_numbers import Rate
+    from l1forge.studies.rates_results import MenuRates, TargetThreshold
     from l1forge.studies.rates_seeds import SeedDetails
 
 BLUE, ORANGE, RED, GREY = "#5790fc", "#f89c20", "#e42536", "#717581"

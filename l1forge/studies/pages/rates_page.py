@@ -8,7 +8,7 @@ from l1forge.studies.pages.page import Plot, plot, render
 from l1forge.studies.pages.rate_plots import curve_plot, overlap_plot, rates_plot, target_plot
 
 if TYPE_CHECKING:
-    from l1forge.studies.rates_menu import MenuRates
+    from l1forge.studies.rates_results import MenuRates
 
 OVERLAPPING = 8
 """Seeds that a seed's section lists: those that fire most often together with it."""

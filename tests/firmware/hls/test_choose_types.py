@@ -11,13 +11,13 @@ import pytest
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.fixed import FixedType
-from l1forge.firmware.hls.choose.cost import digits
 from l1forge.firmware.hls.choose.loss import StatedLoss
 from l1forge.firmware.hls.choose.plot import plot_curve
 from l1forge.firmware.hls.choose.tensors import TypedTensor
 from l1forge.firmware.hls.choose.types_file import TypesFile
 from l1forge.firmware.hls.environment import legacy_keras
 from l1forge.firmware.hls.translate.graph import export_graph
+from l1forge.firmware.synth.features import digits
 from l1forge.studies.fidelity import ChooseTypes
 from l1forge.studies.imports import import_model
 

@@ -269,6 +269,20 @@ def test_distributed_arithmetic_of_a_package(tmp_path: Path) -> None:
     assert exact(imported)
 
 
+def test_only_the_generated_header_is_there(tmp_path: Path) -> None:
+    """A package that ships ``nnet_code_gen.h`` alone compiles with the installed headers for all others."""
+    folder = write_package(tmp_path / "Net_v1", Layout(wrapper=simple_wrapper(NAMESPACE, "NN/")))
+    headers = folder / "NN" / "nnet_utils"
+    for header in headers.iterdir():
+        header.unlink()
+    (headers / "nnet_code_gen.h").write_text(
+        '#ifndef GEN_H_\n#define GEN_H_\n#include "nnet_mult.h"\n#include "hls_stream.h"\n#endif\n'
+    )
+    parameters = folder / "NN" / "parameters.h"
+    parameters.write_text('#include "nnet_utils/nnet_code_gen.h"\n' + parameters.read_text())
+    assert exact(import_package(folder))
+
+
 def test_columns_bind_inputs(tmp_path: Path) -> None:
     """Energies enter in GeV, the rest as codes; the graph runs on hardware columns."""
     (tmp_path / "columns.txt").write_text(

@@ -106,6 +106,14 @@ def test_two_inputs(op: str) -> None:
     check(source(), source("ufixed<6,5>", 1, "y"), Node("z", op, ("x", "y"), (3,), fixed(kind)))
 
 
+@pytest.mark.parametrize("flag", ["uint<1>", "ufixed<1,-1>", "ufixed<1,3>", "int<1>"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_single_bit_gates_and_takes_no_multiplier(flag: str, first: bool) -> None:
+    node = Node("z", "multiply", ("x", "y") if first else ("y", "x"), (3,), fixed("fixed<9,5,RND,SAT>"))
+    check(source(), source(flag, 1, "y"), node)
+    check(source(flag), source(flag, 1, "y"), node)
+
+
 def test_shapes() -> None:
     check(
         source(size=6),

@@ -76,4 +76,6 @@ def test_rows_of_other_parts(tmp_path: Path) -> None:
     assert Table.load(tmp_path / "t.json") == table
     text = markdown(table)
     assert "| `a` | xc7 | 1 000 |" in text
-    assert "| - | - | 8.00 ns, 125 MHz |" in text
+    assert "| - | - | 8.00 ns, 125 MHz (missed) | 1.14 | - |" in text
+    other = Table({"a": replace(ROW, circuit="d" * 64), key("a", "LFE5U-85F-8"): routed})
+    assert "125 MHz (missed) | - | - |" in markdown(other)

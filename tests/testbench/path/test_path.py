@@ -171,7 +171,7 @@ class Faulty:
         sent = list(accesses)
         if self.fault == "prescale":
             prescale = self.project.registers.by_name["prescale_L1_SingleJet30"].address
-            sent = [replace(a, data=a.data + 1) if a.address == prescale and a.data else a for a in sent]
+            sent = [replace(a, data=a.data ^ 1) if a.address == prescale and a.data else a for a in sent]
         if self.fault == "mask":
             sent = [replace(a, data=0) if a.address >= MASK_BASE and a.data else a for a in sent]
         seen = self.harness.run(rows, valid, reset, sent)

@@ -103,7 +103,7 @@ class OnnxReader:
         self.values[result.name] = result
 
     def _node(self, node: NodeProto) -> None:
-        inputs = [self._argument(name) for name in node.input]
+        inputs = [self._argument(node, name) for name in node.input]
         kind = node.op_type
         if kind in ("Quant", "IntQuant"):
             self._quant(node, inputs)
@@ -124,10 +124,14 @@ class OnnxReader:
             remedy = REMEDIES.get(kind.lower(), f"known: {', '.join(sorted(known))}")
             raise refuse("hls4ml cannot convert this operation", node.name, kind, remedy)
 
-    def _argument(self, name: str) -> Any:
+    def _argument(self, node: NodeProto, name: str) -> Any:
         if not name:
             return None
-        return self.values[name] if name in self.values else self.constants[name]
+        if name in self.values:
+            return self.values[name]
+        if name not in self.constants:
+            raise refuse("no input, constant or node before it gives this tensor", node.name, name)
+        return self.constants[name]
 
     def _quant(self, node: NodeProto, inputs: list[Any]) -> None:
         x, *rest = inputs
@@ -163,7 +167,7 @@ class OnnxReader:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
-        fed = {name: self._argument(name) for name in node.input[1:] if name} | {node.input[0]: first}
+        fed = {name: self._argument(node, name) for name in node.input[1:] if name} | {node.input[0]: first}
         kinds = {name: onnx.helper.np_dtype_to_tensor_dtype(np.asarray(v).dtype) for name, v in fed.items()}
         graph = onnx.helper.make_graph(
             [node], "one",

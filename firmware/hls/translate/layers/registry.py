@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from l1forge.emulator.errors import InputError
 from l1forge.firmware.hls.project.source import Call
 from l1forge.firmware.hls.translate.builder import Builder, config_of
 
@@ -20,11 +21,26 @@ def translator(*functions: str, elementwise: bool = False) -> Callable[[Translat
 
     def register(function: Translator) -> Translator:
         for name in functions:
-            TRANSLATORS[name] = _checked(function) if elementwise else function
+            TRANSLATORS[name] = _checked(function) if elementwise else _guarded(function)
         return function
+
+    def _guarded(function: Translator) -> Translator:
+        def translate(builder: Builder, call: Call) -> None:
+            try:
+                function(builder, call)
+            except InputError:
+                raise
+            except (IndexError, ValueError) as error:  # arguments that are missing, or too many of them
+                raise builder.refuse(
+                    f"the arguments are not those of nnet::{call.function}", ", ".join(call.arguments)
+                ) from error
+
+        return translate
 
     def _checked(function: Translator) -> Translator:
         def translate(builder: Builder, call: Call) -> None:
+            if not call.arguments:
+                raise builder.refuse(f"nnet::{call.function} has no arguments")
             size = builder.value(call.arguments[0]).node.size // builder.rows
             count = builder.source.integer(config_of(builder, call), "n_in", size)
             if count != size:
@@ -33,7 +49,7 @@ def translator(*functions: str, elementwise: bool = False) -> Callable[[Translat
                     count,
                     "make n_in of the config the size of the array",
                 )
-            function(builder, call)
+            _guarded(function)(builder, call)
 
         return translate
 

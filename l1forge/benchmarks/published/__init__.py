@@ -1,0 +1,1 @@
+"""Published designs rebuilt, and synthesised as ours are: `make synth-published`."""

@@ -1,0 +1,1 @@
+"""The anomaly trigger on calorimeter images: an autoencoder teaches a small quantised student."""

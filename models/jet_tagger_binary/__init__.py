@@ -1,0 +1,1 @@
+"""The jet tagger with weights and activations of -1, +1; `l1forge.models.jet_tagger` defines it."""

@@ -1,0 +1,8 @@
+"""What the ternary jet tagger offers."""
+
+from l1forge.models.jet_tagger.offers import offers
+
+MODEL = offers(
+    "jet_tagger_ternary",
+    "Train the jet tagger 16-64-32-32-5: in float, then with weights and activations of -1, 0, +1 (QKeras).",
+)
