@@ -32,7 +32,7 @@ def test_the_project_decides_unless_told_otherwise(graph: Graph, tmp_path: Path)
     assert (clock_period(), clock_period(2.5)) == (10, 2.5)
     project, place = _design(graph, None, None, dsp=False)
     assert project.clock_period_ns == 10
-    assert place == tmp_path / "build" / "synth" / "net"  # the usual design of the project
+    assert place == tmp_path / "build" / "synth" / "net-nodsp"  # the usual design of the project
     assert _design(graph, None, 5.0, dsp=False)[0].clock_period_ns == 5
 
 
