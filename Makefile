@@ -70,6 +70,17 @@ notebooks: $(READY) ## project: run every notebook in examples/; one that fails 
 house: $(READY) ## project: the drawing of the rooms and their imports in docs/architecture.md
 	@$(BIN)/python docs/tools/draw_house.py
 
+.PHONY: wheels
+wheels: $(READY) ## project: download all that the container is built of into build/wheels
+	@$(BIN)/python -m pip wheel -q --only-binary pythia8mc,fastjet,pyosys -w build/wheels -r requirements.lock
+	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w build/wheels .
+
+.PHONY: container
+CONTAINER ?= $(shell command -v podman || command -v docker)
+container: ## project: build the container from build/wheels, without network
+	@test -n "$(CONTAINER)" || { echo "error: neither podman nor docker is installed"; exit 2; }
+	@$(CONTAINER) build --network=none -t l1forge -f Containerfile .
+
 .PHONY: whole-way
 whole-way: $(READY) ## project: a user's own model from scaffold to exports, and three faults that verify must notice
 	@$(BIN)/python tests/base/whole_way.py

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -282,13 +282,15 @@ class Suite:
         for density in (1.0, 0.5, 0.3, 0.1):
             point("share of weights kept", density, network(4, density=density), 65_536, 1)
 
+    def where(self) -> dict[str, Any]:
+        """The machine's name, threads and load when this was called."""
+        return {"cpu": _cpu_name(), "threads": self.threads, "load": os.getloadavg()[0]}
+
     def limits(self) -> dict[str, Any]:
         """The machine: name, cores, instruction and memory limits of this run."""
         self.notify("machine limits")
         return {
-            "cpu": _cpu_name(),
-            "threads": self.threads,
-            "load": os.getloadavg()[0],
+            **self.where(),
             "float32_madds_per_s": machine.float_madds_per_s(),
             "int8_madds_per_s": machine.byte_madds_per_s(),
             "memory_bytes_per_s_1": machine.memory_bytes_per_s(1),
@@ -315,8 +317,13 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
 def _events(graph: Graph, n: int) -> Events:
     """``n`` crossings of the committed sample with the columns of ``graph``, repeated as needed."""
     columns = {text.partition("[")[0] for text in graph.inputs[0].attributes["source"] if text != "0"}
+    return crossings(columns, n)
+
+
+def crossings(columns: Iterable[str], n: int) -> Events:
+    """``n`` crossings of the committed sample with these columns, repeated as needed."""
     source = open_events(SAMPLE)
-    blocks = list(source.blocks(columns=columns))
+    blocks = list(source.blocks(columns=tuple(columns)))
     while sum(block.n for block in blocks) < n:
         blocks += blocks
     return Events.concatenate(list(first_crossings(blocks, n)))
