@@ -1,4 +1,4 @@
-"""The jet taggers: inputs, folding to thresholds, exact kernels, training, and commands that make no sense."""
+"""The jet taggers: inputs, thresholds, exact kernels, training, and commands that make no sense."""
 
 import dataclasses
 import json
