@@ -9,7 +9,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small
+JET_TAGGERS := jet_tagger jet_tagger_ternary jet_tagger_binary
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small $(JET_TAGGERS)
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -93,6 +94,10 @@ test-browser: $(READY) ## project: the pages of studies in a headless Chromium (
 data: $(READY) ## study: regenerate the committed event sample from its seed
 	@$(L1) simulate --sample
 
+.PHONY: data-jets
+data-jets: $(READY) ## study: regenerate the committed jets of five classes from their seed (7 minutes on one core)
+	@$(L1) simulate --sample --jets
+
 .PHONY: weighted-data
 weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and its table (45 minutes on one core)
 	@$(L1) simulate --sample --weighted
@@ -107,6 +112,11 @@ anomaly: $(READY) ## models: count the tail pairs, train the VAE, compare both w
 	@$(L1) train tail_pairs
 	@$(L1) train vae
 	@$(L1) evaluate anomaly -o build/anomaly
+
+.PHONY: jets
+jets: $(READY) ## models: train the jet taggers, five seeds each, compare them: docs/jets.md
+	@set -e; for model in $(JET_TAGGERS); do $(L1) train $$model; done
+	@$(L1) evaluate jet_tagger -o docs/figures --docs docs/jets.md
 
 .PHONY: rates
 rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score

@@ -1,8 +1,9 @@
 """The 16 inputs as integers: offset, power-of-two scale, clipping.
 
-A feature x enters as the code ``clip(rint((x - offset) * 2**(shift + fraction)))`` of a type with three
-integer bits and ``fraction`` fractional ones: the network sees ``(x - offset) * 2**shift`` within -4 .. 4.
-Offsets are near the mean of the committed training jets, and 2**-shift near their spread.
+A feature x enters as the code ``clip(rint((x - offset) * 2**(shift + fraction)))`` of a type with
+``fraction`` fractional bits: the network sees ``(x - offset) * 2**shift``. Offsets are near the mean of the
+committed training jets, and 2**(1 - shift) near their spread: two spreads fill a type with three integer
+bits, four one with four. The mass counts double, since W and Z are told apart by it alone.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ class Scaling:
 
 
 SCALINGS = {
-    "zlogz": Scaling(-3, 1),
-    "c1_b0_mmdt": Scaling(0.44, 4),
-    "c1_b1_mmdt": Scaling(0.048, 5),
-    "c1_b2_mmdt": Scaling(0.015, 5),
-    "c2_b1_mmdt": Scaling(0.062, 4),
-    "c2_b2_mmdt": Scaling(0.015, 5),
-    "d2_b1_mmdt": Scaling(1.4, 1),
-    "d2_b2_mmdt": Scaling(1.2, 0),
-    "d2_a1_b1_mmdt": Scaling(1.4, 1),
-    "d2_a1_b2_mmdt": Scaling(0.2, 4),
-    "m2_b1_mmdt": Scaling(0.094, 5),
-    "m2_b2_mmdt": Scaling(0.044, 5),
-    "n2_b1_mmdt": Scaling(0.29, 4),
-    "n2_b2_mmdt": Scaling(0.15, 4),
-    "mass_mmdt": Scaling(89, -6),
-    "multiplicity": Scaling(57, -5),
+    "zlogz": Scaling(-3, 2),
+    "c1_b0_mmdt": Scaling(0.44, 5),
+    "c1_b1_mmdt": Scaling(0.048, 6),
+    "c1_b2_mmdt": Scaling(0.015, 6),
+    "c2_b1_mmdt": Scaling(0.062, 5),
+    "c2_b2_mmdt": Scaling(0.015, 6),
+    "d2_b1_mmdt": Scaling(1.4, 2),
+    "d2_b2_mmdt": Scaling(1.2, 1),
+    "d2_a1_b1_mmdt": Scaling(1.4, 2),
+    "d2_a1_b2_mmdt": Scaling(0.2, 5),
+    "m2_b1_mmdt": Scaling(0.094, 6),
+    "m2_b2_mmdt": Scaling(0.044, 6),
+    "n2_b1_mmdt": Scaling(0.29, 5),
+    "n2_b2_mmdt": Scaling(0.15, 5),
+    "mass_mmdt": Scaling(89, -4),
+    "multiplicity": Scaling(57, -4),
 }
 """By name of the feature, in the order of ``FEATURES``."""
 OFFSETS = np.array([SCALINGS[name].offset for name in FEATURES])

@@ -23,7 +23,7 @@ class Version:
     kind
         ``bits``: 6-bit weights and activations; ``ternary``: -1, 0, +1; ``binary``: -1, +1.
     input_text
-        Type of the 16 inputs: three integer bits in all versions.
+        Type of the 16 inputs.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Version:
         return FixedType.parse(self.input_text)
 
 
-SIX_BITS = Version("jet_tagger", "6 bit", "bits", "fixed<8,3>")
+SIX_BITS = Version("jet_tagger", "6 bit", "bits", "fixed<8,4>")
 TERNARY = Version("jet_tagger_ternary", "ternary", "ternary", "fixed<6,3>")
 BINARY = Version("jet_tagger_binary", "binary", "binary", "fixed<6,3>")
 VERSIONS = {version.name: version for version in (SIX_BITS, TERNARY, BINARY)}
