@@ -175,7 +175,7 @@ def test_training_learns_and_so_does_its_graph(trained):
     network = train.load_float("jet_graph", first)
     floating = train.logits_of(network, train.Entering.of(found, 8))
     result = train.evaluation.compared(graph, found, floating)
-    # a few dozen steps: far from finished, but the widest and fullest jets stand out, in float and in integers
+    # a few dozen steps: far from finished, but the widest and fullest jets stand out, also in integers
     assert min(result["classes"]["t"][kind][0] for kind in ("float", "graph")) > 0.8
 
 
