@@ -18,7 +18,7 @@ TREES = ["event_bdt", "eg_iso", "tau_id"]
 TABLES = ["tail_pairs"]
 JETS = ["jet_tagger", "jet_tagger_ternary", "jet_tagger_binary"]
 SETS = {"jet_graph", "jet_sets_8", "jet_sets_16", "jet_sets_32"}
-"""Too large for a quick test: small ones are in tests/l1forge/test_jet_sets.py, these run by `l1forge cosim`."""
+"""Too large for a quick test: small ones in tests/l1forge/test_jet_sets.py, these by `l1forge cosim`."""
 ELSEWHERE = {"vae", "vae_dense", "muon_pt", "muon_pt_small"}
 
 
