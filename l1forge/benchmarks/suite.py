@@ -233,8 +233,8 @@ class Suite:
     def sets(self, n: int) -> None:
         """Networks on the constituents of the committed jets, and the same networks in float32."""
         from l1forge.models.jet_sets.constituents import features
+        from l1forge.models.jet_sets.inputs import codes
         from l1forge.models.jet_sets.shapes import SHAPES
-        from l1forge.models.jet_sets.train import codes
         from l1forge.simulation.jets.files import read
         from l1forge.simulation.jets.sample import FILE
 
