@@ -334,7 +334,8 @@ class _Scorers:
         """Raw scores of the graph, (n,)."""
         node = self._kernel.graph.inputs[0]
         images = np.ascontiguousarray(shown.images.T)
-        return self._kernel.run_array({node.name: images})[self._kernel.graph.outputs[0]].ravel()
+        found = self._kernel.run_array({node.name: images})[self._kernel.graph.outputs[0]]
+        return found.ravel().astype(np.int64)
 
     def sample(self, shown: Shown) -> ScoredSample:
         """All scores of these crossings."""
@@ -347,7 +348,7 @@ class _Scorers:
         if self._teacher is not None:
             scores[TEACHER] = network.teacher_scores(self._teacher, shown.images).astype(np.float64)
         scores[SUM] = shown.images.sum(1, dtype=np.int64)
-        scores[LARGEST] = shown.images.max(1)
+        scores[LARGEST] = shown.images.max(1).astype(np.int64)  # the sort turns signs round
         counts = {ACTIVE: (shown.images > 0).sum(1), TOWERS: values[TOWERS], CUTS: values[CUTS]}
         for row, counted in counts.items():  # between two counts: as a prescale on the looser one would do
             scores[row] = counted + self._rng.random(shown.n)

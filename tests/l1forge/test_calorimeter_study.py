@@ -48,6 +48,7 @@ def test_every_score_has_every_efficiency(found: study.CalorimeterStudy) -> None
     for kind in (study.PURE, study.TOTAL):
         gains = [found.of(study.STUDENT, "ttbar", kind, rate).value for rate in study.RATES_KHZ[kind]]
         assert gains == sorted(gains)
+    assert found.of(study.LARGEST, "ttbar", study.PURE, 10.0).value < 0.1
     # 2 000 crossings are 15 kHz each: a pure rate of 10 kHz is above the largest score
     assert found.of(study.STUDENT, "ttbar", study.TOTAL, 30.0).value > 0
 
