@@ -379,9 +379,13 @@ def _spreads(rows: Sequence[Efficiency]) -> list[Spread]:
 
 
 def _roc(score: str, signal: str, background: ScoredSample, sample: ScoredSample, points: int = 200) -> Roc:
-    """Efficiency at parts of zero bias from one crossing to all, evenly in the logarithm."""
-    ranked = np.sort(background.scores[score].astype(np.float64))[::-1]
-    places = np.unique(np.geomspace(1, len(ranked), points).astype(int)) - 1
+    """Efficiency at parts of zero bias from one crossing to all, evenly in the logarithm.
+
+    Crossings of one score pass together: a score that is 0 for most has no points between these and all.
+    """
+    ranked = np.sort(background.scores[score].astype(np.float64))
+    places = np.unique(np.geomspace(1, len(ranked), points).astype(int))
+    cuts = np.unique(ranked[len(ranked) - places])[::-1]
     own = np.sort(sample.scores[score].astype(np.float64))
-    passed = len(own) - np.searchsorted(own, ranked[places], side="left")
-    return Roc(score, signal, (places + 1) / len(ranked), passed / max(len(own), 1))
+    parts = [(len(x) - np.searchsorted(x, cuts, side="left")) / max(len(x), 1) for x in (ranked, own)]
+    return Roc(score, signal, parts[0], parts[1])

@@ -90,6 +90,16 @@ def test_two_signals_of_one_name_are_refused() -> None:
         study.evaluate(blind={"ttbar": IMAGES / "ttbar.parquet"}, menu=DEFAULT)
 
 
+def test_equal_scores_pass_together() -> None:
+    def sample(scores: list[int]) -> study.ScoredSample:
+        n = len(scores)
+        return study.ScoredSample({"s": np.array(scores)}, np.zeros(n, bool), np.ones(n))
+
+    found = study._roc("s", "signal", sample([0, 0, 0, 5]), sample([0, 5, 7, 0]))
+    assert found.zero_bias.tolist() == [0.25, 1.0]
+    assert found.efficiency.tolist() == [0.5, 1.0]
+
+
 def test_the_threshold_takes_the_rate() -> None:
     scores = np.arange(1000)
     sample = study.ScoredSample({study.STUDENT: scores}, np.zeros(1000, bool), np.ones(1000))
