@@ -24,6 +24,8 @@ Verdict = Literal["monotone", "not monotone", "not decided"]
 SECONDS = 60.0
 SAMPLES, CLIMBS = 20_000, 60
 """Random steps that are tried before the search, and rounds of improving the worst of them."""
+TRYING = 0.2
+"""Share of the time for them, where nothing is found."""
 AT_ONCE = 16
 """Boxes that are split together."""
 MOST_OPEN = 200_000
@@ -204,7 +206,9 @@ def prove(
     which, low, high, margin = which[keep], low[keep], high[keep], margin[keep]
     if not len(which):
         return proof("monotone")
-    found = _try_points(steps, which, low, high, np.random.default_rng(seed), points, begin + seconds)
+    found = _try_points(
+        steps, which, low, high, np.random.default_rng(seed), points, begin + TRYING * seconds
+    )
     if found is not None:
         return proof("not monotone", steps.example(*found))
     while len(which):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table as RichTable
@@ -179,6 +179,9 @@ def muon_robustness(
     test_muons: Annotated[
         int | None, typer.Option(help="Muons of each test sample; default: 500 000.", min=20_000)
     ] = None,
+    train: Annotated[
+        bool, typer.Option(help="Train every method; without it only the committed algorithms are measured.")
+    ] = True,
     quick: Annotated[
         bool, typer.Option(help="Check that everything runs; the numbers mean nothing.")
     ] = False,
@@ -221,13 +224,15 @@ def muon_robustness(
     sizes = study.Sizes()
     if quick:
         sizes = sizes.quick()
-    given = {"training": muons, "test": test_muons, "seeds": tuple(range(31, 31 + seeds))}
+    given: dict[str, Any] = {"training": muons, "test": test_muons, "seeds": tuple(range(31, 31 + seeds))}
     sizes = dataclasses.replace(sizes, **{name: value for name, value in given.items() if value is not None})
     with console.status("starting") as status:
-        found = study.robustness(sizes, NETWORKS[network], say=status.update)
+        found = study.robustness(sizes, NETWORKS[network], say=status.update, train=train)
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "muon_robustness.json", json.dumps(rounded(found.to_dict()), indent=1) + "\n")
-    console.print(_grid("Trained on A, tested on A and B", list(page.HEADINGS), page.rows(found)))
+    console.print(_grid("Committed, tested on A and B", list(page.HEADINGS), page.rows(found.rows)))
+    if found.methods:
+        console.print(_grid("Trained, tested on A and B", list(page.HEADINGS), page.rows(found.methods)))
     console.print(_grid("One layer of A dead", *page.dead_rows(found)))
     typer.echo(f"wrote {output}/muon_robustness.json")
     if docs is not None:
