@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small muon_trees
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -191,8 +191,10 @@ ghdl: $(READY) ## firmware: fetch GHDL into .cache where it is not installed (no
 	@$(BIN)/python -m l1forge.firmware.tools.ghdl
 
 .PHONY: muon-report
-muon-report: $(READY) ## models: muon pT: table, figures and JSON of docs/muon.md
+muon-report: $(READY) ## models: muon pT: tables, figures and JSON of docs/muon.md
 	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
+	@$(L1) evaluate muon_trees -o build/muon_trees && cp build/muon_trees/muon_trees.png docs/figures/
+	@$(L1) evaluate muon_robustness -o build/muon_robustness --docs docs/muon.md
 
 .PHONY: cosim-muons
 cosim-muons: $(READY) ## checks: 100k muons: patterns and networks, emulator = HLS C++ = RTL

@@ -239,6 +239,40 @@ def muon_robustness(
         refresh(docs, (page.BEGIN, page.END), page.text(found))
 
 
+@app.command("muon_monotone")
+def muon_monotone(
+    muons: Annotated[int, typer.Option("--muons", "-n", help="Training muons.", min=2_000)] = 100_000,
+    test_muons: Annotated[int, typer.Option(help="Muons of the test sample.", min=20_000)] = 300_000,
+    seed: Annotated[int, typer.Option(help="Seed of the training.", min=0)] = 1,
+    epochs: Annotated[int, typer.Option(help="Passes over the muons.", min=1)] = 8,
+    seconds: Annotated[float, typer.Option(help="Most seconds for the proof.", min=1)] = 60.0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for graph.json, muon_monotone.json.")
+    ] = Path("build/muon_monotone"),
+) -> None:
+    """Train a network of muon pT that is monotone in the bending, prove it, and measure what this costs.
+
+    Example: `l1forge evaluate muon_monotone -o build/muon_monotone`, then
+    `l1forge prove-monotone build/muon_monotone/graph.json --input bending:decreasing`
+    """
+    from l1forge.models.muon_pt.result_table import rounded
+    from l1forge.screen.outputs import check_folders
+    from l1forge.studies.muon_monotone import HEADINGS, monotone_study
+
+    console = Console()
+    check_folders(output)
+    with console.status("starting") as status:
+        found = monotone_study(muons, test_muons, seed, epochs, seconds, say=status.update)
+    output.mkdir(parents=True, exist_ok=True)
+    found.graph.save(output / "graph.json")
+    write_text(output / "muon_monotone.json", json.dumps(rounded(found.to_dict()), indent=1) + "\n")
+    console.print(_grid("ln(pT) that never rises with the bending", list(HEADINGS), found.rows()))
+    console.print(f"{found.proof.verdict}: {found.proof.boxes:,} boxes, {found.proof.seconds:.1f} s")
+    typer.echo(f"wrote {output}/graph.json and muon_monotone.json")
+    if found.proof.verdict != "monotone":
+        raise typer.Exit(1)
+
+
 @app.command("anomaly")
 def anomaly(
     zero_bias: Annotated[

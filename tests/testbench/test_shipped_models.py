@@ -1,6 +1,7 @@
 """Every shipped model as Verilog against its emulator; longer runs and more implementations: `make cosim`.
 
-The anomaly network is in test_vae.py, the muon networks in tests/firmware/test_muon_firmware.py.
+The anomaly network is in test_vae.py, the muon networks in tests/firmware/test_muon_firmware.py, the muon
+trees in test_muon_trees.py.
 """
 
 import pytest
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("rtl")
 CROSSINGS = 20_000
 TREES = ["event_bdt", "eg_iso", "tau_id"]
 TABLES = ["tail_pairs"]
-ELSEWHERE = {"vae", "vae_dense", "muon_pt", "muon_pt_small"}
+ELSEWHERE = {"vae", "vae_dense", "muon_pt", "muon_pt_small", "muon_trees"}
 
 
 def test_every_model_is_simulated_somewhere() -> None:
