@@ -61,9 +61,9 @@ class Options:
     """How long and how fast: of the float network, and of the quantised one after it."""
 
     epochs: int = 20
-    rate: float = 3e-4
+    rate: float = 1e-4
     quantised_epochs: int = 6
-    quantised_rate: float = 1e-4
+    quantised_rate: float = 5e-5
     from_scratch: bool = False
 
 
