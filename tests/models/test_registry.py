@@ -44,6 +44,7 @@ def test_every_model_with_a_graph_declares_what_it_offers() -> None:
         "muon_patterns",
         "muon_pt",
         "muon_pt_small",
+        "muon_trees",
         "tail_pairs",
         "tau_id",
         "vae",
