@@ -83,9 +83,13 @@ def prove_step(netlist: Netlist, fault: Fault, folder: Path, seconds: int = 60) 
     Registers, memories and parts that have no netlist are cut: what they hold or give is an input that both
     copies share, what they take is compared. Parameters as ``prove_equal``; less is proven.
     """
-    pair = doubled(cut_state(netlist), fault) if _combinational(netlist, fault) else None
+    if doubled(netlist, fault) is None:
+        return True  # it reaches no output
+    if not _combinational(netlist, fault):
+        return False
+    pair = doubled(cut_state(netlist), fault)
     if pair is None:
-        return _combinational(netlist, fault)
+        return True
     design = _cut(pair, False)
     if len(design.cells) > LARGEST:
         return False

@@ -32,6 +32,8 @@ SHUT_CROSSINGS = KEPT // 2
 WIDE = 0.3
 """Share of the sections in which some thresholds are far from the menu's."""
 FIRST_ACCESS, MOST_SECTION, BEFORE_RESET = 400, 4, 100
+PARTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (7, 0), (14, 0), (0, 0), (15, 1), (15, 2), (15, 3))
+"""Bytes that a write holds, and how far it is beside the address of a word."""
 REFUSED = 12
 """Writes of each section that the design must refuse or may take: drawn addresses and values."""
 
@@ -163,6 +165,23 @@ def walk(registers: RegisterMap, clock: int) -> list[Access]:
     return found
 
 
+def _parts(registers: RegisterMap, clock: int, random: np.random.Generator) -> list[Access]:
+    """Writes of some bytes of a word, or beside its address, which must change nothing, each read back."""
+    found = []
+    words = [r for r in registers.registers if r.access == "rw" and r.name != "apply"]
+    for strobe, beside in PARTIAL:
+        register = words[int(random.integers(len(words)))]
+        allowed = both_ways(register).words
+        word, place = allowed[int(random.integers(len(allowed)))], register.address
+        found += [Access(clock, place + beside, word, strobe=strobe), Access(clock, place)]
+        number = registers.words[int(random.integers(len(registers.words)))]
+        for page in (0, 1):
+            place = registers.mask_address(page, int(random.integers(ORBIT)), number)
+            bits = registers.present(number)
+            found += [Access(clock, place + beside, bits, strobe=strobe), Access(clock, place)]
+    return found
+
+
 def _needed(registers: RegisterMap) -> tuple[int, ...]:
     """Registers that no drawn word may hold: sections would have no end, the buffer no whole places."""
     names = (
@@ -184,12 +203,13 @@ def eventful(
     disturbed: bool = True,
     directed: Planted | None = None,
     every: int = 1,
+    partial: bool = True,
 ) -> Scenario:
     """Orbits of ``events`` with register accesses; ``disturbed``: gaps, resets, lost orbit marks.
 
     The first orbit runs with the values after a reset; every orbit, or each of ``every`` orbits, loads new
     values, which take effect when the section ends, or the orbit if a new section is asked for. ``directed``
-    crossings stand in place of some events of each orbit.
+    crossings stand in place of some events of each orbit. ``partial``: writes of parts of words, too.
     """
     random, n = np.random.default_rng(seed), events.n
     valid, reset, start = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
@@ -204,8 +224,10 @@ def eventful(
         for at in resets:
             reset[at : at + int(random.integers(project.latency, 4 * project.latency))] = True
             start[min(n - 1, int(np.flatnonzero(reset[at:] < 1)[0]) + at + 1)] = at == resets[0]
-        start[min(n - 1, (orbits // 2) * ORBIT + int(random.integers(1500, ORBIT)))] = True
-    accesses = _loads(project, orbits, every, resets, random)
+        for orbit in {orbits // 2, max(orbits // 2, orbits - 2), max(orbits // 2, orbits - 3)}:
+            lost = min(n - 2, orbit * ORBIT + int(random.integers(1500, ORBIT)))
+            start[lost : lost + 2] = True  # two orbits in two crossings
+    accesses = _loads(project, orbits, every, resets, random, partial)
     columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
     places, rows = _places(directed, reset, start)
     for name, column in columns.items():
@@ -237,7 +259,12 @@ def _places(
 
 
 def _loads(
-    project: PathProject, orbits: int, every: int, resets: Sequence[int], random: np.random.Generator
+    project: PathProject,
+    orbits: int,
+    every: int,
+    resets: Sequence[int],
+    random: np.random.Generator,
+    partial: bool,
 ) -> list[Access]:
     """New values for all registers in each of ``every`` orbits; most of them ask for a new section."""
     registers, accesses, page = project.registers, list[Access](), 0
@@ -250,6 +277,8 @@ def _loads(
         found = section_accesses(registers, values, page, clock, random)
         if load == 0:  # nothing waits for a section yet
             found = walk(registers, clock) + found
+        if partial:
+            found += _parts(registers, clock, random)
         if load % 4 != 3:
             found.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
         accesses += [replace(access, until=until) for access in found]
