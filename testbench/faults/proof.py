@@ -13,7 +13,7 @@ from pathlib import Path
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.synth import passes
-from l1forge.testbench.faults.kinds import LATE, Fault, inject
+from l1forge.testbench.faults.kinds import DROPPED, LATE, Fault, inject
 from l1forge.testbench.faults.netlist import (
     REGISTERS,
     Bit,
@@ -85,9 +85,12 @@ def prove_step(netlist: Netlist, fault: Fault, folder: Path, seconds: int = 60) 
     """
     if doubled(netlist, fault) is None:
         return True  # it reaches no output
-    if not _combinational(netlist, fault):
+    if fault.kind == DROPPED:
+        pair: Netlist | None = _ever_set(netlist, fault)
+    elif _combinational(netlist, fault):
+        pair = doubled(cut_state(netlist), fault)
+    else:
         return False
-    pair = doubled(cut_state(netlist), fault)
     if pair is None:
         return True
     design = _cut(pair, False)
@@ -102,6 +105,18 @@ def prove_step(netlist: Netlist, fault: Fault, folder: Path, seconds: int = 60) 
             raise
         return False
     return True
+
+
+def _ever_set(netlist: Netlist, fault: Fault) -> Netlist:
+    """``differs`` if a bit of a register that is 0, as at power-up, can become 1."""
+    made = cut_state(netlist)
+    wires = [netlist.cells[name]["connections"] for name in fault.cells]
+    after = [w["D"][fault.bit] for w in wires if fault.bit < len(w["D"])]
+    before = [w["Q"][fault.bit] for w in wires if fault.bit < len(w["D"])]
+    becomes = made.binary("$and", after, made.unary("$not", before, len(before)), len(after))
+    made.ports = {name: port for name, port in made.ports.items() if port["direction"] == "input"}
+    made.port_of("differs", "output", made.unary("$reduce_or", becomes, 1))
+    return made
 
 
 def _combinational(netlist: Netlist, fault: Fault) -> bool:

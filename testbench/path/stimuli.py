@@ -32,6 +32,10 @@ SHUT_CROSSINGS = KEPT // 2
 WIDE = 0.3
 """Share of the sections in which some thresholds are far from the menu's."""
 FIRST_ACCESS, MOST_SECTION, BEFORE_RESET = 400, 4, 100
+ENDS = (0, ORBIT // 2 - 1, ORBIT // 2, 2047, 2048, ORBIT - 1, ORBIT, 4095)
+"""Crossings of masks that are tried at their ends; those from ``ORBIT`` on do not exist."""
+QUIET = 100
+"""Crossings without external signals at the end of an orbit."""
 PARTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (7, 0), (14, 0), (0, 0), (15, 1), (15, 2), (15, 3))
 """Bytes that a write holds, and how far it is beside the address of a word."""
 REFUSED = 12
@@ -145,6 +149,7 @@ def section_accesses(
     found = [Access(clock, address, word) for address, word in writes]
     found.append(Access(clock, registers.by_name["apply"].address, ARM))
     found += [Access(clock, register.address) for register in registers.registers]
+    found += [Access(clock, int(random.integers(1 << 18)) * 4) for _ in range(REFUSED)]
     found += [Access(clock, address) for address, _ in registers.mask_writes(values, page)[:16]]
     return found
 
@@ -154,7 +159,7 @@ def walk(registers: RegisterMap, clock: int) -> list[Access]:
 
     And what lies at the ends of its range and beside them, where it must be refused.
     """
-    found = [Access(clock, registers.by_name["apply"].address, 0)]
+    found = [Access(clock, registers.by_name["apply"].address, word) for word in (0, 4, 5, 6, 7, 1 << 31)]
     for register in registers.registers:
         if register.access == "rw" and register.name != "apply":
             for word in both_ways(register).words:
@@ -162,6 +167,11 @@ def walk(registers: RegisterMap, clock: int) -> list[Access]:
             for value in (0, register.least - 1, register.least, register.most, register.most + 1):
                 found += [Access(clock, register.address, register.word(value))]
             found.append(Access(clock, register.address))
+    for number in registers.words:
+        for page in (0, 1):
+            for crossing in ENDS:
+                place = registers.mask_address(page, crossing, number)
+                found += [Access(clock, place, registers.present(number)), Access(clock, place)]
     return found
 
 
@@ -229,6 +239,10 @@ def eventful(
             start[lost : lost + 2] = True  # two orbits in two crossings
     accesses = _loads(project, orbits, every, resets, random, partial)
     columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
+    numbers = crossing_numbers(reset, start)
+    columns["ext"][:, numbers > ORBIT - QUIET] = 0  # no rule closes what happens where a section ends
+    ends = np.isin(numbers, (0, ORBIT - 1)) & (random.random(n) < 0.5)
+    columns["ext"][:, ends] = np.iinfo(np.uint64).max
     places, rows = _places(directed, reset, start)
     for name, column in columns.items():
         if directed is not None:
