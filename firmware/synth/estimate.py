@@ -37,6 +37,8 @@ TERMS: dict[str, tuple[str, ...]] = {
 LEAST_CLOCKS = 2
 START = 1e-3
 """Added to the first costs, so that none starts at its bound."""
+BEYOND = 2.0
+"""A design is taken as one of the calibration's up to this multiple of its largest: costs are linear."""
 OUTLIER = 0.15
 """Logarithm of the error from which a design counts less."""
 
@@ -58,8 +60,8 @@ class Estimate:
     """What synthesis is expected to find, with default stages at the default clock.
 
     ``delay_ns`` is the longest path as Yosys gives it: cells only, no routing; ``routed_ns`` the period after
-    place and route that ``routing`` makes of it. ``outside`` names the counts that no design of the
-    calibration reaches, ``uncounted`` operations whose logic is not counted.
+    place and route that ``routing`` makes of it. ``outside`` names the counts that are more than ``BEYOND``
+    times those of every design of the calibration, ``uncounted`` operations whose logic is not counted.
     """
 
     name: str
@@ -240,7 +242,7 @@ def estimate_nodes(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def _outside(counted: Features, known: Calibration) -> tuple[str, ...]:
-    most = known.counts.max(axis=0)
+    most = BEYOND * known.counts.max(axis=0)
     return tuple(
         f"{name} {value:.0f} > {limit:.0f}"
         for name, value, limit in zip(NAMES, counted.values(), most, strict=True)
