@@ -9,7 +9,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small calorimeter
+JET_TAGGERS := jet_tagger jet_tagger_ternary jet_tagger_binary
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small calorimeter $(JET_TAGGERS)
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -69,6 +70,17 @@ notebooks: $(READY) ## project: run every notebook in examples/; one that fails 
 house: $(READY) ## project: the drawing of the rooms and their imports in docs/architecture.md
 	@$(BIN)/python docs/tools/draw_house.py
 
+.PHONY: wheels
+wheels: $(READY) ## project: download all that the container is built of into build/wheels
+	@$(BIN)/python -m pip wheel -q --only-binary pythia8mc,fastjet,pyosys -w build/wheels -r requirements.lock
+	@$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w build/wheels .
+
+.PHONY: container
+CONTAINER ?= $(shell command -v podman || command -v docker)
+container: ## project: build the container from build/wheels, without network
+	@test -n "$(CONTAINER)" || { echo "error: neither podman nor docker is installed"; exit 2; }
+	@$(CONTAINER) build --network=none -t l1forge -f Containerfile .
+
 .PHONY: whole-way
 whole-way: $(READY) ## project: a user's own model from scaffold to exports, and three faults that verify must notice
 	@$(BIN)/python tests/base/whole_way.py
@@ -92,6 +104,10 @@ test-browser: $(READY) ## project: the pages of studies in a headless Chromium (
 .PHONY: data
 data: $(READY) ## study: regenerate the committed event sample from its seed
 	@$(L1) simulate --sample
+
+.PHONY: data-jets
+data-jets: $(READY) ## study: regenerate the committed jets of five classes from their seed (7 minutes on one core)
+	@$(L1) simulate --sample --jets
 
 .PHONY: weighted-data
 weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and its table (45 minutes on one core)
@@ -118,11 +134,24 @@ calorimeter: $(READY) ## models: train on calorimeter images, compare with basel
 	@$(L1) evaluate calorimeter -o build/calorimeter --docs docs/calorimeter.md
 	@cp build/calorimeter/*.png docs/figures/
 
+.PHONY: jets
+jets: $(READY) ## models: train the jet taggers, five seeds each, compare them: docs/jets.md
+	@set -e; for model in $(JET_TAGGERS); do $(L1) train $$model; done
+	@$(L1) evaluate jet_tagger -o docs/figures --docs docs/jets.md
+
 .PHONY: rates
-rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score
-	@$(L1) rates emulator/menu/default.yaml simulation/sample/zerobias.parquet \
+rates: $(READY) ## study: rates of the default menu on weighted zero bias (build/rates/default/rates.html), and of the VAE score
+	@$(L1) rates emulator/menu/default.yaml simulation/sample/weighted/zerobias.parquet \
 	  --group 'muons=L1_*Mu*' --group 'anomalies=L1_AD*' --target L1_AD_VAE=3kHz --output build/rates/default
 	@$(L1) rates vae --output build/rates/vae
+
+.PHONY: rates-study
+rates-study: $(READY) ## study: an anomaly threshold for 1 kHz of pure rate, what it buys, who pays: docs/rates.md
+	@$(BIN)/python -m l1forge.studies.anomaly_budget
+
+.PHONY: bench-rates
+bench-rates: $(READY) ## study: rate studies of up to 100 M crossings, killed and resumed, on Dask workers
+	@$(BIN)/python -m l1forge.benchmarks.rate_scale
 
 .PHONY: firmware
 firmware: $(READY) ## firmware: write and check the HLS and Verilog projects of the VAE

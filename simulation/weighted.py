@@ -64,10 +64,10 @@ OFTEN = {
 CALORIMETER = {
     "quiet": 0.05,
     "bright0to8": 0.3,
-    "bright8to15": 0.8,
+    "bright8to15": 0.4,
     "qcd15to20": 0.12,
-    "qcd20to25": 0.3,
-    "qcd25to30": 0.6,
+    "qcd20to25": 0.2,
+    "qcd25to30": 0.4,
 }
 """Part of a class's crossings without rare muons that is simulated (others: all): soft ones add little."""
 POOL_EVENTS = {

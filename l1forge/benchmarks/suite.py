@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,11 +29,15 @@ from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.emulator.lhc import ORBIT
 from l1forge.emulator.menu.language.load import load_menu
 from l1forge.models import graph_path
+from l1forge.simulation.images import FOLDER as IMAGES
+from l1forge.simulation.images import read_images
+from l1forge.simulation.regions import N_REGION_ETA, N_REGION_PHI
 from l1forge.studies.defaults import default_menu
 from l1forge.studies.path import prepare
 from l1forge.studies.path_inputs import used_models
 
 SAMPLE = simulation.SAMPLE / "zerobias.parquet"
+ZERO_BIAS_IMAGES = IMAGES / "zerobias.parquet"
 REPEATED = 4
 """How often the sample's crossings are written for reading: opening a file takes some milliseconds."""
 Array = NDArray[Any]
@@ -248,6 +252,18 @@ class Suite:
             peer, given = onnx_sets(graph), features(*(values[:10_000] for values in found.values()))
             self.add(model, "ONNX Runtime float32", partial(peer, *given), len(given[0]))
 
+    def calorimeter(self, n: int) -> None:
+        """The student on the committed images that judge, and the same network in float32."""
+        graph = Graph.load(graph_path("calorimeter"))
+        images = read_images(ZERO_BIAS_IMAGES).images
+        x = spaced_rows(images.shape[1], n, np.dtype(np.int16))
+        for first in range(0, n, len(images)):
+            x[:, first : first + len(images)] = images[: n - first].T
+        self.kernel("calorimeter", graph, x)
+        call = peers.onnx_images(graph, (N_REGION_PHI, N_REGION_ETA), 2)
+        rows = np.ascontiguousarray(x.T[:10_000], np.float32)
+        self.add("calorimeter", "ONNX Runtime float32", lambda: call(rows), len(rows))
+
     def scale(self, n: int) -> None:
         """Threads, events per call, width and sparsity of a 57-32-16-3 network."""
 
@@ -266,13 +282,15 @@ class Suite:
         for density in (1.0, 0.5, 0.3, 0.1):
             point("share of weights kept", density, network(4, density=density), 65_536, 1)
 
+    def where(self) -> dict[str, Any]:
+        """The machine's name, threads and load when this was called."""
+        return {"cpu": _cpu_name(), "threads": self.threads, "load": os.getloadavg()[0]}
+
     def limits(self) -> dict[str, Any]:
         """The machine: name, cores, instruction and memory limits of this run."""
         self.notify("machine limits")
         return {
-            "cpu": _cpu_name(),
-            "threads": self.threads,
-            "load": os.getloadavg()[0],
+            **self.where(),
             "float32_madds_per_s": machine.float_madds_per_s(),
             "int8_madds_per_s": machine.byte_madds_per_s(),
             "memory_bytes_per_s_1": machine.memory_bytes_per_s(1),
@@ -289,6 +307,7 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
     suite.muon(n // 16)
     suite.bdt(n // 4)
     suite.path(max(8, n // 256))
+    suite.calorimeter(n // 4)
     suite.jets(n // 2)
     suite.sets(n // 4)
     suite.scale(n // 2)
@@ -298,8 +317,13 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
 def _events(graph: Graph, n: int) -> Events:
     """``n`` crossings of the committed sample with the columns of ``graph``, repeated as needed."""
     columns = {text.partition("[")[0] for text in graph.inputs[0].attributes["source"] if text != "0"}
+    return crossings(columns, n)
+
+
+def crossings(columns: Iterable[str], n: int) -> Events:
+    """``n`` crossings of the committed sample with these columns, repeated as needed."""
     source = open_events(SAMPLE)
-    blocks = list(source.blocks(columns=columns))
+    blocks = list(source.blocks(columns=tuple(columns)))
     while sum(block.n for block in blocks) < n:
         blocks += blocks
     return Events.concatenate(list(first_crossings(blocks, n)))

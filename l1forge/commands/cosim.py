@@ -45,7 +45,9 @@ Hls = Annotated[
 Stages = Annotated[
     int | None, typer.Option(help="Number of pipeline stages; default: as many as the clock needs.", min=1)
 ]
-Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
+Period = Annotated[
+    float | None, typer.Option(help="Clock period in ns; default: the project's, or 240 MHz.", min=0.1)
+]
 Interval = Annotated[
     int | None,
     typer.Option(

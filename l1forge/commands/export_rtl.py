@@ -21,7 +21,9 @@ Vhdl = Annotated[bool, typer.Option("--vhdl", help="VHDL-2008 instead of Verilog
 Stages = Annotated[
     int | None, typer.Option(help="Number of pipeline stages; default: as many as the clock needs.", min=1)
 ]
-Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
+Period = Annotated[
+    float | None, typer.Option(help="Clock period in ns; default: the project's, or 240 MHz.", min=0.1)
+]
 Crossings = Annotated[int, typer.Option("-n", help="Number of crossings of the testbench.", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of random bits and corner values.", min=0)]
 JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write what was made to this JSON file.")]

@@ -28,9 +28,18 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Empty or new folder; default: NAME in this folder.")
 ]
 
+Install = Annotated[
+    str, typer.Option(help="What pip installs in the project's CI: a requirement, a git URL or a wheel.")
+]
+
 
 @app.command()
-def new(name: Name, kind: KindOption = Kind.network, output: Output = None) -> None:
+def new(
+    name: Name,
+    kind: KindOption = Kind.network,
+    output: Output = None,
+    install: Install = "l1forge[firmware,train,cosim]",
+) -> None:
     """Write a small project with a model of your own: training script, menu, Makefile, tests, CI.
 
     Every command takes the project's model by its name as long as it runs inside the project's folder
@@ -41,10 +50,12 @@ def new(name: Name, kind: KindOption = Kind.network, output: Output = None) -> N
     `l1forge new my_trigger --kind vae`
 
     `l1forge new dimuon --kind muon -o ~/work/dimuon`
+
+    `l1forge new dimuon --install 'l1forge[firmware,train,cosim] @ git+https://gitlab.example/t/l1forge@v0.1.0'`
     """
     from l1forge.studies.scaffold import new_project
 
-    made = new_project(name, kind.value, output)
+    made = new_project(name, kind.value, output, install)
     for file in made.files:
         typer.echo(f"  {made.folder}/{file}")
     repository = (

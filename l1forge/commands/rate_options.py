@@ -48,7 +48,7 @@ def point_of(
     """
     from l1forge.emulator.errors import InputError
     from l1forge.screen.outputs import check_event_files
-    from l1forge.studies.rates_menu import parse_rate
+    from l1forge.studies.rates_inputs import parse_rate
     from l1forge.studies.working_point import LOSS, WorkingPoint
 
     if rate is None:

@@ -23,7 +23,9 @@ Model = Annotated[
 Stages = Annotated[
     int | None, typer.Option(help="Number of pipeline stages; default: as many as the clock needs.", min=1)
 ]
-Period = Annotated[float | None, typer.Option(help="Clock period in ns; default: that of 240 MHz.", min=0.1)]
+Period = Annotated[
+    float | None, typer.Option(help="Clock period in ns; default: the project's, or 240 MHz.", min=0.1)
+]
 Tool = Annotated[
     str, typer.Option(help="Synthesis tool: auto, yosys, nextpnr, vivado (Verilog) or vitis (HLS).")
 ]

@@ -140,7 +140,8 @@ def verify(
     hls
         hls4ml project to compare with; by default the model's own, written once.
     stages, period
-        Pipeline stages (default: as many as the clock needs); clock period in ns (default 240 MHz).
+        Pipeline stages (default: as many as the clock needs); clock period in ns (default: the project's,
+        or 240 MHz).
     interval
         Compare the circuit folded in time, which takes an event every ``interval`` clocks: networks on sets.
     seed, threads
@@ -165,10 +166,11 @@ def verify(
     """
     from l1forge.emulator.folders import build_folder, variant
     from l1forge.emulator.graph.graph import Graph
-    from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
+    from l1forge.firmware.rtl import generate
     from l1forge.models import graph_path
     from l1forge.models.registry import rows_of
     from l1forge.screen.outputs import check_folders
+    from l1forge.studies.defaults import clock_period
     from l1forge.testbench.directed import directed
     from l1forge.testbench.flow import verify as run
     from l1forge.testbench.flow import waveform
@@ -192,18 +194,18 @@ def verify(
     if hls is not None:
         check_project(Path(hls), graph)
     if vhdl or axi:
-        cut = {"stages": stages, "clock_period_ns": period or CLOCK_PERIOD_NS}
+        cut = {"stages": stages, "clock_period_ns": clock_period(period)}
         return _otherwise(graph, name, n, vhdl, cut, files, rows, seed, progress, on_start, on_crossings)
     progress("writing Verilog")
     if interval is None:
         project = generate(
-            graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
+            graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=clock_period(period)
         )
     else:
         from l1forge.firmware.sets.folded import generate_folded
 
         project = generate_folded(
-            graph, build_folder() / "rtl" / name, interval, clock_period_ns=period or CLOCK_PERIOD_NS
+            graph, build_folder() / "rtl" / name, interval, clock_period_ns=clock_period(period)
         )
     with ExitStack() as stack:
         extra = _implementations(model, graph, Path(hls) if hls is not None else None, stack, progress)

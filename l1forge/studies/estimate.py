@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.studies.bars import bars
 from l1forge.studies.html import html_lines, html_table
 
@@ -22,6 +23,7 @@ class Estimated:
     """The estimate of one graph and what to know about it."""
 
     result: Estimate
+    period_ns: float = CLOCK_PERIOD_NS
 
     def rows(self) -> list[tuple[str, ...]]:
         """Texts in the order of ``HEADINGS``."""
@@ -42,6 +44,11 @@ class Estimated:
     def warnings(self) -> list[str]:
         """Why the stated errors may not hold for this graph."""
         said = []
+        if self.period_ns != CLOCK_PERIOD_NS:
+            said.append(
+                f"for {CLOCK_PERIOD_NS:.2f} ns, the clock of the calibration: the project has"
+                f" {self.period_ns:.2f} ns, and another number of stages"
+            )
         if self.result.outside:
             said.append(
                 f"more than twice the largest of the calibration ({', '.join(self.result.outside)}):"
@@ -80,6 +87,7 @@ def estimate(model: str | Graph) -> Estimated:
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.synth.estimate import estimate as estimated
     from l1forge.models import graph_path
+    from l1forge.studies.defaults import clock_period
 
     graph = model if isinstance(model, Graph) else Graph.load(graph_path(model))
-    return Estimated(estimated(graph))
+    return Estimated(estimated(graph), clock_period())

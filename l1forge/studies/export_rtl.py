@@ -81,8 +81,9 @@ def export_rtl(
     from l1forge.emulator.folders import build_folder, variant
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.deliver import Vectors, deliver
-    from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
+    from l1forge.firmware.rtl import generate
     from l1forge.models import graph_path
+    from l1forge.studies.defaults import clock_period
     from l1forge.studies.limits import check_pipelined
     from l1forge.testbench.cosim import emulator_of
     from l1forge.testbench.directed import directed
@@ -99,7 +100,7 @@ def export_rtl(
         graph,
         build_folder() / "rtl" / (f"{name}_vhdl" if vhdl else name),
         stages=stages,
-        clock_period_ns=period or CLOCK_PERIOD_NS,
+        clock_period_ns=clock_period(period),
         language=language,
     )
     vectors = None

@@ -56,9 +56,9 @@ def verify_foreign(
     from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.foreign import read_ports, wrapped
-    from l1forge.firmware.rtl import CLOCK_PERIOD_NS
     from l1forge.models import graph_path
     from l1forge.screen.outputs import check_folders
+    from l1forge.studies.defaults import clock_period
     from l1forge.testbench.directed import directed
     from l1forge.testbench.flow import verify as run
     from l1forge.testbench.latency import find_latency
@@ -71,7 +71,7 @@ def verify_foreign(
     folder = Path(output) if output is not None else build_folder() / "reports" / name
     check_folders(folder)
     files = list(events) if events else None
-    place, period_ns = build_folder() / "rtl" / name, period or CLOCK_PERIOD_NS
+    place, period_ns = build_folder() / "rtl" / name, clock_period(period)
     progress("reading the RTL")
     latency = 0 if table.clock is None else table.latency
     if search_latency and table.clock is not None:

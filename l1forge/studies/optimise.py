@@ -20,7 +20,6 @@ import numpy as np
 from l1forge.emulator.atomic import write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
-from l1forge.emulator.lhc import CLOCK_PERIOD_NS
 from l1forge.emulator.rates.intervals import threshold_for_rate
 from l1forge.studies.optimise_subject import Settings, Subject, subject_of
 from l1forge.studies.sources import feed_of
@@ -297,10 +296,12 @@ def _cost(graph: Graph) -> tuple[int, int, float]:
     from 7 % below to 13 % above Yosys for trees, networks and pair tables alike (docs/optimise.md).
     """
     from l1forge.firmware.rtl.generate import planned, trace
+    from l1forge.studies.defaults import clock_period
 
-    program, plan = planned(trace(graph), None, CLOCK_PERIOD_NS)
+    period = clock_period()
+    program, plan = planned(trace(graph), None, period)
     clocks = plan.stages + 1
-    return round(float(program.cost)), clocks, clocks * CLOCK_PERIOD_NS
+    return round(float(program.cost)), clocks, clocks * period
 
 
 def _try(

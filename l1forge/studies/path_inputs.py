@@ -136,7 +136,8 @@ def graph_files(given: list[str], used: list[str], bound: Mapping[str, str] | No
                 "the menu does not use this model",
                 field="--model",
                 value=name,
-                remedy="CICADA's score is read from the link words"
+                remedy="CICADA's score is read from the link words; a YAML menu binds a model:"
+                " scores: {cicada: {graph: graph.json}}"
                 if name.lower().startswith("cicada")
                 else f"it uses {', '.join(used) or 'none'}",
             )

@@ -106,8 +106,8 @@ def synthesise(
     Parameters
     ----------
     model
-        Name of a model of this repository, ``muon_patterns``, ``menu_default``, a graph file, or the folder
-        of a written Verilog project.
+        Name of a model of this repository, ``muon_patterns``, ``menu_default``, ``trigger_control``,
+        ``trigger_path``, a graph file, or the folder of a written Verilog project.
     stages, period
         Pipeline stages (default: as many as the clock needs); clock period in ns (default 240 MHz).
     tool, part
@@ -226,11 +226,12 @@ def _check_period(period: float | None) -> None:
 def _design(graph: Graph, stages: int | None, period: float | None, dsp: bool) -> tuple[RtlProject, Path]:
     """The Verilog project of ``graph`` and the folder for its synthesis."""
     from l1forge.emulator.folders import build_folder, variant
-    from l1forge.firmware.rtl import CLOCK_PERIOD_NS, generate
+    from l1forge.firmware.rtl import generate
+    from l1forge.studies.defaults import clock_period
 
     name = variant(graph.name, stages, period)
     project = generate(
-        graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=period or CLOCK_PERIOD_NS
+        graph, build_folder() / "rtl" / name, stages=stages, clock_period_ns=clock_period(period)
     )
     return project, build_folder() / "synth" / f"{name}{'' if dsp else '-nodsp'}"
 

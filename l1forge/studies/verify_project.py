@@ -112,7 +112,7 @@ def _declared(found: Project, n: int, seed: int) -> Iterator[tuple[str, str, Pat
 def _cosim(name: str, n: int, found: Project, seed: int) -> tuple[bool, str]:
     from l1forge.studies.cosim import verify
 
-    proof = verify(name, n, period=found.period_ns, seed=seed)
+    proof = verify(name, n, seed=seed)
     return proof.passed, " ".join([proof.verdict, *map(str, proof.report.examples[:1])])
 
 

@@ -35,9 +35,9 @@ class Shape:
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("jet_sets_8", 8, (16, 16), (16,)),
+        Shape("jet_sets_8", 8, (16, 16), (16,), weight_bits=7, activation_bits=7),
         Shape("jet_sets_16", 16, (16, 16), (16,)),
         Shape("jet_sets_32", 32, (16, 16), (16,)),
-        Shape("jet_graph", 8, (16,), (16,), edges=8),
+        Shape("jet_graph", 8, (16,), (16,), edges=8, weight_bits=7, activation_bits=7),
     )
 }

@@ -37,7 +37,7 @@ from l1forge.models.muon_pt.train import (
     POWER,
     Report,
     TrainingSet,
-    _loss,
+    bin_loss,
     pruner,
     trained_inputs,
 )
@@ -147,7 +147,7 @@ def fit_best(
         starts = range(0, max(len(data) - batch + 1, 1), batch)
         for start in starts:
             rows = order[start : start + batch]
-            loss = _loss(model(data.features[rows].float() / ONE), data, rows, prior)
+            loss = bin_loss(model(data.features[rows].float() / ONE), data, rows, prior)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -166,7 +166,7 @@ def _chosen(model: nn.Module, data: TrainingSet, prior: torch.Tensor) -> float:
     model.eval()
     with torch.no_grad():
         logits = torch.cat([model(block.float() / ONE) for block in data.features.split(20_000)])
-        return float(_loss(logits, data, torch.arange(len(data)), prior))
+        return float(bin_loss(logits, data, torch.arange(len(data)), prior))
 
 
 def tune_network(

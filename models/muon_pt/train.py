@@ -24,6 +24,7 @@ from l1forge.models.muon_pt.export import export, save_state
 from l1forge.models.muon_pt.features import FEATURES, ONE, muon_features
 from l1forge.models.muon_pt.network import LARGE, SMALL, Network, QuantisedNetwork, float_network
 from l1forge.simulation.muons import MuonSettings, generate
+from l1forge.simulation.muons.detectors import NOMINAL, Detector, Randomised
 from l1forge.simulation.muons.spectrum import density
 
 SEED = 31
@@ -72,13 +73,15 @@ class TrainingSet:
         return len(self.bins)
 
 
-def training_set(muons: int, seed: int, power: float) -> TrainingSet:
+def training_set(
+    muons: int, seed: int, power: float, *, detector: Detector | Randomised = NOMINAL, processes: int = 1
+) -> TrainingSet:
     """Simulate ``muons`` muons block by block and keep the candidates."""
     parts = []
     sizes = [min(SAMPLE_BLOCK, muons - start) for start in range(0, muons, SAMPLE_BLOCK)]
-    settings = MuonSettings(pt_min=MIN_PT, pt_max=GENERATED_UP_TO)
+    settings = MuonSettings(pt_min=MIN_PT, pt_max=GENERATED_UP_TO, detector=detector)
     for number, size in enumerate(sizes):
-        sample = generate(size, seed * 1000 + number, settings)
+        sample = generate(size, seed * 1000 + number, settings, processes=processes)
         features, layers = muon_features(sample.value, sample.eta, sample.quality)
         found = layers > 0
         parts.append((features[found], sample.pt[found], sample.charge[found]))
@@ -97,7 +100,9 @@ def trained_inputs(model: str, features: np.ndarray) -> TrainedInputs:
     return TrainedInputs.of(model, "simulated muons", FEATURES, features)
 
 
-def _loss(logits: torch.Tensor, data: TrainingSet, rows: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
+def bin_loss(
+    logits: torch.Tensor, data: TrainingSet, rows: torch.Tensor, prior: torch.Tensor
+) -> torch.Tensor:
     """Weighted cross-entropy of bin and charge; half of it against the teacher where there is one."""
     bins, charge = logits[:, :N_BINS] - prior, logits[:, N_BINS]
     loss = functional.cross_entropy(bins, data.bins[rows], reduction="none")
@@ -123,7 +128,7 @@ def fit(
         order, total = torch.randperm(len(data)), 0.0
         for start in range(0, len(data) - BATCH + 1, BATCH):
             rows = order[start : start + BATCH]
-            loss = _loss(model(data.features[rows].float() / ONE), data, rows, prior)
+            loss = bin_loss(model(data.features[rows].float() / ONE), data, rows, prior)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -172,6 +172,30 @@ def test_official_xml_is_not_changed(place: Path) -> None:
         add_seed(place / "menu.xml", "lead", 1.0)
 
 
+def test_a_menu_binds_a_network_to_cicada(place: Path) -> None:
+    """The cut has the units of the link words, 1/256; events without link words are enough."""
+    text = (place / "lead.json").read_text()
+    first = text.index("ufixed<11,11>")
+    (place / "cicada.json").write_text(
+        text[: first + 13] + text[first + 13 :].replace("ufixed<11,11>", "ufixed<16,8>")
+    )
+    seed = '  - {index: 7, name: L1_C, seed: "CICADA[HIGH]"}\n'
+    menu = f"menu: m\ncuts: {{HIGH: {{type: CSCORE, object: CICADA, min: 68.75}}}}\nalgorithms:\n{seed}"
+    (place / "words.yaml").write_text(menu)
+    assert l1forge.load_menu(place / "words.yaml").score_types == {}
+    (place / "own.yaml").write_text(menu + "scores: {cicada: {graph: cicada.json}}\n")
+    bound = l1forge.load_menu(place / "own.yaml")
+    assert bound.score_types == {"cicada": "ufixed<16,8>"}
+    (condition,) = bound.conditions.values()
+    assert (condition.score, condition.lower) == ("cicada", 68.75 * 256)
+    l1forge.run_path(place / "zb.parquet", menu=place / "own.yaml", orbits=1, output=place / "c.txt")
+    check = l1forge.check_menu(place / "own.yaml", place / "c.txt")
+    assert check.verdict == "PASS"
+    (place / "wrong.yaml").write_text(menu + "scores: {cicada: {graph: lead.json}}\n")
+    with pytest.raises(InputError, match=r"thresholds of CICADA objects are raw integers of ufixed<16,8>"):
+        l1forge.load_menu(place / "wrong.yaml")
+
+
 def test_a_menu_binds_a_network_to_an_object(place: Path) -> None:
     """AXO with MODEL v4 is computed by the graph that the menu names; menu check evaluates the seed."""
     text = (place / "lead.json").read_text()

@@ -217,7 +217,7 @@ class _SeedCompiler:
         return compiled.External(index=self.builder.source.externals[name], bx=node.bx, name=name)
 
     def network(self, node: ObjectNode) -> Condition:
-        """AXO, TOPO: score of the named model, in raw units; CICADA: 8.8-bit score from the link words."""
+        """AXO, TOPO: score of the named model, in raw units; CICADA: 8.8-bit score of the link words, or bound."""
         cuts = {cut.type: cut for cut in self.legs.object_cuts(node)}
         score = next((cuts[kind] for kind in ("SCORE", "ASCORE", "CSCORE") if kind in cuts), None)
         if score is None or score.minimum is None:
@@ -227,6 +227,11 @@ class _SeedCompiler:
             if threshold > largest:
                 self.legs.unreachable("CICADA cannot hold the threshold", value=score.minimum)
                 threshold = largest + 1
+            declared = self.builder.source.scores.get("cicada")
+            if declared is not None:  # the menu binds a model
+                implied = network_type("CICADA", "cicada", declared, self.seed.place, node.column)
+                self.builder.implied["cicada"] = str(implied)
+                return compiled.Score(score="cicada", bx=node.bx, lower=threshold)
             return compiled.QuantityCut(quantity="cicada", bx=node.bx, threshold=threshold)
         model = f"{node.name.lower()}_{cuts['MODEL'].data.strip()}" if "MODEL" in cuts else node.name.lower()
         if score.minimum != int(score.minimum):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from l1forge.emulator.events.cicada import SCORE_TYPE
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.menu.language.grammar import Place, ScoreNode
 
@@ -26,10 +27,10 @@ class ScoreType:
 
 NETWORK_TYPES: Mapping[str, FixedType] = {
     name: FixedType.parse("ufixed<18,14>") for name in ("AXO", "ADT", "TOPO")
-}
+} | {"CICADA": FixedType.parse(SCORE_TYPE)}
 """What the raw thresholds of the menu's network objects count: 18 bits, 1/16 each (docs/menu.md).
 
-CICADA is not among them: its score is read from the link words, no model computes it here.
+CICADA's score is that of the link words, unless the menu binds a model to it.
 """
 
 

@@ -1,9 +1,10 @@
-"""Thresholds of merged batch norms and sign activations, which hls4ml 1.3 rounds down to the input's grid.
+"""Thresholds of merged batch norms and sign activations, as the activations of the trained network compare.
 
-``x·scale + bias ≥ 0`` means ``x ≥ -bias/scale``, so that the threshold of a binary activation has to be
-rounded up: else the value just below it is taken for +1. A ternary one gets two thresholds, rounded down
-after their centre was: the C++ gives +1 above the high one and -1 from the low one down, so that the high one
-is the last value of the grid with ``x·scale + bias < level``, and the low one the last with ``≤ -level``.
+``x·scale + bias ≥ 0`` means ``x ≥ -bias/scale``. hls4ml 1.3 rounds the threshold of a binary activation down
+to the input's grid, so that the value just below it is taken for +1. It rounds both thresholds of a ternary
+one down, too, where the C++ gives +1 above the high one: a value that lies on the level exactly, which QKeras
+counts as +1, becomes 0. The high one is therefore the last value of the grid with
+``x·scale + bias < level``, the low one the last with ``≤ -level``.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ KINDS = {
 }
 """Kind -> what its example does."""
 SUFFIX = ".in"
+INSTALL = "l1forge[firmware,train,cosim]"
+"""What the project's CI installs unless it is told something else."""
 DOTTED = ("gitignore", "gitlab-ci.yml", "github")
 """Templates of files and folders whose names begin with a dot; packages cannot hold such folders."""
 
@@ -36,7 +38,9 @@ class NewProject:
     git: bool
 
 
-def new_project(name: str, kind: str = "network", folder: str | Path | None = None) -> NewProject:
+def new_project(
+    name: str, kind: str = "network", folder: str | Path | None = None, install: str = INSTALL
+) -> NewProject:
     """Write a project with a model of ``kind`` (``KINDS``) called ``name``, ready for `make demo`.
 
     Parameters
@@ -47,11 +51,14 @@ def new_project(name: str, kind: str = "network", folder: str | Path | None = No
         One of ``KINDS``.
     folder
         Folder to write, which must not exist or be empty; default: ``name`` in the current folder.
+    install
+        What pip installs in CI: a requirement with extras, a git URL or a wheel.
 
     Raises
     ------
     InputError
-        If the name cannot be used, the kind is unknown, or the folder is not empty.
+        If the name cannot be used, the kind is unknown, the folder is not empty, or ``install`` has
+        characters that CI files or shells read as something else.
     """
     from l1forge.models.registry import own_models
 
@@ -66,12 +73,15 @@ def new_project(name: str, kind: str = "network", folder: str | Path | None = No
         raise InputError("is a model of l1forge", field="NAME", value=name, remedy="choose another")
     if kind not in KINDS:
         raise InputError("is not a kind", field="--kind", value=kind, remedy=f"kinds: {', '.join(KINDS)}")
+    if not re.fullmatch(r"[\w\-.+~:/@,=<>!\[\] #&%]+", install, re.ASCII) or install.startswith("-"):
+        remedy = f"such as {INSTALL}, l1forge[firmware,train,cosim] @ git+https://HOST/GROUP/l1forge@v0.1.0"
+        raise InputError("is nothing that pip installs", field="--install", value=install, remedy=remedy)
     target = Path(folder) if folder is not None else Path(name)
     if target.exists() and not target.is_dir():
         raise InputError("is not a folder", file=target, remedy="choose a new folder with --output")
     if target.is_dir() and any(target.iterdir()):
         raise InputError("is not empty", file=target, remedy="choose an empty or new folder with --output")
-    words = {"name": name, "kind": kind, "about": KINDS[kind]}
+    words = {"name": name, "kind": kind, "about": KINDS[kind], "install": install}
     templates = files("l1forge.studies.scaffold") / "templates"
     content = _filled(templates / "common", words)
     content |= {f"models/{name}/{file}": text for file, text in _filled(templates / kind, words).items()}

@@ -7,12 +7,16 @@ import json
 import numpy as np
 import pytest
 
-from l1forge.benchmarks import machine, peers
+from l1forge.benchmarks import exports, machine, peers
 from l1forge.benchmarks import pages as report
 from l1forge.benchmarks.graphs import network
 from l1forge.benchmarks.latency import single_event_ns
+from l1forge.benchmarks.one_graph import no_chain
 from l1forge.benchmarks.suite import Result, Row, Suite
 from l1forge.benchmarks.timing import measure
+from l1forge.cli import main
+from l1forge.emulator.errors import InputError
+from l1forge.emulator.graph.graph import Graph, Node
 from l1forge.emulator.graph.reference import evaluate
 
 
@@ -96,3 +100,42 @@ def test_scores_of_tables_and_the_path_have_rows():
         ("vae", 2000), ("tail_pairs", 2000), ("path", 8 * 3564)
     ]  # fmt: skip
     assert all(0 < row.best_ns <= row.ns for row in suite.rows)
+
+
+def test_any_graph_has_a_table(tmp_path, capsys):
+    """Of a chain of layers, every peer."""
+    chain = network(5, (6, 4, 2))
+    chain.save(tmp_path / "chain.json")
+    with pytest.raises(SystemExit) as end:
+        main(
+            [
+                "bench",
+                str(tmp_path / "chain.json"),
+                "--seconds",
+                "0.01",
+                "-n",
+                "4096",
+                "-o",
+                str(tmp_path / "out"),
+            ]
+        )
+    assert end.value.code == 0
+    document = json.loads((tmp_path / "out/bench.json").read_text())
+    what = {row["what"] for row in document["rows"] if row["threads"] == 1}
+    assert what >= {
+        *("l1forge", "l1forge, no AVX-512", "export-cmssw C++, one event", "ap_fixed C++, one event"),
+        *("NumPy int64", "ONNX Runtime float32"),
+    }
+    assert document["not_measured"] == []
+    assert all(row["ns"] > 0 for row in document["rows"])
+    twice = Node("twice", "add", ("scaled", "scaled"), chain["scaled"].shape, chain["scaled"].type)
+    assert (
+        no_chain(Graph("b", [*chain.nodes[:2], twice], ["twice"]))
+        == "no chain of dense layers: twice is a add"
+    )
+
+
+def test_a_package_that_computes_something_else_is_not_timed(graph, monkeypatch):
+    monkeypatch.setattr(exports, "emulator_of", lambda part: lambda x: np.zeros((len(x), 1), np.int64))
+    with pytest.raises(InputError, match="computes other results than the emulator"):
+        exports.package_speed(graph, rows(graph, 64), 1)

@@ -47,7 +47,7 @@ def test_eight_orbits_leave_few_holes(project: PathProject, directed: Planted) -
     assert found[kinds.PHASES].goals == 1 + 3 + 2 + 337 + 10 + 617 + 100
     assert found[kinds.COUNTS].goals == 9 + 13 + 13  # the small menu reads no taus
     assert found[kinds.COUNTERS].reached > 40
-    assert found[kinds.SHUT].reached >= 8
+    assert found[kinds.SHUT].reached >= 6
     assert all(
         row.goals - row.reached == len(row.holes) or row.kind == kinds.PHASES for row in found.values()
     )
