@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from l1forge.benchmarks.published import networks, tree_logic
-from l1forge.benchmarks.published.rows import Comparison
+from l1forge.benchmarks.published.rows import PublishedTable
 from l1forge.benchmarks.published.shared_trees import check_equal
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.firmware.bdt.choose import score_type
@@ -81,4 +81,4 @@ def test_trained_taggers_say_their_accuracy() -> None:
 
 
 def test_a_table() -> None:
-    assert str(Comparison(("a", "b"), [("1", "2")])) == "| a | b |\n|---|---|\n| 1 | 2 |"
+    assert str(PublishedTable(("a", "b"), [("1", "2")])) == "| a | b |\n|---|---|\n| 1 | 2 |"

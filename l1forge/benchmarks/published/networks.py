@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from l1forge.benchmarks.published.rows import Comparison, luts, number, synthesised, written
+from l1forge.benchmarks.published.rows import PublishedTable, luts, number, synthesised, written
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
 from l1forge.emulator.json_text import parse_json
@@ -72,7 +72,7 @@ ENCODERS = (
 )
 
 
-def comparison() -> Comparison:
+def comparison() -> PublishedTable:
     """Published rows and ours."""
     from l1forge.models import graph_path
 
@@ -82,7 +82,7 @@ def comparison() -> Comparison:
         rows.append(_row(title, Graph.load(graph_path(name))))
     rows += PUBLISHED["anomaly"]
     rows += [_row(f"ours, {spec.title}", network(spec)) for spec in ENCODERS]
-    return Comparison(HEADINGS, rows)
+    return PublishedTable(HEADINGS, rows)
 
 
 def _accuracy(model: str) -> str:
