@@ -76,7 +76,7 @@ def comparison() -> PublishedTable:
     """Published rows and ours."""
     from l1forge.models import graph_path
 
-    rows = [*PUBLISHED["jets"]]
+    rows: list[tuple[str, ...]] = [*PUBLISHED["jets"]]
     for name, weights in TRAINED.items():
         title = f"ours, jet classifier, {weights} (`{name}`), {_accuracy(name)} on our simulation"
         rows.append(_row(title, Graph.load(graph_path(name))))
