@@ -24,7 +24,7 @@ from l1forge.emulator.rates.intervals import weighted_mean
 from l1forge.emulator.rates.leading_cut import leading_cut
 from l1forge.simulation import SAMPLE
 from l1forge.simulation.rate_comparison import update_document
-from l1forge.simulation.sample import WEIGHTED
+from l1forge.simulation.sample import zero_bias as best_zero_bias
 from l1forge.studies.efficiency import efficiency
 from l1forge.studies.efficiency_comparison import ModelGain
 from l1forge.studies.figures import Picture
@@ -264,7 +264,7 @@ def anomaly_budget(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write tables and pictures into docs/rates.md, or print JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--zero-bias", type=Path, default=WEIGHTED)
+    parser.add_argument("--zero-bias", type=Path, default=best_zero_bias())
     parser.add_argument("--document", type=Path, default=ROOT / "docs/rates.md")
     parser.add_argument("--json", action="store_true", help="print JSON and write nothing")
     options = parser.parse_args(arguments)
