@@ -72,8 +72,8 @@ CALORIMETER = {
 """Part of a class's crossings without rare muons that is simulated (others: all): soft ones add little."""
 POOL_EVENTS = {
     "quiet": 50_000,
-    "bright0to8": 2_600,
-    "bright8to15": 15_600,
+    "bright0to8": 1_000,
+    "bright8to15": 6_000,
     "qcd15to20": 50_000,
     "qcd20to25": 30_000,
     "qcd25to30": 24_000,

@@ -41,6 +41,7 @@ HEAVY_MODULES = {
     "models/muon_pt/fine_tune.py": "torch",
     "models/muon_pt/train.py": "torch",
     "models/vae/network.py": "torch",
+    "simulation/hardness.py": "pythia8mc",
     "testbench/drivers/cocotb_check.py": "cocotb",
     "testbench/path/cocotb_path.py": "cocotb cocotbext",
     "testbench/drivers/axi_check.py": "cocotb cocotbext",
