@@ -127,6 +127,8 @@ def test_trees_chosen_at_a_rate(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--rate", "5"], "the features are not event columns"),
         (["--rate", "1Hz", "-s", COLUMN], "crossings of zero bias pass"),
         (["--rate", "5", "-s", COLUMN, "--loss", "2"], "--loss: is out of range"),
+        (["--rate", "5", "-s", COLUMN, "--score", "fixed<8,4>"], "--score: does not go with --rate"),
+        (["--rate", "5", "-s", COLUMN, "-f", "fixed<8,4>"], "--feature: does not go with --rate"),
         (["--units", "code"], "--units: needs event columns"),
         (["-f", "fixed<8,4>", "-s", "jet.et[0],jet.et[1]*2,0,0"], "what one count is worth"),
         (["-f", "fixed<8,4>", "-s", "jet.et[0]*2"], "expected one event column for each of 4 features"),
