@@ -176,11 +176,13 @@ for version in VERSIONS.values():
     network.keras().utils.set_random_seed(3)
     net = network.training_network(version)
     for layer in net.layers:
+        if version.kind == "ternary" and layer.name in network.LAYERS:  # the first weights are too small
+            kernel, *rest = layer.get_weights()
+            layer.set_weights([rng.uniform(-1, 1, kernel.shape), *rest])
         if layer.name.startswith("norm_"):  # scales of both signs, some very flat
             shape = layer.get_weights()[0].shape
             gamma = rng.normal(size=shape) * np.where(rng.random(shape) < 0.1, 1e-3, 1)
-            mean, var = rng.normal(size=shape) * 3, rng.uniform(16, 60, shape)
-            gamma = np.clip(gamma, -3, 3)  # less steep than a band of one value
+            mean, var = rng.normal(size=shape) * 3, rng.uniform(2, 40, shape)
             layer.set_weights([gamma, rng.normal(size=shape), mean, var])
     kind = version.input_type
     rows = rng.integers(kind.minimum, kind.maximum + 1, (1500, 16))
