@@ -146,8 +146,8 @@ class JetStudy:
         """The tables as Markdown."""
         parts = [
             f"{self.jets:,} jets of {self.sample}. Errors: of the finite test sample; in brackets the"
-            " standard deviation of trainings from as many seeds as the second column says, of which the one with"
-            " the lowest validation loss is kept. The last column: float less version, on the same jets.",
+            " standard deviation of trainings from as many seeds as the second column says, of which the"
+            " one with the lowest validation loss is kept. The last column: float less version, same jets.",
             _markdown(*self.table()),
             "Rejection, 1 / (share of all other jets that pass), where half the jets of the class pass:",
             _markdown(*self.rejections()),

@@ -148,8 +148,8 @@ def _folded(
     """Kernel with the signs of the batch norm's scales, and the integer thresholds of the sums.
 
     ``gamma (s - mean) / sigma + beta`` crosses ``level`` at ``s = mean + (level - beta) sigma / gamma``.
-    Signs are turned where gamma is negative. A point that lies on the grid exactly is an accident of
-    rounding; it counts as reached.
+    Signs are turned where gamma is negative. A point that lies on the grid exactly is an accident of rounding;
+    it counts as reached.
     """
     gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in norm.get_weights())
     turned = np.where(gamma < 0, -1.0, 1.0)
@@ -163,7 +163,7 @@ def _folded(
     if version.kind == "binary":
         return kernel, {"threshold": np.ceil(crossing(0.0)).astype(np.int64)}
     high, low = np.floor(crossing(0.5)).astype(np.int64), np.floor(crossing(-0.5)).astype(np.int64)
-    return kernel, {"high": np.maximum(high, low + 1), "low": low}
+    return kernel, {"high": np.maximum(high, low), "low": low}
 
 
 def deployed_network(version: TaggerVersion, values: Parameters) -> Any:
@@ -201,14 +201,15 @@ def types(version: TaggerVersion) -> dict[str, dict[str, str]]:
 
 
 def _as_norm(values: Parameters, name: str, lsb: float) -> list[NDArray[np.float32]]:
-    """gamma, beta, mean, variance that cross the levels half way between two values of the sum."""
+    """gamma, beta, mean, variance that cross the levels between two values of the sum."""
     if f"{name}/threshold" in values:
         crossing = (values[f"{name}/threshold"] - 0.5) * lsb
         gamma = np.ones_like(crossing)
     else:
         high, low = values[f"{name}/high"], values[f"{name}/low"]
         crossing = (high + low + 1) / 2 * lsb
-        gamma = 1 / ((high - low) * lsb)  # 2 x the level of 0.5 from one crossing to the other
+        # crossed at high + 3/4 and low + 1/4, which lie apart also where no value of the sum gives 0
+        gamma = 1 / ((high - low + 0.5) * lsb)  # 2 x the level of 0.5 from one crossing to the other
     beta = -crossing * gamma
     one, zero = np.ones_like(gamma), np.zeros_like(gamma)
     return [np.asarray(w, np.float32) for w in (gamma, beta, zero, one)]
