@@ -31,7 +31,7 @@ def declared(name: str, what: str) -> Model:
     def train(seed: int, output: Path, report: Report, data: Data = None, quick: Quick = False) -> None:
         import l1forge.models.jet_sets.train as training
 
-        options = training.Options()
+        options = training.OPTIONS.get(name, training.Options())
         training.main(name, seed, output, jets(data), options.shortened() if quick else options, report)
 
     def evaluate(folder: Path, report: Report) -> dict[str, Any]:

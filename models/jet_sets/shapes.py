@@ -41,7 +41,7 @@ SHAPES = {
     for shape in (
         Shape("jet_sets_8", 8, (16, 16), (16,), weight_bits=7, activation_bits=7, first_bits=8),
         Shape("jet_sets_16", 16, (16, 16), (16,)),
-        Shape("jet_sets_32", 32, (16, 16), (16,)),
+        Shape("jet_sets_32", 32, (16, 16), (16,), first_bits=8),
         Shape("jet_graph", 8, (16,), (16,), edges=8, weight_bits=7, activation_bits=7, first_bits=7),
     )
 }

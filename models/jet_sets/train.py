@@ -43,6 +43,10 @@ class Options:
         return replace(self, jets=2000, epochs=1, quantised_epochs=1)
 
 
+OPTIONS = {"jet_sets_32": Options(epochs=20, quantised_epochs=14)}
+"""How the committed networks were trained, where not by the defaults."""
+
+
 @dataclass(frozen=True)
 class Entering:
     """Jets as tensors: features (n, slots, 3), presence (n, slots), class (n,)."""
