@@ -42,6 +42,7 @@ from l1forge.models.calorimeter import blind_sample, network, weights
 from l1forge.models.calorimeter.samples import ZERO_BIAS, Shown, events_of, fitted_images, read
 from l1forge.simulation.images import FOLDER, read_images
 from l1forge.simulation.sample import EVENTS
+from l1forge.studies.anomaly import Area, Spread
 from l1forge.studies.figures import Picture
 from l1forge.studies.html import html_table
 
@@ -66,28 +67,6 @@ VAE_SEED = "L1_AD_VAE"
 """The seed of the default menu beside which ``BESIDE`` is measured."""
 Say = Callable[[str], None]
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Area:
-    """Area under the ROC curve of a score on a signal."""
-
-    score: str
-    signal: str
-    value: float
-    error: float
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation over the trained seeds of one efficiency."""
-
-    signal: str
-    kind: str
-    rate_khz: float
-    mean: float
-    spread: float
-    seeds: int
 
 
 @dataclass(frozen=True)
@@ -368,14 +347,17 @@ def _thresholds(background: ScoredSample, full: float) -> dict[str, int]:
 
 
 def _spreads(rows: Sequence[Efficiency]) -> list[Spread]:
-    groups: dict[tuple[str, str, float], list[float]] = {}
+    groups: dict[tuple[str, str, float], dict[int, float]] = {}
     for row in rows:
         if row.score.startswith(SEED.format("")):
-            groups.setdefault((row.signal, row.kind, row.rate_khz), []).append(row.value)
-    return [
-        Spread(*key, float(np.mean(values)), float(np.std(values, ddof=min(1, len(values) - 1))), len(values))
-        for key, values in groups.items()
-    ]
+            seed = int(row.score.removeprefix(SEED.format("")))
+            groups.setdefault((row.signal, row.kind, row.rate_khz), {})[seed] = row.value
+    found = []
+    for key, by_seed in groups.items():
+        values = list(by_seed.values())
+        spread = float(np.std(values, ddof=min(1, len(values) - 1)))
+        found.append(Spread(*key, float(np.mean(values)), spread, tuple(by_seed)))
+    return found
 
 
 def _roc(score: str, signal: str, background: ScoredSample, sample: ScoredSample, points: int = 200) -> Roc:

@@ -99,7 +99,7 @@ def table(study: CalorimeterStudy, kind: str, rate: float) -> tuple[list[str], R
         by = {s.signal: s for s in study.spreads if (s.kind, s.rate_khz) == (kind, rate)}
         if score == STUDENT and by:
             cells = [f"{100 * by[s].mean:.2f} ± {100 * by[s].spread:.2f}" for s in study.signals]
-            rows.append([f"student, {next(iter(by.values())).seeds} seeds", *cells])
+            rows.append([f"student, {len(next(iter(by.values())).seeds)} seeds", *cells])
     return ["score", *(heading(study, signal) for signal in study.signals)], rows
 
 

@@ -57,9 +57,9 @@ def train(
     import l1forge.models.calorimeter.train as training
     from l1forge.emulator.menu.language.load import DEFAULT
     from l1forge.models.calorimeter.samples import TRAINING
-    from l1forge.models.calorimeter.training import Schedule
+    from l1forge.models.calorimeter.training import ImageSchedule
 
-    schedule = Schedule()
+    schedule = ImageSchedule()
     training.main(
         seed,
         output,

@@ -24,7 +24,7 @@ from l1forge.models.anomaly.samples import counted_part
 from l1forge.models.calorimeter import network, weights
 from l1forge.models.calorimeter.hls import NAME, export_graph
 from l1forge.models.calorimeter.samples import Images, events_of, read
-from l1forge.models.calorimeter.training import Schedule, fit_student, fit_teacher, mild_outliers
+from l1forge.models.calorimeter.training import ImageSchedule, fit_student, fit_teacher, mild_outliers
 from l1forge.models.registry import Report
 from l1forge.simulation.images import read_images
 from l1forge.simulation.regions import N_REGIONS
@@ -40,7 +40,7 @@ def main(
     events: Path | None,
     menu: Path,
     trainings: int,
-    schedule: Schedule,
+    schedule: ImageSchedule,
     report: Report,
     limit: int | None = None,
 ) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def main(
         "runs": {str(key): value for key, value in runs.items()},
     }
     output.mkdir(parents=True, exist_ok=True)
-    trained = weights.Trained(number, students, weights.teacher_arrays(teacher))
+    trained = weights.TrainedStudents(number, students, weights.teacher_arrays(teacher))
     weights.save(output / weights.FILE, trained)
     export_graph(output / weights.FILE, output / "graph.json")
     write_text(output / "training.json", json.dumps(result, indent=1) + "\n")
@@ -114,7 +114,7 @@ def main(
     return result
 
 
-def shortened(schedule: Schedule) -> Schedule:
+def shortened(schedule: ImageSchedule) -> ImageSchedule:
     """A few epochs: proves that the code runs, not a result."""
     return replace(schedule, teacher_epochs=1, student_epochs=2, batch=64)
 

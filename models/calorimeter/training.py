@@ -18,7 +18,7 @@ Step = Callable[[str, int, float], None]
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ImageSchedule:
     """Epochs, batch sizes and learning rates (cosine to zero) of both networks.
 
     ``images``: training images that an epoch sees, drawn anew for each. ``sparsity``: part of the weights of
@@ -60,7 +60,7 @@ def mild_outliers(images: Images, n: int, rng: np.random.Generator) -> Images:
 
 
 def fit_teacher(
-    train: Images, validation: Images, seed: int, schedule: Schedule, step: Step
+    train: Images, validation: Images, seed: int, schedule: ImageSchedule, step: Step
 ) -> tuple[Any, float]:
     """The trained teacher and its mean squared error on ``validation``, summed over regions."""
     keras = network.keras()
@@ -82,7 +82,7 @@ def fit_teacher(
 
 
 def fit_student(
-    teacher: Any, train: Images, validation: Images, seed: int, schedule: Schedule, step: Step
+    teacher: Any, train: Images, validation: Images, seed: int, schedule: ImageSchedule, step: Step
 ) -> tuple[Any, float]:
     """The trained student and its mean absolute difference from the teacher on ``validation``.
 

@@ -22,7 +22,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedStudents:
     """``kept``: the seed that was chosen; ``students`` by seed; ``teacher``: of the kept seed."""
 
     kept: int
@@ -58,7 +58,7 @@ def teacher(arrays: Arrays) -> Any:
     return model
 
 
-def save(path: Path, trained: Trained) -> None:
+def save(path: Path, trained: TrainedStudents) -> None:
     """Write the artefact."""
     arrays: dict[str, Any] = {"kept": np.array(trained.kept)}
     for seed, found in trained.students.items():
@@ -68,7 +68,7 @@ def save(path: Path, trained: Trained) -> None:
         np.savez_compressed(stream, **arrays)
 
 
-def load(path: Path = WEIGHTS) -> Trained:
+def load(path: Path = WEIGHTS) -> TrainedStudents:
     """Read what ``save`` wrote.
 
     Raises
@@ -97,4 +97,4 @@ def load(path: Path = WEIGHTS) -> Trained:
         raise InputError(
             "not the weights of this network", file=path, remedy="train it: l1forge train calorimeter"
         ) from error
-    return Trained(kept, students, teacher_)
+    return TrainedStudents(kept, students, teacher_)
