@@ -68,7 +68,7 @@ class Sizes:
     training: int = 600_000
     unlabelled: int = 200_000
     test: int = 500_000
-    dead_layer: int = 100_000
+    dead_layer: int = 30_000
     epochs: int = 8
     batch: int = 1024
     rate: float = 4e-3
@@ -216,16 +216,14 @@ def robustness(
     ``device``: of PyTorch; default: cuda where there is one. Golden patterns are filled on A (the committed
     tables) and on B. ``keep`` is called with every trained network: name, seed, network.
     """
-    import torch
+    sizes = sizes or Sizes()
+    if train:
+        from l1forge.models.muon_pt.network import LARGE
 
-    from l1forge.models.muon_pt.network import LARGE
-
-    sizes, network = sizes or Sizes(), network or LARGE
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device == "cpu":
-        torch.set_num_threads(1)  # the order of sums, hence the result, depends on the number of threads
+        device = device or _device()
+        network = network or LARGE
     say("test samples")
-    tests = _Tests(sizes, device)
+    tests = _Tests(sizes, device or "cpu")
     say(PATTERNS_B)
     filled = fill_tables(muons_of(load_detector(TESTS["B"]), sizes.training, 2024, sizes.processes))
     committed = COMMITTED | {PATTERNS_B: ("B", lambda sample: golden_patterns(sample, tables=filled))}
@@ -234,12 +232,21 @@ def robustness(
         say(name)
         rows.append(tests.of(name, labels, algorithm))
     methods: list[Row] = []
-    if train:
+    if network is not None and device is not None and train:
         _train_all(sizes, network, device, tests, methods, say, keep)
     say("dead layers")
     dead = dead_layers(sizes)
-    where = torch.cuda.get_device_name() if device == "cuda" else "one core"
-    return Robustness(network.name, sizes, where, rows, methods, dead)
+    return Robustness(network.name if network else "", sizes, device or "cpu", rows, methods, dead)
+
+
+def _device() -> str:
+    """cuda where there is one; else the processor, one thread: the order of sums decides the result."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    torch.set_num_threads(1)
+    return "cpu"
 
 
 def _train_all(
