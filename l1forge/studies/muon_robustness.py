@@ -83,7 +83,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Row:
+class RobustnessRow:
     """One algorithm: what its training saw, and what it measures on each test sample."""
 
     name: str
@@ -101,8 +101,8 @@ class Robustness:
     network: str
     sizes: Sizes
     device: str
-    rows: list[Row]
-    methods: list[Row]
+    rows: list[RobustnessRow]
+    methods: list[RobustnessRow]
     dead: dict[str, dict[str, Numbers]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -186,18 +186,18 @@ class _Tests:
         }
         self.features = {n: muon_features(s.value, s.eta, s.quality) for n, s in self.samples.items()}
 
-    def row(self, name: str, labels: str, models: list[nn.Sequential]) -> Row:
+    def row(self, name: str, labels: str, models: list[nn.Sequential]) -> RobustnessRow:
         found = {}
         for test, sample in self.samples.items():
             features, layers = self.features[test]
             every = [of_network(model, features, layers > 0, self.device) for model in models]
             found[test] = averaged([numbers(estimate, sample) for estimate in every])
-        return Row(name, labels, found)
+        return RobustnessRow(name, labels, found)
 
-    def of(self, name: str, labels: str, algorithm: Callable[[MuonSample], Estimate]) -> Row:
+    def of(self, name: str, labels: str, algorithm: Callable[[MuonSample], Estimate]) -> RobustnessRow:
         """One that has no seeds."""
         found = {n: averaged([numbers(algorithm(sample), sample)]) for n, sample in self.samples.items()}
-        return Row(name, labels, found)
+        return RobustnessRow(name, labels, found)
 
 
 def robustness(
@@ -231,7 +231,7 @@ def robustness(
     for name, (labels, algorithm) in committed.items():
         say(name)
         rows.append(tests.of(name, labels, algorithm))
-    methods: list[Row] = []
+    methods: list[RobustnessRow] = []
     if network is not None and device is not None and train:
         _train_all(sizes, network, device, tests, methods, say, keep)
     say("dead layers")
@@ -250,13 +250,19 @@ def _device() -> str:
 
 
 def _train_all(
-    sizes: Sizes, network: Network, device: str, tests: _Tests, rows: list[Row], say: Say, keep: Keep
+    sizes: Sizes,
+    network: Network,
+    device: str,
+    tests: _Tests,
+    rows: list[RobustnessRow],
+    say: Say,
+    keep: Keep,
 ) -> None:
     """Adds a row per method to ``rows``."""
-    from l1forge.models.muon_pt.robust import Schedule, robust_set, to_device, train_robust
+    from l1forge.models.muon_pt.robust import RobustSchedule, robust_set, to_device, train_robust
     from l1forge.models.muon_pt.train import POWER
 
-    schedule = Schedule(sizes.epochs, sizes.rate, sizes.batch)
+    schedule = RobustSchedule(sizes.epochs, sizes.rate, sizes.batch)
     prior = log_prior(1 - POWER)
     other = load_detector(TESTS["B"])
 
