@@ -35,7 +35,7 @@ WIDEST_TYPE = 48
 
 
 @dataclass(frozen=True)
-class Example:
+class Counterexample:
     """A step of one input element that an output answers in the wrong direction; integers in LSBs."""
 
     element: tuple[str, int]
@@ -53,7 +53,7 @@ class Proof:
     verdict: Verdict
     boxes: int
     seconds: float
-    example: Example | None = None
+    example: Counterexample | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -145,7 +145,7 @@ class Steps:
             found = evaluate(self.graph, self.split_inputs(rows), keep=True)
         return {name: found[name].reshape(len(rows), -1).astype(np.int64) for name in self.outputs}
 
-    def example(self, which: int, row: Array) -> Example:
+    def example(self, which: int, row: Array) -> Counterexample:
         """The step at ``row`` as an example, checked with the literal evaluation."""
         after = row.copy()
         after[self.stepping[which]] += 1
@@ -158,7 +158,7 @@ class Steps:
                 k = int(change.argmin())
                 inputs = {n: part[0].ravel().tolist() for n, part in self.split_inputs(row[None]).items()}
                 value = int(row[self.stepping[which]])
-                return Example(element, inputs, value, (name, k), int(values[0, k]), int(values[1, k]))
+                return Counterexample(element, inputs, value, (name, k), int(values[0, k]), int(values[1, k]))
         raise AssertionError("the kernel and the literal evaluation differ on this step")
 
 
@@ -196,7 +196,7 @@ def prove(
     low, high = _first_boxes(steps)
     which = np.flatnonzero((low <= high).all(axis=1))
 
-    def proof(verdict: Verdict, example: Example | None = None) -> Proof:
+    def proof(verdict: Verdict, example: Counterexample | None = None) -> Proof:
         remarks = tuple(sorted(steps.remarks)) if verdict == "not decided" else ()
         return Proof(verdict, steps.boxes, time.monotonic() - begin, example, remarks)
 

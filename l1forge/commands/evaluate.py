@@ -215,19 +215,21 @@ def muon_robustness(
     check_outputs(docs)
     if docs is not None:
         halves(docs, (page.BEGIN, page.END))
-    from l1forge.models.muon_pt.network import NETWORKS
+    chosen = None
+    if train:
+        from l1forge.models.muon_pt.network import NETWORKS
 
-    if network not in NETWORKS:
-        raise InputError(
-            "unknown network", field="--network", value=network, remedy=f"known: {', '.join(NETWORKS)}"
-        )
+        if network not in NETWORKS:
+            remedy = f"known: {', '.join(NETWORKS)}"
+            raise InputError("unknown network", field="--network", value=network, remedy=remedy)
+        chosen = NETWORKS[network]
     sizes = study.Sizes()
     if quick:
         sizes = sizes.quick()
     given: dict[str, Any] = {"training": muons, "test": test_muons, "seeds": tuple(range(31, 31 + seeds))}
     sizes = dataclasses.replace(sizes, **{name: value for name, value in given.items() if value is not None})
     with console.status("starting") as status:
-        found = study.robustness(sizes, NETWORKS[network], say=status.update, train=train)
+        found = study.robustness(sizes, chosen, say=status.update, train=train)
     output.mkdir(parents=True, exist_ok=True)
     write_text(output / "muon_robustness.json", json.dumps(rounded(found.to_dict()), indent=1) + "\n")
     console.print(_grid("Committed, tested on A and B", list(page.HEADINGS), page.rows(found.rows)))

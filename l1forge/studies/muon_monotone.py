@@ -89,7 +89,7 @@ def monotone_study(
         return {name: kept[name] for name in ("rate_kHz", "feed_through", "plateau")}
 
     every = {PATTERNS: numbers(golden_patterns(test), test)}
-    schedule = lipschitz.Schedule(epochs=epochs)
+    schedule = lipschitz.LipschitzSchedule(epochs=epochs)
     given = lipschitz.inputs_of(features), target, weights / weights.mean(), seed, schedule
     say(FREE)
     every[FREE] = measured(lipschitz.predict(lipschitz.train(*given, constrained=False), inputs))

@@ -68,7 +68,7 @@ class Sizes:
     training: int = 600_000
     unlabelled: int = 200_000
     test: int = 500_000
-    dead_layer: int = 100_000
+    dead_layer: int = 30_000
     epochs: int = 8
     batch: int = 1024
     rate: float = 4e-3
@@ -83,7 +83,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Row:
+class RobustnessRow:
     """One algorithm: what its training saw, and what it measures on each test sample."""
 
     name: str
@@ -101,8 +101,8 @@ class Robustness:
     network: str
     sizes: Sizes
     device: str
-    rows: list[Row]
-    methods: list[Row]
+    rows: list[RobustnessRow]
+    methods: list[RobustnessRow]
     dead: dict[str, dict[str, Numbers]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -186,18 +186,18 @@ class _Tests:
         }
         self.features = {n: muon_features(s.value, s.eta, s.quality) for n, s in self.samples.items()}
 
-    def row(self, name: str, labels: str, models: list[nn.Sequential]) -> Row:
+    def row(self, name: str, labels: str, models: list[nn.Sequential]) -> RobustnessRow:
         found = {}
         for test, sample in self.samples.items():
             features, layers = self.features[test]
             every = [of_network(model, features, layers > 0, self.device) for model in models]
             found[test] = averaged([numbers(estimate, sample) for estimate in every])
-        return Row(name, labels, found)
+        return RobustnessRow(name, labels, found)
 
-    def of(self, name: str, labels: str, algorithm: Callable[[MuonSample], Estimate]) -> Row:
+    def of(self, name: str, labels: str, algorithm: Callable[[MuonSample], Estimate]) -> RobustnessRow:
         """One that has no seeds."""
         found = {n: averaged([numbers(algorithm(sample), sample)]) for n, sample in self.samples.items()}
-        return Row(name, labels, found)
+        return RobustnessRow(name, labels, found)
 
 
 def robustness(
@@ -216,16 +216,14 @@ def robustness(
     ``device``: of PyTorch; default: cuda where there is one. Golden patterns are filled on A (the committed
     tables) and on B. ``keep`` is called with every trained network: name, seed, network.
     """
-    import torch
+    sizes = sizes or Sizes()
+    if train:
+        from l1forge.models.muon_pt.network import LARGE
 
-    from l1forge.models.muon_pt.network import LARGE
-
-    sizes, network = sizes or Sizes(), network or LARGE
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device == "cpu":
-        torch.set_num_threads(1)  # the order of sums, hence the result, depends on the number of threads
+        device = device or _device()
+        network = network or LARGE
     say("test samples")
-    tests = _Tests(sizes, device)
+    tests = _Tests(sizes, device or "cpu")
     say(PATTERNS_B)
     filled = fill_tables(muons_of(load_detector(TESTS["B"]), sizes.training, 2024, sizes.processes))
     committed = COMMITTED | {PATTERNS_B: ("B", lambda sample: golden_patterns(sample, tables=filled))}
@@ -233,23 +231,38 @@ def robustness(
     for name, (labels, algorithm) in committed.items():
         say(name)
         rows.append(tests.of(name, labels, algorithm))
-    methods: list[Row] = []
-    if train:
+    methods: list[RobustnessRow] = []
+    if network is not None and device is not None and train:
         _train_all(sizes, network, device, tests, methods, say, keep)
     say("dead layers")
     dead = dead_layers(sizes)
-    where = torch.cuda.get_device_name() if device == "cuda" else "one core"
-    return Robustness(network.name, sizes, where, rows, methods, dead)
+    return Robustness(network.name if network else "", sizes, device or "cpu", rows, methods, dead)
+
+
+def _device() -> str:
+    """cuda where there is one; else the processor, one thread: the order of sums decides the result."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    torch.set_num_threads(1)
+    return "cpu"
 
 
 def _train_all(
-    sizes: Sizes, network: Network, device: str, tests: _Tests, rows: list[Row], say: Say, keep: Keep
+    sizes: Sizes,
+    network: Network,
+    device: str,
+    tests: _Tests,
+    rows: list[RobustnessRow],
+    say: Say,
+    keep: Keep,
 ) -> None:
     """Adds a row per method to ``rows``."""
-    from l1forge.models.muon_pt.robust import Schedule, robust_set, to_device, train_robust
+    from l1forge.models.muon_pt.robust import RobustSchedule, robust_set, to_device, train_robust
     from l1forge.models.muon_pt.train import POWER
 
-    schedule = Schedule(sizes.epochs, sizes.rate, sizes.batch)
+    schedule = RobustSchedule(sizes.epochs, sizes.rate, sizes.batch)
     prior = log_prior(1 - POWER)
     other = load_detector(TESTS["B"])
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from l1forge.studies.muon_robustness import Robustness, Row
+    from l1forge.studies.muon_robustness import Robustness, RobustnessRow
 
 BEGIN = "<!-- muon_robustness: written by l1forge evaluate muon_robustness -->"
 END = "<!-- end of muon_robustness -->"
@@ -21,7 +21,7 @@ def _number(value: Sequence[float], scale: float = 1.0, digits: int = 2) -> str:
     return f"{scale * value[0]:.{digits}f} ± {scale * value[1]:.{digits}f}"
 
 
-def rows(found: Sequence[Row]) -> list[tuple[str, ...]]:
+def rows(found: Sequence[RobustnessRow]) -> list[tuple[str, ...]]:
     """One row per algorithm and test sample, in the order of HEADINGS."""
     out: list[tuple[str, ...]] = []
     for row in found:

@@ -120,7 +120,7 @@ class Monotone(nn.Module):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class LipschitzSchedule:
     """Size of a training."""
 
     hidden: tuple[int, ...] = (64, 64)
@@ -139,7 +139,7 @@ def train(
     target: np.ndarray,
     weights: np.ndarray,
     seed: int,
-    schedule: Schedule,
+    schedule: LipschitzSchedule,
     constrained: bool,
 ) -> Monotone:
     """Least weighted squares of ``target`` (n,), ln(pT); the seed fixes the result."""

@@ -39,7 +39,7 @@ RAMP = 0.25
 
 
 @dataclass(frozen=True)
-class Schedule:
+class RobustSchedule:
     """Size of a training."""
 
     epochs: int = 8
@@ -125,7 +125,7 @@ def train_robust(
     seed: int,
     *,
     prior: np.ndarray,
-    schedule: Schedule | None = None,
+    schedule: RobustSchedule | None = None,
     other: torch.Tensor | None = None,
     start: Model | None = None,
     report: Report = lambda _: None,
@@ -160,7 +160,7 @@ def train_robust(
             model[-1].bias[:N_BINS] += missing
     model, missing = model.to(device), missing.to(device)
     step_loss = _loss_of(method, model, data, other, missing, network.hidden[-1])
-    _fit(model, step_loss, len(data), schedule or Schedule(), report)
+    _fit(model, step_loss, len(data), schedule or RobustSchedule(), report)
     trained: Model = model.cpu()
     return trained
 
@@ -198,7 +198,7 @@ def _fit(
     model: nn.Sequential,
     loss_and_more: tuple[Callable[[torch.Tensor, float], torch.Tensor], list[nn.Parameter]],
     muons: int,
-    schedule: Schedule,
+    schedule: RobustSchedule,
     report: Report,
 ) -> None:
     """Adam with one warm-up and cosine decay, as the first training."""
@@ -252,7 +252,7 @@ def robust_round(
     """Round ``number`` (from 0) of a float network; later rounds have smaller steps."""
     own = seed + FIRST_SEED + number
     data = robust_set(plan.muons, own, POWER, load_randomised())
-    schedule = Schedule(plan.epochs, plan.rate / (1 + number / 2), plan.batch)
+    schedule = RobustSchedule(plan.epochs, plan.rate / (1 + number / 2), plan.batch)
     prior = log_prior(1 - POWER)
     return train_robust("plain", network, data, own, prior=prior, schedule=schedule, start=model)
 
@@ -267,7 +267,7 @@ def requantised(
         target.bias.data.copy_(layer.bias.data)
     own = seed + FIRST_SEED + plan.rounds
     data = robust_set(plan.muons, own, POWER, load_randomised())
-    schedule = Schedule(plan.quantised_epochs, plan.quantised_rate, plan.batch)
+    schedule = RobustSchedule(plan.quantised_epochs, plan.quantised_rate, plan.batch)
     prior = log_prior(1 - POWER)
     trained = train_robust("plain", network, data, own, prior=prior, schedule=schedule, start=quantised)
     return trained, data

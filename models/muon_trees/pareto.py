@@ -33,7 +33,7 @@ from l1forge.models.registry import Report
 from l1forge.simulation.muons import MuonSample, MuonSettings, generate
 from l1forge.simulation.muons.spectrum import rate_weights
 
-MUONS, SEED = 500_000, 777
+MUONS, SEED = 200_000, 777
 SHARES = (0.15, 0.3, 0.45, 0.6, 0.8, 1.0)
 """Of the trees of pT that are kept: boosting adds them in this order."""
 TARGET_RATIO, TARGET_LUT, TARGET_NS = 0.90, 10_000, 50.0

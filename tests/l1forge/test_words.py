@@ -81,7 +81,7 @@ def test_a_command_begins_with_a_verb() -> None:
     verbs = (
         "Check Collect Compare Compile Compute Convert Estimate Evaluate Fill List Measure Record Run Score "
     )
-    verbs += "Count Propose Search Simulate Stream Synthesise Train Verify Work Write"
+    verbs += "Count Propose Prove Search Simulate Stream Synthesise Train Verify Work Write"
     first = {text.split()[0] for _, text in SUBCOMMANDS.items()}
     first |= {(command.help or "-").split()[0] for _, command in every_command()}
     assert first - set(verbs.split()) == set()

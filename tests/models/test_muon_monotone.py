@@ -29,7 +29,7 @@ def muons():
 @pytest.fixture(scope="module")
 def model(muons):
     features, target = muons
-    schedule = lipschitz.Schedule(hidden=(8, 8), epochs=6, batch=128)
+    schedule = lipschitz.LipschitzSchedule(hidden=(8, 8), epochs=6, batch=128)
     inputs = lipschitz.inputs_of(features)
     return lipschitz.train(inputs, target, np.ones(len(target)), 3, schedule, constrained=True)
 

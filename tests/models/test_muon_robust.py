@@ -74,7 +74,7 @@ def test_shaken_inputs_keep_the_reference_and_flags(data) -> None:
 def test_every_method_trains_and_follows_the_seed(method, data, other) -> None:
     more = {"other": other} if method in robust.PULL else {}
     losses: list[str] = []
-    schedule = robust.Schedule(epochs=3, rate=4e-3, batch=256)
+    schedule = robust.RobustSchedule(epochs=3, rate=4e-3, batch=256)
 
     def train(seed: int) -> torch.nn.Sequential:
         return robust.train_robust(method, TINY, data, seed, prior=log_prior(1 - POWER), schedule=schedule,

@@ -131,7 +131,7 @@ def test_stubs_unlike_the_training_are_noticed(stubs: Path, tmp_path: Path, caps
     assert run("--stubs", path, "-o", tmp_path / "out", "--json", tmp_path / "r.json") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "1 of 45 inputs of muon_pt differ from training" in said
-    assert "eta: 100 % of the values outside -100 .. 204 (here -376)" in said
+    assert "eta: 100 % of the values outside -116 .. 204 (here -376)" in said
     report = json.loads((tmp_path / "r.json").read_text())
     assert [found["feature"] for found in report["inputs"]["differ"]] == ["eta"]
     assert report["algorithms"]["quantised NN"]["calibrated"]["20"][0] < 0.1

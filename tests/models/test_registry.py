@@ -98,7 +98,7 @@ def test_a_wrong_declaration_is_named(added: Path) -> None:
 
 
 def test_a_model_without_evaluation_is_refused_with_those_that_have_one() -> None:
-    with pytest.raises(InputError, match=r"has no evaluation.*one of eg_iso, event_bdt, tau_id"):
+    with pytest.raises(InputError, match=r"has no evaluation.*one of eg_iso, event_bdt, muon_trees, tau_id"):
         evaluate("vae")
 
 
