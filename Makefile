@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
 JET_TAGGERS := jet_tagger jet_tagger_ternary jet_tagger_binary
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small calorimeter $(JET_TAGGERS)
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small muon_trees calorimeter $(JET_TAGGERS)
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -242,8 +242,10 @@ ghdl: $(READY) ## firmware: fetch GHDL into .cache where it is not installed (no
 	@$(BIN)/python -m l1forge.firmware.tools.ghdl
 
 .PHONY: muon-report
-muon-report: $(READY) ## models: muon pT: table, figures and JSON of docs/muon.md
+muon-report: $(READY) ## models: muon pT: tables, figures and JSON of docs/muon.md
 	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
+	@$(L1) evaluate muon_trees -o build/muon_trees && cp build/muon_trees/muon_trees.png docs/figures/
+	@$(L1) evaluate muon_robustness -o build/muon_robustness --docs docs/muon.md
 
 .PHONY: jet-sets-report
 jet-sets-report: $(READY) ## models: networks on jet constituents: tables and figure of docs/jet_sets.md

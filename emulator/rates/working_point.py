@@ -32,6 +32,8 @@ class LossAtRate:
         return fraction(self.lost, self.accepted)
 
 
+BEYOND = (1, 4, 16)
+"""Multiples of the rate at which a search looks: the tail below the threshold is alike, and has events."""
 TAIL, OTHERS, SIGNALS = 30, 2_000, 10_000
 """What a search looks at: so many times the crossings above the threshold, other crossings, signal events."""
 
@@ -53,6 +55,22 @@ def near_threshold(
     scaled = rate_khz * len(zero_bias) / len(kept)
     first = np.flatnonzero(np.zeros(0) if signal is None else signal)[:SIGNALS]
     return np.sort(np.concatenate([kept, first])), scaled
+
+
+def loss_for_search(
+    exact: NDArray[Any], made: NDArray[Any], rate_khz: float, signal: NDArray[np.bool_] | None = None
+) -> float:
+    """The largest share that is lost at the rate and at multiples of it; arguments as ``loss_at_rate``.
+
+    A search that looks at the few events above one threshold finds types that fit just these.
+    """
+    zero_bias = len(exact) if signal is None else int((~signal).sum())
+    shares = []
+    for factor in BEYOND:
+        found = loss_at_rate(exact, made, factor * rate_khz, signal)
+        if found.accepted and (factor == 1 or found.above <= zero_bias // 2):
+            shares.append(found.share.value)
+    return max(shares, default=0.0)
 
 
 def loss_at_rate(

@@ -189,6 +189,14 @@ def read_columns(
     return columns
 
 
+def _is_file(text: str) -> bool:
+    """Whether a text names a file; a long list of columns is no name at all."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _only_once(columns: Sequence[Column], name: str) -> None:
     for column in columns:
         if getattr(column, name):
@@ -201,7 +209,7 @@ def _only_once(columns: Sequence[Column], name: str) -> None:
 
 
 def _entries(text: str) -> Iterator[Column]:
-    if Path(text).is_file():
+    if _is_file(text):
         yield from read_column_file(Path(text))
         return
     for entry in text.split(","):
@@ -226,7 +234,7 @@ def read_column_file(path: Path) -> list[Column]:
 
 def _numbers(text: str, option: str, count: int) -> list[str]:
     """As many numbers as there are columns; one counts for all."""
-    if Path(text).is_file():
+    if _is_file(text):
         content = re.sub(r"//.*|#.*", "", _text(Path(text), "write one number per line"))
         if "{" in content:  # an array as C++ headers hold it
             content = content.partition("{")[2].partition("}")[0]

@@ -7,9 +7,7 @@ from functools import partial
 import numpy as np
 
 from l1forge.benchmarks import peers
-from l1forge.benchmarks.exports import Speed, ap_fixed_speed, package_speed
-from l1forge.benchmarks.suite import Notify, Result, Row, Suite, crossings
-from l1forge.emulator.errors import InputError
+from l1forge.benchmarks.suite import EXPORTED, Notify, Result, Suite, crossings
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.firmware.cmssw.project import chosen
@@ -43,17 +41,7 @@ def _graph(suite: Suite, graph: Graph, n: int) -> list[str]:
     _kernel(suite, graph, n)
     part = chosen(graph, graph.outputs[0])  # what C++ and the peers compute
     rows = _rows(part, min(n, ROWS), suite.rng)
-    for what, speed in (("export-cmssw C++", package_speed), ("ap_fixed C++", ap_fixed_speed)):
-        suite.notify(f"{graph.name}: {what}")
-        try:
-            found = speed(part, rows[:2048], suite.threads)
-        except InputError as error:
-            missing.append(f"{what}: {error}")
-            continue
-        if found is None:
-            missing.append(f"{what}: an operation has none")
-            continue
-        _speeds(suite, graph.name, what, found)
+    missing += suite.exported(graph.name, part, rows[:EXPORTED])
     if len(part.inputs) > 1:
         return [*missing, "NumPy, ONNX Runtime: several inputs"]
     suite.add(graph.name, "NumPy int64", partial(peers.numpy_int64(part), rows), len(rows))
@@ -96,17 +84,6 @@ def _rows(graph: Graph, n: int, rng: np.random.Generator) -> Block:
     if all("source" in node.attributes for node in graph.inputs):
         return np.concatenate(list(real_events(graph, sample_files(), n)))
     return random_bits(graph, n, rng)
-
-
-def _speeds(suite: Suite, model: str, what: str, found: Speed) -> None:
-    """One call with one event, and what all threads do together."""
-    call = Row(model, f"{what}, one event", 1, 1, found.call_ns, found.best_ns, found.call_ns)
-    suite.rows.append(call)
-    if found.threads > 1:
-        every = found.event_ns
-        suite.rows.append(
-            Row(model, f"{what}, one event", found.threads, 1, every, every, every * found.threads)
-        )
 
 
 def no_chain(graph: Graph) -> str | None:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from l1forge import simulation
 from l1forge.benchmarks import machine, peers
+from l1forge.benchmarks.exports import ap_fixed_speed, package_speed
 from l1forge.benchmarks.graphs import forest, network
 from l1forge.benchmarks.latency import single_event_ns
 from l1forge.benchmarks.set_peers import onnx_sets
 from l1forge.benchmarks.timing import Timing, measure
+from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import first_crossings
 from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.events.objects import Events, spaced_rows
@@ -38,6 +40,8 @@ from l1forge.studies.path_inputs import used_models
 
 SAMPLE = simulation.SAMPLE / "zerobias.parquet"
 ZERO_BIAS_IMAGES = IMAGES / "zerobias.parquet"
+EXPORTED = 2048
+"""Events with which exported C++ is timed."""
 REPEATED = 4
 """How often the sample's crossings are written for reading: opening a file takes some milliseconds."""
 Array = NDArray[Any]
@@ -135,6 +139,8 @@ class Suite:
         self.notify("vae_dense: C header, one event per call")
         ns = single_event_ns(graph, rows)
         self.rows.append(Row("vae_dense", "l1forge C header, one event", 1, 1, ns, ns, ns))
+        for text in self.exported("vae_dense", graph, rows[:EXPORTED]):
+            self.notify(f"vae_dense: {text}")
         one = rows[:1].T.astype(np.int16).copy()
         self.add("vae_dense", "l1forge from Python, one event", lambda: kernel.run_array(one, 1), 1)
         single = rows.astype(np.float32)
@@ -152,6 +158,29 @@ class Suite:
         self.notify("vae_dense: compiling hls4ml's C++")
         with peers.hls4ml_predict() as hls:
             self.add("vae_dense", "hls4ml predict", lambda: hls(real[:2000]), 2000)
+
+    def exported(self, model: str, graph: Graph, rows: Array) -> list[str]:
+        """One call with one event: the offline software's package, and the ap_fixed C++ of the same graph.
+
+        Returns what could not be measured, and why.
+        """
+        missing = []
+        for what, speed in (("export-cmssw C++", package_speed), ("ap_fixed C++", ap_fixed_speed)):
+            self.notify(f"{model}: {what}")
+            try:
+                found = speed(graph, rows, self.threads)
+            except InputError as error:
+                missing.append(f"{what}: {error}")
+                continue
+            if found is None:
+                missing.append(f"{what}: an operation has none")
+                continue
+            call = Row(model, f"{what}, one event", 1, 1, found.call_ns, found.best_ns, found.call_ns)
+            self.rows.append(call)
+            if found.threads > 1:  # what all threads do together
+                each, cpu = found.event_ns, found.event_ns * found.threads
+                self.rows.append(Row(model, f"{what}, one event", found.threads, 1, each, each, cpu))
+        return missing
 
     def tables(self, n: int) -> None:
         """The two scores of the default menu, made of tables, on the committed events."""
@@ -233,8 +262,8 @@ class Suite:
     def sets(self, n: int) -> None:
         """Networks on the constituents of the committed jets, and the same networks in float32."""
         from l1forge.models.jet_sets.constituents import features
+        from l1forge.models.jet_sets.inputs import codes
         from l1forge.models.jet_sets.shapes import SHAPES
-        from l1forge.models.jet_sets.train import codes
         from l1forge.simulation.jets.files import read
         from l1forge.simulation.jets.sample import FILE
 

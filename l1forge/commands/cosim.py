@@ -51,7 +51,8 @@ Period = Annotated[
 Interval = Annotated[
     int | None,
     typer.Option(
-        help="Compare the circuit folded in time: an event every so many clocks (networks on sets).", min=1
+        help="Number of clocks between two events: compare the circuit folded in time (networks on sets).",
+        min=1,
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of random bits, corner values and gaps.", min=0)]
@@ -123,40 +124,47 @@ def cosim(
     `l1forge cosim jet_sets_16 --interval 4`
     """
     from l1forge.models.registry import check_rows
-    from l1forge.screen import ci
     from l1forge.screen.outputs import check_folders, check_outputs
-    from l1forge.studies.cosim import verify
 
-    own_only = {"--hls": hls, "--stages": stages, "--waves": waves, "--vhdl": vhdl, "--axi": axi}
-    own_only |= {"--interval": interval}
-    foreign = _foreign(rtl, top, ports, find_latency, own_only)
+    others = {"hls": hls, "stages": stages, "waves": waves, "vhdl": vhdl, "axi": axi, "interval": interval}
+    study = _foreign(rtl, top, ports, find_latency, others) or _own(others)
     console = Console()
     check_folders(output)
     check_outputs(json_output, junit)
     check_rows(model, events)
+    common = {"n": n, "deep": deep, "events": events, "period": period, "seed": seed, "threads": threads}
+    record = output is not None or json_output is None
+    found = _watched(partial(study, model, **common, output=output, record=record), console)
+    _print(found, console)
+    if json_output is not None:
+        found.report.save(json_output)
+    _told(found, model, junit, github)
+
+
+def _own(options: dict[str, Any]) -> Callable[..., Verification]:
+    """The study of the Verilog that l1forge writes."""
+    from l1forge.studies.cosim import verify
+
+    waves = options["waves"] or os.environ.get("WAVES") == "1"
+    return partial(verify, **options | {"waves": waves})
+
+
+def _watched(study: Callable[..., Verification], console: Console) -> Verification:
+    """Run a study under a bar that counts crossings."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)
-        own: dict[str, Any] = {"hls": hls, "stages": stages, "waves": waves or os.environ.get("WAVES") == "1"}
-        own |= {"vhdl": vhdl, "axi": axi, "interval": interval}
-        study = partial(verify, **own) if foreign is None else foreign
-        found = study(
-            model,
-            n=n,
-            deep=deep,
-            events=events,
-            period=period,
-            seed=seed,
-            threads=threads,
-            output=output,
-            record=output is not None or json_output is None,
+        return study(
             progress=lambda step: bar.update(task, description=step),
             on_start=lambda count: bar.update(task, description="building, then crossings", total=count),
             on_crossings=lambda done: bar.advance(task, done),
         )
-    _print(found, console)
-    if json_output is not None:
-        found.report.save(json_output)
+
+
+def _told(found: Verification, model: str, junit: Path | None, github: bool) -> None:
+    """Results for CI, and the exit code."""
+    from l1forge.screen import ci
+
     verdict = " ".join([found.verdict, *map(str, found.report.examples[:1])])
     check = ci.Check("cosim", found.model, found.passed, verdict, found.seconds, model)
     ci.report("l1forge", [check], junit, github)
@@ -183,7 +191,7 @@ def _foreign(
         raise InputError("is missing", field=missing[0], remedy="give --rtl, --top and --ports")
     for name, value in others.items():
         if value:
-            raise InputError("does not go with --rtl", field=name, value=str(value))
+            raise InputError("does not go with --rtl", field=f"--{name}", value=str(value))
     return partial(verify_foreign, rtl=rtl, top=top, ports=ports, search_latency=search)
 
 

@@ -6,12 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 Version = Annotated[str, typer.Option(help="Version of the model, part of all names.")]
 Check = Annotated[
@@ -22,7 +19,7 @@ Seed = Annotated[int, typer.Option(help="Seed of what is drawn at random.", min=
 JsonOutput = Annotated[Path | None, typer.Option("--json", help="Write the result to this JSON file.")]
 
 
-class Compared(Protocol):
+class ComparedExport(Protocol):
     """An export that was compared."""
 
     @property
@@ -51,7 +48,7 @@ def export_and_compare(
     kind: str,
     steps: tuple[str, str],
     make: Callable[[], Project],
-    compare: Callable[[Project], DataclassInstance],
+    compare: Callable[[Project], ComparedExport],
     told: Callable[[Project], str] | None,
     results: Results,
 ) -> None:
@@ -74,8 +71,7 @@ def export_and_compare(
     with console.status(steps[0]) as status:
         project = make()
         status.update(steps[1])
-        outcome = compare(project)
-    found: Compared = outcome  # type: ignore[assignment]
+        found = compare(project)
     if told is not None:
         console.print(told(project), highlight=False)
     console.print(f"[{'green' if found.passed else 'red'}]{found.verdict}[/]", highlight=False)
@@ -83,6 +79,7 @@ def export_and_compare(
         "l1forge", [ci.Check(kind, found.name, found.passed, found.verdict)], results.junit, results.github
     )
     if results.json is not None:
+        outcome: Any = found  # a data class, which a protocol cannot say
         document = asdict(outcome) | {"passed": found.passed}
         write_text(results.json, json.dumps(document, indent=1) + "\n")
     if not found.passed:

@@ -35,7 +35,13 @@ Features = Annotated[
         " physical value of one count.",
     ),
 ]
-Score = Annotated[str, typer.Option(help="Fixed-point type of the leaves and the start values.")]
+Score = Annotated[
+    str | None,
+    typer.Option(
+        help="Fixed-point type of the leaves and the start values.",
+        show_default="fixed<16,6>; with --data or --rate chosen",
+    ),
+]
 Threshold = Annotated[
     str | None, typer.Option(help="Fixed-point type of the thresholds; default: the LSB of each feature.")
 ]
@@ -44,7 +50,10 @@ Data = Annotated[
     typer.Option(help="Parquet file with one column per feature, from which the narrowest types are chosen."),
 ]
 Cut = Annotated[
-    float, typer.Option(help="With --data: threshold on the raw score, which defines the decisions.")
+    float | None,
+    typer.Option(
+        help="With --data: threshold on the raw score, which defines the decisions.", show_default="0"
+    ),
 ]
 Loss = Annotated[
     float | None,
@@ -67,10 +76,10 @@ def import_bdt(
     offset: Offset = None,
     shift: Shift = None,
     names: Names = None,
-    score: Score = "fixed<16,6>",
+    score: Score = None,
     threshold: Threshold = None,
     data: Data = None,
-    cut: Cut = 0.0,
+    cut: Cut = None,
     loss: Loss = None,
     rate: Rate = None,
     zero_bias: ZeroBias = None,
@@ -97,6 +106,9 @@ def import_bdt(
     wiring = wiring_of(source, units, offset, shift)
     point = point_of(rate, zero_bias, signal, loss)
     plain = wiring is not None and all(column.plain for column in wiring)
+    if point is not None:
+        chosen: dict[str, object] = {"--score": score, "--threshold": threshold, "--cut": cut}
+        _refuse(chosen if plain else chosen | {"--feature": features})
     with console.status("reading, and choosing types if asked"):
         imported = study(
             model,
@@ -104,10 +116,10 @@ def import_bdt(
             sources=[column.source for column in wiring or ()] if plain else None,
             wiring=None if plain else wiring,
             names=names_of(names),
-            score=score,
+            score=score or "fixed<16,6>",
             threshold=threshold,
             data=data,
-            cut=cut,
+            cut=cut or 0.0,
             loss=0.001 if loss is None or point is not None else loss,
             rate=point,
             seed=seed,
@@ -124,3 +136,13 @@ def import_bdt(
         f"{output}: {imported.trees} trees of depth {imported.depth} ({imported.library}),"
         f" input {graph.inputs[0].type}, score {graph[graph.outputs[0]].type}"
     )
+
+
+def _refuse(options: dict[str, object]) -> None:
+    """InputError for what --rate chooses itself."""
+    from l1forge.emulator.errors import InputError
+
+    for name, value in options.items():
+        if value is not None:
+            remedy = "leave one out: --rate chooses types and threshold"
+            raise InputError("does not go with --rate", field=name, value=str(value), remedy=remedy)

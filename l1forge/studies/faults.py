@@ -25,7 +25,7 @@ SHARES = {"menu": 0.3, "control": 0.3, "vae": 0.15, "tau_id": 0.1, "eg_iso": 0.0
 """Subjects of ``l1forge faults`` without arguments, and their shares of the faults."""
 MENU_CROSSINGS, TREE_CROSSINGS, NETWORK_CROSSINGS = 30_000, 20_000, 100_000
 """As many as the tests drive."""
-CONTROL_ALGORITHMS = 12
+CONTROL_ALGORITHMS = 4
 """Algorithms of the trigger control that is tried; every algorithm has the same modules."""
 PATH_ORBITS = 8
 """Orbits of the path, as in the tests."""

@@ -7,7 +7,7 @@ compared in floating point, each method with several seeds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,13 @@ from l1forge.models.muon_patterns.train import fill_tables
 from l1forge.models.muon_pt.bins import CHARGE_LOGIT, GENERATED_UP_TO, LOWER_EDGES, MIN_PT, N_BINS, log_prior
 from l1forge.models.muon_pt.estimators import (
     BIN_CENTRES,
+    LARGE_FOLDER,
     NOT_FOUND,
+    SMALL_FOLDER,
     Estimate,
     boosted_trees,
     golden_patterns,
+    quantised_network,
 )
 from l1forge.models.muon_pt.evaluation import FEED_THROUGH, PLATEAU, REFERENCE, cut_at
 from l1forge.models.muon_pt.features import muon_features
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from l1forge.models.muon_pt.network import Network
     from l1forge.models.muon_pt.train import TrainingSet
 
+Algorithm = Callable[[MuonSample], Estimate]
 TESTS = {"A": "nominal", "B": "other"}
 TUNED_WITH = (1_000, 5_000, 15_000)
 """Labelled muons of B for fine-tuning."""
@@ -43,7 +47,14 @@ CHARGE_BANDS = ((10.0, 50.0), (50.0, 200.0))
 FAST = (60.0, 100.0)
 """GeV: where the resolution of fast muons is measured."""
 PATTERNS_A, PATTERNS_B = "patterns filled on A", "patterns filled on B"
-TREES_A = "boosted trees trained on A"
+TREES_A, NETWORK_R, SMALL_A = "boosted trees", "quantised NN", "small NN"
+COMMITTED: dict[str, tuple[str, Algorithm]] = {
+    PATTERNS_A: ("A", golden_patterns),
+    NETWORK_R: ("A, then random", lambda sample: quantised_network(sample, LARGE_FOLDER, NETWORK_R)),
+    SMALL_A: ("A", lambda sample: quantised_network(sample, SMALL_FOLDER, SMALL_A)),
+    TREES_A: ("A", boosted_trees),
+}
+"""Name -> detectors of the training, and the committed algorithm."""
 PLAIN, ROBUST, BEST = "network trained on A", "randomised simulation", "network trained on B"
 Say = Callable[[str], object]
 Keep = Callable[[str, int, Any], object]
@@ -82,12 +93,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Robustness:
-    """The study's result; ``dead``: layer, algorithm, efficiency and rate at the intact detector's cut."""
+    """The study's result: ``rows`` of the committed algorithms, ``methods`` of networks trained here.
+
+    ``dead``: layer, algorithm, efficiency and rate at the intact detector's cut.
+    """
 
     network: str
     sizes: Sizes
     device: str
     rows: list[Row]
+    methods: list[Row]
     dead: dict[str, dict[str, Numbers]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,8 +206,12 @@ def robustness(
     device: str | None = None,
     say: Say = lambda _: None,
     keep: Keep = lambda _name, _seed, _model: None,
+    *,
+    train: bool = True,
 ) -> Robustness:
-    """Train every method with every seed, and measure it on A and B and with each layer dead in turn.
+    """Measure the committed algorithms on A, on B and with each layer dead; then train every method.
+
+    ``train``: without it, the committed algorithms only; otherwise every method with every seed.
 
     ``device``: of PyTorch; default: cuda where there is one. Golden patterns are filled on A (the committed
     tables) and on B. ``keep`` is called with every trained network: name, seed, network.
@@ -207,23 +226,26 @@ def robustness(
         torch.set_num_threads(1)  # the order of sums, hence the result, depends on the number of threads
     say("test samples")
     tests = _Tests(sizes, device)
-    other = load_detector(TESTS["B"])
-    rows = [tests.of(PATTERNS_A, "A", golden_patterns)]
     say(PATTERNS_B)
-    filled = fill_tables(muons_of(other, sizes.training, 2024, sizes.processes))
-    rows.append(tests.of(PATTERNS_B, "B", lambda sample: golden_patterns(sample, tables=filled)))
-    rows.append(tests.of(TREES_A, "A", boosted_trees))
-    trained = _train_all(sizes, network, device, tests, rows, say, keep)
+    filled = fill_tables(muons_of(load_detector(TESTS["B"]), sizes.training, 2024, sizes.processes))
+    committed = COMMITTED | {PATTERNS_B: ("B", lambda sample: golden_patterns(sample, tables=filled))}
+    rows = []
+    for name, (labels, algorithm) in committed.items():
+        say(name)
+        rows.append(tests.of(name, labels, algorithm))
+    methods: list[Row] = []
+    if train:
+        _train_all(sizes, network, device, tests, methods, say, keep)
     say("dead layers")
-    dead = dead_layers({PLAIN: trained[PLAIN], ROBUST: trained[ROBUST]}, sizes, device)
+    dead = dead_layers(sizes)
     where = torch.cuda.get_device_name() if device == "cuda" else "one core"
-    return Robustness(network.name, sizes, where, rows, dead)
+    return Robustness(network.name, sizes, where, rows, methods, dead)
 
 
 def _train_all(
     sizes: Sizes, network: Network, device: str, tests: _Tests, rows: list[Row], say: Say, keep: Keep
-) -> dict[str, nn.Sequential]:
-    """Adds a row per method; returns the first seed's networks trained on A and on random detectors."""
+) -> None:
+    """Adds a row per method to ``rows``."""
     from l1forge.models.muon_pt.robust import Schedule, robust_set, to_device, train_robust
     from l1forge.models.muon_pt.train import POWER
 
@@ -267,7 +289,6 @@ def _train_all(
             title = f"{name}, tuned with {muons_of_b:,} muons of B".replace(",000", " 000")
             rows.append(tests.row(title, f"{labels}; {muons_of_b} of B", tuned))
     add(BEST, "B", "plain", data)
-    return {PLAIN: plain[0], ROBUST: robust[0]}
 
 
 def fine_tuned(model: nn.Sequential, data: TrainingSet, muons: int, seed: int) -> nn.Sequential:
@@ -304,31 +325,26 @@ def fine_tuned(model: nn.Sequential, data: TrainingSet, muons: int, seed: int) -
     return tuned
 
 
-def dead_layers(
-    models: Mapping[str, nn.Sequential], sizes: Sizes, device: str
-) -> dict[str, dict[str, Numbers]]:
+def dead_layers(sizes: Sizes) -> dict[str, dict[str, Numbers]]:
     """Each layer of A dead in turn, cuts as for the intact detector: efficiency at the threshold, and rate.
 
-    ``none`` is the intact detector. A dead layer that measures azimuths has no bending angle either.
+    Of the committed algorithms; ``none`` is the intact detector. A dead layer that measures azimuths has no
+    bending angle either.
     """
     cuts: dict[str, float] = {}
     out: dict[str, dict[str, Numbers]] = {}
     for name in ("none", *NAMES):
         detector = NOMINAL if name == "none" else NOMINAL.without([name])
         sample = muons_of(detector, sizes.dead_layer, 888, sizes.processes)
-        features, layers = muon_features(sample.value, sample.eta, sample.quality)
-        every = {PATTERNS_A: golden_patterns(sample)}
-        every |= {n: of_network(model, features, layers > 0, device) for n, model in models.items()}
         weights = rate_weights(sample.pt, MIN_PT, GENERATED_UP_TO)
         out[name] = {}
-        for algorithm, estimate in every.items():
-            score = estimate.score(REFERENCE)
-            cut = cuts.setdefault(algorithm, cut_at(estimate, sample.pt, REFERENCE))
-            passed = score >= cut
-            out[name][algorithm] = {
+        for title, (_, algorithm) in COMMITTED.items():
+            estimate = algorithm(sample)
+            cut = cuts.setdefault(title, cut_at(estimate, sample.pt, REFERENCE))
+            passed = estimate.score(REFERENCE) >= cut
+            error = float(np.sqrt((weights[passed] ** 2).sum())) / 1e3
+            out[name][title] = {
                 "efficiency": share(passed[window(sample.pt, REFERENCE)]),
-                "rate_kHz": [
-                    float(weights[passed].sum()) / 1e3, float(np.sqrt((weights[passed] ** 2).sum())) / 1e3
-                ],
-            }  # fmt: skip
+                "rate_kHz": [float(weights[passed].sum()) / 1e3, error],
+            }
     return out

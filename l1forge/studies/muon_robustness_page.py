@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from l1forge.studies.muon_robustness import Numbers, Robustness
+    from l1forge.studies.muon_robustness import Robustness, Row
 
 BEGIN = "<!-- muon_robustness: written by l1forge evaluate muon_robustness -->"
 END = "<!-- end of muon_robustness -->"
@@ -21,10 +21,10 @@ def _number(value: Sequence[float], scale: float = 1.0, digits: int = 2) -> str:
     return f"{scale * value[0]:.{digits}f} ± {scale * value[1]:.{digits}f}"
 
 
-def rows(found: Robustness) -> list[tuple[str, ...]]:
+def rows(found: Sequence[Row]) -> list[tuple[str, ...]]:
     """One row per algorithm and test sample, in the order of HEADINGS."""
-    out = []
-    for row in found.rows:
+    out: list[tuple[str, ...]] = []
+    for row in found:
         for test, n in row.tests.items():
             out.append((
                 row.name, row.labels, test, _number(n["rate_kHz"], 1, 3), _number(n["feed_through"], 1e4, 1),
@@ -57,16 +57,23 @@ def _markdown(heads: Sequence[str], table: Sequence[Sequence[str]]) -> str:
 def text(found: Robustness) -> str:
     """What stands between the markers of the page."""
     sizes: Any = found.sizes
-    made = (
-        f"Networks {found.network}, floating point, {sizes.training:,} training muons, {sizes.epochs} epochs,"
-        f" {len(sizes.seeds)} seeds (errors: statistical, of the cut, and of the mean over seeds);"
-        f" {sizes.test:,} test muons, seeds 777 and 778; trained on {found.device}."
+    committed = (
+        f"The committed algorithms; the patterns of B are filled with {sizes.training:,} muons."
+        f" {sizes.test:,} test muons, seeds 777 and 778; errors: statistical, and of the cut."
     )
+    parts = [_markdown(HEADINGS, rows(found.rows)), committed]
+    if found.methods:
+        made = (
+            f"Ways to train the network {found.network}, in floating point: {sizes.training:,} muons,"
+            f" {sizes.epochs} epochs, {len(sizes.seeds)} seeds, {found.device}. Errors: statistical, of"
+            " the cut, and of the mean over seeds."
+        )
+        parts += [_markdown(HEADINGS, rows(found.methods)), made]
     dead = (
         f"Detector A with one layer dead, cuts of the intact detector; {sizes.dead_layer:,} muons each;"
         f" statistical errors: {_dead_errors(found)}."
     )
-    return "\n\n".join([_markdown(HEADINGS, rows(found)), made, _markdown(*dead_rows(found)), dead])
+    return "\n\n".join([*parts, _markdown(*dead_rows(found)), dead])
 
 
 def _dead_errors(found: Robustness) -> str:
@@ -74,10 +81,3 @@ def _dead_errors(found: Robustness) -> str:
     efficiency = max((n["efficiency"][2] - n["efficiency"][1]) / 2 for n in every)
     rate = max(n["rate_kHz"][1] / max(n["rate_kHz"][0], 1e-9) for n in every)
     return f"efficiencies up to {100 * efficiency:.1f} %, rates up to {100 * rate:.0f} %"
-
-
-def ratio_to(found: Robustness, name: str, reference: str, test: str) -> Numbers:
-    """Rate of ``name`` over that of ``reference`` on one test sample, and its error (independent rates)."""
-    rates = {row.name: row.tests[test]["rate_kHz"] for row in found.rows}
-    (a, da), (b, db) = rates[name], rates[reference]
-    return {"value": a / b, "error": a / b * ((da / a) ** 2 + (db / b) ** 2) ** 0.5}

@@ -353,7 +353,13 @@ def _scenario(
         rows = Events.concatenate([complete(block) for block in open_events(Path(path)).blocks()])
         blocks.append(rows.select(slice(0, rows.n - rows.n % ORBIT or rows.n)))
     return eventful(
-        project, outside, Events.concatenate(blocks), seed, directed=planted(project), every=every
+        project,
+        outside,
+        Events.concatenate(blocks),
+        seed,
+        directed=planted(project),
+        every=every,
+        partial=every == 1,  # cocotb's bus master would make whole words of them
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.rates.working_point import LossAtRate, loss_at_rate, near_threshold
+from l1forge.emulator.rates.working_point import (
+    BEYOND,
+    LossAtRate,
+    loss_at_rate,
+    loss_for_search,
+    near_threshold,
+)
 from l1forge.firmware.bdt.choose import Loss, choose, quantised_margin
 from l1forge.firmware.hls.choose.loss import check_events
 from l1forge.firmware.inputs.binding import values_of
@@ -27,14 +32,16 @@ if TYPE_CHECKING:
 class TreeTypes:
     """The types that were chosen, and what was tried.
 
-    ``kept`` is the loss on the half of the events that they were chosen with, ``other`` that on the other
-    half. ``tried``: bits of the widest feature, bits of the leaves and loss of every candidate, in order.
+    ``kept`` is the loss on the half of the events that they were chosen with, ``other`` that on the others,
+    ``beyond`` the same at the largest rate that the search looked at. ``tried``: bits of the widest feature,
+    bits of the leaves and loss of every candidate, in order.
     """
 
     point: WorkingPoint
     precision: Precision
     kept: float
     other: LossAtRate
+    beyond: LossAtRate
     events: tuple[int, int]
     tried: tuple[tuple[int, int, float], ...]
 
@@ -56,7 +63,9 @@ class TreeTypes:
             f" {len(self.tried)} tried; leaves alone: {steps}",
             f"{100 * self.kept:.3g} % of what passes lost on the events used to choose;"
             f" on the other {self.events[1]:,}: {self.other.lost} of {self.other.accepted} events of {kind},"
-            f" {100 * found.value:.3g} % (68.3 %: {100 * found.low:.2g} to {100 * found.high:.2g})",
+            f" {100 * found.value:.3g} % (68.3 %: {100 * found.low:.2g} to {100 * found.high:.2g});"
+            f" at {BEYOND[-1] * self.point.rate_khz:g} kHz {100 * self.beyond.share.value:.3g} %"
+            f" of {self.beyond.accepted}",
             *(
                 ["warning: the loss is larger on the other events: give more events"]
                 if not self.keeps
@@ -76,6 +85,7 @@ class TreeTypes:
             "limit": self.point.loss,
             "kept": self.kept,
             "held_out": self.other.share.as_dict(),
+            "held_out_beyond": self.beyond.share.as_dict(),
             "events": list(self.events),
             "tried": [list(one) for one in self.tried],
         }
@@ -106,33 +116,37 @@ def types_at_rate(
     signal = [None if labels is None else labels[part] == 1 for part in halves]
     exact = ensemble.margin(values)[:, 0]
 
-    def lost(place: int, scores: NDArray[Any]) -> LossAtRate:
-        return loss_at_rate(exact[halves[place]], scores[:, 0], point.rate_khz, signal[place])
-
-    def measured(place: int, precision: Precision) -> LossAtRate:
-        return lost(place, quantised_margin(ensemble, precision, values[halves[place]]))
+    def lost(place: int, scores: NDArray[Any], factor: int = 1) -> LossAtRate:
+        return loss_at_rate(exact[halves[place]], scores[:, 0], factor * point.rate_khz, signal[place])
 
     both = [lost(place, exact[part, None]) for place, part in enumerate(halves)]
     for found in both:
         check_events(found, point.rate_khz)
-    reserve = 2 * math.sqrt(point.loss / both[0].accepted)
     tried: list[Loss] = []
     index, scaled = near_threshold(exact[halves[0]], point.rate_khz, signal[0], seed)
     looked = halves[0][index]
     of = None if labels is None else labels[looked] == 1
+    shares: list[float] = []
+
+    def judge(scores: NDArray[Any]) -> float:
+        shares.append(loss_at_rate(exact[looked], scores[:, 0], scaled, of).share.value)
+        return loss_for_search(exact[looked], scores[:, 0], scaled, of)
+
     best = choose(
         ensemble,
         values[looked],
         0.0,
-        max(point.loss - reserve, 0.0),
-        lambda scores: loss_at_rate(exact[looked], scores[:, 0], scaled, of).share.value,
+        point.loss,
+        judge,
         tried.append,
     )
+    made = [quantised_margin(ensemble, best.precision, values[part]) for part in halves]
     return TreeTypes(
         point,
         best.precision,
-        measured(0, best.precision).share.value,
-        measured(1, best.precision),
+        lost(0, made[0]).share.value,
+        lost(1, made[1]),
+        lost(1, made[1], BEYOND[-1]),
         (len(halves[0]), len(halves[1])),
-        tuple((one.feature_bits, one.score_bits, one.loss) for one in tried),
+        tuple((o.feature_bits, o.score_bits, share) for o, share in zip(tried, shares, strict=True)),
     )

@@ -21,7 +21,7 @@ from l1forge.models import GRAPH
 from l1forge.models.jet_tagger import evaluation, network
 from l1forge.models.jet_tagger.hls import WEIGHTS, export_graph, load
 from l1forge.models.jet_tagger.inputs import clipped, codes, trained_inputs
-from l1forge.models.jet_tagger.versions import SIX_BITS, Version
+from l1forge.models.jet_tagger.versions import SIX_BITS, TaggerVersion
 from l1forge.models.registry import Report
 from l1forge.simulation.jets import FEATURES
 from l1forge.simulation.jets.sample import Jets
@@ -32,7 +32,7 @@ TRAINING = "training.json"
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TaggerSchedule:
     """Passes over the training jets, batch, first learning rates (falling to zero as a cosine).
 
     ``sign_epochs`` and ``sign_rate`` are those of ternary and binary networks.
@@ -45,13 +45,13 @@ class Schedule:
     rate: float = 3e-3
     sign_rate: float = 1e-2
 
-    def shortened(self) -> Schedule:
+    def shortened(self) -> TaggerSchedule:
         """One pass each: proves that the code runs, not a result."""
         return replace(self, float_epochs=1, epochs=1, sign_epochs=1)
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedTagger:
     """One training: parameters, graph, and what validation and test say of float and quantised network."""
 
     seed: int
@@ -70,7 +70,7 @@ def _fit(
     jets: Jets,
     epochs: int,
     first_rate: float,
-    schedule: Schedule,
+    schedule: TaggerSchedule,
     seed: int,
     done: Callable[[], None],
 ) -> None:
@@ -99,7 +99,7 @@ def _fit(
         done()
 
 
-def scores(version: Version, graph: Graph, integers: NDArray[np.int64]) -> NDArray[np.float64]:
+def scores(version: TaggerVersion, graph: Graph, integers: NDArray[np.int64]) -> NDArray[np.float64]:
     """The graph's scores of input codes (n, 16), in the units of the softmax."""
     kernel = compile_graph(graph)
     (node,) = graph.inputs
@@ -117,13 +117,13 @@ def float_scores(weights: list[NDArray[Any]], x: NDArray[np.floating]) -> NDArra
 
 
 def train_one(
-    version: Version,
+    version: TaggerVersion,
     jets: Jets,
     seed: int,
-    schedule: Schedule,
+    schedule: TaggerSchedule,
     done: Callable[[], None] = lambda: None,
     cache: Path | None = None,
-) -> Trained:
+) -> TrainedTagger:
     """Train from one seed: the float network on inputs of the 6-bit version, then the quantised one.
 
     ``cache``: folder where what was trained is kept, and taken from if it is there already.
@@ -147,10 +147,10 @@ def train_one(
         found[name] = evaluation.summary(result, part.truth)
         result = float_scores(weights, _scaled(SIX_BITS, part))
         found[f"float_{name}"] = evaluation.summary(result, part.truth)
-    return Trained(seed, weights, values, graph, **found)
+    return TrainedTagger(seed, weights, values, graph, **found)
 
 
-def _digest(version: Version, jets: Jets, seed: int, schedule: Schedule) -> str:
+def _digest(version: TaggerVersion, jets: Jets, seed: int, schedule: TaggerSchedule) -> str:
     """What a trained network depends on: jets, seed, schedule and the sources of this package."""
     parts = [repr((version, seed, schedule)).encode(), jets.features.tobytes(), jets.truth.tobytes()]
     parts += [jets.event.tobytes()]
@@ -164,12 +164,12 @@ def _save(path: Path, arrays: dict[str, Any]) -> None:
         np.savez_compressed(stream, **arrays)
 
 
-def _scaled(kind: Version, part: Jets) -> NDArray[np.float32]:
+def _scaled(kind: TaggerVersion, part: Jets) -> NDArray[np.float32]:
     return (codes(part.features, kind.input_type) * kind.input_type.lsb).astype(np.float32)
 
 
 def _trained(
-    version: Version, jets: Jets, seed: int, schedule: Schedule, done: Callable[[], None]
+    version: TaggerVersion, jets: Jets, seed: int, schedule: TaggerSchedule, done: Callable[[], None]
 ) -> tuple[list[NDArray[Any]], network.Parameters]:
     """Weights of the float network, parameters of the quantised one."""
     keras = network.keras()
@@ -189,12 +189,12 @@ def _trained(
 
 
 def main(
-    version: Version,
+    version: TaggerVersion,
     seed: int,
     output: Path,
     jets: Jets,
     trainings: int,
-    schedule: Schedule,
+    schedule: TaggerSchedule,
     report: Report,
 ) -> dict[str, Any]:
     """Train ``trainings`` networks from ``seed`` on and write the best by validation loss into ``output``.
@@ -204,7 +204,7 @@ def main(
     report(f"seeds {seed} .. {seed + trainings - 1}; each is kept: after Ctrl-C the same command goes on")
     cache = cache_folder() / "jet_tagger"
     total = schedule.float_epochs + (schedule.epochs if version.kind == "bits" else schedule.sign_epochs)
-    found: list[Trained] = []
+    found: list[TrainedTagger] = []
     with Progress() as progress:
         task = progress.add_task(f"training, {version.title}", total=total * trainings)
         for number in range(seed, seed + trainings):

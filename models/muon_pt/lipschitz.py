@@ -1,11 +1,12 @@
 """A monotone Lipschitz network of ln(pT): norm-constrained weights and a residual linear term.
 
 The construction is that of Kitouni, Nolte and Williams ("Robust and provably monotonic networks", 2021): a
-network whose output changes by at most L per unit of any input, minus (1 + MARGIN) L times the declared input,
-never rises with that input. Weights of the first layer are at most 1 in magnitude, the rows of every other
-layer add up to 1 at most, L multiplies the result, and the activation sorts pairs (its slopes are 0 or 1).
-Integers keep the constraint: weights are rounded towards zero, and the steps of hidden values are small against
-MARGIN.
+network whose output changes by at most L per unit of the declared input, minus (1 + MARGIN) L times that
+input, never rises with it. In the first layer the weights of the declared input are at most 1 in magnitude,
+those of the others at most OTHERS; the rows of every other layer add up to 1 at most, L multiplies the
+result, and the activation sorts pairs (its slopes are 0 or 1). The output therefore changes by at most
+OTHERS * L per unit of any other input. Integers keep the constraint: weights are rounded towards zero, and
+the steps of hidden values are small against MARGIN.
 """
 
 from __future__ import annotations
@@ -21,44 +22,50 @@ from torch.nn import functional
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.graph.node import Constant, Node
-from l1forge.models.muon_pt.features import FEATURES, HITS, N_FEATURES, REFERENCE
-from l1forge.simulation.muons.layers import BENDING, N_LAYERS
+from l1forge.models.muon_pt.features import ETA, FEATURES, HITS, N_FEATURES, REFERENCE
+from l1forge.simulation.muons.layers import BENDING, N_LAYERS, REFERENCE_LAYERS
 
 NAME, INPUT, OUTPUT = "muon_monotone", "bending", "pt"
-BENDING_STEP = 4
-"""Azimuth bins per unit of the bending input."""
-BENDING_MAX = 127
+BENDING_MAX = 255
 UNIT = 32
 """Integers per unit of the network's inputs."""
 SOFT = 4.0
 """Azimuth bins (1/512 rad) up to which values count as they are; beyond, their logarithm does (asinh)."""
-SLOPE = 4.0
-"""L: largest change of ln(pT) per unit of any input; a power of two."""
+SLOPE = 1.0
+"""L: largest change of ln(pT) per unit of the declared input, without the linear term; a power of two."""
+OTHERS = 8.0
+"""Largest change per unit of an input that is not declared, in units of L."""
 MARGIN = 0.25
 """Of the residual slope, as a share of L: what the rounding of hidden values may use up."""
-WEIGHT_BITS, HIDDEN_FRACTION = 9, 6
+WEIGHT_BITS, HIDDEN_FRACTION = 12, 6
 """Fractional bits of the weights; those of hidden values, whose unit is one integer of the inputs."""
 
 
-def softened(values: np.ndarray, step: float = 1.0) -> np.ndarray:
-    """UNIT asinh(values step / SOFT) as integers: fine where fast muons are, coarse where slow ones are."""
-    return np.rint(UNIT * np.arcsinh(values * step / SOFT)).astype(np.int16)
+def softened(values: np.ndarray) -> np.ndarray:
+    """UNIT asinh(values / SOFT) as integers: fine where fast muons are, coarse where slow ones are."""
+    return np.rint(UNIT * np.arcsinh(values / SOFT)).astype(np.int16)
 
 
 def bending_of(features: np.ndarray) -> np.ndarray:
-    """The declared input: the largest azimuth difference of a layer's stub to the reference stub, (n,) int16.
+    """The declared input: the median azimuth difference of the stubs to the reference stub, (n,) int16.
 
-    In units of BENDING_STEP azimuth bins, rounded down, held at BENDING_MAX. The slower the muon, the larger.
+    Its magnitude, held at BENDING_MAX; the lower one of two in the middle; 0 where only the reference has a
+    stub. The slower the muon, the larger. A median: one stub of noise must not make a fast muon slow.
     """
     azimuth = ~BENDING
-    hit = features[:, HITS:REFERENCE] > 0
-    size = np.where(hit & azimuth, np.abs(features[:, :N_LAYERS].astype(np.int32)), 0).max(axis=1)
-    return np.minimum(size // BENDING_STEP, BENDING_MAX).astype(np.int16)
+    hit = (features[:, HITS:REFERENCE] > 0) & azimuth
+    origin = np.zeros_like(hit)
+    origin[:, list(REFERENCE_LAYERS)] = features[:, REFERENCE:ETA] > 0
+    hit &= ~origin
+    size = np.sort(np.where(hit, np.abs(features[:, :N_LAYERS].astype(np.int32)), 1 << 20), axis=1)
+    middle = np.maximum(hit.sum(axis=1) - 1, 0) // 2
+    median = np.where(hit.any(axis=1), size[np.arange(len(size)), middle], 0)
+    return np.minimum(median, BENDING_MAX).astype(np.int16)
 
 
 def inputs_of(features: np.ndarray) -> np.ndarray:
     """What the first layer reads, (n, 46) int16: bending and values softened, the rest as it is."""
-    bending = softened(bending_of(features)[:, None], BENDING_STEP)
+    bending = softened(bending_of(features)[:, None])
     return np.concatenate([bending, softened(features[:, :N_LAYERS]), features[:, N_LAYERS:]], axis=1)
 
 
@@ -93,7 +100,9 @@ class Monotone(nn.Module):
         for place, linear in enumerate(self.linears):
             w = linear.weight
             if self.constrained and place == 0:
-                w = w / torch.clamp(w.abs().amax(1, keepdim=True), min=1.0)
+                limit = torch.full((w.shape[1],), OTHERS)
+                limit[0] = 1.0
+                w = torch.maximum(torch.minimum(w, limit), -limit)
             elif self.constrained:
                 w = w / torch.clamp(w.abs().sum(1, keepdim=True), min=1.0)
             out.append(w)
@@ -174,19 +183,19 @@ def to_graph(model: Monotone) -> Graph:
     """
     signed, soft = FixedType(10, 10), FixedType(10, 10)
 
-    def softening(name: str, source: str, low: int, high: int, step: float, size: int) -> Node:
-        table = softened(np.arange(low, high + 1), step).astype(np.int64)
+    def softening(name: str, source: str, low: int, high: int, size: int) -> Node:
+        table = softened(np.arange(low, high + 1)).astype(np.int64)
         return Node(
             name, "table", (source,), (size,), soft, {"offset": -low}, {"table": Constant(soft, table)}
         )
 
     rest = list(range(N_LAYERS, N_FEATURES))
     nodes = [
-        Node(INPUT, "input", (), (1,), FixedType(7, 7, False)),
+        Node(INPUT, "input", (), (1,), FixedType(8, 8, False)),
         Node("x", "input", (), (N_FEATURES,), signed),
-        softening("soft_bending", INPUT, 0, BENDING_MAX, BENDING_STEP, 1),
+        softening("soft_bending", INPUT, 0, BENDING_MAX, 1),
         Node("values", "take", ("x",), (N_LAYERS,), signed, {"index": list(range(N_LAYERS))}),
-        softening("soft_values", "values", signed.minimum, signed.maximum, 1.0, N_LAYERS),
+        softening("soft_values", "values", signed.minimum, signed.maximum, N_LAYERS),
         Node("rest", "take", ("x",), (len(rest),), signed, {"index": rest}),
         Node(
             "all",
@@ -199,7 +208,7 @@ def to_graph(model: Monotone) -> Graph:
     ]
     source = "all"
     hidden = FixedType.parse(f"fixed<{16 + HIDDEN_FRACTION},16,TRN,SAT>")
-    weight_type = FixedType(WEIGHT_BITS + 2, 2)
+    weight_type = FixedType(WEIGHT_BITS + 5, 5)
     last = len(model.linears) - 1
     for place, (w, linear) in enumerate(zip(model.weights(), model.linears, strict=True)):
         weight = np.trunc(w.detach().numpy().T * (1 << WEIGHT_BITS)).astype(

@@ -10,17 +10,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from l1forge.models.muon_pt.bins import N_BINS
+from l1forge.models.muon_pt.bins import N_BINS, log_prior
 from l1forge.models.muon_pt.features import ETA, HITS, ONE, REFERENCE
-from l1forge.models.muon_pt.network import Network, float_network
-from l1forge.models.muon_pt.train import BATCH, Report, TrainingSet, bin_loss, training_set
-from l1forge.simulation.muons.detectors import NOMINAL, Detector, Randomised
+from l1forge.models.muon_pt.network import Network, QuantisedNetwork, float_network
+from l1forge.models.muon_pt.train import BATCH, POWER, Report, TrainingSet, bin_loss, training_set
+from l1forge.simulation.muons.detectors import NOMINAL, Detector, Randomised, load_randomised
 from l1forge.simulation.muons.layers import BENDING, N_LAYERS, REFERENCE_LAYERS
 
 DROPPED, SHIFT, JITTER, SCALE = 0.08, 1.5, 1.0, 0.08
@@ -29,6 +30,7 @@ DROPPED, SHIFT, JITTER, SCALE = 0.08, 1.5, 1.0, 0.08
 ANGLE = 3.0
 PROJECTIONS = 64
 """Directions of the sliced optimal transport."""
+Model = TypeVar("Model", bound=nn.Module)
 METHODS = ("plain", "augmented", "adversarial", "moments", "transport")
 PULL = {"adversarial": 0.2, "moments": 1.0, "transport": 1.0}
 """Weight of the term that makes the detectors alike, against the loss of bins and charge."""
@@ -125,9 +127,9 @@ def train_robust(
     prior: np.ndarray,
     schedule: Schedule | None = None,
     other: torch.Tensor | None = None,
-    start: nn.Sequential | None = None,
+    start: Model | None = None,
     report: Report = lambda _: None,
-) -> nn.Sequential:
+) -> Model:
     """Train the float network.
 
     Parameters
@@ -152,14 +154,15 @@ def train_robust(
     torch.manual_seed(seed)
     device = data.bins.device
     missing = torch.tensor(prior, dtype=torch.float32)
-    model = copy.deepcopy(start) if start is not None else float_network(network)
+    model: Any = copy.deepcopy(start) if start is not None else float_network(network)
     if start is None:
         with torch.no_grad():
             model[-1].bias[:N_BINS] += missing
     model, missing = model.to(device), missing.to(device)
     step_loss = _loss_of(method, model, data, other, missing, network.hidden[-1])
     _fit(model, step_loss, len(data), schedule or Schedule(), report)
-    return model.cpu()
+    trained: Model = model.cpu()
+    return trained
 
 
 def _loss_of(
@@ -220,6 +223,54 @@ def _fit(
             total += loss.detach()
         report(f"epoch {epoch + 1}/{schedule.epochs}: loss {float(total) / batches:.4f}")
     model.eval()
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Training on random detectors, after that on the nominal one: every round has muons of its own."""
+
+    rounds: int = 4
+    muons: int = 150_000
+    epochs: int = 3
+    rate: float = 8e-4
+    batch: int = 1024
+    quantised_epochs: int = 1
+    quantised_rate: float = 1e-4
+
+    def shortened(self) -> Rounds:
+        """A check that it runs, not a result."""
+        return replace(self, rounds=1, muons=5_000, epochs=1)
+
+
+FIRST_SEED = 60
+"""Seed of the first round, minus the seed of the training."""
+
+
+def robust_round(
+    model: nn.Sequential, network: Network, seed: int, number: int, plan: Rounds
+) -> nn.Sequential:
+    """Round ``number`` (from 0) of a float network; later rounds have smaller steps."""
+    own = seed + FIRST_SEED + number
+    data = robust_set(plan.muons, own, POWER, load_randomised())
+    schedule = Schedule(plan.epochs, plan.rate / (1 + number / 2), plan.batch)
+    prior = log_prior(1 - POWER)
+    return train_robust("plain", network, data, own, prior=prior, schedule=schedule, start=model)
+
+
+def requantised(
+    quantised: QuantisedNetwork, model: nn.Sequential, network: Network, seed: int, plan: Rounds
+) -> tuple[QuantisedNetwork, TrainingSet]:
+    """``quantised`` with the weights of ``model``, trained on random detectors; also returns those muons."""
+    layers = [layer for layer in model if isinstance(layer, nn.Linear)]
+    for target, layer in zip(quantised.linears(), layers, strict=True):
+        target.weight.data.copy_(layer.weight.data)
+        target.bias.data.copy_(layer.bias.data)
+    own = seed + FIRST_SEED + plan.rounds
+    data = robust_set(plan.muons, own, POWER, load_randomised())
+    schedule = Schedule(plan.quantised_epochs, plan.quantised_rate, plan.batch)
+    prior = log_prior(1 - POWER)
+    trained = train_robust("plain", network, data, own, prior=prior, schedule=schedule, start=quantised)
+    return trained, data
 
 
 def logits_of(model: nn.Sequential, features: np.ndarray, device: str = "cpu") -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,6 +27,9 @@ from l1forge.models.muon_pt.network import LARGE, SMALL, Network, QuantisedNetwo
 from l1forge.simulation.muons import MuonSettings, generate
 from l1forge.simulation.muons.detectors import NOMINAL, Detector, Randomised
 from l1forge.simulation.muons.spectrum import density
+
+if TYPE_CHECKING:
+    from l1forge.models.muon_pt.robust import Rounds
 
 SEED = 31
 MODELS = Path(__file__).parents[1]
@@ -170,9 +174,12 @@ def train_network(
     options: Options,
     *,
     teacher: nn.Module | None = None,
+    rounds: Rounds | None = None,
     report: Report = print,
 ) -> nn.Sequential:
     """Train ``network``; write float.npz, weights.npz, graph.json into ``output``; the seed fixes all.
+
+    ``rounds``: training on random detectors afterwards, so that the network holds on another detector.
 
     ``teacher``: a float network whose logits the new one also learns (knowledge distillation). Returns the
     float network.
@@ -197,9 +204,19 @@ def train_network(
     prune_again = pruner(quantised.linears(), network.density)
     keep_sparse = (lambda done: prune_again(1.0)) if sparse else None
     fit(quantised, data, options.quantised_epochs, options.quantised_rate, prior, report, keep_sparse)
+    features = data.features
+    if rounds is not None:
+        from l1forge.models.muon_pt.robust import requantised, robust_round
+
+        for number in range(rounds.rounds):
+            report(f"random detectors, round {number + 1} of {rounds.rounds}")
+            model = robust_round(model, network, seed, number, rounds)
+        save_state(model, output / "float.npz")
+        quantised, data = requantised(quantised, model, network, seed, rounds)
+        features = data.features
     save_state(quantised, output / "weights.npz")
     export(quantised, output / "graph.json")
-    trained_inputs(network.name, data.features.numpy()).save(output / "inputs.json")
+    trained_inputs(network.name, features.numpy()).save(output / "inputs.json")
     return model
 
 
@@ -208,15 +225,24 @@ def main(
 ) -> None:
     """Train both networks, the small one also from the large one's answers, and calibrate their pT.
 
+    The large one is trained on the nominal detector and then on random ones.
+
     ``output`` gets one folder per network; default: the models' own. ``quick``: a check, not a result. The
     full training takes about 15 minutes of one core.
     """
+    from l1forge.models.muon_pt.robust import Rounds
+
     teacher = None
     for network in (LARGE, SMALL):
         options = OPTIONS[network.name]
         options = options.shortened() if quick else options
         with atomic_files((output or MODELS) / network.name) as folder:
-            teacher = train_network(network, seed, folder, options, teacher=teacher, report=report)
+            rounds = Rounds() if network is LARGE else None
+            if quick and rounds is not None:
+                rounds = rounds.shortened()
+            teacher = train_network(
+                network, seed, folder, options, teacher=teacher, rounds=rounds, report=report
+            )
             calibrate_network(folder, options.muons if quick else MUONS)
 
 

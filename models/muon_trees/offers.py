@@ -30,7 +30,7 @@ def train(
     ] = None,
     depth: Annotated[int | None, typer.Option(help="Depth of the trees of pT.", min=1, max=10)] = None,
 ) -> None:
-    """Train the boosted trees of muon pT on the answers of muon_pt: graph, pT scale, record (five minutes).
+    """Train the boosted trees of muon pT on the answers of muon_pt: graph, pT scale, record (a minute).
 
     Example: `l1forge train muon_trees --trees 300 --depth 6 -o build/muon_trees`
     """

@@ -40,17 +40,17 @@ Report = Callable[[object], object]
 class Options:
     """Size and shape of the training; the defaults are those of the committed trees."""
 
-    muons: int = 1_500_000
-    calibration: int = 1_000_000
-    trees: int = 150
-    depth: int = 7
+    muons: int = 200_000
+    calibration: int = 400_000
+    trees: int = 200
+    depth: int = 6
     rate: float = 0.2
     charge_trees: int = 16
     charge_depth: int = 4
     power: float = 0.35
     least: float = 30.0
     """Smallest weight of a leaf's muons."""
-    leaves: int = 24
+    leaves: int = 16
     """Most leaves of a tree: the split that helps most is made first."""
     fraction: int = 7
     """Fractional bits of the leaves."""
@@ -141,7 +141,7 @@ def calibrate(score: np.ndarray, found: np.ndarray, pt: np.ndarray, efficiency: 
 def main(
     seed: int = SEED, output: Path | None = None, options: Options | None = None, *, report: Report = print
 ) -> None:
-    """Train, quantise and calibrate; ``output``: a folder, default the model's own. About five minutes."""
+    """Train, quantise and calibrate; ``output``: a folder, default the model's own. About a minute."""
     options = options or Options()
     settings = MuonSettings(pt_min=MIN_PT, pt_max=GENERATED_UP_TO)
     report(f"{NAME}: seed {seed}, {options}")

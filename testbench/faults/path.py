@@ -22,8 +22,15 @@ from l1forge.firmware.path.generate import VERILOG, PathProject
 from l1forge.firmware.rtl.project import RtlProject
 from l1forge.testbench.faults.campaign import BUS, CLOCKS, VALUES, Bench
 from l1forge.testbench.faults.kinds import Fault, inject
-from l1forge.testbench.faults.netlist import REGISTERS, Cell, Netlist, read_files
-from l1forge.testbench.formal.control import PARTS, part_netlist, prove_part
+from l1forge.testbench.faults.netlist import REGISTERS, Netlist, read_files
+from l1forge.testbench.formal.control import (
+    PARTS,
+    RULES_MODULE,
+    part_netlist,
+    prove_part,
+    prove_rules_of,
+    state_names,
+)
 from l1forge.testbench.formal.sat import DIFFERS
 from l1forge.testbench.path.emulator import PathEmulator, Rows, Scores
 from l1forge.testbench.path.harness import PathHarness
@@ -31,6 +38,8 @@ from l1forge.testbench.path.register_model import Access
 from l1forge.testbench.path.scenario import Scenario
 from l1forge.testbench.path.scoreboard import Scoreboard
 
+HISTORY = 5
+"""Crossings of the proof of the rules, as in the tests."""
 MEMORY = "path_mask.v"
 """Has hardly any logic, and eight thousand words that Yosys would initialise one by one."""
 
@@ -73,7 +82,7 @@ class PathSubject:
         sources = {cell["attributes"].get("src", "").split("|")[-1] for cell in cells}
         module = {source.rpartition("/")[2].split(":")[0].removesuffix(".v") for source in sources}
         name = module.pop() if len(module) == 1 else ""
-        if name not in PARTS:
+        if name not in (*PARTS, RULES_MODULE):
             return False
         alone = part_netlist(name, VERILOG, folder)
         lines, kinds = {_line(source) for source in sources}, {cell["type"] for cell in cells}
@@ -86,10 +95,15 @@ class PathSubject:
         )
         if not places:
             return False
+        states = state_names(alone)
         inject(alone, replace(fault, cells=places), "1")
-        if any(cell["type"] in REGISTERS and not _named(alone, cell) for cell in alone.cells.values()):
+        if any(cell["type"] in REGISTERS and place not in states for place, cell in alone.cells.items()):
             return False  # a register more is not a step of the same state
-        return prove_part(name, alone, folder, seconds).verdict == DIFFERS
+        if name == RULES_MODULE:
+            proof = prove_rules_of(alone, folder, HISTORY, seconds, states)
+        else:
+            proof = prove_part(name, alone, folder, seconds, states)
+        return proof.verdict == DIFFERS
 
     def digest(self) -> bytes:
         state = hashlib.sha256(repr((self.name, self.scenario.accesses)).encode())
@@ -102,11 +116,6 @@ class PathSubject:
 def _line(source: str) -> str:
     """Line and columns, without the file."""
     return source.rpartition(":")[2]
-
-
-def _named(netlist: Netlist, cell: Cell) -> bool:
-    bits = tuple(cell["connections"]["Q"])
-    return any(tuple(entry["bits"]) == bits and not entry["hide_name"] for entry in netlist.names.values())
 
 
 class _Remembered(PathEmulator):

@@ -8,7 +8,7 @@ the outputs are right, and it is true after the clock. Nothing bounds the number
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from l1forge.emulator.menu.compiled import CompiledMenu
@@ -235,6 +235,7 @@ PARTS = {
     "path_time": TIME,
 }
 """Modules of the path and what each step of them must be."""
+RULES_MODULE = "path_rules"
 WIDE = {"path_shadow": "-chparam WIDTH 32"}
 """Parameters that a module is proven for; its bits are alike."""
 
@@ -244,9 +245,14 @@ def part_netlist(name: str, sources: Path, folder: Path) -> Netlist:
     return read_files([sources / f"{name}.v"], name, folder, "-mem2reg", parameters=WIDE.get(name, ""))
 
 
-def prove_part(name: str, netlist: Netlist, folder: Path, seconds: int = 120) -> Proof:
-    """Whether one step of a module is what ``PARTS`` says, from every state; by induction it always is."""
-    _step(netlist, folder)
+def prove_part(
+    name: str, netlist: Netlist, folder: Path, seconds: int = 120, states: Mapping[str, str] | None = None
+) -> Proof:
+    """Whether one step of a module is what ``PARTS`` says, from every state; by induction it always is.
+
+    ``states``: registers and the names of what they hold, where the netlist does not tell.
+    """
+    _step(netlist, folder, states)
     (folder / "proof.sv").write_text(PARTS[name], encoding="utf-8")
     return ask(name.removeprefix("path_"), METHOD, SCRIPT.format(seconds=seconds), folder)
 
@@ -260,7 +266,19 @@ def prove_prescaler(source: Path, folder: Path, seconds: int = 120) -> Proof:
 
 def prove_rules(source: Path, folder: Path, history: int = HISTORY, seconds: int = 300) -> Proof:
     """The Verilog of trigger rules, dead time and buffer: dead times of up to ``history`` crossings."""
-    _step(read_files([source], "path_rules", folder, "-mem2reg"), folder)
+    netlist = read_files([source], RULES_MODULE, folder, "-mem2reg")
+    return prove_rules_of(netlist, folder, history, seconds)
+
+
+def prove_rules_of(
+    netlist: Netlist,
+    folder: Path,
+    history: int,
+    seconds: int = 300,
+    states: Mapping[str, str] | None = None,
+) -> Proof:
+    """The same of a netlist; ``states`` as of ``prove_part``."""
+    _step(netlist, folder, states)
     text = RULES.format(last=history - 1, crossings=history, longest=history + 1)
     (folder / "proof.sv").write_text(text, encoding="utf-8")
     name = f"trigger rules of up to {history + 1} crossings, dead time, buffer"
@@ -323,21 +341,27 @@ def prove_control(sources: Path, folder: Path, seconds: int = 300) -> Iterator[P
     yield prove_rules(sources / "path_rules.v", folder, HISTORY, seconds)
 
 
-def _step(netlist: Netlist, folder: Path) -> None:
-    """The module ``step``: one clock, registers as ports ``NAME`` and ``next_NAME``."""
+def state_names(netlist: Netlist) -> dict[str, str]:
+    """Each register and the name of what it holds."""
     names = {
         tuple(entry["bits"]): name.replace("[", "_").replace("]", "")
         for name, entry in netlist.names.items()
         if not entry["hide_name"]
     }
+    found = {n: names.get(tuple(c["connections"].get("Q", ()))) for n, c in netlist.cells.items()}
+    return {cell: name for cell, name in found.items() if name and netlist.cells[cell]["type"] in REGISTERS}
+
+
+def _step(netlist: Netlist, folder: Path, states: Mapping[str, str] | None = None) -> None:
+    """The module ``step``: one clock, registers as ports ``NAME`` and ``next_NAME``."""
+    states = states or state_names(netlist)
     made = netlist.copy()
     for name, cell in netlist.cells.items():
         if cell["type"] not in REGISTERS:
             continue
         assert cell["type"] == "$dff", f"{cell['type']} has more inputs than a clock"
         wires = made.cells.pop(name)["connections"]
-        state = names[tuple(wires["Q"])]
-        made.port_of(state, "input", wires["Q"])
-        made.port_of(f"next_{state}", "output", wires["D"])
+        made.port_of(states[name], "input", wires["Q"])
+        made.port_of(f"next_{states[name]}", "output", wires["D"])
     made.top, made.names = "step", {}
     made.save(folder / "step.json")

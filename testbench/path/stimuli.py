@@ -32,6 +32,12 @@ SHUT_CROSSINGS = KEPT // 2
 WIDE = 0.3
 """Share of the sections in which some thresholds are far from the menu's."""
 FIRST_ACCESS, MOST_SECTION, BEFORE_RESET = 400, 4, 100
+ENDS = (0, ORBIT // 2 - 1, ORBIT // 2, 2047, 2048, ORBIT - 1, ORBIT, 4095)
+"""Crossings of masks that are tried at their ends; those from ``ORBIT`` on do not exist."""
+QUIET = 100
+"""Crossings without external signals at the end of an orbit."""
+PARTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (7, 0), (14, 0), (0, 0), (15, 1), (15, 2), (15, 3))
+"""Bytes that a write holds, and how far it is beside the address of a word."""
 REFUSED = 12
 """Writes of each section that the design must refuse or may take: drawn addresses and values."""
 
@@ -143,6 +149,7 @@ def section_accesses(
     found = [Access(clock, address, word) for address, word in writes]
     found.append(Access(clock, registers.by_name["apply"].address, ARM))
     found += [Access(clock, register.address) for register in registers.registers]
+    found += [Access(clock, int(random.integers(1 << 18)) * 4) for _ in range(REFUSED)]
     found += [Access(clock, address) for address, _ in registers.mask_writes(values, page)[:16]]
     return found
 
@@ -152,7 +159,7 @@ def walk(registers: RegisterMap, clock: int) -> list[Access]:
 
     And what lies at the ends of its range and beside them, where it must be refused.
     """
-    found = [Access(clock, registers.by_name["apply"].address, 0)]
+    found = [Access(clock, registers.by_name["apply"].address, word) for word in (0, 4, 5, 6, 7, 1 << 31)]
     for register in registers.registers:
         if register.access == "rw" and register.name != "apply":
             for word in both_ways(register).words:
@@ -160,6 +167,28 @@ def walk(registers: RegisterMap, clock: int) -> list[Access]:
             for value in (0, register.least - 1, register.least, register.most, register.most + 1):
                 found += [Access(clock, register.address, register.word(value))]
             found.append(Access(clock, register.address))
+    for number in registers.words:
+        for page in (0, 1):
+            for crossing in ENDS:
+                place = registers.mask_address(page, crossing, number)
+                found += [Access(clock, place, registers.present(number)), Access(clock, place)]
+    return found
+
+
+def _parts(registers: RegisterMap, clock: int, random: np.random.Generator) -> list[Access]:
+    """Writes of some bytes of a word, or beside its address, which must change nothing, each read back."""
+    found = []
+    words = [r for r in registers.registers if r.access == "rw" and r.name != "apply"]
+    for strobe, beside in PARTIAL:
+        register = words[int(random.integers(len(words)))]
+        allowed = both_ways(register).words
+        word, place = allowed[int(random.integers(len(allowed)))], register.address
+        found += [Access(clock, place + beside, word, strobe=strobe), Access(clock, place)]
+        number = registers.words[int(random.integers(len(registers.words)))]
+        for page in (0, 1):
+            place = registers.mask_address(page, int(random.integers(ORBIT)), number)
+            bits = registers.present(number)
+            found += [Access(clock, place + beside, bits, strobe=strobe), Access(clock, place)]
     return found
 
 
@@ -184,12 +213,13 @@ def eventful(
     disturbed: bool = True,
     directed: Planted | None = None,
     every: int = 1,
+    partial: bool = True,
 ) -> Scenario:
     """Orbits of ``events`` with register accesses; ``disturbed``: gaps, resets, lost orbit marks.
 
     The first orbit runs with the values after a reset; every orbit, or each of ``every`` orbits, loads new
     values, which take effect when the section ends, or the orbit if a new section is asked for. ``directed``
-    crossings stand in place of some events of each orbit.
+    crossings stand in place of some events of each orbit. ``partial``: writes of parts of words, too.
     """
     random, n = np.random.default_rng(seed), events.n
     valid, reset, start = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
@@ -204,9 +234,15 @@ def eventful(
         for at in resets:
             reset[at : at + int(random.integers(project.latency, 4 * project.latency))] = True
             start[min(n - 1, int(np.flatnonzero(reset[at:] < 1)[0]) + at + 1)] = at == resets[0]
-        start[min(n - 1, (orbits // 2) * ORBIT + int(random.integers(1500, ORBIT)))] = True
-    accesses = _loads(project, orbits, every, resets, random)
+        for orbit in {orbits // 2, max(orbits // 2, orbits - 2), max(orbits // 2, orbits - 3)}:
+            lost = min(n - 2, orbit * ORBIT + int(random.integers(1500, ORBIT)))
+            start[lost : lost + 2] = True  # two orbits in two crossings
+    accesses = _loads(project, orbits, every, resets, random, partial)
     columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
+    numbers = crossing_numbers(reset, start)
+    columns["ext"][:, numbers > ORBIT - QUIET] = 0  # no rule closes what happens where a section ends
+    ends = np.isin(numbers, (0, ORBIT - 1)) & (random.random(n) < 0.5)
+    columns["ext"][:, ends] = np.iinfo(np.uint64).max
     places, rows = _places(directed, reset, start)
     for name, column in columns.items():
         if directed is not None:
@@ -237,7 +273,12 @@ def _places(
 
 
 def _loads(
-    project: PathProject, orbits: int, every: int, resets: Sequence[int], random: np.random.Generator
+    project: PathProject,
+    orbits: int,
+    every: int,
+    resets: Sequence[int],
+    random: np.random.Generator,
+    partial: bool,
 ) -> list[Access]:
     """New values for all registers in each of ``every`` orbits; most of them ask for a new section."""
     registers, accesses, page = project.registers, list[Access](), 0
@@ -250,6 +291,8 @@ def _loads(
         found = section_accesses(registers, values, page, clock, random)
         if load == 0:  # nothing waits for a section yet
             found = walk(registers, clock) + found
+        if partial:
+            found += _parts(registers, clock, random)
         if load % 4 != 3:
             found.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
         accesses += [replace(access, until=until) for access in found]

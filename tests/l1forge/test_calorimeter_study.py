@@ -48,6 +48,7 @@ def test_every_score_has_every_efficiency(found: study.CalorimeterStudy) -> None
     for kind in (study.PURE, study.TOTAL):
         gains = [found.of(study.STUDENT, "ttbar", kind, rate).value for rate in study.RATES_KHZ[kind]]
         assert gains == sorted(gains)
+    assert found.of(study.LARGEST, "ttbar", study.PURE, 10.0).value < 0.1
     # 2 000 crossings are 15 kHz each: a pure rate of 10 kHz is above the largest score
     assert found.of(study.STUDENT, "ttbar", study.TOTAL, 30.0).value > 0
 
@@ -87,6 +88,16 @@ def test_a_graph_of_other_inputs_is_refused(tmp_path: Path) -> None:
 def test_two_signals_of_one_name_are_refused() -> None:
     with pytest.raises(InputError, match="two signals have one name"):
         study.evaluate(blind={"ttbar": IMAGES / "ttbar.parquet"}, menu=DEFAULT)
+
+
+def test_equal_scores_pass_together() -> None:
+    def sample(scores: list[int]) -> study.ScoredSample:
+        n = len(scores)
+        return study.ScoredSample({"s": np.array(scores)}, np.zeros(n, bool), np.ones(n))
+
+    found = study._roc("s", "signal", sample([0, 0, 0, 5]), sample([0, 5, 7, 0]))
+    assert found.zero_bias.tolist() == [0.25, 1.0]
+    assert found.efficiency.tolist() == [0.5, 1.0]
 
 
 def test_the_threshold_takes_the_rate() -> None:

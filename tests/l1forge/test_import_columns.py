@@ -13,7 +13,7 @@ from l1forge.cli import main
 from l1forge.emulator.events.objects import COLUMNS, Events
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
-from l1forge.emulator.rates.working_point import loss_at_rate, near_threshold
+from l1forge.emulator.rates.working_point import loss_at_rate, loss_for_search, near_threshold
 from l1forge.studies.own_models import inputs
 from l1forge.studies.rates_menu import menu_rates
 
@@ -127,6 +127,8 @@ def test_trees_chosen_at_a_rate(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--rate", "5"], "the features are not event columns"),
         (["--rate", "1Hz", "-s", COLUMN], "crossings of zero bias pass"),
         (["--rate", "5", "-s", COLUMN, "--loss", "2"], "--loss: is out of range"),
+        (["--rate", "5", "-s", COLUMN, "--score", "fixed<8,4>"], "--score: does not go with --rate"),
+        (["--rate", "5", "-s", COLUMN, "-f", "fixed<8,4>"], "--feature: does not go with --rate"),
         (["--units", "code"], "--units: needs event columns"),
         (["-f", "fixed<8,4>", "-s", "jet.et[0],jet.et[1]*2,0,0"], "what one count is worth"),
         (["-f", "fixed<8,4>", "-s", "jet.et[0]*2"], "expected one event column for each of 4 features"),
@@ -154,6 +156,10 @@ def test_loss_at_a_rate() -> None:
     assert loss_at_rate(exact, coarse, 10.3).lost == found.accepted % 4
     signal = np.arange(28_000) % 2 == 0
     assert loss_at_rate(exact, exact, 100.0, signal).lost == 0
+    assert loss_for_search(exact, exact, 10.3) == 0
+    assert loss_for_search(exact, worse, 10.3) == 3 / 9
+    few = np.where((exact >= 27_900) & (exact < 27_903), 0.0, exact)  # at 16 times the rate
+    assert loss_for_search(exact, few, 10.3) == 3 / 149
     index, scaled = near_threshold(exact, 10.3, None, 1)
     assert len(index) == 4_000
     assert loss_at_rate(exact[index], worse[index], scaled) == found

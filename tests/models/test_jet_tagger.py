@@ -1,4 +1,4 @@
-"""The jet taggers: inputs, folding to thresholds, exact kernels, training, and commands that make no sense."""
+"""The jet taggers: inputs, thresholds, exact kernels, training, and commands that make no sense."""
 
 import dataclasses
 import json
@@ -142,7 +142,7 @@ def test_rows_of_the_sample_and_of_a_file(tmp_path, jets):
     np.testing.assert_array_equal(few, inputs.codes(jets.features[:7], kind))
     assert rows_of("tau_id") is None
     (tmp_path / "no.parquet").write_bytes(b"")
-    with pytest.raises(InputError, match="no.parquet"):
+    with pytest.raises(InputError, match=r"no\.parquet"):
         check_rows("jet_tagger", [tmp_path / "no.parquet"])
 
 
@@ -209,11 +209,12 @@ def test_folded_graph_is_the_network_also_with_negative_scales():
 TRAIN = """
 import sys
 from pathlib import Path
-from l1forge.models.jet_tagger.train import Schedule, main
+from l1forge.models.jet_tagger.train import TaggerSchedule, main
 from l1forge.models.jet_tagger.versions import VERSIONS
 from l1forge.simulation.jets.sample import FILE, read_own
 
-main(VERSIONS[sys.argv[1]], 4, Path(sys.argv[2]), read_own(FILE)[:3000], 2, Schedule().shortened(), print)
+short = TaggerSchedule().shortened()
+main(VERSIONS[sys.argv[1]], 4, Path(sys.argv[2]), read_own(FILE)[:3000], 2, short, print)
 """
 
 

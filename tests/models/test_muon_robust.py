@@ -99,7 +99,7 @@ def test_methods_and_what_they_need(data, other) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_study_from_the_command_to_the_page(tmp_path: Path, capsys) -> None:
-    from l1forge.studies.muon_robustness import BEST, PATTERNS_A, ROBUST
+    from l1forge.studies.muon_robustness import BEST, COMMITTED, PATTERNS_B, ROBUST
     from l1forge.studies.muon_robustness_page import BEGIN, END
 
     page = tmp_path / "page.md"
@@ -119,9 +119,9 @@ def test_the_study_from_the_command_to_the_page(tmp_path: Path, capsys) -> None:
         main([*arguments, "-o", str(tmp_path / "o"), "--docs", str(page)])
     assert end.value.code == 0
     found = json.loads((tmp_path / "o/muon_robustness.json").read_text())
-    names = [row["name"] for row in found["rows"]]
-    assert names[0] == PATTERNS_A
-    assert len(names) == 17
+    assert [row["name"] for row in found["rows"]] == [*COMMITTED, PATTERNS_B]
+    names = [row["name"] for row in found["methods"]]
+    assert len(names) == 14
     assert {ROBUST, BEST} < set(names)
     assert set(found["dead"]) >= {"none", "MB1", "MB1b", "RE3/3"}
     text = page.read_text()

@@ -217,7 +217,7 @@ class _SeedCompiler:
         return compiled.External(index=self.builder.source.externals[name], bx=node.bx, name=name)
 
     def network(self, node: ObjectNode) -> Condition:
-        """AXO, TOPO: score of the named model, in raw units; CICADA: 8.8-bit score of the link words, or bound."""
+        """AXO, TOPO: raw score of the named model; CICADA: 8.8-bit score of link words or a bound model."""
         cuts = {cut.type: cut for cut in self.legs.object_cuts(node)}
         score = next((cuts[kind] for kind in ("SCORE", "ASCORE", "CSCORE") if kind in cuts), None)
         if score is None or score.minimum is None:

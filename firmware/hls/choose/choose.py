@@ -169,7 +169,7 @@ def choose_types(
         wanted.at_rate(parts[0], parts[0], half.labels)
         signal = None if half.labels is None else half.labels == 1
         index, scaled = near_threshold(parts[0][0][:, 0], wanted.cut, signal, seed)
-        looked, asked = half.part(index), replace(wanted, cut=scaled)
+        looked, asked = half.part(index), replace(wanted, kind="search", cut=scaled)
         exact = [values[index] for values in parts[0]]
     search = Search(
         convert,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.emulator.rates.working_point import LEAST, LossAtRate, loss_at_rate
+from l1forge.emulator.rates.working_point import LEAST, LossAtRate, loss_at_rate, loss_for_search
 from l1forge.firmware.hls.fidelity.outputs import flips, separations
 
 REMEDY = (
@@ -24,7 +24,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class StatedLoss:
-    """A kind of loss and its limit; ``cut``: threshold in units of the output, or rate in kHz."""
+    """A kind of loss and its limit; ``cut``: threshold in units of the output, or rate in kHz.
+
+    Kind ``search`` is what a search for types minimises in place of ``rate`` (``loss_for_search``).
+    """
 
     kind: str
     limit: float
@@ -88,6 +91,9 @@ class StatedLoss:
             return float(np.mean((trained[0] > self.cut) != (graph[0] > self.cut)))
         if self.kind == "rate":
             return self.at_rate(trained, graph, labels).share.value
+        if self.kind == "search":
+            signal = None if labels is None else labels == 1
+            return loss_for_search(trained[0][:, 0], graph[0][:, 0], self.cut, signal)
         if self.kind == "auc" and labels is not None:
             found = [one.auc for a, b in pairs for one in separations(a, b, labels, 0.01)]
             if not found:

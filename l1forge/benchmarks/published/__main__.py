@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from l1forge.benchmarks.published import networks, shared_trees, trees
-from l1forge.benchmarks.published.rows import Comparison
+from l1forge.benchmarks.published.rows import PublishedTable
 from l1forge.firmware.synth.table import refresh
 
 PAGE = Path("docs/synthesis.md")
-TABLES: dict[str, Callable[[], Comparison]] = {
+TABLES: dict[str, Callable[[], PublishedTable]] = {
     "trees": trees.comparison,
     "shared": shared_trees.comparison,
     "networks": networks.comparison,

@@ -32,6 +32,7 @@ def test_entries(text: str, column: Column) -> None:
         ("jet.et[12]", r"not an event column.*jet\.et\[0\] … jet\.et\[11\]"),
         ("jet.xx[0]", "not an event column"),
         ("", "is not a column"),
+        ("jet.et[0]\x00", "not an event column"),
         ("jet.et[0]*", "is not understood|is not a column|not an event column"),
         ("jet.et[0]*nan", "is not a number"),
         ("jet.et[0]*1/0", "is not a number"),
@@ -58,6 +59,8 @@ def test_lists_files_and_numbers(tmp_path: Path) -> None:
         "eg.et[0]*1 offset=3 shift=2",
     ]
     assert [c.factor for c in read_columns(["jet.et[0],eg.iso[1]"], "physical")] == [Fraction(1, 2), 1]
+    long = ",".join(f"jet.et[{i % 12}]*0.5 offset=1" for i in range(57))  # longer than a file's name may be
+    assert len(read_columns([long], None, None, ",".join(["3"] * 57))) == 57
     assert [c.shift for c in read_columns(["jet.et[0],jet.et[1]"], None, None, "3")] == [3, 3]
 
 

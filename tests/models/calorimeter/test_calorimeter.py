@@ -83,12 +83,12 @@ def test_the_record_is_that_of_the_training_images() -> None:
 
 
 def test_committed_images_are_small_and_belong_to_the_events() -> None:
-    assert sum(path.stat().st_size for path in IMAGES.rglob("*.parquet")) <= 6e6
+    assert sum(path.stat().st_size for path in IMAGES.glob("*.parquet")) <= 6e6
     found = read(IMAGES / "ttbar.parquet", None, None)
     assert (found.n, found.first) == (4000, 0)
     zero_bias = read_images(ZERO_BIAS)
     assert (zero_bias.events, zero_bias.first) == ("zerobias.parquet", 270_000)
-    # the largest region is at least the largest tower sum that ETT could hide: energies go together
+    # energies go together
     from l1forge.emulator.events.source import open_events
 
     events = next(open_events(IMAGES.parent / "ttbar.parquet").part(0, 4000).blocks(["ett.et"], 4000))

@@ -74,7 +74,7 @@ def test_everything_is_equal_through_gaps_resets_and_register_changes(
 
 
 def test_cocotb_gives_the_same(project: PathProject) -> None:
-    short = eventful(project, outside(project), small.orbits(4, 9), 6)
+    short = eventful(project, outside(project), small.orbits(4, 9), 6, every=2, partial=False)
     outcome = judged(project, short, PathCocotb(project))
     assert (outcome.mismatches, outcome.wrong, outcome.examples) == (0, {}, [])
     assert outcome.resets == 2

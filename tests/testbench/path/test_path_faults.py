@@ -37,7 +37,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> PathSubject:
     (folder / "menu.yaml").write_text(MENU)
     description, menu = control_path(load_menu(folder / "menu.yaml"), folder / "menu.yaml")
     project = generate_path(description, menu, {}, folder / "path", folder / "parts")
-    events = with_externals(complete(small.orbits(4)), menu, 1)
+    events = with_externals(complete(small.orbits(8)), menu, 1)
     return PathSubject("control", project, (), eventful(project, [], events, 5))
 
 
@@ -49,7 +49,7 @@ def netlist(subject: PathSubject, tmp_path_factory: pytest.TempPathFactory) -> N
 def test_faults_are_noticed_and_kept(subject: PathSubject, tmp_path: Path) -> None:
     done: list[int] = []
     found = run_campaign(subject, 24, 1, prove=False, kept=tmp_path / "kept", progress=done.append)
-    assert (found.crossings, len(found.verdicts)) == (4 * ORBIT, 24)
+    assert (found.crossings, len(found.verdicts)) == (8 * ORBIT, 24)
     assert sum(done) == 24
     assert found.caught >= 20
     assert {v.caught for v in found.verdicts} <= {None, "values", "valid", "bus"}
