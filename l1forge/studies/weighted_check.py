@@ -232,12 +232,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--menu", type=Path, default=ROOT / "emulator/menu/default.yaml")
     parser.add_argument("--cache", type=Path, default=cache_folder())
     parser.add_argument("--document", type=Path, default=ROOT / "docs/simulation.md")
+    parser.add_argument(
+        "--other", type=Path, default=FOLDER / "zerobias.parquet", help="plain crossings of other pools"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON and write nothing")
     options = parser.parse_args(arguments)
     run, _ = weighted(options.cache)
     plain = options.cache / "plain_of_weighted.parquet"
     write_plain(run, PLAIN, plain)
-    result = check(options.menu, WEIGHTED, plain, FOLDER / "zerobias.parquet")
+    result = check(options.menu, WEIGHTED, plain, options.other)
     if options.json:
         print(json.dumps(result.to_dict(), indent=1))
         return

@@ -113,6 +113,19 @@ def test_literal_rates(tmp_path: Path) -> None:
     assert low.pure_after.khz == pytest.approx(FULL * only_low / 4 / 5000)
     assert high.pure_after.khz == pytest.approx(FULL * fired["Jet100"].sum() * 0.75 / 5000)
     assert off.total_after.khz == off.pure_after.khz == 0
+    # no request knows of which seed it is: the trigger rules take the same part of all
+    rules = study.after_rules
+    assert rules is not None
+    assert 0 < rules.part < 1
+    for seed in study.seeds:
+        assert seed.total_rules is not None
+        assert seed.total_rules.khz == pytest.approx(seed.total_after.khz * rules.part)
+        assert seed.proportional_rules is not None
+    assert high.total_rules is not None
+    up = np.hypot(
+        (high.total_after.high_khz - high.total_after.khz) * rules.part, high.total_after.khz * rules.error
+    )
+    assert high.total_rules.high_khz - high.total_rules.khz == pytest.approx(up)
     assert study.groups[0].seeds == ("L1_Jet50", "L1_Jet100")
     assert study.groups[0].total.khz == study.groups[0].pure.khz == pytest.approx(expected_finor)
     assert study.overlap_fractions()[1][0] == pytest.approx(0.25)

@@ -168,7 +168,7 @@ def test_one_of_every_level_is_kept() -> None:
 
 
 def test_rare_contents_are_kept_whole() -> None:
-    n = 4000
+    n = 40_000  # 12 of them, three groups of equal values, are as rare as PLAIN_PART
     jets = np.zeros((12, n), np.int16)
     jets[0] = np.arange(n) // 4
     shapes = {"mu": 8, "eg": 12, "tau": 12, "jet": 12}
