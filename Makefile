@@ -9,7 +9,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 L1 := $(BIN)/l1forge
 READY := $(VENV)/.ready
-OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small calorimeter
+JET_TAGGERS := jet_tagger jet_tagger_ternary jet_tagger_binary
+OTHER_MODELS := tail_pairs vae_dense tau_id eg_iso event_bdt muon_pt_small muon_trees calorimeter $(JET_TAGGERS)
 
 export PATH := $(abspath $(BIN)):$(PATH)
 export L1FORGE_CACHE ?= $(CURDIR)/.cache
@@ -104,8 +105,12 @@ test-browser: $(READY) ## project: the pages of studies in a headless Chromium (
 data: $(READY) ## study: regenerate the committed event sample from its seed
 	@$(L1) simulate --sample
 
+.PHONY: data-jets
+data-jets: $(READY) ## study: regenerate the committed jets of five classes from their seed (7 minutes on one core)
+	@$(L1) simulate --sample --jets
+
 .PHONY: weighted-data
-weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and its table (45 minutes on one core)
+weighted-data: $(READY) ## study: regenerate the weighted zero-bias sample and its table (about an hour on one core)
 	@$(L1) simulate --sample --weighted
 	@$(BIN)/python -m l1forge.studies.weighted_check
 
@@ -129,11 +134,27 @@ calorimeter: $(READY) ## models: train on calorimeter images, compare with basel
 	@$(L1) evaluate calorimeter -o build/calorimeter --docs docs/calorimeter.md
 	@cp build/calorimeter/*.png docs/figures/
 
+.PHONY: jets
+jets: $(READY) ## models: train the jet taggers, five seeds each, compare them: docs/jets.md
+	@set -e; for model in $(JET_TAGGERS); do $(L1) train $$model; done
+	@$(L1) evaluate jet_tagger -o docs/figures --docs docs/jets.md
+
+# weighted where it was made (make weighted-data): smaller errors
+ZERO_BIAS = $(firstword $(wildcard simulation/sample/weighted/zerobias.parquet) simulation/sample/zerobias.parquet)
+
 .PHONY: rates
 rates: $(READY) ## study: rates of the default menu (build/rates/default/rates.html), and of the VAE score
-	@$(L1) rates emulator/menu/default.yaml simulation/sample/zerobias.parquet \
+	@$(L1) rates emulator/menu/default.yaml $(ZERO_BIAS) \
 	  --group 'muons=L1_*Mu*' --group 'anomalies=L1_AD*' --target L1_AD_VAE=3kHz --output build/rates/default
 	@$(L1) rates vae --output build/rates/vae
+
+.PHONY: rates-study
+rates-study: $(READY) ## study: an anomaly threshold for 1 kHz of pure rate, what it buys, who pays: docs/rates.md
+	@$(BIN)/python -m l1forge.studies.anomaly_budget
+
+.PHONY: bench-rates
+bench-rates: $(READY) ## study: rate studies of up to 100 M crossings, killed and resumed, on Dask workers
+	@$(BIN)/python -m l1forge.benchmarks.rate_scale
 
 .PHONY: firmware
 firmware: $(READY) ## firmware: write and check the HLS and Verilog projects of the VAE
@@ -221,8 +242,10 @@ ghdl: $(READY) ## firmware: fetch GHDL into .cache where it is not installed (no
 	@$(BIN)/python -m l1forge.firmware.tools.ghdl
 
 .PHONY: muon-report
-muon-report: $(READY) ## models: muon pT: table, figures and JSON of docs/muon.md
+muon-report: $(READY) ## models: muon pT: tables, figures and JSON of docs/muon.md
 	@$(L1) evaluate muon_pt -n 1000000 -o docs/figures --docs docs/muon.md
+	@$(L1) evaluate muon_trees -o build/muon_trees && cp build/muon_trees/muon_trees.png docs/figures/
+	@$(L1) evaluate muon_robustness -o build/muon_robustness --docs docs/muon.md
 
 .PHONY: jet-sets-report
 jet-sets-report: $(READY) ## models: networks on jet constituents: tables and figure of docs/jet_sets.md

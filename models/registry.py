@@ -250,4 +250,4 @@ def rows_of(name: str, files: Sequence[Path] | None = None) -> NDArray[np.int64]
         return None
     import numpy as np
 
-    return np.concatenate([model.rows(file) for file in files or [None]])
+    return np.concatenate([model.rows(file) for file in files or (None,)])

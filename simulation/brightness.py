@@ -84,5 +84,5 @@ def sizes(collisions: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
 
 def bright(collisions: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Which collisions are bright, (n,)."""
-    found: NDArray[np.bool_] = (sizes(collisions) >= np.array(LEAST, np.float32)).any(axis=1)
+    found: NDArray[np.bool_] = np.any(sizes(collisions) >= np.array(LEAST, np.float32), axis=1)
     return found

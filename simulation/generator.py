@@ -44,14 +44,20 @@ def generate(process: Process, n: int, seed: np.random.SeedSequence) -> Chunk:
     number = int(seed.generate_state(1)[0] % 899_999_999) + 1
     for line in (*BEAM, "Print:quiet=on", "Random:setSeed=on", f"Random:seed={number}", *process.settings):
         pythia.readString(line)
+    cut = None
     if process.hardness is not None:
         from l1forge.simulation.hardness import HardnessCut
 
-        pythia.setUserHooksPtr(HardnessCut(pythia, *process.hardness))
+        # Pythia does not keep the Python object alive: without a name here its methods would not be called
+        cut = HardnessCut(pythia, *process.hardness)
+        pythia.setUserHooksPtr(cut)
     if not pythia.init():
         raise RuntimeError(f"Pythia refuses {process.settings}")
-    if process.hardness is not None:
-        return _selected(pythia, process, n, rng)
+    if cut is not None:
+        found = _selected(pythia, process, n, rng)
+        if not cut.used:
+            raise RuntimeError("Pythia did not ask for the hardness of collisions")
+        return found
     parts: dict[str, list[np.ndarray]] = {}
     kept = generated = 0
     while kept < n:

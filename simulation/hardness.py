@@ -23,6 +23,8 @@ class HardnessCut(pythia8mc.UserHooks):  # type: ignore[misc]
     def __init__(self, pythia: Any, low: float, high: float) -> None:
         super().__init__()
         self._pythia, self._low, self._high = pythia, low, high
+        self.used = 0
+        """How often Pythia asked."""
 
     # names and signatures are those of Pythia's UserHooks
     def canVetoMPIStep(self) -> bool:
@@ -44,6 +46,7 @@ class HardnessCut(pythia8mc.UserHooks):  # type: ignore[misc]
         return True
 
     def doVetoPartonLevel(self, event: Any) -> bool:
+        self.used += 1
         # light diffractive systems have no sub-process: no step was seen
         return not self._low <= _hardness(self._pythia.infoPython()) < self._high
 

@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.objects import Events
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.json_text import parse_json
-from l1forge.simulation.pool import PoolPart, load, parts
+from l1forge.simulation.pool import Pool, PoolPart, load, parts
 from l1forge.simulation.processes import ZERO_BIAS
 from l1forge.simulation.production import CHUNK, Run
 from l1forge.simulation.regions import N_REGION_ETA, N_REGION_PHI, N_REGIONS, REGION_MAX
@@ -118,10 +119,7 @@ def make_chunk(image_run: ImageRun, index: int) -> int:
     from l1forge.simulation.mixing import library
 
     run = image_run.run
-    strata = [load(name, n, run.pool_seed, run.pools) for name, n in run.strata().items()]
-    signal = None
-    if run.process != ZERO_BIAS:
-        signal = load(run.process, min(image_run.last, run.n), run.seed, run.pools)
+    strata, signal = _pools(image_run)
     seed = np.random.SeedSequence([run.seed, zlib.crc32(run.process.encode()), index])
     first = index * CHUNK
     events, images = crossings_with_images(
@@ -136,6 +134,16 @@ def make_chunk(image_run: ImageRun, index: int) -> int:
     with atomic_path(target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, regions=images)
     return 1
+
+
+@lru_cache(maxsize=1)
+def _pools(image_run: ImageRun) -> tuple[list[Pool], Pool | None]:
+    """The pile-up, and as many collisions of the signal as are shown."""
+    run = image_run.run
+    strata = [load(name, n, run.pool_seed, run.pools) for name, n in run.strata().items()]
+    if run.process == ZERO_BIAS:
+        return strata, None
+    return strata, load(run.process, min(image_run.last, run.n), run.seed, run.pools)
 
 
 def demand_same(events: Events, path: Path, first: int) -> None:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.events.objects import CALO_ETA_LSB, CALO_PHI_BINS, Events
 
-PLAIN_PART = 1e-3
-"""Crossings that are at least as rare as this are all kept: 31 kHz of 30.9 MHz for each quantity."""
+PLAIN_PART = 3e-4
+"""Crossings that are at least as rare as this are all kept: 9 kHz of 30.9 MHz for each quantity."""
 LEVELS = 9
 """Of the crossings of level l one in 2^l is kept."""
 JETS_IN_MASS = 6

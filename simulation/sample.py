@@ -43,3 +43,8 @@ def weighted(cache: Path) -> tuple[WeightedRun, Path]:
     """The weighted zero-bias run and its file."""
     run = WeightedRun(EXPOSURE, WEIGHTED_SEED, cache, PILEUP, pool_seed=WEIGHTED_SEED)
     return run, WEIGHTED
+
+
+def zero_bias() -> Path:
+    """Zero bias for rates: the weighted sample where it was made, else the plain one."""
+    return WEIGHTED if WEIGHTED.exists() else FOLDER / "zerobias.parquet"

@@ -64,16 +64,16 @@ OFTEN = {
 CALORIMETER = {
     "quiet": 0.05,
     "bright0to8": 0.3,
-    "bright8to15": 0.8,
+    "bright8to15": 0.4,
     "qcd15to20": 0.12,
-    "qcd20to25": 0.3,
-    "qcd25to30": 0.6,
+    "qcd20to25": 0.2,
+    "qcd25to30": 0.4,
 }
 """Part of a class's crossings without rare muons that is simulated (others: all): soft ones add little."""
 POOL_EVENTS = {
     "quiet": 50_000,
-    "bright0to8": 2_600,
-    "bright8to15": 15_600,
+    "bright0to8": 1_000,
+    "bright8to15": 6_000,
     "qcd15to20": 50_000,
     "qcd20to25": 30_000,
     "qcd25to30": 24_000,

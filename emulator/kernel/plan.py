@@ -65,10 +65,10 @@ def describe(program: Program, backend: str, target: Target | None) -> Plan:
         if isinstance(step, OrderedDot):
             path = "order-faithful"
         elif isinstance(step, Dot):
-            kind = (
-                carrier(step) if target is None else "int32" if choose(step, target).width == 32 else "int64"
-            )
+            kind = carrier(step) if target is None else f"int{choose(step, target).width}"
             path = "any order" if target is None else choose(step, target).name
+            if target is not None and not len(step.row):
+                path = "constants"
         elif isinstance(step, Lookup) and target is not None:
             path = choose_lookup(step, target).name
         elif isinstance(step, Evaluated):

@@ -16,6 +16,7 @@ import numpy as np
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.graph.reference import evaluate
+from l1forge.emulator.kernel import compile_graph
 from l1forge.emulator.monotone.operations import bounds_of
 from l1forge.emulator.monotone.pairs import Array, Pair
 from l1forge.emulator.monotone.question import Question
@@ -24,6 +25,8 @@ Verdict = Literal["monotone", "not monotone", "not decided"]
 SECONDS = 60.0
 SAMPLES, CLIMBS = 20_000, 60
 """Random steps that are tried before the search, and rounds of improving the worst of them."""
+TRYING = 0.2
+"""Share of the time for them, where nothing is found."""
 AT_ONCE = 16
 """Boxes that are split together."""
 MOST_OPEN = 200_000
@@ -82,6 +85,7 @@ class Steps:
         self.outputs = question.outputs or tuple(graph.outputs)
         self.directions = np.array(list(question.elements.values()))
         self.stepping = np.array([self.places[element] for element in question.elements])
+        self.kernel = compile_graph(graph)
         self.remarks: set[str] = set()
         self.boxes = 0
 
@@ -134,10 +138,8 @@ class Steps:
         return np.asarray(np.min(changes, axis=0), np.int64)
 
     def values(self, rows: Array) -> dict[str, Array]:
-        """Outputs (n, elements) of rows, by the literal evaluation of the graph."""
-        from l1forge.emulator.kernel import compile_graph
-
-        found: dict[str, Any] = compile_graph(self.graph).run_rows(self.split_inputs(rows))
+        """Outputs (n, elements) of rows: by the kernel, or literally where an output is not the graph's."""
+        found: dict[str, Any] = self.kernel.run_rows(self.split_inputs(rows))
         missing = [name for name in self.outputs if name not in found]
         if missing:
             found = evaluate(self.graph, self.split_inputs(rows), keep=True)
@@ -204,7 +206,9 @@ def prove(
     which, low, high, margin = which[keep], low[keep], high[keep], margin[keep]
     if not len(which):
         return proof("monotone")
-    found = _try_points(steps, which, low, high, np.random.default_rng(seed), points, begin + seconds)
+    found = _try_points(
+        steps, which, low, high, np.random.default_rng(seed), points, begin + TRYING * seconds
+    )
     if found is not None:
         return proof("not monotone", steps.example(*found))
     while len(which):
@@ -253,7 +257,8 @@ def _branch(steps: Steps, which: Array, low: Array, high: Array) -> Any:
     margin = steps.margins(np.concatenate([which[box]] * 2), lows, highs).reshape(2, -1)
     gain = np.minimum(margin, 0).sum(axis=0) + 1e-3 * (np.minimum(margin, 0) == 0).sum(axis=0)
     width = np.log2((high[box, element] - low[box, element] + 1).astype(float))
-    gain = gain + 1e-6 * width
+    # where several splits help alike, the declared input: on one value of it every step has one size
+    gain = gain + 1e-6 * width + 1e-4 * (element == steps.stepping[which[box]])
     chosen = [int(np.flatnonzero(box == b)[gain[box == b].argmax()]) for b in np.unique(box)]
     both = np.concatenate([np.array(chosen), len(box) + np.array(chosen)])
     left = margin.reshape(-1)[both]

@@ -67,10 +67,10 @@ def write_registers(top: PathTop) -> None:
         "            forced <= 1'b0;",
         "        end else if (write_apply) {forced, armed} <= {forced, armed} | bus_data[1:0];",
         "        else if (begins_0) {forced, armed} <= 2'b00;",
-        "    reg [31:0] section_r;",
-        "    always @(posedge clk)",
-        "        if (rst) section_r <= 32'd0;",
-        f"        else if ({top.at('begins', p + 1)}) section_r <= section_r + 32'd1;",
+        "    wire [31:0] section_r;",
+        "    path_number count_read_sections (",
+        f"        .clk(clk), .rst(rst), .step({top.at('begins', p + 1)}), .value(section_r)",
+        "    );",
     ]
     assert (ARM, NEW_SECTION) == (1, 2)
     _refusals(top, writable)

@@ -295,16 +295,14 @@ class PathTop:
                     name = score.base if len(score.ports) == 1 else f"{score.base}_{i}"
                     m.body.append(f"    assign {name} = {late};")
         m.body += [
-            "    reg [31:0] orbit_r, section_now;",
-            "    always @(posedge clk)",
-            "        if (rst) begin",
-            "            orbit_r <= 32'hffffffff;",
-            "            section_now <= 32'd0;",
-            "        end else begin",
-            f"            if ({self.at('live', last - 1)} & ({self.bx_at(last - 1)} == {BX_BITS}'d0))"
-            " orbit_r <= orbit_r + 32'd1;",
-            f"            if ({self.at('begins', last - 1)}) section_now <= section_now + 32'd1;",
-            "        end",
+            "    wire [31:0] orbit_r, section_now;",
+            "    path_number #(.RESET(32'hffffffff)) count_orbits (",
+            f"        .clk(clk), .rst(rst), .step({self.at('live', last - 1)}"
+            f" & ({self.bx_at(last - 1)} == {BX_BITS}'d0)), .value(orbit_r)",
+            "    );",
+            "    path_number count_sections (",
+            f"        .clk(clk), .rst(rst), .step({self.at('begins', last - 1)}), .value(section_now)",
+            "    );",
             f"    assign bx = {self.bx_at(last)};",
             "    assign orbit = orbit_r;",
             "    assign section = section_now;",

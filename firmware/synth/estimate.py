@@ -37,6 +37,8 @@ TERMS: dict[str, tuple[str, ...]] = {
 LEAST_CLOCKS = 2
 START = 1e-3
 """Added to the first costs, so that none starts at its bound."""
+BEYOND = 2.0
+"""A design is taken as one of the calibration's up to this multiple of its largest: costs are linear."""
 OUTLIER = 0.15
 """Logarithm of the error from which a design counts less."""
 
@@ -58,8 +60,8 @@ class Estimate:
     """What synthesis is expected to find, with default stages at the default clock.
 
     ``delay_ns`` is the longest path as Yosys gives it: cells only, no routing; ``routed_ns`` the period after
-    place and route that ``routing`` makes of it. ``outside`` names the counts that no design of the
-    calibration reaches, ``uncounted`` operations whose logic is not counted.
+    place and route that ``routing`` makes of it. ``outside`` names the counts that are more than ``BEYOND``
+    times those of every design of the calibration, ``uncounted`` operations whose logic is not counted.
     """
 
     name: str
@@ -85,7 +87,7 @@ class Calibration:
     synthesis found, and what costs say that were fitted without the design's fold.
     """
 
-    numbers: NDArray[np.int64]
+    circuits: tuple[str, ...]
     kinds: tuple[str, ...]
     counts: NDArray[np.float64]
     found: dict[str, NDArray[np.float64]]
@@ -115,7 +117,8 @@ def calibrated(designs: Sequence[dict[str, Any]], costs: dict[str, list[float]] 
         known = {what: _held_out(what, counts, found[what], numbers % FOLDS) for what in TERMS}
         fitted = {what: _fit(_terms(what, counts), values) for what, values in found.items()}
     errors = {what: error_of(known[what] / found[what] - 1) for what in TERMS}
-    return Calibration(numbers, kinds, counts, found, known, fitted, errors)
+    circuits = tuple(row["circuit"] for row in designs)
+    return Calibration(circuits, kinds, counts, found, known, fitted, errors)
 
 
 def error_of(relative: NDArray[np.float64]) -> Error:
@@ -139,11 +142,11 @@ def _held_out(
 def routed_difference(known: Calibration, routed: routing.Routing) -> NDArray[np.float64]:
     """Relative difference of the routed period, estimated from the graph alone, to the measured one.
 
-    For the designs that are in both; neither the path nor the factor was learnt from the design.
+    For the circuits that are in both; neither the path nor the factor was learnt from the design.
     """
-    places = {number: place for place, number in enumerate(known.numbers.tolist())}
-    both = np.array([number in places for number in routed.numbers])
-    rows = [places[number] for number in routed.numbers if number in places]
+    places = {circuit: place for place, circuit in enumerate(known.circuits)}
+    both = np.array([circuit in places for circuit in routed.circuits])
+    rows = [places[circuit] for circuit in routed.circuits if circuit in places]
     path = known.held_out["delay_ns"][rows] / routed.cells_only[both]
     return np.asarray((1 + routed.errors()[both]) * path - 1)
 
@@ -240,7 +243,7 @@ def estimate_nodes(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def _outside(counted: Features, known: Calibration) -> tuple[str, ...]:
-    most = known.counts.max(axis=0)
+    most = BEYOND * known.counts.max(axis=0)
     return tuple(
         f"{name} {value:.0f} > {limit:.0f}"
         for name, value, limit in zip(NAMES, counted.values(), most, strict=True)

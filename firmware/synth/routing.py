@@ -31,7 +31,7 @@ class Routing:
     """
 
     part: str
-    numbers: tuple[int, ...]
+    circuits: tuple[str, ...]
     kinds: tuple[str, ...]
     cells_only: NDArray[np.float64]
     routed: NDArray[np.float64]
@@ -92,7 +92,7 @@ def routing_of(part: str, designs: Sequence[dict[str, Any]]) -> Routing:
     """From the rows of ``routed_designs.json``."""
     return Routing(
         part,
-        tuple(row["number"] for row in designs),
+        tuple(row["circuit"] for row in designs),
         tuple(row["kind"] for row in designs),
         np.array([row["cells_only_ns"] for row in designs], dtype=np.float64),
         np.array([np.median(row["routed_ns"]) for row in designs]),

@@ -88,7 +88,7 @@ class Row:
             f"{self.latency_clocks} clocks, {self.latency_clocks * self.clock_period_ns:.1f} ns",
             *self._paths(),
             self._ratio(unrouted),
-            "-" if self.netlist is None else f"exact, {self.netlist:,}".replace(",", " "),
+            "-" if self.netlist is None else f"exact in {self.netlist:,}".replace(",", " "),
             f"{self.seconds:.0f} s",
             f"`{self.circuit[:SHOWN]}`",
         )

@@ -103,6 +103,57 @@ def _onnx_model(graph: Graph) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def onnx_images(graph: Graph, shape: tuple[int, int], kernel: int) -> Call:
+    """A network of one convolution and dense layers in float32, one thread: rows (n, pixels) float32.
+
+    ``shape``: of the image; ``kernel``: side of the square window and its stride. The weights of the first
+    dense layer are in ONNX's order of channels, so that nothing is transposed while it runs.
+    """
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    layers = [node for node in graph.subgraph(graph.outputs[:1]).nodes if node.op == "dense"]
+    held = [[node.constants[key] for key in ("weight", "bias")] for node in layers]
+    real = [[(c.data * c.type.lsb).astype(np.float32) for c in pair] for pair in held]
+    filters = real[0][0].shape[1]
+    real[0][0] = real[0][0].reshape(kernel, kernel, 1, filters).transpose(3, 2, 0, 1)
+    first = real[1][0].reshape(-1, filters, real[1][0].shape[1])
+    real[1][0] = first.transpose(1, 0, 2).reshape(real[1][0].shape)
+    scale = next(node for node in graph.nodes if node.op == "scale_bias").constants["scale"]
+    factor = np.float32(scale.data.ravel()[0] * scale.type.lsb * graph.inputs[0].type.lsb)
+    arrays = {"factor": factor, "image": np.array([-1, 1, *shape])}
+    arrays |= {
+        f"{key}{i}": array for i, pair in enumerate(real) for key, array in zip("wb", pair, strict=True)
+    }
+    nodes = [
+        helper.make_node("Mul", ["x", "factor"], ["scaled"]),
+        helper.make_node("Reshape", ["scaled", "image"], ["pixels"]),
+        helper.make_node("Conv", ["pixels", "w0", "b0"], ["conv"], kernel_shape=[kernel] * 2,
+                         strides=[kernel] * 2),
+        helper.make_node("Relu", ["conv"], ["relu0"]),
+        helper.make_node("Flatten", ["relu0"], ["h1"]),
+    ]  # fmt: skip
+    for i in range(1, len(layers)):
+        nodes.append(helper.make_node("Gemm", [f"h{i}", f"w{i}", f"b{i}"], [f"g{i}"]))
+        nodes.append(helper.make_node("Relu", [f"g{i}"], [f"h{i + 1}"]))
+    text = helper.make_graph(
+        nodes,
+        "peer",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", graph.inputs[0].size])],
+        [helper.make_tensor_value_info(f"h{len(layers)}", TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(text, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda x: session.run(None, {"x": x})[0]
+
+
 def alkaid_interpreter(graph: Graph) -> Call:
     """alkaid's (the successor of da4ml) own interpreter of the traced circuit, one thread: float64 rows."""
     from l1forge.firmware.rtl.generate import trace

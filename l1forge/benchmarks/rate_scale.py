@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--most", type=int, default=EVENTS[-1], help="most crossings")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--no-dask", action="store_true")
+    parser.add_argument("--only", choices=("events", "kill", "dask"), help="one of the tables")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -173,10 +173,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(
             f"{os.cpu_count()} cores, {load:.1f} processes running at the start, {options.threads} threads\n"
         )
-        against_events(inputs, folder, [n for n in EVENTS if n <= options.most], options.threads)
-        print()
-        fine = after_a_kill(inputs, folder, min(KILLED, options.most), options.threads)
-        if not options.no_dask:
+        fine = True
+        if options.only in (None, "events"):
+            against_events(inputs, folder, [n for n in EVENTS if n <= options.most], options.threads)
+            print()
+        if options.only in (None, "kill"):
+            fine &= after_a_kill(inputs, folder, min(KILLED, options.most), options.threads)
+        if options.only in (None, "dask"):
             fine &= against_workers(inputs, folder, min(DASK, options.most))
     return 0 if fine else 1
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from l1forge.emulator.events.event_source import EventSource
+from l1forge.emulator.events.formats.format import Layout
 from l1forge.emulator.events.formats.parquet import write_events
 from l1forge.emulator.events.objects import COLUMNS, Events
 from l1forge.emulator.events.source import open_events
@@ -54,8 +55,11 @@ def measure(path: Path, sampler: Sampler) -> dict[str, float]:
     n = source.n or 0
     blocks = [events for events, _ in sampler.blocks([source])]
     found = {}
-    if source.format == "parquet" and not any("[" in name for name in pq.read_schema(path).names):
-        wanted = [name for name in source.has(sampler.columns) if name in COLUMNS]
+    present = pq.read_schema(path).names if source.format == "parquet" else []
+    if present and not any("[" in name for name in present):
+        needed = {name for name in source.has(sampler.columns) if name in COLUMNS}
+        needed |= {name.partition(".")[0] for name in needed}  # packed: the collection's bytes
+        wanted = [name for name in present if name in needed]
         found["Arrow's decoding of these columns alone"] = cpu_ns(lambda: _arrow(path, wanted), n)
     found["reading"] = cpu_ns(lambda: sum(events.n for events, _ in sampler.blocks([source])), n)
     found["emulator, events in memory"] = cpu_ns(lambda: _emulated(sampler, blocks), n)
@@ -81,18 +85,22 @@ def _emulated(sampler: Sampler, blocks: list[Events]) -> None:
 
 
 def main(names: list[str]) -> None:
-    """Print a table for each file; without names: the zero-bias sample, compact and dense."""
+    """Print a table for each file; without names: the zero-bias sample in all layouts."""
     sampler = default_sampler()
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(name) for name in names]
         if not paths:
             source: EventSource = open_events(SAMPLE / "zerobias.parquet")
-            dense = Path(folder, "dense.parquet")
-            write_events(dense, source.blocks(), layout="dense")
-            paths = [source.path, dense]
+            layouts: tuple[Layout, ...] = ("packed", "dense")
+            others = [Path(folder, f"{layout}.parquet") for layout in layouts]
+            for layout, other in zip(layouts, others, strict=True):
+                write_events(other, source.blocks(), layout=layout)
+            paths = [source.path, *others]
         for path in paths:
             found = measure(path, sampler)
-            print(f"| {path.name}: {open_events(path).n:,} crossings | CPU ns |\n|---|---:|")
+            size = path.stat().st_size / max(open_events(path).n or 0, 1)
+            print(f"| {path.name}: {open_events(path).n:,} crossings, {size:.0f} B each | CPU ns |")
+            print("|---|---:|")
             for step, value in found.items():
                 print(f"| {step} | {value:.0f} |")
             whole = found["reading"] + found["emulator, events in memory"]

@@ -31,11 +31,15 @@ from l1forge.emulator.kernel import Kernel, compile_graph
 from l1forge.emulator.lhc import ORBIT
 from l1forge.emulator.menu.language.load import load_menu
 from l1forge.models import graph_path
+from l1forge.simulation.images import FOLDER as IMAGES
+from l1forge.simulation.images import read_images
+from l1forge.simulation.regions import N_REGION_ETA, N_REGION_PHI
 from l1forge.studies.defaults import default_menu
 from l1forge.studies.path import prepare
 from l1forge.studies.path_inputs import used_models
 
 SAMPLE = simulation.SAMPLE / "zerobias.parquet"
+ZERO_BIAS_IMAGES = IMAGES / "zerobias.parquet"
 EXPORTED = 2048
 """Events with which exported C++ is timed."""
 REPEATED = 4
@@ -258,8 +262,8 @@ class Suite:
     def sets(self, n: int) -> None:
         """Networks on the constituents of the committed jets, and the same networks in float32."""
         from l1forge.models.jet_sets.constituents import features
+        from l1forge.models.jet_sets.inputs import codes
         from l1forge.models.jet_sets.shapes import SHAPES
-        from l1forge.models.jet_sets.train import codes
         from l1forge.simulation.jets.files import read
         from l1forge.simulation.jets.sample import FILE
 
@@ -276,6 +280,18 @@ class Suite:
                 self.add(model, "l1forge", partial(kernel.run_array, x, threads), n, threads)
             peer, given = onnx_sets(graph), features(*(values[:10_000] for values in found.values()))
             self.add(model, "ONNX Runtime float32", partial(peer, *given), len(given[0]))
+
+    def calorimeter(self, n: int) -> None:
+        """The student on the committed images that judge, and the same network in float32."""
+        graph = Graph.load(graph_path("calorimeter"))
+        images = read_images(ZERO_BIAS_IMAGES).images
+        x = spaced_rows(images.shape[1], n, np.dtype(np.int16))
+        for first in range(0, n, len(images)):
+            x[:, first : first + len(images)] = images[: n - first].T
+        self.kernel("calorimeter", graph, x)
+        call = peers.onnx_images(graph, (N_REGION_PHI, N_REGION_ETA), 2)
+        rows = np.ascontiguousarray(x.T[:10_000], np.float32)
+        self.add("calorimeter", "ONNX Runtime float32", lambda: call(rows), len(rows))
 
     def scale(self, n: int) -> None:
         """Threads, events per call, width and sparsity of a 57-32-16-3 network."""
@@ -320,6 +336,7 @@ def run(seconds: float, notify: Notify, n: int = 1 << 20) -> Result:
     suite.muon(n // 16)
     suite.bdt(n // 4)
     suite.path(max(8, n // 256))
+    suite.calorimeter(n // 4)
     suite.jets(n // 2)
     suite.sets(n // 4)
     suite.scale(n // 2)

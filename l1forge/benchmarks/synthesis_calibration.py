@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 import time
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,6 @@ import numpy as np
 
 from l1forge.benchmarks.small_designs import COLOURS, draw
 from l1forge.emulator.atomic import write_text
-from l1forge.emulator.folders import build_folder
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.json_text import parse_json
 from l1forge.firmware.synth import routing
@@ -77,14 +78,16 @@ def known_rows(seed: int) -> dict[int, dict[str, Any]]:
     return {row["number"]: row for row in document["designs"]} if document["seed"] == seed else {}
 
 
-def page(known: Calibration, seed: int, committed: dict[str, Row], constant: list[int]) -> str:
+def page(
+    known: Calibration, seed: int, committed: dict[str, Row], constant: list[int], waiting: list[int]
+) -> str:
     """Errors on held-back designs, and beside committed designs, as the page shows them."""
     kinds = sorted(set(known.kinds))
     counts = ", ".join(f"{known.kinds.count(kind)} {kind}" for kind in kinds)
     lines = [
         f"{len(known.counts)} designs of seed {seed} ({counts}); each fourth of them is estimated with costs"
         " that are fitted to the others. Left out, as they have no logic:"
-        f" {', '.join(map(str, constant)) or 'none'}.",
+        f" {', '.join(map(str, constant)) or 'none'}. Not run yet: {', '.join(map(str, waiting)) or 'none'}.",
         "",
         "| quantity | median error, not fitted | 95 % of designs below | smallest to largest of all |",
         "|---|---|---|---|",
@@ -165,23 +168,37 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=DESIGNS, help=f"designs (default {DESIGNS})")
     parser.add_argument("--seed", type=int, default=7, help="design k is drawn from (seed, k)")
     parser.add_argument("--fresh", action="store_true", help="run every design again")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="start no design after this time; go on another day"
+    )
     arguments = parser.parse_args()
-    rows, start = [], time.perf_counter()
-    folder = build_folder() / "calibration"
-    folder.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
     before = {} if arguments.fresh else known_rows(arguments.seed)
-    for number in range(arguments.n):
-        with tempfile.TemporaryDirectory(dir=folder) as place:
+    rows: list[dict[str, Any]] = []
+    waiting: list[int] = []
+    for number in in_order(arguments.seed, arguments.n, before):
+        if time.perf_counter() - start > 60 * arguments.minutes:
+            waiting.append(number)
+            continue
+        with tempfile.TemporaryDirectory() as place:
             rows.append(design(arguments.seed, number, Path(place), before.get(number)))
         row = rows[-1]
         numbers = ", ".join(f"{row[what]:g} {label}" for what, label in LABELS.items())
         print(f"{number} {row['kind']}: {numbers}; {time.perf_counter() - start:.0f} s", flush=True)
+    rows.sort(key=lambda row: int(row["number"]))
     constant = [row["number"] for row in rows if not row["lut"]]  # no logic, no relative error
-    write(arguments.seed, [row for row in rows if row["lut"]], constant)
+    write(arguments.seed, [row for row in rows if row["lut"]], constant, sorted(waiting))
 
 
-def write(seed: int, rows: list[dict[str, Any]], constant: list[int]) -> None:
-    """Fit the costs; write table, figure and page."""
+def in_order(seed: int, count: int, known: Container[int]) -> list[int]:
+    """The numbers of the designs: known ones first, then the kinds of which the fewest are known."""
+    kinds = [draw(seed, number)[0] for number in range(count)]
+    have = {kind: sum(k == kind and n in known for n, k in enumerate(kinds)) for kind in kinds}
+    return sorted(range(count), key=lambda number: (number not in known, have[kinds[number]], number))
+
+
+def write(seed: int, rows: list[dict[str, Any]], constant: list[int], waiting: list[int]) -> None:
+    """Fit the costs; write table, figure and page. ``waiting``: numbers of designs that were not run yet."""
     known = calibrated(rows)
     for place, row in enumerate(rows):
         row["held_out"] = {what: round(float(known.held_out[what][place]), 3) for what in TERMS}
@@ -191,7 +208,7 @@ def write(seed: int, rows: list[dict[str, Any]], constant: list[int]) -> None:
     write_text(TABLE.resolve(), f'{head}{text}\n ],\n "costs": {json.dumps(costs)}\n}}\n')
     rows_of = Table.load(COMMITTED).rows
     committed = {name: rows_of[name] for name in sorted(rows_of) if name in available()}
-    refresh(PAGE, MARKERS, page(known, seed, committed, constant))
+    refresh(PAGE, MARKERS, page(known, seed, committed, constant, waiting))
     figure(known, committed).savefig(FIGURE, dpi=110)
     for what, label in LABELS.items():
         print(f"{label}: {known.errors[what]}")

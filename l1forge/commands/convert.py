@@ -26,7 +26,9 @@ Output = Annotated[
     Path, typer.Option("--output", "-o", help="File to write; the format follows from its name.")
 ]
 To = Annotated[str | None, typer.Option(help="Format to write: parquet, test-vectors, empv1, empv2 or apx.")]
-Layout = Annotated[str, typer.Option(help="For parquet: compact (small file) or dense (fastest to read).")]
+Layout = Annotated[
+    str, typer.Option(help="For parquet: compact (small file), packed (small, faster) or dense (fastest).")
+]
 Columns = Annotated[
     int | None,
     typer.Option(

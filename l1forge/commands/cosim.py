@@ -51,7 +51,8 @@ Period = Annotated[
 Interval = Annotated[
     int | None,
     typer.Option(
-        help="Compare the circuit folded in time: an event every so many clocks (networks on sets).", min=1
+        help="Number of clocks between two events: compare the circuit folded in time (networks on sets).",
+        min=1,
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of random bits, corner values and gaps.", min=0)]

@@ -13,7 +13,11 @@ app = typer.Typer(rich_markup_mode="markdown")
 DEEP_ORBITS, ORBITS = 1000, 20
 
 DescriptionArgument = Annotated[
-    Path | None, typer.Argument(help="Description of the path (YAML); default: the default path.")
+    Path | None,
+    typer.Argument(
+        help="Description of the path (YAML); control: trigger control alone, algorithm bits as external"
+        " signals; default: the default path."
+    ),
 ]
 OrbitsOption = Annotated[
     int | None,
@@ -27,6 +31,10 @@ DeepOption = Annotated[
 FastOption = Annotated[bool, typer.Option("--fast", help="Only the compiled harness, without cocotb.")]
 VectorsOption = Annotated[
     list[Path] | None, typer.Option("--vectors", help="Test vectors to send as well; repeatable.")
+]
+NetlistOption = Annotated[
+    bool,
+    typer.Option("--netlist", help="Synthesise with Yosys and simulate the netlist instead of the Verilog."),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of signals, gaps, resets and register values.", min=0)]
 FolderOption = Annotated[
@@ -43,6 +51,7 @@ def cosim_path(
     fast: FastOption = False,
     vectors: VectorsOption = None,
     seed: SeedOption = 1,
+    netlist: NetlistOption = False,
     output: FolderOption = None,
     json_output: JsonOption = None,
 ) -> None:
@@ -56,6 +65,8 @@ def cosim_path(
     `l1forge cosim-path --vectors TestVector.txt`
 
     `l1forge cosim-path mine.yaml --orbits 4 --fast`
+
+    `l1forge cosim-path control --netlist --fast --orbits 4`
 
     `l1forge cosim-path --deep` streams 1000 orbits through the compiled harness.
     """
@@ -72,6 +83,7 @@ def cosim_path(
             "has no test vectors", field="--deep", value=str(vectors[0]), remedy="leave one of them out"
         )
     check_folders(output)
+    chosen = "control" if description == Path("control") else description
     check_outputs(json_output, inputs=[*([description] if description else []), *(vectors or [])])
     check_event_files(vectors or [])
     console, done = Console(), 0
@@ -83,11 +95,12 @@ def cosim_path(
             status.update(f"{done / ORBIT:,.0f} orbits")
 
         result = cosimulate_path(
-            description,
+            chosen,
             orbits=orbits or (DEEP_ORBITS if deep else ORBITS),
             vectors=vectors or (),
             drivers=("deep",) if deep else ("harness",) if fast else ("cocotb", "harness"),
             seed=seed,
+            netlist=netlist,
             folder=output,
             progress=progress,
         )

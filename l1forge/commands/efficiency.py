@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+
+from l1forge.commands.menu_options import (
+    Menu,
+    ModelFile,
+    Scheme,
+    TrainedOn,
+    WithoutModel,
+    counting,
+    study_folder,
+)
 
 if TYPE_CHECKING:
     from l1forge.emulator.rates.intervals import Fraction
@@ -16,7 +25,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-Menu = Annotated[str, typer.Argument(metavar="MENU", help="Menu: YAML, official XML or compiled JSON.")]
 Signals = Annotated[
     list[str], typer.Argument(metavar="SIGNAL...", help="Signal event files or patterns, one signal each.")
 ]
@@ -38,16 +46,6 @@ Compare = Annotated[
 ]
 Correctionlib = Annotated[
     Path | None, typer.Option(help="Also write the turn-on curves as correctionlib JSON.")
-]
-ModelFile = Annotated[
-    list[str] | None, typer.Option("--model", help="name=graph.json, in place of that model.")
-]
-WithoutModel = Annotated[
-    list[str] | None, typer.Option(help="Leave out the seeds that need this model, repeatable.")
-]
-Scheme = Annotated[Path | None, typer.Option(help="Filling scheme, JSON or CSV; default: LHC.")]
-TrainedOn = Annotated[
-    bool, typer.Option("--trained-on", help="Also use the zero-bias events that trained the models.")
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the replicas that give the errors.", min=0)]
 Output = Annotated[
@@ -85,19 +83,16 @@ def efficiency(
 
     `l1forge efficiency menu.yaml 'signals/*.parquet' --zero-bias weighted.parquet --no-compare`
     """
-    from rich.progress import Progress
-
     from l1forge.commands.rates import parse_groups
     from l1forge.screen.console import Console
-    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.screen.outputs import check_outputs
     from l1forge.studies.efficiency import efficiency as measure
     from l1forge.studies.efficiency import parse_turn_on
     from l1forge.studies.efficiency_files import write_corrections
 
     console = Console()
     turn_ons = [parse_turn_on(text) for text in turn_on or []]
-    folder = output or Path("build/efficiency", re.sub(r"[^\w-]", "_", Path(menu).stem))
-    check_folders(folder)
+    folder = study_folder("efficiency", menu, output)
     if correctionlib is not None:
         from l1forge.emulator.errors import InputError
 
@@ -105,8 +100,7 @@ def efficiency(
         if not turn_ons:
             remedy = "ask for a curve with --turn-on SEED=QUANTITY"
             raise InputError("there are no turn-on curves to write", field="--correctionlib", remedy=remedy)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("events", total=None)
+    with counting(console, "events") as seen:
         study = measure(
             menu,
             signals,
@@ -119,7 +113,7 @@ def efficiency(
             scheme=scheme,
             trained_on=trained_on,
             seed=seed,
-            seen=lambda rows: bar.advance(task, rows),
+            seen=seen,
         )
     names = study.save(folder)
     _show(console, study)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table as RichTable
@@ -45,6 +45,13 @@ Trained = Annotated[
     Path | None,
     typer.Option(help="With --stubs: use the networks that `l1forge train muon_pt -o FOLDER` wrote."),
 ]
+PatternFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--patterns",
+        help="With --stubs: also measure the tables that `l1forge train muon_patterns -o` wrote.",
+    ),
+]
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="Refuse --stubs that differ from the training sample of the networks."),
@@ -62,10 +69,11 @@ def muon_pt(
     patterns_only: PatternsOnly = False,
     strict: Strict = False,
     trained: Trained = None,
+    patterns: PatternFile = None,
     json_output: Table = None,
 ) -> None:
     """Compare muon pT algorithms at equal efficiency: golden patterns, float, quantised and small network,
-    perfect pT.
+    boosted trees, perfect pT.
 
     Examples:
 
@@ -79,9 +87,14 @@ def muon_pt(
     check_folders(output)
     check_outputs(json_output, docs)
     if stubs is not None:
-        _stubs(stubs, output, json_output, console, not patterns_only, strict, trained)
+        _stubs(stubs, output, json_output, console, not patterns_only, strict, trained, patterns)
         return
-    for option, given in (("--patterns-only", patterns_only), ("--strict", strict), ("--trained", trained)):
+    for option, given in (
+        ("--patterns-only", patterns_only),
+        ("--strict", strict),
+        ("--trained", trained),
+        ("--patterns", patterns),
+    ):
         if given:
             from l1forge.emulator.errors import InputError
 
@@ -116,17 +129,20 @@ def _stubs(
     networks: bool,
     strict: bool,
     trained: Path | None,
+    patterns: Path | None,
 ) -> None:
+    from l1forge.models.muon_patterns import load_patterns
     from l1forge.models.muon_pt import foreign
     from l1forge.models.muon_pt.stub_tables import remarks, tables
     from l1forge.screen.trained import report as report_inputs
 
+    tables_of_stubs = load_patterns(patterns) if patterns is not None else None
     sample, counts = foreign.read(path, networks)
     folders = foreign.folders_of(trained)
     made = foreign.compare(sample, folders[0]) if networks else None
     inputs = report_inputs(made, console, path, strict)
     with console.status(f"{counts.candidates} candidates"):
-        result = foreign.evaluate_stubs(sample, output, networks, folders)
+        result = foreign.evaluate_stubs(sample, output, networks, folders, tables_of_stubs)
     console.print(f"{counts.candidates} candidates, {counts.stubs} stubs -> {output}/muons.parquet")
     console.print(
         f"turned into the sector: {counts.recentred} candidates;"
@@ -149,6 +165,112 @@ def _stubs(
     if json_output is not None:
         document = {**result, "inputs": inputs}
         write_text(json_output, json.dumps(document, indent=1) + "\n")
+
+
+@app.command("muon_robustness")
+def muon_robustness(
+    network: Annotated[
+        str, typer.Option(help="Network to train: muon_pt or muon_pt_small.")
+    ] = "muon_pt_small",
+    muons: Annotated[
+        int | None, typer.Option("--muons", "-n", help="Training muons; default: 600 000.", min=10_000)
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings of every method.", min=1, max=20)] = 2,
+    test_muons: Annotated[
+        int | None, typer.Option(help="Muons of each test sample; default: 500 000.", min=20_000)
+    ] = None,
+    train: Annotated[
+        bool, typer.Option(help="Train every method; without it only the committed algorithms are measured.")
+    ] = True,
+    quick: Annotated[
+        bool, typer.Option(help="Check that everything runs; the numbers mean nothing.")
+    ] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for muon_robustness.json.")] = Path(
+        "build/muon_robustness"
+    ),
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Also write the tables between the markers of this page (docs/muon.md)."),
+    ] = None,
+) -> None:
+    """Compare muon pT algorithms, trained on the nominal detector, on another one and with dead layers.
+
+    Golden patterns, plain training, augmentation, adversarial training, matched moments, optimal transport,
+    randomised simulation, and fine-tuning with 1 000 to 15 000 muons. About 15 minutes for the small network,
+    hours for the large one, which a GPU does in minutes.
+
+    Example: `l1forge evaluate muon_robustness -o build/muon_robustness`
+    """
+    import dataclasses
+
+    from l1forge.emulator.errors import InputError
+    from l1forge.firmware.synth.table import halves, refresh
+    from l1forge.models.muon_pt.result_table import rounded
+    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.studies import muon_robustness as study
+    from l1forge.studies import muon_robustness_page as page
+
+    console = Console()
+    check_folders(output)
+    check_outputs(docs)
+    if docs is not None:
+        halves(docs, (page.BEGIN, page.END))
+    from l1forge.models.muon_pt.network import NETWORKS
+
+    if network not in NETWORKS:
+        raise InputError(
+            "unknown network", field="--network", value=network, remedy=f"known: {', '.join(NETWORKS)}"
+        )
+    sizes = study.Sizes()
+    if quick:
+        sizes = sizes.quick()
+    given: dict[str, Any] = {"training": muons, "test": test_muons, "seeds": tuple(range(31, 31 + seeds))}
+    sizes = dataclasses.replace(sizes, **{name: value for name, value in given.items() if value is not None})
+    with console.status("starting") as status:
+        found = study.robustness(sizes, NETWORKS[network], say=status.update, train=train)
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(output / "muon_robustness.json", json.dumps(rounded(found.to_dict()), indent=1) + "\n")
+    console.print(_grid("Committed, tested on A and B", list(page.HEADINGS), page.rows(found.rows)))
+    if found.methods:
+        console.print(_grid("Trained, tested on A and B", list(page.HEADINGS), page.rows(found.methods)))
+    console.print(_grid("One layer of A dead", *page.dead_rows(found)))
+    typer.echo(f"wrote {output}/muon_robustness.json")
+    if docs is not None:
+        refresh(docs, (page.BEGIN, page.END), page.text(found))
+
+
+@app.command("muon_monotone")
+def muon_monotone(
+    muons: Annotated[int, typer.Option("--muons", "-n", help="Training muons.", min=2_000)] = 100_000,
+    test_muons: Annotated[int, typer.Option(help="Muons of the test sample.", min=20_000)] = 300_000,
+    seed: Annotated[int, typer.Option(help="Seed of the training.", min=0)] = 1,
+    epochs: Annotated[int, typer.Option(help="Passes over the muons.", min=1)] = 8,
+    seconds: Annotated[float, typer.Option(help="Most seconds for the proof.", min=1)] = 60.0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for graph.json, muon_monotone.json.")
+    ] = Path("build/muon_monotone"),
+) -> None:
+    """Train a network of muon pT that is monotone in the bending, prove it, and measure what this costs.
+
+    Example: `l1forge evaluate muon_monotone -o build/muon_monotone`, then
+    `l1forge prove-monotone build/muon_monotone/graph.json --input bending:decreasing`
+    """
+    from l1forge.models.muon_pt.result_table import rounded
+    from l1forge.screen.outputs import check_folders
+    from l1forge.studies.muon_monotone import HEADINGS, monotone_study
+
+    console = Console()
+    check_folders(output)
+    with console.status("starting") as status:
+        found = monotone_study(muons, test_muons, seed, epochs, seconds, say=status.update)
+    output.mkdir(parents=True, exist_ok=True)
+    found.graph.save(output / "graph.json")
+    write_text(output / "muon_monotone.json", json.dumps(rounded(found.to_dict()), indent=1) + "\n")
+    console.print(_grid("ln(pT) that never rises with the bending", list(HEADINGS), found.rows()))
+    console.print(f"{found.proof.verdict}: {found.proof.boxes:,} boxes, {found.proof.seconds:.1f} s")
+    typer.echo(f"wrote {output}/graph.json and muon_monotone.json")
+    if found.proof.verdict != "monotone":
+        raise typer.Exit(1)
 
 
 @app.command("anomaly")
@@ -464,7 +586,7 @@ def calorimeter(
         refresh(docs, (files.BEGIN, files.END), files.page(found))
 
 
-def _grid(title: str, head: list[str], rows: list[list[str]]) -> RichTable:
+def _grid(title: str, head: list[str], rows: Sequence[Sequence[str]]) -> RichTable:
     table = RichTable(title=title)
     for i, name in enumerate(head):
         table.add_column(name, justify="right" if i else "left", overflow="fold")

@@ -20,8 +20,8 @@ Designs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[DESIGN]...",
-        help="menu and path (the default ones), menu files, models, graph files; default: menu, path, vae"
-        " and the trees.",
+        help="menu and path (the default ones), control (trigger control alone), menu files, models, graph"
+        " files; default: menu, control, vae and the trees.",
     ),
 ]
 Faults = Annotated[int, typer.Option("-n", help="Number of faults in all designs together.", min=1)]
@@ -62,7 +62,7 @@ def faults(
     wrong shifts, dropped register bits. A fault that nothing notices is given to a SAT solver, which proves
     that no input shows it, or not. Exit code 1 if less than 99 % of the others are noticed.
 
-    500 faults take half an hour. A run that was interrupted goes on where it was.
+    500 faults take half an hour. Run it again after an interruption: the verdicts found so far are kept.
 
     Examples:
 

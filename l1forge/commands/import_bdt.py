@@ -107,7 +107,7 @@ def import_bdt(
     point = point_of(rate, zero_bias, signal, loss)
     plain = wiring is not None and all(column.plain for column in wiring)
     if point is not None:
-        chosen = {"--score": score, "--threshold": threshold, "--cut": cut}
+        chosen: dict[str, object] = {"--score": score, "--threshold": threshold, "--cut": cut}
         _refuse(chosen if plain else chosen | {"--feature": features})
     with console.status("reading, and choosing types if asked"):
         imported = study(

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+
+from l1forge.commands.menu_options import (
+    Menu,
+    ModelFile,
+    Scheme,
+    TrainedOn,
+    WithoutModel,
+    counting,
+    say_excluded,
+    study_folder,
+)
 
 if TYPE_CHECKING:
     from l1forge.screen.console import Console
@@ -15,7 +25,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-Menu = Annotated[str, typer.Argument(metavar="MENU", help="Menu: YAML, official XML or compiled JSON.")]
 Inputs = Annotated[
     list[str],
     typer.Argument(metavar="INPUT...", help="Zero-bias files of several pile-ups, or weighted."),
@@ -27,16 +36,6 @@ At = Annotated[
     list[float] | None, typer.Option(help="Pile-up to extrapolate to, repeatable; default: 140, 200.")
 ]
 Profile = Annotated[Path | None, typer.Option(help="CSV pileup,weight: also the rate averaged over it.")]
-ModelFile = Annotated[
-    list[str] | None, typer.Option("--model", help="name=graph.json, in place of that model.")
-]
-WithoutModel = Annotated[
-    list[str] | None, typer.Option(help="Leave out the seeds that need this model, repeatable.")
-]
-Scheme = Annotated[Path | None, typer.Option(help="Filling scheme, JSON or CSV; default: LHC.")]
-TrainedOn = Annotated[
-    bool, typer.Option("--trained-on", help="Also use the zero-bias events that trained the models.")
-]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder for the results; default: build/pileup/MENU.")
 ]
@@ -66,16 +65,12 @@ def pileup(
 
     `l1forge pileup menu.yaml weighted.parquet --bins 30,45,60,75 --profile fill.csv --at 140`
     """
-    from rich.progress import Progress
-
     from l1forge.emulator.errors import InputError
     from l1forge.screen.console import Console
-    from l1forge.screen.outputs import check_folders
     from l1forge.studies.pileup import EXTRAPOLATED, pileup_rates
 
     console = Console()
-    folder = output or Path("build/pileup", re.sub(r"[^\w-]", "_", Path(menu).stem))
-    check_folders(folder)
+    folder = study_folder("pileup", menu, output)
     edges = None
     if bins is not None:
         try:
@@ -85,8 +80,7 @@ def pileup(
     for value in at or ():
         if not 0 < value < 1000:
             raise InputError("must lie between 0 and 1000", field="--at", value=value)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("crossings", total=None)
+    with counting(console) as seen:
         study = pileup_rates(
             menu,
             inputs,
@@ -97,7 +91,7 @@ def pileup(
             without_models=without_model or [],
             scheme=scheme,
             trained_on=trained_on,
-            seen=lambda rows: bar.advance(task, rows),
+            seen=seen,
         )
     names = study.save(folder)
     _show(console, study)
@@ -107,9 +101,7 @@ def pileup(
 def _show(console: Console, study: PileupRates) -> None:
     from l1forge.studies.rates_results import with_errors
 
-    if study.excluded:
-        names = ", ".join(seed.name for seed in study.excluded[:5])
-        console.print(f"[yellow]{len(study.excluded)} seeds are not evaluated[/]: {names}")
+    say_excluded(console, study.excluded)
     table = Table(title=f"{study.menu}: rate in kHz before prescales; by {study.mode}")
     table.add_column("seed")
     for point in study.curves[0].points:

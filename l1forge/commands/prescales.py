@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+
+from l1forge.commands.menu_options import (
+    Menu,
+    ModelFile,
+    Scheme,
+    TrainedOn,
+    WithoutModel,
+    counting,
+    say_excluded,
+    study_folder,
+)
 
 if TYPE_CHECKING:
     from l1forge.screen.console import Console
@@ -15,7 +25,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-Menu = Annotated[str, typer.Argument(metavar="MENU", help="Menu: YAML, official XML or compiled JSON.")]
 Inputs = Annotated[
     list[str],
     typer.Argument(metavar="INPUT...", help="Zero-bias files, plain or weighted, or patterns."),
@@ -37,16 +46,6 @@ Keep = Annotated[
     typer.Option(metavar="PATTERN[=P]", help="Seeds with this prescale (default: 1), repeatable."),
 ]
 Off = Annotated[bool, typer.Option("--off", help="Let seeds be turned off (prescale 0).")]
-ModelFile = Annotated[
-    list[str] | None, typer.Option("--model", help="name=graph.json, in place of that model.")
-]
-WithoutModel = Annotated[
-    list[str] | None, typer.Option(help="Leave out the seeds that need this model, repeatable.")
-]
-Scheme = Annotated[Path | None, typer.Option(help="Filling scheme, JSON or CSV; default: LHC.")]
-TrainedOn = Annotated[
-    bool, typer.Option("--trained-on", help="Also use the zero-bias events that trained the models.")
-]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Folder for the results; default: build/prescales/MENU."),
@@ -83,12 +82,9 @@ def prescales(
     """
     import math
 
-    from rich.progress import Progress
-
     from l1forge.commands.rates import parse_groups
     from l1forge.emulator.errors import InputError
     from l1forge.screen.console import Console
-    from l1forge.screen.outputs import check_folders
     from l1forge.studies.prescales import propose_prescales
     from l1forge.studies.rates_inputs import parse_rate
 
@@ -116,14 +112,12 @@ def prescales(
         return dict.fromkeys(plain, 1.0) | given
 
     console = Console()
-    folder = output or Path("build/prescales", re.sub(r"[^\w-]", "_", Path(menu).stem))
-    check_folders(folder)
+    folder = study_folder("prescales", menu, output)
     limits = {}
     for text in minimum or []:
         name, _, value = text.rpartition("=")
         limits[name] = parse_rate(value, "--minimum", text)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("crossings", total=None)
+    with counting(console) as seen:
         study = propose_prescales(
             menu,
             inputs,
@@ -137,7 +131,7 @@ def prescales(
             without_models=without_model or [],
             scheme=scheme,
             trained_on=trained_on,
-            seen=lambda rows: bar.advance(task, rows),
+            seen=seen,
         )
     names = study.save(folder)
     _show(console, study)
@@ -147,9 +141,7 @@ def prescales(
 def _show(console: Console, study: ProposedPrescales) -> None:
     from l1forge.studies.rates_results import with_errors
 
-    if study.excluded:
-        names = ", ".join(seed.name for seed in study.excluded[:5])
-        console.print(f"[yellow]{len(study.excluded)} seeds are not evaluated and turned off[/]: {names}")
+    say_excluded(console, study.excluded, " and turned off")
     seeds = Table(title=f"{study.menu}: prescales for {study.budget_khz:g} kHz")
     for column in ("seed", "prescale", "before (kHz)", "after (kHz)", "accepted (%)"):
         seeds.add_column(column, justify="left" if column == "seed" else "right")

@@ -168,10 +168,11 @@ def _images(folder: Path, made: tuple[AnyRun, Path] | None, jobs: int, console: 
 def _training_images(folder: Path, jobs: int, console: Console) -> None:
     """The committed images that train: zero bias of other pools, which the cut menu rejects."""
     from l1forge.models.calorimeter import training_sample
+    from l1forge.models.calorimeter.samples import TRAINING
     from l1forge.screen.progress import bar
     from l1forge.simulation import production
 
-    run, path = training_sample.run(folder), training_sample.TRAINING
+    run, path = training_sample.run(folder), TRAINING
     with bar() as progress:
         task = progress.add_task("collisions (thousands)", total=None)
         for done in production.make_pools(run, jobs):

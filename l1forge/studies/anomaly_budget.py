@@ -24,7 +24,7 @@ from l1forge.emulator.rates.intervals import weighted_mean
 from l1forge.emulator.rates.leading_cut import leading_cut
 from l1forge.simulation import SAMPLE
 from l1forge.simulation.rate_comparison import update_document
-from l1forge.simulation.sample import WEIGHTED
+from l1forge.simulation.sample import zero_bias as best_zero_bias
 from l1forge.studies.efficiency import efficiency
 from l1forge.studies.efficiency_comparison import ModelGain
 from l1forge.studies.figures import Picture
@@ -104,6 +104,7 @@ class AnomalyBudget:
                 *(g.verdict, g.how.removeprefix("L1_")),
             )
             for g in self.gains
+            if g.kind == "pure"
         ]
         lines += [*_table((*heads, "difference (%)", "verdict", "cuts re-tuned"), gained), ""]
         paid = [seed for seed in self.prescales.seeds if seed.prescale != 1]
@@ -201,8 +202,7 @@ class _ZeroBias:
         within = int(np.searchsorted(khz, target_khz, side="right"))
         # the score of the first event too many must not pass: equal scores pass together
         threshold = int(falling[within]) + 1 if within < falling.size else int(falling[-1])
-        top = int(falling[min(10, falling.size - 1)])
-        steps = np.unique(np.linspace(min(threshold // 2, top), top, POINTS).astype(np.int64))
+        steps = np.unique(np.linspace(threshold // 2, 2 * threshold, POINTS).astype(np.int64))
         curve = tuple(
             (int(t), self.rate(pure & (values >= t), every).khz, self.rate(values >= t, every).khz)
             for t in steps
@@ -225,7 +225,7 @@ def anomaly_budget(
     menu: str | Path = DEFAULT,
     seeds: Sequence[str] = SEEDS,
     target_khz: float = TARGET_KHZ,
-    trained_on: bool = True,
+    trained_on: bool = False,
 ) -> AnomalyBudget:
     """Choose thresholds for a pure rate, hold the seeds against re-tuned cuts, propose prescales.
 
@@ -236,7 +236,7 @@ def anomaly_budget(
     seeds
         Seeds of ``menu`` that cut on a score.
     trained_on
-        Use all events of ``zero_bias``, also if they are the sample that trained the models.
+        Also use the crossings of the committed plain sample that trained the models.
 
     Raises
     ------
@@ -252,19 +252,18 @@ def anomaly_budget(
     )
     tuned = narrowed(complete, {t.seed: t.threshold for t in found})
     study = efficiency(tuned, signals, zero_bias=[zero_bias], trained_on=trained_on)
-    gains = tuple(gain for gain in study.gains if gain.kind == "pure")
     first = narrowed(complete, {found[0].seed: found[0].threshold})
     paid = propose_prescales(
         first, [zero_bias], cut_menu.khz, fixed={found[0].seed: 1.0}, trained_on=trained_on
     )
     effective = background.exposure**2 / background.squares
-    return AnomalyBudget(zero_bias.name, background.exposure, effective, cut_menu, found, gains, paid)
+    return AnomalyBudget(zero_bias.name, background.exposure, effective, cut_menu, found, study.gains, paid)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write tables and pictures into docs/rates.md, or print JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--zero-bias", type=Path, default=WEIGHTED)
+    parser.add_argument("--zero-bias", type=Path, default=best_zero_bias())
     parser.add_argument("--document", type=Path, default=ROOT / "docs/rates.md")
     parser.add_argument("--json", action="store_true", help="print JSON and write nothing")
     options = parser.parse_args(arguments)

@@ -334,7 +334,8 @@ class _Scorers:
         """Raw scores of the graph, (n,)."""
         node = self._kernel.graph.inputs[0]
         images = np.ascontiguousarray(shown.images.T)
-        return self._kernel.run_array({node.name: images})[self._kernel.graph.outputs[0]].ravel()
+        found = self._kernel.run_array({node.name: images})[self._kernel.graph.outputs[0]]
+        return found.ravel().astype(np.int64)
 
     def sample(self, shown: Shown) -> ScoredSample:
         """All scores of these crossings."""
@@ -347,7 +348,7 @@ class _Scorers:
         if self._teacher is not None:
             scores[TEACHER] = network.teacher_scores(self._teacher, shown.images).astype(np.float64)
         scores[SUM] = shown.images.sum(1, dtype=np.int64)
-        scores[LARGEST] = shown.images.max(1)
+        scores[LARGEST] = shown.images.max(1).astype(np.int64)  # the sort turns signs round
         counts = {ACTIVE: (shown.images > 0).sum(1), TOWERS: values[TOWERS], CUTS: values[CUTS]}
         for row, counted in counts.items():  # between two counts: as a prescale on the looser one would do
             scores[row] = counted + self._rng.random(shown.n)
@@ -378,9 +379,13 @@ def _spreads(rows: Sequence[Efficiency]) -> list[Spread]:
 
 
 def _roc(score: str, signal: str, background: ScoredSample, sample: ScoredSample, points: int = 200) -> Roc:
-    """Efficiency at parts of zero bias from one crossing to all, evenly in the logarithm."""
-    ranked = np.sort(background.scores[score].astype(np.float64))[::-1]
-    places = np.unique(np.geomspace(1, len(ranked), points).astype(int)) - 1
+    """Efficiency at parts of zero bias from one crossing to all, evenly in the logarithm.
+
+    Crossings of one score pass together: a score that is 0 for most has no points between these and all.
+    """
+    ranked = np.sort(background.scores[score].astype(np.float64))
+    places = np.unique(np.geomspace(1, len(ranked), points).astype(int))
+    cuts = np.unique(ranked[len(ranked) - places])[::-1]
     own = np.sort(sample.scores[score].astype(np.float64))
-    passed = len(own) - np.searchsorted(own, ranked[places], side="left")
-    return Roc(score, signal, (places + 1) / len(ranked), passed / max(len(own), 1))
+    parts = [(len(x) - np.searchsorted(x, cuts, side="left")) / max(len(x), 1) for x in (ranked, own)]
+    return Roc(score, signal, parts[0], parts[1])

@@ -75,7 +75,7 @@ def convert(
     output: str | Path,
     *,
     to: str | None = None,
-    layout: Literal["compact", "dense"] = "compact",
+    layout: Literal["compact", "packed", "dense"] = "compact",
     columns: int | None = None,
     bx: int = 0,
     emulated: bool = False,
@@ -95,7 +95,7 @@ def convert(
     output, to
         File to write, and its format (parquet, test-vectors, empv1, empv2 or apx); None: by its name.
     layout
-        Parquet: ``"compact"`` (small) or ``"dense"`` (fastest to read).
+        Parquet: ``"compact"`` (small), ``"packed"`` (small, read twice as fast) or ``"dense"`` (fastest).
     columns
         Test vectors: 60 columns, or 48 (2015, 2016); None: as the source, else 60.
     bx, emulated
@@ -126,8 +126,8 @@ def convert(
     """
     paths = [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
     output = Path(output)
-    if layout not in ("compact", "dense"):
-        raise InputError("compact or dense", field="--layout", value=layout)
+    if layout not in ("compact", "packed", "dense"):
+        raise InputError("compact, packed or dense", field="--layout", value=layout)
     check_outputs(output, inputs=paths)
     format_name = format_of(output, to)
     files = [open_events(source, bx, emulated or None, weighted=format_name == "parquet") for source in paths]
@@ -197,7 +197,7 @@ def with_cicada(
         part = scores[first : first + block.n]
         if len(part) < block.n:
             raise _not_one_each(path, len(scores), f"more than {first + len(part)}")
-        link = block.get("link")
+        link = np.asarray(block["link"], np.uint32) if "link" in block else None
         if link is not None and (changed := int(np.count_nonzero(scores_of(link)))):
             replaced["CICADA scores of the source, replaced"] += changed
         columns = {**block, "link": with_scores(part, link)}

@@ -1,4 +1,4 @@
-"""Designs written by themselves: golden patterns of muons, the default menu, networks folded in time."""
+"""Designs written by themselves: muon patterns, the default menu and path, networks folded in time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from l1forge.emulator.errors import InputError
 if TYPE_CHECKING:
     from l1forge.firmware.rtl import RtlProject
 
-PATTERNS, MENU = "muon_patterns", "menu_default"
+PATTERNS, MENU, CONTROL, PATH = "muon_patterns", "menu_default", "trigger_control", "trigger_path"
 
 
 def muon_patterns(folder: Path) -> RtlProject:
@@ -52,9 +52,25 @@ def folded(model: str, interval: int, folder: Path) -> RtlProject:
     return generate_folded(Graph.load(graph_path(model)), folder, interval)
 
 
+def control(folder: Path) -> RtlProject:
+    """Trigger control of the default path, its algorithm bits as external signals."""
+    from l1forge.studies.path_firmware import write_path_firmware
+
+    return write_path_firmware("control", folder).project.rtl
+
+
+def path(folder: Path) -> RtlProject:
+    """The default trigger path, as `l1forge path --rtl` writes it."""
+    from l1forge.studies.path_firmware import write_path_firmware
+
+    return write_path_firmware(None, folder).project.rtl
+
+
 WITHOUT_GRAPH: dict[str, Callable[[Path], RtlProject]] = {
     PATTERNS: muon_patterns,
     MENU: menu,
+    CONTROL: control,
+    PATH: path,
     **{f"{model}_folded": partial(folded, model, interval) for model, interval in FOLDED.items()},
 }
 

@@ -102,7 +102,8 @@ def draw_gains(gains: Sequence[ModelGain]) -> Picture:
                 at = [seeds.index(seed) + shift for seed in mine]
                 values = [100 * g.difference.value for g in mine.values()]
                 errors = [100 * g.difference.error for g in mine.values()]
-                axis.errorbar(values, at, xerr=errors, fmt="o", ms=6, label=signal)
+                marker = "os^D"[k // 6 % 4]  # the style has six colours
+                axis.errorbar(values, at, xerr=errors, fmt=marker, ms=6, label=signal)
             axis.axvline(0, color="k", lw=1)
             axis.set_yticks(range(len(seeds)), seeds, fontsize=10)
             axis.set_xlabel("model − re-tuned cuts [percent points]", fontsize=13)

@@ -51,7 +51,7 @@ class Estimated:
             )
         if self.result.outside:
             said.append(
-                f"larger than the designs of the calibration ({', '.join(self.result.outside)}):"
+                f"more than twice the largest of the calibration ({', '.join(self.result.outside)}):"
                 " the errors above do not hold"
             )
         if self.result.uncounted:

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 ENOUGH = 0.99
 """Share of the faults that can be seen at all which the co-verification must notice."""
-SHARES = {"menu": 0.3, "path": 0.3, "vae": 0.15, "tau_id": 0.1, "eg_iso": 0.05, "event_bdt": 0.1}
+SHARES = {"menu": 0.3, "control": 0.3, "vae": 0.15, "tau_id": 0.1, "eg_iso": 0.05, "event_bdt": 0.1}
 """Subjects of ``l1forge faults`` without arguments, and their shares of the faults."""
 MENU_CROSSINGS, TREE_CROSSINGS, NETWORK_CROSSINGS = 30_000, 20_000, 100_000
 """As many as the tests drive."""
+CONTROL_ALGORITHMS = 4
+"""Algorithms of the trigger control that is tried; every algorithm has the same modules."""
 PATH_ORBITS = 8
 """Orbits of the path, as in the tests."""
 MENUS = (".yaml", ".yml", ".xml", ".json")
@@ -167,10 +169,31 @@ def path_subject(folder: Path, crossings: int | None = None) -> PathSubject:
     return PathSubject(project.rtl.name, project, tuple(stages), scenario)
 
 
+def control_subject(folder: Path, crossings: int | None = None) -> PathSubject:
+    """Trigger control with some algorithms of the default menu: masks, prescales, rules, registers, time."""
+    from l1forge.emulator.events.objects import Events
+    from l1forge.emulator.lhc import ORBIT
+    from l1forge.emulator.menu.language.load import DEFAULT, load_menu
+    from l1forge.firmware.path import generate_path
+    from l1forge.studies.path_control import control_path
+    from l1forge.testbench.faults.path import PathSubject
+    from l1forge.testbench.path.stimuli import complete, eventful, with_externals
+
+    menu = load_menu(DEFAULT)
+    algorithms = menu.algorithms[:: max(1, len(menu.algorithms) // CONTROL_ALGORITHMS)]
+    description, bits = control_path(menu.model_copy(update={"algorithms": algorithms}), DEFAULT)
+    project = generate_path(description, bits, {}, folder / "path", folder / "parts")
+    orbits = max(1, -(-crossings // ORBIT)) if crossings else PATH_ORBITS
+    events = with_externals(complete(Events({}, orbits * ORBIT)), bits, 1)
+    return PathSubject(project.rtl.name, project, (), eventful(project, [], events, 1))
+
+
 def subject(name: str, folder: Path, crossings: int | None = None) -> Design:
-    """The design called ``name``: ``menu``, ``path``, a menu's file, a model, a graph's file."""
+    """The design called ``name``: ``menu``, ``path``, ``control``, a menu's file, a model, a graph's file."""
     from l1forge.emulator.menu.language.load import DEFAULT
 
+    if name == "control":
+        return control_subject(folder, crossings)
     if name == "path":
         return path_subject(folder, crossings)
     if name == "menu":
@@ -203,7 +226,8 @@ def run_faults(
     Parameters
     ----------
     names
-        ``menu`` and ``path`` (the default ones), files of menus, models; none: those of ``SHARES``.
+        ``menu``, ``path`` (the default ones), ``control`` (of the trigger), files of menus, models;
+        none: those of ``SHARES``.
     n, seed
         Faults in all, and the seed of their kinds and places.
     crossings

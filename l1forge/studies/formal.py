@@ -83,11 +83,11 @@ def run_formal(
     from l1forge.emulator.menu.compiled import Combination, condition_names
     from l1forge.firmware.synth.yosys import check_installed
     from l1forge.testbench.formal.combinations import combinations_of, prove_combinations
-    from l1forge.testbench.formal.control import prove_control, prove_finor
+    from l1forge.testbench.formal.control import PARTS, prove_control, prove_finor
 
     check_installed()
     folder = Path(control) if control is not None else control_folder()
-    for name in ("path_prescaler.v", "path_rules.v"):
+    for name in (*(f"{part}.v" for part in PARTS), "path_rules.v"):
         if not (folder / name).is_file():
             raise InputError("Verilog of trigger control is missing", file=folder / name, field="--control")
     tell = progress or (lambda text: None)

@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Design:
+class SetDesign:
     """One design of a network: jets ``interval`` clocks apart; ``latency`` and ``latency_ns`` of a jet.
 
     ``generated_lut``: what the generator counts while it writes the Verilog (adder bits, table entries).
@@ -36,9 +36,9 @@ class Design:
     generated_lut: float
 
     @staticmethod
-    def of(project: RtlProject) -> Design:
+    def of(project: RtlProject) -> SetDesign:
         """The numbers of a written project."""
-        return Design(project.name, project.interval, project.latency, project.latency_ns, project.cost)
+        return SetDesign(project.name, project.interval, project.latency, project.latency_ns, project.cost)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class JetSetStudy:
     jets: int
     sample: str
     found: dict[str, dict[str, Any]]
-    designs: dict[str, list[Design]]
+    designs: dict[str, list[SetDesign]]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows: areas in %, integers with their error, in brackets float less integers."""
@@ -174,7 +174,7 @@ def evaluate(data: Path | None = None, *, designs: bool = False, say: Say = lamb
     return JetSetStudy(test.n, sample, found, written)
 
 
-def _designs(name: str, say: Say) -> list[Design]:
+def _designs(name: str, say: Say) -> list[SetDesign]:
     from l1forge.emulator.folders import build_folder
     from l1forge.emulator.graph.graph import Graph
     from l1forge.firmware.rtl import generate
@@ -186,7 +186,7 @@ def _designs(name: str, say: Say) -> list[Design]:
     unrolled = generate(Graph.load(graph_path(name)), folder / name)
     say(f"{name}: writing folded Verilog")
     folded = WITHOUT_GRAPH[f"{name}_folded"](folder / f"{name}_folded")
-    return [Design.of(unrolled), Design.of(folded)]
+    return [SetDesign.of(unrolled), SetDesign.of(folded)]
 
 
 def _area(found: Mapping[str, Any]) -> str:

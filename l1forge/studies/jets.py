@@ -67,14 +67,14 @@ class JetStudy:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows: accuracy and areas in %, with errors of the sample and spreads of seeds."""
-        head = ["network", "accuracy", *(f"AUC {TITLES[name]}" for name in TITLES), "mean AUC lost"]
+        head = ["network", "seeds", "accuracy", *(f"AUC {TITLES[name]}" for name in TITLES), "mean AUC lost"]
         rows = []
         for title, found in self.summaries.items():
             spread = self.spreads[title]
             accuracy = _percent(found["accuracy"], spread["accuracy"])
             areas = [_percent(found["auc"][name], spread["auc"] and spread["auc"][name]) for name in TITLES]
             lost = "-" if title == FLOAT else _percent(self.losses[title], None)
-            rows.append([title, accuracy, *areas, lost])
+            rows.append([title, str(spread["seeds"]), accuracy, *areas, lost])
         return head, rows
 
     def rejections(self) -> tuple[list[str], list[list[str]]]:
@@ -144,11 +144,10 @@ class JetStudy:
 
     def page(self, designs: Mapping[str, Row]) -> str:
         """The tables as Markdown."""
-        seeds = self.spreads[FLOAT]["seeds"]
         parts = [
             f"{self.jets:,} jets of {self.sample}. Errors: of the finite test sample; in brackets the"
-            f" standard deviation of {seeds} trainings from other seeds. The last column:"
-            " float less version, on the same jets.",
+            " standard deviation of trainings from as many seeds as the second column says, of which the one with"
+            " the lowest validation loss is kept. The last column: float less version, on the same jets.",
             _markdown(*self.table()),
             "Rejection, 1 / (share of all other jets that pass), where half the jets of the class pass:",
             _markdown(*self.rejections()),

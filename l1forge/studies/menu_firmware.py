@@ -181,7 +181,7 @@ def cosimulate_menu(
         whole = number < len(vectors)
         source = open_events(Path(path))
         files[Path(path).name] = _first(source.blocks(), (source.n or n) if whole else n)
-    tested = _netlist(project) if netlist else project
+    tested = netlist_of(project) if netlist else project
     found = directed_menu(menu, project) if directed else None
     coverage = found.coverage() if found else MenuCoverage(menu, project)
     stimuli = menu_stimuli(menu, project, Plan(n), files, seed, found)
@@ -192,8 +192,8 @@ def cosimulate_menu(
     return result
 
 
-def _netlist(project: RtlProject) -> RtlProject:
-    """The synthesised netlist of a menu, in a folder beside its Verilog."""
+def netlist_of(project: RtlProject) -> RtlProject:
+    """The synthesised netlist of a design, in a folder beside its Verilog."""
     from l1forge.firmware.synth.yosys import netlist_project, synthesise
 
     folder = project.folder.with_name(f"{project.folder.name}-netlist")

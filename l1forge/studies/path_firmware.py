@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,14 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.folders import build_folder
 from l1forge.emulator.lhc import BUNCH_SPACING_NS, ORBIT
 from l1forge.emulator.menu.compiled import CompiledMenu
+from l1forge.emulator.menu.language.load import DEFAULT as DEFAULT_MENU
 from l1forge.emulator.menu.language.load import load_menu
 from l1forge.emulator.path.description import DEFAULT, PathDescription, check_models, load_description
 from l1forge.models.registry import models
 from l1forge.simulation import SAMPLE
 from l1forge.studies.html import html_table
-from l1forge.studies.menu_firmware import MUON_SLOTS
+from l1forge.studies.menu_firmware import MUON_SLOTS, netlist_of
+from l1forge.studies.path_control import control_path
 from l1forge.studies.path_inputs import graph_files, score_stages, used_models
 from l1forge.studies.path_results import COSIM, keep
 
@@ -157,13 +159,15 @@ class PathCosimulation:
 
 
 def described(description: str | Path | PathDescription | None) -> tuple[PathDescription, CompiledMenu]:
-    """A description and its menu; None: the default path.
+    """A description and its menu; None: the default path; ``control``: its trigger control alone.
 
     Raises
     ------
     InputError
         If a file cannot be used, or the description names a model that the menu does not use.
     """
+    if description == "control":
+        return control_path(load_menu(DEFAULT_MENU), DEFAULT_MENU)
     chosen = (
         description if isinstance(description, PathDescription) else load_description(description or DEFAULT)
     )
@@ -225,6 +229,7 @@ def cosimulate_path(
     drivers: Sequence[str] = ("cocotb", "harness"),
     seed: int = 1,
     folder: str | Path | None = None,
+    netlist: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> PathCosimulation:
     """Compare the Verilog of a trigger path with the emulator: every output, counter and register.
@@ -242,6 +247,8 @@ def cosimulate_path(
         memory, for many orbits.
     seed
         Of signals, gaps, resets, register values.
+    netlist
+        Simulate the netlist that Yosys makes of the Verilog, without DSP blocks, in its place.
     progress
         Called with the crossings done since the last call.
 
@@ -256,10 +263,11 @@ def cosimulate_path(
 
     firmware = write_path_firmware(description, folder)
     project = firmware.project
+    tested = replace(project, rtl=netlist_of(project.rtl)) if netlist else project
     inside, outside = _stages(project, seed)
     outcomes: dict[str, PathOutcome] = {}
     for name in drivers:
-        driver = PathCocotb(project) if name == "cocotb" else PathHarness(project)
+        driver = PathCocotb(tested) if name == "cocotb" else PathHarness(tested)
         if name == "deep":
             margin = _margin(project)
             scenarios = _deep(project, outside, orbits, seed, margin)
@@ -271,7 +279,7 @@ def cosimulate_path(
             project, inside, scenarios, driver, margin=margin, seed=seed, progress=progress
         )
     result = PathCosimulation(firmware, outcomes)
-    keep(COSIM, project.rtl.name, result.to_dict())
+    keep(COSIM, project.rtl.name, {**result.to_dict(), "verilog": "netlist" if netlist else "Verilog"})
     return result
 
 
@@ -335,14 +343,23 @@ def _scenario(
     from l1forge.emulator.events.objects import Events
     from l1forge.emulator.events.source import open_events
     from l1forge.testbench.path.planted import planted
-    from l1forge.testbench.path.stimuli import complete, eventful
+    from l1forge.testbench.path.stimuli import complete, eventful, with_externals
 
-    blocks: list[Events] = [complete(recipe().events) for recipe in _stream(seed).recipes(orbits, orbits, 0)]
+    blocks: list[Events] = [
+        with_externals(complete(recipe().events), project.menu, seed)
+        for recipe in _stream(seed).recipes(orbits, orbits, 0)
+    ]
     for path in vectors:
         rows = Events.concatenate([complete(block) for block in open_events(Path(path)).blocks()])
         blocks.append(rows.select(slice(0, rows.n - rows.n % ORBIT or rows.n)))
     return eventful(
-        project, outside, Events.concatenate(blocks), seed, directed=planted(project), every=every
+        project,
+        outside,
+        Events.concatenate(blocks),
+        seed,
+        directed=planted(project),
+        every=every,
+        partial=every == 1,  # cocotb's bus master would make whole words of them
     )
 
 

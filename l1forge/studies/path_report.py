@@ -27,7 +27,7 @@ SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Part:
+class PagePart:
     """A table of the page; ``note`` says what is missing or stale."""
 
     title: str
@@ -41,7 +41,7 @@ class PathReport:
     """The page about the path ``name``."""
 
     name: str
-    parts: tuple[Part, ...]
+    parts: tuple[PagePart, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -88,7 +88,7 @@ def path_report(description: str | Path | None = None) -> PathReport:
         budget = [(n, str(c), str(s), f"{s * BUNCH_SPACING_NS:.1f}") for n, c, s in made.budget]
         parts = [
             _design(made),
-            Part("Latency", ("stage", "clocks", "since the inputs", "ns"), tuple(budget)),
+            PagePart("Latency", ("stage", "clocks", "since the inputs", "ns"), tuple(budget)),
             _resources(models),
             _costs(),
             *_cosimulation(made),
@@ -99,7 +99,7 @@ def path_report(description: str | Path | None = None) -> PathReport:
     return PathReport(chosen.name, tuple(parts))
 
 
-def _design(made: PathFirmware) -> Part:
+def _design(made: PathFirmware) -> PagePart:
     project, shown = made.project, made.to_dict()
     rows = (
         ("menu", f"{project.menu.name}, {len(project.menu.algorithms)} algorithms"),
@@ -108,10 +108,10 @@ def _design(made: PathFirmware) -> Part:
         ("registers", f"{shown['registers']:,}, map {shown['map_id']:#010x}"),
         ("circuit", shown["circuit"]),
     )
-    return Part("Design", ("", ""), rows)
+    return PagePart("Design", ("", ""), rows)
 
 
-def _resources(models: Sequence[str]) -> Part:
+def _resources(models: Sequence[str]) -> PagePart:
     """Rows of docs/synthesis.json beside the experiment's menu."""
     from l1forge.firmware.synth.table import Table
 
@@ -119,7 +119,7 @@ def _resources(models: Sequence[str]) -> Part:
     root = repository()
     file = root / "docs" / "synthesis.json" if root else None
     if file is None or not file.is_file():
-        return Part("Resources", note="docs/synthesis.json is not here: `l1forge synth-table`")
+        return PagePart("Resources", note="docs/synthesis.json is not here: `l1forge synth-table`")
     table = Table.load(file)
     names = [*models, "menu_default", "trigger_control", "trigger_path"]
     rows, missing = [], []
@@ -131,14 +131,14 @@ def _resources(models: Sequence[str]) -> Part:
         clocks = f"{row.latency_clocks} clocks, {row.latency_clocks * row.clock_period_ns:.1f} ns"
         rows.append((f"{name} ({row.family})", clocks, f"{row.lut:,}", f"{row.ff:,}", f"{row.dsp:,}"))
     note = f"not synthesised yet: {', '.join(missing)} (`l1forge synth-table`)" if missing else None
-    return Part("Resources", headings, (*rows, *PUBLISHED), note)
+    return PagePart("Resources", headings, (*rows, *PUBLISHED), note)
 
 
-def _missing(title: str, kind: str) -> Part:
-    return Part(title, note=f"not run yet: `{results.COMMANDS[kind]}`")
+def _missing(title: str, kind: str) -> PagePart:
+    return PagePart(title, note=f"not run yet: `{results.COMMANDS[kind]}`")
 
 
-def _costs() -> Part:
+def _costs() -> PagePart:
     from l1forge.studies.menu_costs import FAMILY, HEADINGS, rows_of
 
     title = f"Cost of one condition ({FAMILY})"
@@ -146,10 +146,10 @@ def _costs() -> Part:
     if found is None:
         return _missing(title, results.COSTS)
     with _readable(results.COSTS, "menu"):
-        return Part(title, HEADINGS, tuple(rows_of(found["costs"])))
+        return PagePart(title, HEADINGS, tuple(rows_of(found["costs"])))
 
 
-def _cosimulation(made: PathFirmware) -> Iterator[Part]:
+def _cosimulation(made: PathFirmware) -> Iterator[PagePart]:
     name = made.project.rtl.name
     found = results.kept(results.COSIM, name)
     if found is None:
@@ -170,12 +170,12 @@ def _cosimulation(made: PathFirmware) -> Iterator[Part]:
             "sections",
             "accepts",
         )
-        yield Part("Co-simulation", headings, tuple(rows), note)
+        yield PagePart("Co-simulation", headings, tuple(rows), note)
         seen = [
             (r["kind"], f"{r['reached']:,}", f"{r['goals']:,}", _listed(r["holes"]))
             for r in found["coverage"]
         ]
-        yield Part("What the crossings have shown", ("", "seen", "of", "holes"), tuple(seen))
+        yield PagePart("What the crossings have shown", ("", "seen", "of", "holes"), tuple(seen))
 
 
 def _driver(o: Mapping[str, Any]) -> tuple[str, ...]:
@@ -189,11 +189,11 @@ def _listed(holes: Sequence[str]) -> str:
     return ", ".join(holes[:SHOWN]) + more or "none"
 
 
-def _menu(name: str) -> Part:
+def _menu(name: str) -> PagePart:
     title = "Menu against emulator"
     found = results.kept(results.MENU, name)
     if found is None:
-        return Part(title, note="not run yet: `l1forge menu cosim MENU`")
+        return PagePart(title, note="not run yet: `l1forge menu cosim MENU`")
     with _readable(results.MENU, name):
         rows = [
             ("crossings", f"{sum(found['crossings'].values()):,}"),
@@ -201,10 +201,10 @@ def _menu(name: str) -> Part:
         ]
         for label, row in ((found["coverage"] or {}).get("table", {})).items():
             rows.append((label, f"{row['reached']:,} of {row['goals'] - row['unreachable']:,}"))
-        return Part(title, ("", ""), tuple(rows), f"{found['when']}: {found['verilog']}")
+        return PagePart(title, ("", ""), tuple(rows), f"{found['when']}: {found['verilog']}")
 
 
-def _faults() -> Part:
+def _faults() -> PagePart:
     title = "Fault campaign"
     found = results.kept(results.FAULTS, "path")
     if found is None:
@@ -217,10 +217,10 @@ def _faults() -> Part:
             rows.append((c["subject"], *(f"{number:,}" for number in numbers)))
         note = f"{found['when']}: {found['share']:.2%} of the faults that can be seen were noticed"
         headings = ("design", "crossings", "faults", "noticed", "proven equivalent", "left")
-        return Part(title, headings, tuple(rows), note)
+        return PagePart(title, headings, tuple(rows), note)
 
 
-def _formal(menu: str) -> Part:
+def _formal(menu: str) -> PagePart:
     title = "Proofs"
     found = results.kept(results.FORMAL, menu)
     if found is None:
@@ -228,7 +228,7 @@ def _formal(menu: str) -> Part:
     with _readable(results.FORMAL, menu):
         count = Counter((p["method"], p["verdict"]) for p in found["proofs"])
         rows = [(method, verdict, f"{n:,}") for (method, verdict), n in count.items()]
-        return Part(title, ("holds for", "verdict", "proofs"), tuple(rows), str(found["when"]))
+        return PagePart(title, ("holds for", "verdict", "proofs"), tuple(rows), str(found["when"]))
 
 
 class _readable:

@@ -157,9 +157,7 @@ def propose_prescales(
     if not budget_khz > 0:
         raise InputError("is not a rate in kHz", field="--budget", value=budget_khz, remedy="such as 100kHz")
     complete = menu if isinstance(menu, CompiledMenu) else load_menu(menu)
-    sources = open_all(inputs, trained_on=True)
-    if complete.scores and not trained_on:
-        sources = open_all(inputs, trained_on=False)
+    sources = open_all(inputs, trained_on or not complete.scores)
     filling = load_scheme(scheme) if scheme else LHC
     prepared = prepare(complete, sources, filling, models, without_models)
     names = list(prepared.names)

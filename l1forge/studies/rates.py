@@ -208,6 +208,14 @@ def check_score(graph: Graph, score: str | None) -> str:
         If it is not one number per event.
     """
     name = score or graph.outputs[0]
+    bare = [node.name for node in graph.inputs if "source" not in node.attributes]
+    if name in graph.outputs and graph[name].size != 1 and bare:
+        raise InputError(
+            f"{graph.name} has no rate on event files: its input {bare[0]} is not an event column",
+            field="MODEL",
+            value=graph.name,
+            remedy="its own measure: l1forge evaluate, if it has one",
+        )
     if name not in graph.outputs or graph[name].size != 1:
         raise InputError(
             "is not a score of this graph", field="--score", value=name, remedy=f"scores: {graph.outputs}"

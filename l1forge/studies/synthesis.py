@@ -106,8 +106,8 @@ def synthesise(
     Parameters
     ----------
     model
-        Name of a model of this repository, ``muon_patterns``, ``menu_default``, a graph file, or the folder
-        of a written Verilog project.
+        Name of a model of this repository, ``muon_patterns``, ``menu_default``, ``trigger_control``,
+        ``trigger_path``, a graph file, or the folder of a written Verilog project.
     stages, period
         Pipeline stages (default: as many as the clock needs); clock period in ns (default 240 MHz).
     tool, part

@@ -6,8 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from l1forge.emulator.graph.graph import Graph
 from l1forge.firmware.hls.converters.keras import convert_keras
 from l1forge.models.calorimeter import network, weights
+from l1forge.simulation.regions import N_REGION_ETA, N_REGION_PHI
 
 NAME = "calorimeter"
 
@@ -24,4 +26,10 @@ def export_graph(file: Path, graph_file: Path) -> None:
 
     with tempfile.TemporaryDirectory(prefix="l1forge_calorimeter_") as folder:
         graph = export(hls_model(Path(folder), file))
-    graph.save(graph_file)
+    with_shape(graph).save(graph_file)
+
+
+def with_shape(graph: Graph) -> Graph:
+    """Note the form of an image, so that arrays of another one, such as eta by phi, are refused."""
+    graph.meta["input_shapes"] = {network.INPUT: [N_REGION_PHI, N_REGION_ETA]}
+    return graph

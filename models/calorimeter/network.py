@@ -81,8 +81,8 @@ def teacher() -> Any:
     x = layers.Flatten(name="flat")(convolution(x, half[2], "conv_2"))
     x = layers.Dense(LATENT, activation="relu", name="latent")(x)
     x = layers.Dense(int(np.prod(half)), activation="relu", name="spread")(x)
-    x = layers.UpSampling2D(2, name="whole")(layers.Reshape(half, name="coarse")(x))
-    x = convolution(convolution(x, 8, "conv_3"), 1, "conv_4", None)
+    x = convolution(layers.Reshape(half, name="coarse")(x), 8, "conv_3")
+    x = convolution(layers.UpSampling2D(2, name="whole")(x), 1, "conv_4", None)
     return keras().Model(inputs, layers.Flatten(name="reconstruction")(x), name="teacher")
 
 

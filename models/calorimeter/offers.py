@@ -11,6 +11,9 @@ from l1forge.models.anomaly.options import MenuFile
 from l1forge.models.registry import Model, Report, Samples, Training
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from l1forge.emulator.scoring.trained_inputs import TrainedInputs
 
 
@@ -86,6 +89,16 @@ def inputs() -> TrainedInputs:
     return record(read_images(TRAINING).images)
 
 
+def rows(file: Path | None) -> NDArray[np.int64]:
+    """Real images for the co-verification, int64 (n, 252): those that judge, or those of a user's file."""
+    import numpy as np
+
+    from l1forge.models.calorimeter.samples import ZERO_BIAS
+    from l1forge.simulation.images import read_images
+
+    return read_images(file or ZERO_BIAS).images.astype(np.int64)
+
+
 def samples() -> Samples:
     """The committed images."""
     from l1forge.models.calorimeter.samples import TRAINING, ZERO_BIAS
@@ -96,4 +109,11 @@ def samples() -> Samples:
     return Samples(ZERO_BIAS, signals, N_TRAIN - ZERO_BIAS_ROWS[0])
 
 
-MODEL = Model("calorimeter", Training(train, talks=True), hls=hls_model, inputs=inputs, samples=samples)
+MODEL = Model(
+    "calorimeter",
+    Training(train, talks=True),
+    hls=hls_model,
+    inputs=inputs,
+    rows=rows,
+    samples=samples,
+)

@@ -74,11 +74,8 @@ def main(
     with Progress(transient=True) as progress:
         total = trainings * (schedule.teacher_epochs + schedule.student_epochs)
         task = progress.add_task("training", total=total)
-        curves: dict[int, list[float]] = {}
 
         def step(stage: str, done: int, loss: float) -> None:
-            if stage == "student":
-                curves.setdefault(number, []).append(loss)
             progress.update(task, advance=1, description=f"seed {number}, {stage}: loss {loss:.2f}")
 
         for number in range(seed, seed + trainings):
@@ -106,7 +103,7 @@ def main(
     write_text(output / "training.json", json.dumps(result, indent=1) + "\n")
     record(kept).save(output / "inputs.json")
     with atomic_path(output / "student.png") as temporary:
-        _plot(teacher, student, validation, curves, temporary)
+        _plot(teacher, student, validation, temporary)
     report(_table(runs, number))
     for line in cuts.notes() if cuts is not None else ():
         report(line)
@@ -150,20 +147,16 @@ def _table(runs: dict[int, dict[str, Any]], kept: int) -> Table:
     return table
 
 
-def _plot(teacher: Any, student: Any, images: Images, curves: dict[int, list[float]], path: Path) -> None:
-    """The student's score against the teacher's, and the losses of all seeds."""
+def _plot(teacher: Any, student: Any, images: Images, path: Path) -> None:
+    """The student's score against the teacher's, on images that validate."""
     extra = mild_outliers(images, len(images), np.random.default_rng(0))
     with style.context(mplhep.style.CMS), rc_context({"font.size": 14}):
-        figure = Figure(figsize=(12, 5.2), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        figure = Figure(figsize=(7, 6), layout="constrained")
+        axis = figure.subplots()
         for x, name, colour in ((images, "zero bias", "tab:blue"), (extra, "mild outliers", "tab:orange")):
-            left.plot(network.teacher_scores(teacher, x), network.student_scores(student, x), ".", ms=1,
+            axis.plot(network.teacher_scores(teacher, x), network.student_scores(student, x), ".", ms=1,
                       color=colour, rasterized=True, alpha=0.4, label=name)  # fmt: skip
-        left.plot([0, 256], [0, 256], "k-", lw=0.8)
-        left.set(xlabel="teacher's score", ylabel="student's score", xlim=(0, 200), ylim=(0, 200))
-        left.legend(markerscale=12, fontsize=12)
-        for seed, losses in curves.items():
-            right.plot(np.arange(1, len(losses) + 1), losses, marker=".", label=f"seed {seed}")
-        right.set(xlabel="epoch of the student", ylabel="mean |student − teacher|")
-        right.legend(fontsize=12)
+        axis.plot([0, 256], [0, 256], "k-", lw=0.8)
+        axis.set(xlabel="teacher's score", ylabel="student's score", xlim=(0, 200), ylim=(0, 200))
+        axis.legend(markerscale=12, fontsize=12)
         figure.savefig(path, dpi=80, bbox_inches="tight")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from l1forge.emulator.menu.language.load import DEFAULT, load_menu
 from l1forge.models.anomaly.crossings import CutMenu
 from l1forge.models.calorimeter.samples import TRAINING
 from l1forge.simulation.images import write_images
-from l1forge.simulation.pool import load
+from l1forge.simulation.pool import Pool, load
 from l1forge.simulation.production import CHUNK, Run
 from l1forge.simulation.sample import PILEUP
 from l1forge.simulation.workers import parallel
@@ -60,11 +61,16 @@ def _path(simulated: Run, index: int) -> Path:
     return simulated.work / "training_images" / f"{index:05d}.npz"
 
 
+@lru_cache(maxsize=1)
+def _pools(simulated: Run) -> list[Pool]:
+    return [load(n, size, simulated.pool_seed, simulated.pools) for n, size in simulated.strata().items()]
+
+
 def _make_chunk(simulated: Run, index: int) -> int:
     from l1forge.simulation.crossing import crossings_with_images
     from l1forge.simulation.mixing import library
 
-    strata = [load(n, size, simulated.pool_seed, simulated.pools) for n, size in simulated.strata().items()]
+    strata = _pools(simulated)
     seed = np.random.SeedSequence([simulated.seed, zlib.crc32(simulated.process.encode()), index])
     events, images = crossings_with_images(
         np.random.default_rng(seed),

@@ -41,15 +41,13 @@ def declared(name: str, what: str) -> Model:
 
     def rows(file: Path | None) -> NDArray[np.int64]:
         """The leading constituents of the jets of a file as the graph's inputs, one after the other."""
-        import numpy as np
+        from l1forge.models.jet_sets import inputs
 
-        from l1forge.models.jet_sets.train import codes
-
-        return np.concatenate(list(codes(jets(file), SHAPES[name].constituents).values()), axis=1)
+        return inputs.rows(jets(file), SHAPES[name].constituents)
 
     def inputs() -> TrainedInputs:
         """The record of the committed sample's training part."""
-        from l1forge.models.jet_sets.train import trained_inputs
+        from l1forge.models.jet_sets.inputs import trained_inputs
 
         return trained_inputs(name, jets(None).part("train"))
 

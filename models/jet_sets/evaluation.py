@@ -16,6 +16,7 @@ from rich.table import Table
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
 from l1forge.models.jet_sets.areas import area, probabilities, spread
+from l1forge.models.jet_sets.inputs import codes
 from l1forge.simulation.jets import CLASSES
 from l1forge.simulation.jets.sample import Jets
 
@@ -24,9 +25,7 @@ LONG = {"g": "gluon", "q": "quark", "w": "W", "z": "Z", "t": "top"}
 
 def graph_logits(graph: Graph, jets: Jets) -> NDArray[np.float64]:
     """The graph's results in real units, (n, 5), computed by the emulator."""
-    slots = graph.inputs[0].size
-    entering = np.moveaxis(jets.constituents(slots).astype(np.int64), 2, 0)
-    made = compile_graph(graph).run_rows(dict(zip(("pt", "eta", "phi"), entering, strict=True)))
+    made = compile_graph(graph).run_rows(codes(jets, graph.inputs[0].size))
     name = graph.outputs[0]
     return np.asarray(made[name] * graph[name].type.lsb)
 

@@ -127,7 +127,8 @@ class SetNetwork(nn.Module):
             layer = self.layers[name]
             assert isinstance(layer, nn.Linear)
             integer = ceil(log2(float(layer.weight.detach().abs().max()))) + 1
-            weight = FixedType(self.shape.weight_bits, integer, True, Rounding.RND_CONV, Overflow.SAT_SYM)
+            bits = self.shape.first_bits if source == "features" else self.shape.weight_bits
+            weight = FixedType(bits, integer, True, Rounding.RND_CONV, Overflow.SAT_SYM)
             types[f"{name}/weight"] = weight
             fraction = weight.fraction + types[source].fraction
             if layer.bias is not None:  # on the grid of the products, with room for what training makes of it

@@ -21,6 +21,9 @@ class Shape:
         Width of the message between two constituents; 0: a deep set, where constituents only meet in the sum.
     weight_bits, activation_bits
         Bits of weights, and of what a layer gives to the next one.
+    first_bits
+        Bits of the weights of layers that read the features: those of angles are much larger than those of
+        momenta, and one type holds both.
     """
 
     name: str
@@ -30,14 +33,15 @@ class Shape:
     edges: int = 0
     weight_bits: int = 6
     activation_bits: int = 6
+    first_bits: int = 6
 
 
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("jet_sets_8", 8, (16, 16), (16,)),
+        Shape("jet_sets_8", 8, (16, 16), (16,), weight_bits=7, activation_bits=7, first_bits=8),
         Shape("jet_sets_16", 16, (16, 16), (16,)),
         Shape("jet_sets_32", 32, (16, 16), (16,)),
-        Shape("jet_graph", 8, (16,), (16,), edges=8),
+        Shape("jet_graph", 8, (16,), (16,), edges=8, weight_bits=7, activation_bits=7, first_bits=7),
     )
 }

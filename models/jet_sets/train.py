@@ -16,17 +16,16 @@ from torch.nn import functional
 
 from l1forge.emulator.atomic import atomic_path, write_text
 from l1forge.emulator.graph.graph import Graph
-from l1forge.emulator.scoring.trained_inputs import TrainedInputs
 from l1forge.models import GRAPH
 from l1forge.models.jet_sets import circuit, evaluation
 from l1forge.models.jet_sets.constituents import features
+from l1forge.models.jet_sets.inputs import codes, trained_inputs
 from l1forge.models.jet_sets.network import SetNetwork
 from l1forge.models.jet_sets.shapes import SHAPES, Shape
 from l1forge.models.registry import Report
 from l1forge.simulation.jets.sample import Jets
 
 BATCH = 512
-NAMES = ("pt", "eta", "phi")
 
 
 @dataclass(frozen=True)
@@ -55,25 +54,12 @@ class Entering:
     @staticmethod
     def of(jets: Jets, slots: int) -> Entering:
         """The leading ``slots`` constituents of every jet."""
-        made = features(*np.moveaxis(jets.constituents(slots), 2, 0))
+        made = features(*codes(jets, slots).values())
         truth = torch.from_numpy(jets.truth.astype(np.int64))
         return Entering(torch.from_numpy(made[0]), torch.from_numpy(made[1]), truth)
 
     def __len__(self) -> int:
         return len(self.truth)
-
-
-def codes(jets: Jets, slots: int) -> dict[str, NDArray[np.int64]]:
-    """The inputs of the graph: ``pt``, ``eta``, ``phi``, (n, slots) each."""
-    return dict(zip(NAMES, np.moveaxis(jets.constituents(slots).astype(np.int64), 2, 0), strict=True))
-
-
-def trained_inputs(name: str, jets: Jets) -> TrainedInputs:
-    """The record of the inputs of ``jets``, which trained the network ``name``."""
-    slots = SHAPES[name].constituents
-    columns = [f"{field}_{i}" for field in NAMES for i in range(slots)]
-    values = np.concatenate(list(codes(jets, slots).values()), axis=1)
-    return TrainedInputs.of(name, "simulated jets", columns, values)
 
 
 def logits_of(network: SetNetwork, data: Entering) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.models.jet_tagger.network import SCORE_UNIT
-from l1forge.models.jet_tagger.versions import Version
+from l1forge.models.jet_tagger.versions import TaggerVersion
 from l1forge.simulation.jets import CLASSES
 
 EFFICIENCY = 0.5
@@ -26,7 +26,7 @@ def probabilities(scores: Array) -> Array:
     return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
-def scores_in_units(version: Version, integers: NDArray[np.int64], lsb: float) -> Array:
+def scores_in_units(version: TaggerVersion, integers: NDArray[np.int64], lsb: float) -> Array:
     """Scores whose softmax is taken: real values of 6 bits; of signs, ``SCORE_UNIT`` for each step."""
     return np.asarray(integers * (lsb if version.kind == "bits" else SCORE_UNIT), np.float64)
 

@@ -12,7 +12,7 @@ from l1forge.emulator.errors import InputError
 from l1forge.emulator.graph.graph import Graph
 from l1forge.models import FOLDER
 from l1forge.models.jet_tagger.network import Parameters, deployed_network, types
-from l1forge.models.jet_tagger.versions import Version
+from l1forge.models.jet_tagger.versions import TaggerVersion
 
 WEIGHTS = "weights.npz"
 
@@ -34,7 +34,7 @@ def load(path: Path) -> Parameters:
         ) from None
 
 
-def hls_model(version: Version, folder: Path, values: Parameters | None = None) -> Any:
+def hls_model(version: TaggerVersion, folder: Path, values: Parameters | None = None) -> Any:
     """hls4ml's model with project folder ``folder``; default: of the committed weights."""
     from l1forge.firmware.hls.converters.keras import convert_keras
     from l1forge.firmware.hls.environment import use_legacy_keras
@@ -45,7 +45,7 @@ def hls_model(version: Version, folder: Path, values: Parameters | None = None) 
     return convert_keras(network, version.name, folder, version.input_text, types(version))
 
 
-def export_graph(version: Version, values: Parameters) -> Graph:
+def export_graph(version: TaggerVersion, values: Parameters) -> Graph:
     """The fixed-point graph, read from the C++ that hls4ml writes."""
     from l1forge.firmware.hls.translate.graph import import_project, write_project
 

@@ -21,7 +21,7 @@ from l1forge.simulation.jets.sample import Jets
 
 
 @dataclass(frozen=True)
-class Scaling:
+class FeatureScaling:
     """``(x - offset) * 2**shift`` for one feature."""
 
     offset: float
@@ -29,22 +29,22 @@ class Scaling:
 
 
 SCALINGS = {
-    "zlogz": Scaling(-3, 2),
-    "c1_b0_mmdt": Scaling(0.44, 5),
-    "c1_b1_mmdt": Scaling(0.048, 6),
-    "c1_b2_mmdt": Scaling(0.015, 6),
-    "c2_b1_mmdt": Scaling(0.062, 5),
-    "c2_b2_mmdt": Scaling(0.015, 6),
-    "d2_b1_mmdt": Scaling(1.4, 2),
-    "d2_b2_mmdt": Scaling(1.2, 1),
-    "d2_a1_b1_mmdt": Scaling(1.4, 2),
-    "d2_a1_b2_mmdt": Scaling(0.2, 5),
-    "m2_b1_mmdt": Scaling(0.094, 6),
-    "m2_b2_mmdt": Scaling(0.044, 6),
-    "n2_b1_mmdt": Scaling(0.29, 5),
-    "n2_b2_mmdt": Scaling(0.15, 5),
-    "mass_mmdt": Scaling(89, -4),
-    "multiplicity": Scaling(57, -4),
+    "zlogz": FeatureScaling(-3, 2),
+    "c1_b0_mmdt": FeatureScaling(0.44, 5),
+    "c1_b1_mmdt": FeatureScaling(0.048, 6),
+    "c1_b2_mmdt": FeatureScaling(0.015, 6),
+    "c2_b1_mmdt": FeatureScaling(0.062, 5),
+    "c2_b2_mmdt": FeatureScaling(0.015, 6),
+    "d2_b1_mmdt": FeatureScaling(1.4, 2),
+    "d2_b2_mmdt": FeatureScaling(1.2, 1),
+    "d2_a1_b1_mmdt": FeatureScaling(1.4, 2),
+    "d2_a1_b2_mmdt": FeatureScaling(0.2, 5),
+    "m2_b1_mmdt": FeatureScaling(0.094, 6),
+    "m2_b2_mmdt": FeatureScaling(0.044, 6),
+    "n2_b1_mmdt": FeatureScaling(0.29, 5),
+    "n2_b2_mmdt": FeatureScaling(0.15, 5),
+    "mass_mmdt": FeatureScaling(89, -4),
+    "multiplicity": FeatureScaling(57, -4),
 }
 """By name of the feature, in the order of ``FEATURES``."""
 OFFSETS = np.array([SCALINGS[name].offset for name in FEATURES])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l1forge.models.jet_tagger.versions import HIDDEN, SIZES, Version
+from l1forge.models.jet_tagger.versions import HIDDEN, SIZES, TaggerVersion
 from l1forge.simulation.jets import CLASSES
 
 LAYERS = (*(f"dense_{i}" for i in range(1, len(HIDDEN) + 1)), "scores")
@@ -58,7 +58,7 @@ def _six_bits() -> Any:
     return keras().Model(inputs, x, name="jet_tagger")
 
 
-def _quantiser(version: Version) -> Any:
+def _quantiser(version: TaggerVersion) -> Any:
     from qkeras import binary, ternary
 
     return binary(alpha=1) if version.kind == "binary" else ternary(alpha=1, threshold=0.5)
@@ -71,7 +71,7 @@ def _clipped(x: Any) -> Any:
     return tf.clip_by_value(x, -1.0, 1.0)
 
 
-def _signs(version: Version, deployed: bool) -> Any:
+def _signs(version: TaggerVersion, deployed: bool) -> Any:
     """Ternary or binary; in training with free batch norms, deployed with one that only holds thresholds."""
     keras()
     from qkeras import QActivation, QDense, quantized_bits
@@ -102,12 +102,12 @@ def _signs(version: Version, deployed: bool) -> Any:
     return keras().Model(inputs, x, name=version.name)
 
 
-def training_network(version: Version) -> Any:
+def training_network(version: TaggerVersion) -> Any:
     """The network with quantisers, trainable."""
     return _six_bits() if version.kind == "bits" else _signs(version, False)
 
 
-def start_from(network: Any, trained: Any, version: Version) -> None:
+def start_from(network: Any, trained: Any, version: TaggerVersion) -> None:
     """Give ``network`` the weights of the float one; ternary and binary kernels fill -1 .. 1."""
     for name in LAYERS:
         kernel, bias = trained.get_layer(name).get_weights()
@@ -120,7 +120,7 @@ def start_from(network: Any, trained: Any, version: Version) -> None:
         layer.set_weights([kernel, *([] if name != LAYERS[-1] else [np.zeros_like(bias)])])
 
 
-def parameters(network: Any, version: Version) -> Parameters:
+def parameters(network: Any, version: TaggerVersion) -> Parameters:
     """What the deployed network has: quantised kernels and biases, or signs and thresholds.
 
     Arrays: ``dense_i/kernel`` and ``dense_i/bias`` (6 bit); ``dense_i/kernel`` and ``dense_i/high``,
@@ -143,7 +143,7 @@ def parameters(network: Any, version: Version) -> Parameters:
 
 
 def _folded(
-    kernel: NDArray[Any], norm: Any, version: Version, lsb: float
+    kernel: NDArray[Any], norm: Any, version: TaggerVersion, lsb: float
 ) -> tuple[NDArray[Any], dict[str, NDArray[np.int64]]]:
     """Kernel with the signs of the batch norm's scales, and the integer thresholds of the sums.
 
@@ -166,7 +166,7 @@ def _folded(
     return kernel, {"high": np.maximum(high, low + 1), "low": low}
 
 
-def deployed_network(version: Version, values: Parameters) -> Any:
+def deployed_network(version: TaggerVersion, values: Parameters) -> Any:
     """The network that hls4ml converts: integers of ``parameters``, batch norms only as thresholds."""
     if version.kind == "bits":
         network = _six_bits()
@@ -191,7 +191,7 @@ def deployed_network(version: Version, values: Parameters) -> Any:
     return network
 
 
-def types(version: Version) -> dict[str, dict[str, str]]:
+def types(version: TaggerVersion) -> dict[str, dict[str, str]]:
     """Types of sums for which hls4ml would take its default: integers that hold them."""
     if version.kind != "binary":
         return {}

@@ -41,11 +41,11 @@ def offers(name: str, help_text: str) -> Model:
         trainings: Trainings = 5,
         quick: Quick = False,
     ) -> None:
-        from l1forge.models.jet_tagger.train import Schedule
+        from l1forge.models.jet_tagger.train import TaggerSchedule
         from l1forge.models.jet_tagger.train import main as run
         from l1forge.models.jet_tagger.versions import version
 
-        schedule = Schedule().shortened() if quick else Schedule()
+        schedule = TaggerSchedule().shortened() if quick else TaggerSchedule()
         run(version(name), seed, output, _jets(data), trainings, schedule, report)
 
     train.__doc__ = f"{help_text}\n\n    Example: `l1forge train {name} --seed 7 -o build/{name}`\n    "

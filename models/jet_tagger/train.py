@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from l1forge.emulator.atomic import atomic_path, write_text
+from l1forge.emulator.folders import cache_folder
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
 from l1forge.models import GRAPH
 from l1forge.models.jet_tagger import evaluation, network
-from l1forge.models.jet_tagger.hls import WEIGHTS, export_graph
+from l1forge.models.jet_tagger.hls import WEIGHTS, export_graph, load
 from l1forge.models.jet_tagger.inputs import clipped, codes, trained_inputs
-from l1forge.models.jet_tagger.versions import SIX_BITS, Version
+from l1forge.models.jet_tagger.versions import SIX_BITS, TaggerVersion
 from l1forge.models.registry import Report
 from l1forge.simulation.jets import FEATURES
 from l1forge.simulation.jets.sample import Jets
@@ -30,22 +32,26 @@ TRAINING = "training.json"
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """Passes over the training jets, batch, first learning rate (falling to zero as a cosine)."""
+class TaggerSchedule:
+    """Passes over the training jets, batch, first learning rates (falling to zero as a cosine).
 
-    float_epochs: int = 40
-    epochs: int = 40
-    sign_epochs: int = 100
+    ``sign_epochs`` and ``sign_rate`` are those of ternary and binary networks.
+    """
+
+    float_epochs: int = 12
+    epochs: int = 12
+    sign_epochs: int = 40
     batch: int = 256
     rate: float = 3e-3
+    sign_rate: float = 1e-2
 
-    def shortened(self) -> Schedule:
+    def shortened(self) -> TaggerSchedule:
         """One pass each: proves that the code runs, not a result."""
         return replace(self, float_epochs=1, epochs=1, sign_epochs=1)
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedTagger:
     """One training: parameters, graph, and what validation and test say of float and quantised network."""
 
     seed: int
@@ -63,7 +69,8 @@ def _fit(
     x: NDArray[np.float32],
     jets: Jets,
     epochs: int,
-    schedule: Schedule,
+    first_rate: float,
+    schedule: TaggerSchedule,
     seed: int,
     done: Callable[[], None],
 ) -> None:
@@ -72,7 +79,7 @@ def _fit(
     import tensorflow as tf
 
     steps = max(len(x) // schedule.batch, 1)
-    rate = keras.optimizers.schedules.CosineDecay(schedule.rate, steps * epochs)
+    rate = keras.optimizers.schedules.CosineDecay(first_rate, steps * epochs)
     optimizer = keras.optimizers.Adam(rate)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     variables = model.trainable_variables
@@ -92,7 +99,7 @@ def _fit(
         done()
 
 
-def scores(version: Version, graph: Graph, integers: NDArray[np.int64]) -> NDArray[np.float64]:
+def scores(version: TaggerVersion, graph: Graph, integers: NDArray[np.int64]) -> NDArray[np.float64]:
     """The graph's scores of input codes (n, 16), in the units of the softmax."""
     kernel = compile_graph(graph)
     (node,) = graph.inputs
@@ -101,63 +108,108 @@ def scores(version: Version, graph: Graph, integers: NDArray[np.int64]) -> NDArr
     return evaluation.scores_in_units(version, found[name].T, graph[name].type.lsb)
 
 
-def float_scores(weights: list[NDArray[Any]], x: NDArray[np.float64]) -> NDArray[np.float64]:
+def float_scores(weights: list[NDArray[Any]], x: NDArray[np.floating]) -> NDArray[np.float64]:
     """The float network's scores of scaled features (n, 16)."""
+    values = np.asarray(x, np.float64)
     for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
-        x = np.maximum(x @ kernel + bias, 0)
-    return np.asarray(x @ weights[-2] + weights[-1], np.float64)
+        values = np.maximum(values @ kernel + bias, 0)
+    return np.asarray(values @ weights[-2] + weights[-1])
 
 
 def train_one(
-    version: Version, jets: Jets, seed: int, schedule: Schedule, done: Callable[[], None] = lambda: None
-) -> Trained:
-    """Train from one seed: the float network on inputs of the 6-bit version, then the quantised one."""
-    keras = network.keras()
-    keras.utils.set_random_seed(seed)
-    train = jets.part("train")
+    version: TaggerVersion,
+    jets: Jets,
+    seed: int,
+    schedule: TaggerSchedule,
+    done: Callable[[], None] = lambda: None,
+    cache: Path | None = None,
+) -> TrainedTagger:
+    """Train from one seed: the float network on inputs of the 6-bit version, then the quantised one.
 
-    def scaled(kind: Version, part: Jets) -> NDArray[np.float32]:
-        return (codes(part.features, kind.input_type) * kind.input_type.lsb).astype(np.float32)
-
-    teacher = network.float_network()
-    _fit(teacher, scaled(SIX_BITS, train), train, schedule.float_epochs, schedule, seed, done)
-    quantised = network.training_network(version)
-    network.start_from(quantised, teacher, version)
-    epochs = schedule.epochs if version.kind == "bits" else schedule.sign_epochs
-    _fit(quantised, scaled(version, train), train, epochs, schedule, seed, done)
-    values = network.parameters(quantised, version)
+    ``cache``: folder where what was trained is kept, and taken from if it is there already.
+    """
+    kept = None if cache is None else cache / f"{version.name}-{_digest(version, jets, seed, schedule)}.npz"
+    if kept is not None and kept.is_file():
+        arrays = load(kept)
+        layers = 2 * len(network.LAYERS)
+        weights = [arrays[f"float/{i}"] for i in range(layers)]
+        values = {name: array for name, array in arrays.items() if not name.startswith("float/")}
+    else:
+        weights, values = _trained(version, jets, seed, schedule, done)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            _save(kept, values | {f"float/{i}": array for i, array in enumerate(weights)})
     graph = export_graph(version, values)
-    weights = teacher.get_weights()
     found: dict[str, Any] = {}
     for name in ("validation", "test"):
         part = jets.part(name)
         result = scores(version, graph, codes(part.features, version.input_type))
         found[name] = evaluation.summary(result, part.truth)
-        found[f"float_{name}"] = evaluation.summary(float_scores(weights, scaled(SIX_BITS, part)), part.truth)
+        result = float_scores(weights, _scaled(SIX_BITS, part))
+        found[f"float_{name}"] = evaluation.summary(result, part.truth)
+    return TrainedTagger(seed, weights, values, graph, **found)
+
+
+def _digest(version: TaggerVersion, jets: Jets, seed: int, schedule: TaggerSchedule) -> str:
+    """What a trained network depends on: jets, seed, schedule and the sources of this package."""
+    parts = [repr((version, seed, schedule)).encode(), jets.features.tobytes(), jets.truth.tobytes()]
+    parts += [jets.event.tobytes()]
+    folder = Path(__file__).parent
+    parts += [(folder / f"{name}.py").read_bytes() for name in ("inputs", "network", "train", "versions")]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+
+
+def _scaled(kind: TaggerVersion, part: Jets) -> NDArray[np.float32]:
+    return (codes(part.features, kind.input_type) * kind.input_type.lsb).astype(np.float32)
+
+
+def _trained(
+    version: TaggerVersion, jets: Jets, seed: int, schedule: TaggerSchedule, done: Callable[[], None]
+) -> tuple[list[NDArray[Any]], network.Parameters]:
+    """Weights of the float network, parameters of the quantised one."""
+    keras = network.keras()
+    keras.utils.set_random_seed(seed)
+    train = jets.part("train")
+    teacher = network.float_network()
+    _fit(teacher, _scaled(SIX_BITS, train), train, schedule.float_epochs, schedule.rate, schedule, seed, done)
+    quantised = network.training_network(version)
+    network.start_from(quantised, teacher, version)
+    bits = version.kind == "bits"
+    epochs = schedule.epochs if bits else schedule.sign_epochs
+    rate = schedule.rate if bits else schedule.sign_rate
+    _fit(quantised, _scaled(version, train), train, epochs, rate, schedule, seed, done)
+    values, weights = network.parameters(quantised, version), teacher.get_weights()
     keras.backend.clear_session()
-    return Trained(seed, weights, values, graph, **found)
+    return weights, values
 
 
 def main(
-    version: Version,
+    version: TaggerVersion,
     seed: int,
     output: Path,
     jets: Jets,
     trainings: int,
-    schedule: Schedule,
+    schedule: TaggerSchedule,
     report: Report,
 ) -> dict[str, Any]:
     """Train ``trainings`` networks from ``seed`` on and write the best by validation loss into ``output``.
 
     Files: ``weights.npz``, ``float.npz`` (6 bit only), ``graph.json``, ``inputs.json``, ``training.json``.
     """
-    report(f"seeds {seed} .. {seed + trainings - 1}")
+    report(f"seeds {seed} .. {seed + trainings - 1}; each is kept: after Ctrl-C the same command goes on")
+    cache = cache_folder() / "jet_tagger"
     total = schedule.float_epochs + (schedule.epochs if version.kind == "bits" else schedule.sign_epochs)
-    found: list[Trained] = []
+    found: list[TrainedTagger] = []
     with Progress() as progress:
         task = progress.add_task(f"training, {version.title}", total=total * trainings)
         for number in range(seed, seed + trainings):
-            found.append(train_one(version, jets, number, schedule, lambda: progress.advance(task)))
+            one = train_one(version, jets, number, schedule, lambda: progress.advance(task), cache)
+            found.append(one)
     best = min(found, key=lambda one: one.validation["cross_entropy"])
     train = jets.part("train")
     record = {
@@ -179,8 +231,7 @@ def main(
     if version.kind == "bits":
         files[FLOAT] = {str(i): array for i, array in enumerate(best.float_weights)}
     for name, arrays in files.items():
-        with atomic_path(output / name) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)
+        _save(output / name, arrays)
     best.graph.save(output / GRAPH)
     trained_inputs(version.name, version.input_type, train).save(output / INPUTS)
     write_text(output / TRAINING, json.dumps(record, indent=1) + "\n")

@@ -13,7 +13,7 @@ SIZES = (16, *HIDDEN, 5)
 
 
 @dataclass(frozen=True)
-class Version:
+class TaggerVersion:
     """One precision of the network 16-64-32-32-5.
 
     Parameters
@@ -37,13 +37,13 @@ class Version:
         return FixedType.parse(self.input_text)
 
 
-SIX_BITS = Version("jet_tagger", "6 bit", "bits", "fixed<8,4>")
-TERNARY = Version("jet_tagger_ternary", "ternary", "ternary", "fixed<6,3>")
-BINARY = Version("jet_tagger_binary", "binary", "binary", "fixed<6,3>")
+SIX_BITS = TaggerVersion("jet_tagger", "6 bit", "bits", "fixed<8,4>")
+TERNARY = TaggerVersion("jet_tagger_ternary", "ternary", "ternary", "fixed<6,3>")
+BINARY = TaggerVersion("jet_tagger_binary", "binary", "binary", "fixed<6,3>")
 VERSIONS = {version.name: version for version in (SIX_BITS, TERNARY, BINARY)}
 
 
-def version(name: str) -> Version:
+def version(name: str) -> TaggerVersion:
     """The version of that name.
 
     Raises

@@ -13,6 +13,7 @@ from l1forge.models.muon_pt.estimators import (
     LARGE_FOLDER,
     SMALL_FOLDER,
     Estimate,
+    boosted_trees,
     float_estimate,
     golden_patterns,
     perfect,
@@ -28,6 +29,7 @@ THRESHOLDS = (5.0, 10.0, 20.0, 30.0)
 REFERENCE = 20.0
 FEED_THROUGH = (3.0, 5.0)
 PATTERNS, QUANTISED, FLOAT, SMALL, FLAT = "patterns", "quantised NN", "float NN", "small NN", "flat-prior NN"
+TREES = "boosted trees"
 TURN_ON_EDGES = np.geomspace(2, 100, 41)
 RESOLUTION_EDGES = np.geomspace(3, 100, 15)
 DISPLACEMENT = 60.0
@@ -43,6 +45,7 @@ def estimates(sample: MuonSample) -> list[Estimate]:
         float_estimate(sample, FLOAT),
         quantised_network(sample, LARGE_FOLDER, QUANTISED),
         quantised_network(sample, SMALL_FOLDER, SMALL),
+        boosted_trees(sample, TREES),
         quantised_network(sample, LARGE_FOLDER, FLAT, prior_power=1.0),
         perfect(sample),
     ]

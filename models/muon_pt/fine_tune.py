@@ -37,10 +37,11 @@ from l1forge.models.muon_pt.train import (
     POWER,
     Report,
     TrainingSet,
-    _loss,
+    bin_loss,
     pruner,
     trained_inputs,
 )
+from l1forge.simulation.muons.layers import N_LAYERS
 from l1forge.simulation.muons.sample import MuonSample
 from l1forge.simulation.muons.spectrum import density, rate_weights_of
 from l1forge.simulation.muons.stubs import StubReport, read_stubs
@@ -60,9 +61,9 @@ class Options:
     """How long and how fast: of the float network, and of the quantised one after it."""
 
     epochs: int = 20
-    rate: float = 3e-4
+    rate: float = 1e-4
     quantised_epochs: int = 6
-    quantised_rate: float = 1e-4
+    quantised_rate: float = 5e-5
     from_scratch: bool = False
 
 
@@ -146,8 +147,9 @@ def fit_best(
         order, total = torch.randperm(len(data)), 0.0
         starts = range(0, max(len(data) - batch + 1, 1), batch)
         for start in starts:
-            rows = order[start : start + batch]
-            loss = _loss(model(data.features[rows].float() / ONE), data, rows, prior)
+            part = mirrored(data, order[start : start + batch])
+            rows = torch.arange(len(part))
+            loss = bin_loss(model(part.features / ONE), part, rows, prior)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -162,11 +164,25 @@ def fit_best(
     model.eval()
 
 
+def mirrored(data: TrainingSet, rows: torch.Tensor) -> TrainingSet:
+    """The muons ``rows``, half of them at random as muons of the other charge: azimuths and angles turned.
+
+    A file is small, and a detector is its own mirror image but for its alignment. Features become float.
+    """
+    turned = torch.rand(len(rows)) < 0.5
+    features, charge = data.features[rows].float(), data.charge[rows]
+    sign = torch.where(turned, -1.0, 1.0)[:, None]
+    features[:, :N_LAYERS] = features[:, :N_LAYERS] * sign
+    teacher = data.teacher[rows] if data.teacher is not None else None
+    charge = torch.where(turned, 1 - charge, charge)
+    return TrainingSet(features, data.bins[rows], charge, data.weights[rows], teacher)
+
+
 def _chosen(model: nn.Module, data: TrainingSet, prior: torch.Tensor) -> float:
     model.eval()
     with torch.no_grad():
         logits = torch.cat([model(block.float() / ONE) for block in data.features.split(20_000)])
-        return float(_loss(logits, data, torch.arange(len(data)), prior))
+        return float(bin_loss(logits, data, torch.arange(len(data)), prior))
 
 
 def tune_network(

@@ -14,7 +14,7 @@ from l1forge.emulator.atomic import atomic_path, write_text
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.scoring.trained_inputs import Comparison, TrainedInputs, record_beside
 from l1forge.models import GRAPH
-from l1forge.models.muon_patterns import find_patterns, load_patterns
+from l1forge.models.muon_patterns import Patterns, find_patterns, load_patterns
 from l1forge.models.muon_patterns.patterns import PT_EDGES
 from l1forge.models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER
 from l1forge.models.muon_pt.features import FEATURES, muon_features
@@ -72,13 +72,14 @@ def evaluate_stubs(
     output: Path,
     networks: bool = True,
     folders: tuple[Path, Path] = (LARGE_FOLDER, SMALL_FOLDER),
+    tables: Patterns | None = None,
 ) -> dict[str, Any]:
     """Write pT of every candidate to ``output``/muons.parquet and, where there is truth, stubs.json.
 
     Columns: ``candidate`` row number, ``pt_network``, ``pt_small`` (GeV, lower edge at 90 % efficiency,
     0: none), ``charge`` and ``quality`` of the large network, ``pt_patterns`` (GeV, lower edge of the
     pattern), and the truth that the file had. Returns what :func:`stub_measure.measure` measured, with
-    the number of candidates ``without_muon``.
+    the number of candidates ``without_muon``. ``tables``: golden patterns to compare with as well.
     """
     pattern = find_patterns(sample.value, sample.quality, load_patterns()).pattern
     pt_patterns = np.where(pattern >= 0, PT_EDGES[np.maximum(pattern, 0) // 2], 0.0)
@@ -89,7 +90,7 @@ def evaluate_stubs(
         columns |= _network_columns(large, small)
         none = int((large.pt == 0).sum())
     columns |= {"pt_patterns": pt_patterns, "pt": sample.pt, "true_charge": sample.charge}
-    result = measure(sample, networks, folders)
+    result = measure(sample, networks, folders, tables)
     output.mkdir(parents=True, exist_ok=True)
     with atomic_path(output / "muons.parquet") as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from l1forge.emulator.rates.intervals import fraction
-from l1forge.models.muon_pt.estimators import LARGE_FOLDER, SMALL_FOLDER, Estimate, golden_patterns, perfect
+from l1forge.models.muon_patterns import Patterns
+from l1forge.models.muon_pt.estimators import (
+    LARGE_FOLDER,
+    SMALL_FOLDER,
+    Estimate,
+    boosted_trees,
+    golden_patterns,
+    perfect,
+)
 from l1forge.models.muon_pt.estimators import quantised_network as network
 from l1forge.models.muon_pt.evaluation import (
     EFFICIENCY,
@@ -22,10 +30,12 @@ from l1forge.models.muon_pt.evaluation import (
     QUANTISED,
     SMALL,
     THRESHOLDS,
+    TREES,
     WINDOW,
     cut_at,
 )
 from l1forge.models.muon_pt.path import MuonNetwork
+from l1forge.models.muon_trees.path import MuonTrees
 from l1forge.simulation.muons import MuonSample
 from l1forge.simulation.muons.spectrum import rate_weights_of
 
@@ -34,6 +44,7 @@ TUNED_ON = 25
 TURN_ON_EDGES = (3, 5, 7, 10, 14, 18, 20, 22, 25, 30, 60, 100)
 BANDS = ((3, 10), (10, 30), (30, 100))
 """GeV: where resolution and charge are measured."""
+FILLED = "patterns filled on such stubs"
 RESAMPLED = 200
 LEAST = 20
 """Muons in a band, for a resolution."""
@@ -51,25 +62,32 @@ def share(passed: np.ndarray) -> Measured:
 
 
 def measure(
-    sample: MuonSample, networks: bool = True, folders: tuple[Path, Path] = (LARGE_FOLDER, SMALL_FOLDER)
+    sample: MuonSample,
+    networks: bool = True,
+    folders: tuple[Path, Path] = (LARGE_FOLDER, SMALL_FOLDER),
+    tables: Patterns | None = None,
 ) -> dict[str, Any]:
     """All numbers of all algorithms on the candidates of ``sample`` that have a true pT; plain JSON data.
 
     ``networks``: without them, golden patterns and the true pT only. ``folders``: of the large and of the
-    small network.
+    small network. ``tables``: of golden patterns filled on such muons, a further row.
     """
     known = np.isfinite(sample.pt) & (sample.pt > 0)
     muons = sample.select(known)
     if not len(muons):
         return {"muons": 0, "without_truth": len(sample), "algorithms": {}}
     weights = rate_weights_of(muons.pt)
-    tuned = [t for t in THRESHOLDS if _window(muons.pt, t).sum() >= TUNED_ON]
+    tuned = [t for t in THRESHOLDS if window(muons.pt, t).sum() >= TUNED_ON]
     every = [golden_patterns(muons, PATTERNS), perfect(muons)]
+    if tables is not None:
+        every.insert(1, golden_patterns(muons, FILLED, tables=tables))
     codes: dict[str, np.ndarray] = {}
     if networks:
         for folder, name in ((folders[1], SMALL), (folders[0], QUANTISED)):
             every.insert(1, network(muons, folder, name))
             codes[name] = MuonNetwork(folder)(muons).pt
+        every.insert(-1, boosted_trees(muons, TREES))
+        codes[TREES] = MuonTrees()(muons).pt
     return {
         "muons": len(muons),
         "without_truth": int((~known).sum()),
@@ -89,7 +107,8 @@ def measure(
     }
 
 
-def _window(pt: np.ndarray, threshold: float) -> np.ndarray:
+def window(pt: np.ndarray, threshold: float) -> np.ndarray:
+    """The muons just above ``threshold`` GeV that tune an algorithm, (n,) bool."""
     return (pt >= threshold) & (pt < WINDOW * threshold)
 
 
@@ -97,7 +116,7 @@ def _calibrated(code: np.ndarray | None, pt: np.ndarray) -> dict[str, Measured] 
     """Efficiency just above each threshold of the pT code as it was calibrated on our simulation."""
     if code is None:
         return None
-    return {f"{t:g}": share((code[_window(pt, t)] - 1) / 2 >= t) for t in THRESHOLDS}
+    return {f"{t:g}": share((code[window(pt, t)] - 1) / 2 >= t) for t in THRESHOLDS}
 
 
 def _describe(
@@ -115,12 +134,12 @@ def _describe(
             "turn_on": [share(passed[places == b]) for b in range(len(TURN_ON_EDGES) - 1)],
             "plateau": share(passed[plateau]),
             "feed_through": share(passed[slow]),
-            "rate_kHz": _rate(estimate, pt, threshold, weights) if weights.any() else None,
+            "rate_kHz": rate_and_error(estimate, pt, threshold, weights) if weights.any() else None,
         }
     out["resolution"], out["bias"], out["charge_misidentified"] = [], [], []
     for low, high in BANDS:
         band = (pt >= low) & (pt < high) & np.isfinite(estimate.pt)
-        width, bias = _spread(np.log(estimate.pt[band] / pt[band]))
+        width, bias = spread_of(np.log(estimate.pt[band] / pt[band]))
         out["resolution"].append(width)
         out["bias"].append(bias)
         known = band & (muons.charge != 0)
@@ -128,10 +147,10 @@ def _describe(
     return out
 
 
-def _rate(estimate: Estimate, pt: np.ndarray, threshold: float, weights: np.ndarray) -> Measured:
+def rate_and_error(estimate: Estimate, pt: np.ndarray, threshold: float, weights: np.ndarray) -> Measured:
     """kHz and error: of the muons that pass, and of the cut, whose efficiency is known to its own error."""
     score = estimate.score(threshold)
-    spread = (EFFICIENCY * (1 - EFFICIENCY) / _window(pt, threshold).sum()) ** 0.5
+    spread = (EFFICIENCY * (1 - EFFICIENCY) / window(pt, threshold).sum()) ** 0.5
     ends = (EFFICIENCY, EFFICIENCY - spread, min(EFFICIENCY + spread, 1.0))
     passed = [score >= cut_at(estimate, pt, threshold, end) for end in ends]
     value, low, high = (float(weights[some].sum()) / 1e3 for some in passed)
@@ -139,7 +158,7 @@ def _rate(estimate: Estimate, pt: np.ndarray, threshold: float, weights: np.ndar
     return [value, float(np.hypot(counting, (high - low) / 2))]
 
 
-def _spread(ratio: np.ndarray) -> tuple[Measured, Measured]:
+def spread_of(ratio: np.ndarray) -> tuple[Measured, Measured]:
     """68 % half width and median of ``ratio`` with errors from resampling (seeded)."""
     if len(ratio) < LEAST:
         return None, None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,7 +25,11 @@ from l1forge.models.muon_pt.export import export, save_state
 from l1forge.models.muon_pt.features import FEATURES, ONE, muon_features
 from l1forge.models.muon_pt.network import LARGE, SMALL, Network, QuantisedNetwork, float_network
 from l1forge.simulation.muons import MuonSettings, generate
+from l1forge.simulation.muons.detectors import NOMINAL, Detector, Randomised
 from l1forge.simulation.muons.spectrum import density
+
+if TYPE_CHECKING:
+    from l1forge.models.muon_pt.robust import Rounds
 
 SEED = 31
 MODELS = Path(__file__).parents[1]
@@ -72,13 +77,15 @@ class TrainingSet:
         return len(self.bins)
 
 
-def training_set(muons: int, seed: int, power: float) -> TrainingSet:
+def training_set(
+    muons: int, seed: int, power: float, *, detector: Detector | Randomised = NOMINAL, processes: int = 1
+) -> TrainingSet:
     """Simulate ``muons`` muons block by block and keep the candidates."""
     parts = []
     sizes = [min(SAMPLE_BLOCK, muons - start) for start in range(0, muons, SAMPLE_BLOCK)]
-    settings = MuonSettings(pt_min=MIN_PT, pt_max=GENERATED_UP_TO)
+    settings = MuonSettings(pt_min=MIN_PT, pt_max=GENERATED_UP_TO, detector=detector)
     for number, size in enumerate(sizes):
-        sample = generate(size, seed * 1000 + number, settings)
+        sample = generate(size, seed * 1000 + number, settings, processes=processes)
         features, layers = muon_features(sample.value, sample.eta, sample.quality)
         found = layers > 0
         parts.append((features[found], sample.pt[found], sample.charge[found]))
@@ -97,7 +104,9 @@ def trained_inputs(model: str, features: np.ndarray) -> TrainedInputs:
     return TrainedInputs.of(model, "simulated muons", FEATURES, features)
 
 
-def _loss(logits: torch.Tensor, data: TrainingSet, rows: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
+def bin_loss(
+    logits: torch.Tensor, data: TrainingSet, rows: torch.Tensor, prior: torch.Tensor
+) -> torch.Tensor:
     """Weighted cross-entropy of bin and charge; half of it against the teacher where there is one."""
     bins, charge = logits[:, :N_BINS] - prior, logits[:, N_BINS]
     loss = functional.cross_entropy(bins, data.bins[rows], reduction="none")
@@ -123,7 +132,7 @@ def fit(
         order, total = torch.randperm(len(data)), 0.0
         for start in range(0, len(data) - BATCH + 1, BATCH):
             rows = order[start : start + BATCH]
-            loss = _loss(model(data.features[rows].float() / ONE), data, rows, prior)
+            loss = bin_loss(model(data.features[rows].float() / ONE), data, rows, prior)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -165,9 +174,12 @@ def train_network(
     options: Options,
     *,
     teacher: nn.Module | None = None,
+    rounds: Rounds | None = None,
     report: Report = print,
 ) -> nn.Sequential:
     """Train ``network``; write float.npz, weights.npz, graph.json into ``output``; the seed fixes all.
+
+    ``rounds``: training on random detectors afterwards, so that the network holds on another detector.
 
     ``teacher``: a float network whose logits the new one also learns (knowledge distillation). Returns the
     float network.
@@ -192,9 +204,19 @@ def train_network(
     prune_again = pruner(quantised.linears(), network.density)
     keep_sparse = (lambda done: prune_again(1.0)) if sparse else None
     fit(quantised, data, options.quantised_epochs, options.quantised_rate, prior, report, keep_sparse)
+    features = data.features
+    if rounds is not None:
+        from l1forge.models.muon_pt.robust import requantised, robust_round
+
+        for number in range(rounds.rounds):
+            report(f"random detectors, round {number + 1} of {rounds.rounds}")
+            model = robust_round(model, network, seed, number, rounds)
+        save_state(model, output / "float.npz")
+        quantised, data = requantised(quantised, model, network, seed, rounds)
+        features = data.features
     save_state(quantised, output / "weights.npz")
     export(quantised, output / "graph.json")
-    trained_inputs(network.name, data.features.numpy()).save(output / "inputs.json")
+    trained_inputs(network.name, features.numpy()).save(output / "inputs.json")
     return model
 
 
@@ -203,15 +225,24 @@ def main(
 ) -> None:
     """Train both networks, the small one also from the large one's answers, and calibrate their pT.
 
+    The large one is trained on the nominal detector and then on random ones.
+
     ``output`` gets one folder per network; default: the models' own. ``quick``: a check, not a result. The
     full training takes about 15 minutes of one core.
     """
+    from l1forge.models.muon_pt.robust import Rounds
+
     teacher = None
     for network in (LARGE, SMALL):
         options = OPTIONS[network.name]
         options = options.shortened() if quick else options
         with atomic_files((output or MODELS) / network.name) as folder:
-            teacher = train_network(network, seed, folder, options, teacher=teacher, report=report)
+            rounds = Rounds() if network is LARGE else None
+            if quick and rounds is not None:
+                rounds = rounds.shortened()
+            teacher = train_network(
+                network, seed, folder, options, teacher=teacher, rounds=rounds, report=report
+            )
             calibrate_network(folder, options.muons if quick else MUONS)
 
 

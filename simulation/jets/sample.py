@@ -23,7 +23,7 @@ PER_CLASS = 15_000
 EVENTS_PER_CHUNK = 100_000
 """Numbers of events that a chunk may use: chunk ``i`` of all begins at ``i * EVENTS_PER_CHUNK``."""
 
-_SCALARS = {
+_SCALARS: dict[str, tuple[str, Any]] = {
     "class": ("truth", np.uint8),
     "event": ("event", np.int32),
     "jet_pt": ("jet_pt", np.float32),
@@ -31,7 +31,7 @@ _SCALARS = {
     "n_constituents": ("n_constituents", np.uint16),
 }
 """Column -> (array of ``Jets``, dtype)."""
-_SLOTS = {"pt": np.uint16, "eta": np.int16, "phi": np.int16}
+_SLOTS: dict[str, Any] = {"pt": np.uint16, "eta": np.int16, "phi": np.int16}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,11 @@ class Jets:
 
     def __getitem__(self, rows: Any) -> Jets:
         """The jets that a NumPy index selects."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return Jets(**{name: None if value is None else value[rows] for name, value in values})
+        values: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            values[field.name] = None if value is None else value[rows]
+        return Jets(**values)
 
     def part(self, name: str) -> Jets:
         """``train``, ``validation`` or ``test``: by ``event % 10`` (``PARTS``)."""
@@ -141,7 +144,7 @@ def read_own(path: Path) -> Jets:
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot be read: {error}", file=path) from None
 
-    def column(name: str, dtype: type[np.generic]) -> Any:
+    def column(name: str, dtype: Any) -> Any:
         if name not in table.column_names:
             raise InputError("has no such column", file=path, field=name, remedy="see docs/jets.md")
         chunked = table.column(name)

@@ -33,8 +33,8 @@ from l1forge.testbench.stimuli import Block
 SELECT_BITS = 16
 PIECES = (64, 256, 1024, 4096)
 """Crossings of the first pieces; most faults are seen in one of them, so that the rest need not be driven."""
-VALUES, CLOCKS, RESET, BUS = "values", "valid", "reset", "bus"
-"""What noticed a fault: an output, a result at a wrong clock, or after a reset, an answer of a register."""
+VALUES, CLOCKS, RESET, BUS, PROOF = "values", "valid", "reset", "bus", "proof"
+"""What noticed a fault: an output, a result at a wrong clock, or after a reset, a register, a proof."""
 EQUIVALENT, UNPROVEN = "equivalent: no input shows it", "not seen, not proven equivalent"
 
 
@@ -67,6 +67,9 @@ class Design(Protocol):
     def bench(self, project: RtlProject, seed: int) -> Bench:
         """The simulation of ``project``, the design with faults."""
 
+    def disproven(self, netlist: Netlist, fault: Fault, folder: Path, seconds: int) -> bool:
+        """Whether a proof that the tests ask for, of the module that a fault is in, fails with it."""
+
     def digest(self) -> bytes:
         """Of the crossings, and of what they are compared with."""
 
@@ -98,6 +101,9 @@ class Subject:
 
     def bench(self, project: RtlProject, seed: int) -> Bench:
         return _PipelineBench(self, project, seed)
+
+    def disproven(self, netlist: Netlist, fault: Fault, folder: Path, seconds: int) -> bool:
+        return False
 
     def digest(self) -> bytes:
         state = hashlib.sha256(repr((self.name, self.gaps)).encode())
@@ -239,7 +245,10 @@ def run_campaign(
             reason = ""
             if caught is None:
                 reason = journal.reasons.get(number, "")
-                if prove and not reason:
+                if prove and not reason and subject.disproven(netlist, fault, folder, seconds):
+                    caught, reason = PROOF, ""
+                    journal.verdict(number, caught, crossings)
+                elif prove and not reason:
                     reason = EQUIVALENT if _proven(subject, netlist, fault, folder, seconds) else UNPROVEN
                     journal.reason(number, reason)
             verdicts.append(Verdict(fault, fault.text(netlist), caught, crossings, reason or UNPROVEN))

@@ -80,25 +80,28 @@ def places(netlist: Netlist, kind: str, copies: bool = True) -> list[Place]:
                 seen = cell["connections"]["Q" if kind == DROPPED else port]
                 bits = {i for i, bit in enumerate(seen) if bit in read}
             if bits:
-                key = _line(name, cell, named) if copies else (name,)
+                key = _line(name, cell, named, netlist.repeated) if copies else (name,)
                 cells, together = groups.setdefault((*key, port), ([], set()))
                 cells.append(name)
                 together |= bits
     return [(tuple(cells), key[-1], tuple(sorted(bits))) for key, (cells, bits) in groups.items()]
 
 
-def _line(name: str, cell: Cell, named: Mapping[Bit, str]) -> tuple[str, ...]:
+def _line(name: str, cell: Cell, named: Mapping[Bit, str], repeated: frozenset[str]) -> tuple[str, ...]:
     """What the copies of a cell have in common: instance, line and operator; of a register its name.
 
-    A loop of the Verilog repeats a line; instances of a module are places of their own.
+    A loop of the Verilog repeats a line; instances of a module are places of their own, but for ``repeated``.
     """
+    source = cell.get("attributes", {}).get("src", name)
+    everywhere = source.split(":")[0].rpartition("/")[2] in repeated
     if cell["type"] in REGISTERS:
         held = next((named[bit] for bit in cell["connections"]["Q"] if bit in named), name)
+        if everywhere:
+            held = source.split(":")[0] + held.rpartition(".")[2]
         return (re.sub(r"\[\d+\]", "[]", held), cell["parameters"]["WIDTH"])
-    source = cell.get("attributes", {}).get("src", name)
     widths = [value for key, value in sorted(cell["parameters"].items()) if key.endswith("WIDTH")]
     constants = ["".join(map(str, b)) for b in cell["connections"].values() if set(b) <= {"0", "1"}]
-    instance = re.sub(r"\[\d+\]", "[]", name.rpartition(".$")[0])
+    instance = "" if everywhere else re.sub(r"\[\d+\]", "[]", name.rpartition(".$")[0])
     return (instance, source, cell["type"], *widths, *constants)
 
 

@@ -21,7 +21,7 @@ Bit = int | str
 Cell = dict[str, Any]
 READ = """\
 read_verilog -defer {options} {files}
-hierarchy -check -top {top}
+hierarchy -check -top {top} {parameters}
 proc
 flatten
 delete t:$scopeinfo
@@ -46,6 +46,8 @@ class Netlist:
     ports: dict[str, dict[str, Any]]
     names: dict[str, dict[str, Any]]
     last: int = 0
+    repeated: frozenset[str] = frozenset()
+    """Files whose modules stand in the design many times: a fault in their text is in all of them."""
     _added: int = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +58,13 @@ class Netlist:
     def copy(self) -> Netlist:
         """A netlist that can be changed."""
         return Netlist(
-            self.top, deepcopy(self.cells), deepcopy(self.ports), self.names, self.last, self._added
+            self.top,
+            deepcopy(self.cells),
+            deepcopy(self.ports),
+            self.names,
+            self.last,
+            self.repeated,
+            self._added,
         )
 
     def fresh(self, width: int = 1) -> list[Bit]:
@@ -158,9 +166,16 @@ def read_netlist(project: RtlProject, folder: Path) -> Netlist:
 
 
 def read_files(
-    files: Sequence[Path], top: str, folder: Path, options: str = "", boxes: Sequence[Path] = ()
+    files: Sequence[Path],
+    top: str,
+    folder: Path,
+    options: str = "",
+    boxes: Sequence[Path] = (),
+    parameters: str = "",
 ) -> Netlist:
-    """The netlist of ``top``; ``options`` of ``read_verilog``; of the modules in ``boxes`` only the ports.
+    """The netlist of ``top``; ``options`` of ``read_verilog``, ``parameters`` of ``hierarchy``.
+
+    Of the modules in ``boxes`` only the ports.
 
     Raises
     ------
@@ -168,7 +183,7 @@ def read_files(
         If Yosys rejects the design.
     """
     names = " ".join(str(file.resolve()) for file in files)
-    script = READ.format(files=names, top=top, options=options, out="netlist.json")
+    script = READ.format(files=names, top=top, options=options, parameters=parameters, out="netlist.json")
     if boxes:
         script = f"read_verilog -lib {' '.join(str(file.resolve()) for file in boxes)}\n{script}"
     passes.run("read", script, folder)

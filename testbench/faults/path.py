@@ -1,4 +1,4 @@
-"""The top of a trigger path as the subject of a fault campaign: everything but its models and menu.
+"""The top of a trigger path as the subject of a fault campaign: all but models, menu and memory of masks.
 
 Models and menu are simulated as they are; their faults are campaigns of their own. The crossings are those of
 the path's co-simulation: orbits with gaps, resets and register accesses, compared by its scoreboard.
@@ -21,12 +21,27 @@ from l1forge.emulator.path.path import ScoreStage
 from l1forge.firmware.path.generate import VERILOG, PathProject
 from l1forge.firmware.rtl.project import RtlProject
 from l1forge.testbench.faults.campaign import BUS, CLOCKS, VALUES, Bench
-from l1forge.testbench.faults.netlist import Netlist, read_files
+from l1forge.testbench.faults.kinds import Fault, inject
+from l1forge.testbench.faults.netlist import REGISTERS, Netlist, read_files
+from l1forge.testbench.formal.control import (
+    PARTS,
+    RULES_MODULE,
+    part_netlist,
+    prove_part,
+    prove_rules_of,
+    state_names,
+)
+from l1forge.testbench.formal.sat import DIFFERS
 from l1forge.testbench.path.emulator import PathEmulator, Rows, Scores
 from l1forge.testbench.path.harness import PathHarness
 from l1forge.testbench.path.register_model import Access
 from l1forge.testbench.path.scenario import Scenario
 from l1forge.testbench.path.scoreboard import Scoreboard
+
+HISTORY = 5
+"""Crossings of the proof of the rules, as in the tests."""
+MEMORY = "path_mask.v"
+"""Has hardly any logic, and eight thousand words that Yosys would initialise one by one."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +63,47 @@ class PathSubject:
         return self.scenario.n
 
     def _own(self) -> list[Path]:
-        """Files of the top and of what stands in it, but models and menu."""
-        names = {f"{self.project.name}.v", *(file.name for file in VERILOG.glob("*.v"))}
+        """Files of the top and of what stands in it, but models, menu, and the memory of masks."""
+        names = {f"{self.project.name}.v", *(file.name for file in VERILOG.glob("*.v"))} - {MEMORY}
         return [source for source in self.project.sources if source.name in names]
 
     def others(self) -> Sequence[Path]:
         return [source for source in self.project.sources if source not in self._own()]
 
     def netlist(self, folder: Path) -> Netlist:
-        return read_files(self._own(), self.project.name, folder, "", self.others())
+        found = read_files(self._own(), self.project.name, folder, "", self.others())
+        return replace(found, repeated=frozenset(file.name for file in VERILOG.glob("*.v")))
 
     def bench(self, project: RtlProject, seed: int) -> Bench:
         return _PathBench(self, replace(self.path, rtl=project), seed)
+
+    def disproven(self, netlist: Netlist, fault: Fault, folder: Path, seconds: int) -> bool:
+        cells = [netlist.cells[name] for name in fault.cells]
+        sources = {cell["attributes"].get("src", "").split("|")[-1] for cell in cells}
+        module = {source.rpartition("/")[2].split(":")[0].removesuffix(".v") for source in sources}
+        name = module.pop() if len(module) == 1 else ""
+        if name not in (*PARTS, RULES_MODULE):
+            return False
+        alone = part_netlist(name, VERILOG, folder)
+        lines, kinds = {_line(source) for source in sources}, {cell["type"] for cell in cells}
+        places = tuple(
+            place
+            for place, cell in alone.cells.items()
+            if cell["type"] in kinds
+            and _line(cell["attributes"].get("src", "").split("|")[-1]) in lines
+            and fault.bit < len(cell["connections"].get(fault.port, ()))
+        )
+        if not places:
+            return False
+        states = state_names(alone)
+        inject(alone, replace(fault, cells=places), "1")
+        if any(cell["type"] in REGISTERS and place not in states for place, cell in alone.cells.items()):
+            return False  # a register more is not a step of the same state
+        if name == RULES_MODULE:
+            proof = prove_rules_of(alone, folder, HISTORY, seconds, states)
+        else:
+            proof = prove_part(name, alone, folder, seconds, states)
+        return proof.verdict == DIFFERS
 
     def digest(self) -> bytes:
         state = hashlib.sha256(repr((self.name, self.scenario.accesses)).encode())
@@ -67,6 +111,11 @@ class PathSubject:
         for flags in (self.scenario.valid, self.scenario.reset):
             state.update(flags.tobytes())
         return state.digest()
+
+
+def _line(source: str) -> str:
+    """Line and columns, without the file."""
+    return source.rpartition(":")[2]
 
 
 class _Remembered(PathEmulator):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from l1forge.emulator.errors import InputError
 from l1forge.firmware.synth import passes
-from l1forge.testbench.faults.kinds import LATE, Fault, inject
+from l1forge.testbench.faults.kinds import DROPPED, LATE, Fault, inject
 from l1forge.testbench.faults.netlist import (
     REGISTERS,
     Bit,
@@ -83,9 +83,16 @@ def prove_step(netlist: Netlist, fault: Fault, folder: Path, seconds: int = 60) 
     Registers, memories and parts that have no netlist are cut: what they hold or give is an input that both
     copies share, what they take is compared. Parameters as ``prove_equal``; less is proven.
     """
-    pair = doubled(cut_state(netlist), fault) if _combinational(netlist, fault) else None
+    if doubled(netlist, fault) is None:
+        return True  # it reaches no output
+    if fault.kind == DROPPED:
+        pair: Netlist | None = _ever_set(netlist, fault)
+    elif _combinational(netlist, fault):
+        pair = doubled(cut_state(netlist), fault)
+    else:
+        return False
     if pair is None:
-        return _combinational(netlist, fault)
+        return True
     design = _cut(pair, False)
     if len(design.cells) > LARGEST:
         return False
@@ -98,6 +105,18 @@ def prove_step(netlist: Netlist, fault: Fault, folder: Path, seconds: int = 60) 
             raise
         return False
     return True
+
+
+def _ever_set(netlist: Netlist, fault: Fault) -> Netlist:
+    """``differs`` if a bit of a register that is 0, as at power-up, can become 1."""
+    made = cut_state(netlist)
+    wires = [netlist.cells[name]["connections"] for name in fault.cells]
+    after = [w["D"][fault.bit] for w in wires if fault.bit < len(w["D"])]
+    before = [w["Q"][fault.bit] for w in wires if fault.bit < len(w["D"])]
+    becomes = made.binary("$and", after, made.unary("$not", before, len(before)), len(after))
+    made.ports = {name: port for name, port in made.ports.items() if port["direction"] == "input"}
+    made.port_of("differs", "output", made.unary("$reduce_or", becomes, 1))
+    return made
 
 
 def _combinational(netlist: Netlist, fault: Fault) -> bool:

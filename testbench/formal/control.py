@@ -8,7 +8,7 @@ the outputs are right, and it is true after the clock. Nothing bounds the number
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from l1forge.emulator.menu.compiled import CompiledMenu
@@ -55,6 +55,63 @@ module proof (input wire rst, input wire restart, input wire hit, input wire [31
     wire allowed = off | (factor >= 32'd100);
     assign differs = (rst | restart) ? ~cleared | (related & allowed & (fires != wanted))
                                      : related & allowed & ~((fires == wanted) & kept & related_later);
+endmodule
+"""
+
+COUNTER = """\
+module proof (input wire rst, input wire count, input wire last, input wire [31:0] counter,
+              input wire [31:0] readout, output wire differs);
+    wire [31:0] counter_later, readout_later;
+    step dut (.clk(1'b0), .rst(rst), .count(count), .last(last), .counter(counter), .readout(readout),
+              .next_counter(counter_later), .next_readout(readout_later));
+    wire [31:0] total = counter - {32{count}};  // minus -1
+    wire [31:0] kept = (rst | last) ? 32'd0 : total;
+    wire [31:0] shown = rst ? 32'd0 : last ? total : readout;
+    assign differs = (counter_later != kept) | (readout_later != shown);
+endmodule
+"""
+
+NUMBER = """\
+module proof (input wire rst, input wire step, input wire [31:0] value, output wire differs);
+    wire [31:0] later;
+    step dut (.clk(1'b0), .rst(rst), .step(step), .value(value), .next_value(later));
+    assign differs = rst ? |later : (later - value != {31'd0, step});
+endmodule
+"""
+
+SHADOW = """\
+module proof (input wire rst, input wire write, input wire take, input wire [31:0] value,
+              input wire [31:0] shadow, input wire [31:0] active, output wire differs);
+    wire [31:0] shadow_later, active_later;
+    step dut (.clk(1'b0), .rst(rst), .write(write), .take(take), .value(value), .shadow(shadow),
+              .active(active), .next_shadow(shadow_later), .next_active(active_later));
+    wire [31:0] chosen = ({32{write}} & value) | ({32{~write}} & shadow);
+    wire [31:0] in_effect = ({32{take}} & shadow) | ({32{~take}} & active);
+    assign differs = rst ? (|shadow_later) | (|active_later)
+                         : (shadow_later != chosen) | (active_later != in_effect);
+endmodule
+"""
+
+TIME = """\
+module proof (input wire rst, input wire orbit_start, input wire [31:0] orbits_per_section,
+              input wire new_section, input wire [11:0] latest, input wire [31:0] orbit, input wire fresh,
+              output wire differs);
+    wire [11:0] bx, latest_later;
+    wire [31:0] orbit_later;
+    wire begins, fresh_later;
+    step dut (.clk(1'b0), .rst(rst), .orbit_start(orbit_start), .orbits_per_section(orbits_per_section),
+              .new_section(new_section), .bx(bx), .begins(begins), .latest(latest), .orbit(orbit),
+              .fresh(fresh), .next_latest(latest_later), .next_orbit(orbit_later), .next_fresh(fresh_later));
+    // crossings are numbered 0 to 3563; a section is orbits_per_section of them, or shorter if asked for
+    wire related = (latest <= 12'd3563) & (orbits_per_section != 32'd0) & (orbit != 32'hffffffff);
+    wire wraps = orbit_start | (latest == 12'd3563);
+    wire ends = wraps & ~fresh & ~rst & (new_section | (orbits_per_section - orbit <= 32'd1)
+                                         | (orbit > orbits_per_section));
+    wire [31:0] counted = orbit + {31'd0, wraps & ~fresh};
+    wire right = (bx == (wraps ? 12'd0 : latest - 12'hfff)) & (begins == ends);
+    wire later = (latest_later == (rst ? 12'd3563 : bx)) & (fresh_later == rst)
+        & (orbit_later == ((rst | ends) ? 32'd0 : counted));
+    assign differs = related & ~(right & later);
 endmodule
 """
 
@@ -170,16 +227,58 @@ endmodule
 """
 
 
+PARTS = {
+    "path_prescaler": PRESCALER,
+    "path_counter": COUNTER,
+    "path_number": NUMBER,
+    "path_shadow": SHADOW,
+    "path_time": TIME,
+}
+"""Modules of the path and what each step of them must be."""
+RULES_MODULE = "path_rules"
+WIDE = {"path_shadow": "-chparam WIDTH 32"}
+"""Parameters that a module is proven for; its bits are alike."""
+
+
+def part_netlist(name: str, sources: Path, folder: Path) -> Netlist:
+    """The netlist of one of ``PARTS`` in the folder ``sources``; errors as ``read_files``."""
+    return read_files([sources / f"{name}.v"], name, folder, "-mem2reg", parameters=WIDE.get(name, ""))
+
+
+def prove_part(
+    name: str, netlist: Netlist, folder: Path, seconds: int = 120, states: Mapping[str, str] | None = None
+) -> Proof:
+    """Whether one step of a module is what ``PARTS`` says, from every state; by induction it always is.
+
+    ``states``: registers and the names of what they hold, where the netlist does not tell.
+    """
+    _step(netlist, folder, states)
+    (folder / "proof.sv").write_text(PARTS[name], encoding="utf-8")
+    return ask(name.removeprefix("path_"), METHOD, SCRIPT.format(seconds=seconds), folder)
+
+
 def prove_prescaler(source: Path, folder: Path, seconds: int = 120) -> Proof:
     """The Verilog of one prescaler: which hits fire, for every factor that the software allows."""
-    _step(read_files([source], "path_prescaler", folder, "-mem2reg"), folder)
-    (folder / "proof.sv").write_text(PRESCALER, encoding="utf-8")
-    return ask("prescaler", METHOD, SCRIPT.format(seconds=seconds), folder)
+    return prove_part(
+        "path_prescaler", read_files([source], "path_prescaler", folder, "-mem2reg"), folder, seconds
+    )
 
 
 def prove_rules(source: Path, folder: Path, history: int = HISTORY, seconds: int = 300) -> Proof:
     """The Verilog of trigger rules, dead time and buffer: dead times of up to ``history`` crossings."""
-    _step(read_files([source], "path_rules", folder, "-mem2reg"), folder)
+    netlist = read_files([source], RULES_MODULE, folder, "-mem2reg")
+    return prove_rules_of(netlist, folder, history, seconds)
+
+
+def prove_rules_of(
+    netlist: Netlist,
+    folder: Path,
+    history: int,
+    seconds: int = 300,
+    states: Mapping[str, str] | None = None,
+) -> Proof:
+    """The same of a netlist; ``states`` as of ``prove_part``."""
+    _step(netlist, folder, states)
     text = RULES.format(last=history - 1, crossings=history, longest=history + 1)
     (folder / "proof.sv").write_text(text, encoding="utf-8")
     name = f"trigger rules of up to {history + 1} crossings, dead time, buffer"
@@ -236,26 +335,33 @@ def prove_finor(menu: CompiledMenu, folder: Path, seconds: int = 120) -> Proof:
 
 
 def prove_control(sources: Path, folder: Path, seconds: int = 300) -> Iterator[Proof]:
-    """Prescaler and rules of the folder with the path's Verilog."""
-    yield prove_prescaler(sources / "path_prescaler.v", folder, seconds)
+    """Prescaler, counters, registers, time and rules of the folder with the path's Verilog."""
+    for name in PARTS:
+        yield prove_part(name, part_netlist(name, sources, folder), folder, seconds)
     yield prove_rules(sources / "path_rules.v", folder, HISTORY, seconds)
 
 
-def _step(netlist: Netlist, folder: Path) -> None:
-    """The module ``step``: one clock, registers as ports ``NAME`` and ``next_NAME``."""
+def state_names(netlist: Netlist) -> dict[str, str]:
+    """Each register and the name of what it holds."""
     names = {
         tuple(entry["bits"]): name.replace("[", "_").replace("]", "")
         for name, entry in netlist.names.items()
         if not entry["hide_name"]
     }
+    found = {n: names.get(tuple(c["connections"].get("Q", ()))) for n, c in netlist.cells.items()}
+    return {cell: name for cell, name in found.items() if name and netlist.cells[cell]["type"] in REGISTERS}
+
+
+def _step(netlist: Netlist, folder: Path, states: Mapping[str, str] | None = None) -> None:
+    """The module ``step``: one clock, registers as ports ``NAME`` and ``next_NAME``."""
+    states = states or state_names(netlist)
     made = netlist.copy()
     for name, cell in netlist.cells.items():
         if cell["type"] not in REGISTERS:
             continue
         assert cell["type"] == "$dff", f"{cell['type']} has more inputs than a clock"
         wires = made.cells.pop(name)["connections"]
-        state = names[tuple(wires["Q"])]
-        made.port_of(state, "input", wires["Q"])
-        made.port_of(f"next_{state}", "output", wires["D"])
+        made.port_of(states[name], "input", wires["Q"])
+        made.port_of(f"next_{states[name]}", "output", wires["D"])
     made.top, made.names = "step", {}
     made.save(folder / "step.json")

@@ -116,7 +116,7 @@ class PathEmulator:
                 if access.data is None:
                     word, response = self.model.read(access.address, self.counts)
                 else:
-                    word, response = 0, self.model.write(access.address, access.data)
+                    word, response = 0, self.model.write(access.address, access.data, access.strobe)
                 answers(word, response)
                 if self.coverage is not None:
                     self.coverage.access(access, word, response)

@@ -11,6 +11,7 @@ double sc_time_stamp() { return 0; }
 
 namespace {
 
+constexpr uint8_t CHANGED = 255;  // in place of a response: it changed while the master was not ready, or came twice
 constexpr int RESET_CLOCKS = 64;  // longer than any path's latency
 
 struct Bench {
@@ -61,34 +62,51 @@ int64_t path_run(void* handle, const uint32_t* words, const uint8_t* flags, int6
     auto* bench = static_cast<Bench*>(handle);
     Vtop& top = *bench->top;
     constexpr size_t in_words = sizeof(top.in_word) / 4, out_words = sizeof(top.out_word) / 4;
-    int64_t done = 0;
-    bool waiting = false;  // for the answer of access `done`
+    uint32_t stalls = 1, held = 0;
+    bool holding = false;  // an answer that was not taken yet must stay as it is
+    int64_t done = 0, next = 0;  // answered, and taken by the bus; a read may follow another before its answer
     for (int64_t t = 0; t < n; ++t) {
         std::memcpy(&top.in_word[0], words + t * in_words, 4 * in_words);
         top.in_valid = flags[t] & 1;
         top.rst = flags[t] >> 1 & 1;
-        while (done < count && !waiting && until[done] < t) taken[done++] = -1;
-        const bool asks = done < count && when[done] <= t && !waiting && !top.rst;
-        const bool writes = asks && (accesses[2 * done] & 1);
-        top.s_axil_awvalid = top.s_axil_wvalid = writes;
-        top.s_axil_arvalid = asks && !writes;
-        if (asks) {
-            top.s_axil_awaddr = top.s_axil_araddr = accesses[2 * done] >> 1;
-            top.s_axil_wdata = accesses[2 * done + 1];
+        while (next < count && done == next && until[next] < t) {
+            taken[next] = -1;
+            done = ++next;
         }
+        const bool write = next < count && (accesses[2 * next] & 1);
+        const bool reading = next > done && !(accesses[2 * done] & 1);
+        const bool free = done == next || (reading && !write);
+        const bool asks = next < count && when[next] <= t && until[next] >= t && free && !top.rst;
+        top.s_axil_awvalid = top.s_axil_wvalid = asks && write;
+        top.s_axil_arvalid = asks && !write;
+        stalls = stalls * 1664525 + 1013904223;
+        // what is on an idle bus must not matter
+        top.s_axil_awaddr = top.s_axil_araddr = stalls >> 8 & 0xfffff;
+        top.s_axil_wdata = stalls ^ stalls << 7;
+        if (asks) {
+            top.s_axil_awaddr = top.s_axil_araddr = accesses[2 * next] >> 1 & 0xfffff;
+            top.s_axil_wdata = accesses[2 * next + 1];
+            top.s_axil_wstrb = 15 ^ (accesses[2 * next] >> 24);
+        }
+        stalls = stalls * 1664525 + 1013904223;
+        top.s_axil_bready = stalls >> 30 != 0;
+        top.s_axil_rready = (stalls >> 28 & 3) != 0;
         top.eval();  // ready follows valid in the same clock
-        if (asks && (writes ? top.s_axil_awready && top.s_axil_wready : top.s_axil_arready)) {
-            waiting = true;
-            taken[done] = t;
+        if (asks && (write ? top.s_axil_awready && top.s_axil_wready : top.s_axil_arready)) taken[next++] = t;
+        if (done == next && done > 0 && (top.s_axil_bvalid || top.s_axil_rvalid)) responses[done - 1] = CHANGED;
+        if (done < next && (top.s_axil_bvalid || top.s_axil_rvalid)) {
+            const bool read = top.s_axil_rvalid;
+            const uint32_t word = read ? top.s_axil_rdata : 0, response = read ? top.s_axil_rresp : top.s_axil_bresp;
+            if (holding && held != (word ^ response << 30)) responses[done] = CHANGED;
+            held = word ^ response << 30;
+            holding = !(read ? top.s_axil_rready : top.s_axil_bready);
+            if (!holding) {
+                answers[done] = word;
+                if (responses[done] != CHANGED) responses[done] = response;
+                ++done;
+            }
         }
         bench->clock();
-        if (waiting && (top.s_axil_bvalid || top.s_axil_rvalid)) {
-            const bool read = top.s_axil_rvalid;
-            answers[done] = read ? top.s_axil_rdata : 0;
-            responses[done] = read ? top.s_axil_rresp : top.s_axil_bresp;
-            waiting = false;
-            ++done;
-        }
         std::memcpy(results + t * out_words, &top.out_word[0], 4 * out_words);
         valid[t] = top.out_valid;
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from l1forge.firmware.tools.locks import locked
 from l1forge.testbench.drivers.build import Simulation, is_linked, link_library, verilate
 from l1forge.testbench.drivers.packed_top import packed
 from l1forge.testbench.drivers.packing import pack, unpack, words_of
-from l1forge.testbench.path.register_model import Access
+from l1forge.testbench.path.register_model import NEVER, WHOLE, Access
 
 SOURCE = Path(__file__).with_name("harness.cpp")
-LIBRARY = "path.so"
+LIBRARY = f"path-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}.so"
+"""Another driver is another library beside the same simulation."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class PathHarness:
         until = np.array([access.until for access in accesses], np.int64)
         asked = np.zeros((max(count, 1), 2), np.uint32)
         for place, access in enumerate(accesses):
-            asked[place] = access.address << 1 | (access.data is not None), access.data or 0
+            kind = (access.strobe ^ WHOLE) << 24 | access.address << 1 | (access.data is not None)
+            asked[place] = kind, access.data or 0
         results = np.zeros((n, words_of(self.outputs)), np.uint32)
         came = np.zeros(n, np.uint8)
         found, responses = np.zeros(max(count, 1), np.uint32), np.zeros(max(count, 1), np.uint8)
@@ -91,6 +94,6 @@ class PathHarness:
         before, middle, after = ([a.ctypes.data for a in group] for group in arrays)
         done = self.library.path_run(self.handle, *before, n, *middle, count, *after)
         kept = [i for i in range(done) if taken[i] >= 0]
-        log = tuple(Access(int(taken[i]), accesses[i].address, accesses[i].data) for i in kept)
+        log = tuple(replace(accesses[i], clock=int(taken[i]), until=NEVER) for i in kept)
         answers = tuple((int(found[i]), int(responses[i])) for i in kept)
         return Observed(unpack(results, self.outputs), came.astype(bool), log, answers, done - len(kept))

@@ -22,19 +22,21 @@ from l1forge.firmware.path.register_map import (
 
 OKAY, SLVERR = 0, 2
 NEVER = (1 << 62) - 1
+WHOLE = 15
 
 
 @dataclass(frozen=True)
 class Access:
     """One access to the bus. ``clock``: when it may begin, or was accepted. ``data`` None: a read.
 
-    ``until``: not to be begun after this clock, since a reset comes.
+    ``until``: not to be begun after this clock, since a reset comes. ``strobe``: bytes that a write holds.
     """
 
     clock: int
     address: int
     data: int | None = None
     until: int = NEVER
+    strobe: int = WHOLE
 
 
 class RegisterModel:
@@ -72,8 +74,10 @@ class RegisterModel:
         )
         return self.map.values_of(self.shadow, bits.T.astype(bool))
 
-    def write(self, address: int, word: int) -> int:
-        """The response to a write."""
+    def write(self, address: int, word: int, strobe: int = WHOLE) -> int:
+        """The response to a write; of a part of a word it is refused."""
+        if address % 4 or strobe != WHOLE:
+            return SLVERR
         if address >= MASK_BASE:
             return self._write_mask(address, word)
         register = self.by_address.get(address)

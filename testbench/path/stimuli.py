@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from l1forge.emulator.events.objects import COLUMNS, Events
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.lhc import ORBIT
-from l1forge.emulator.menu.compiled import CompiledMenu, Score
+from l1forge.emulator.menu.compiled import CompiledMenu, External, Score
 from l1forge.emulator.path.path import ScoreStage
 from l1forge.emulator.path.prescale import PrescaleSettings
 from l1forge.emulator.path.registers import RegisterValues
@@ -20,18 +20,24 @@ from l1forge.firmware.path.generate import PathProject
 from l1forge.firmware.path.register_map import ARM, MASK_BASE, MASK_CROSSING, NEW_SECTION, RegisterMap
 from l1forge.testbench.path.coverage import FOLLOWED
 from l1forge.testbench.path.emulator import score_rows
-from l1forge.testbench.path.planted import FIRST, LENGTH, Planted, crossing_numbers
+from l1forge.testbench.path.planted import FIRST, KEPT, LENGTH, Planted, crossing_numbers
 from l1forge.testbench.path.register_model import NEVER, Access, both_ways
 from l1forge.testbench.path.scenario import Scenario
 
 CARRIED = (*COLUMNS, "ext", "link")
 PRESCALES = (0, *FOLLOWED)
 """100 times the prescales that registers are given, and any other now and then."""
-OPEN, SHUT_CROSSINGS = 0.5, 100
-"""Share of the algorithms that a mask lets pass, and its crossings."""
+SHUT_CROSSINGS = KEPT // 2
+"""Crossings in which a mask shuts half of the algorithms."""
 WIDE = 0.3
 """Share of the sections in which some thresholds are far from the menu's."""
 FIRST_ACCESS, MOST_SECTION, BEFORE_RESET = 400, 4, 100
+ENDS = (0, ORBIT // 2 - 1, ORBIT // 2, 2047, 2048, ORBIT - 1, ORBIT, 4095)
+"""Crossings of masks that are tried at their ends; those from ``ORBIT`` on do not exist."""
+QUIET = 100
+"""Crossings without external signals at the end of an orbit."""
+PARTIAL = ((1, 0), (2, 0), (4, 0), (8, 0), (7, 0), (14, 0), (0, 0), (15, 1), (15, 2), (15, 3))
+"""Bytes that a write holds, and how far it is beside the address of a word."""
 REFUSED = 12
 """Writes of each section that the design must refuse or may take: drawn addresses and values."""
 
@@ -40,6 +46,19 @@ def complete(events: Events) -> Events:
     """All columns that words are made of; what the events lack is 0, external signals included."""
     columns = {name: events.column(name) for name in CARRIED}
     return Events.of_rows(columns, events.n)
+
+
+def with_externals(events: Events, menu: CompiledMenu, seed: int) -> Events:
+    """External signals of the menu drawn at random, each with its own rate; what is there already stays."""
+    random = np.random.default_rng(seed)
+    words = np.array(events.column("ext"))
+    used = sorted({c.index for c in menu.conditions.values() if isinstance(c, External)})
+    for index in used:
+        word, bit = divmod(index, 64)
+        drawn = random.random(events.n) < 0.5 ** random.integers(1, 10)
+        words[word] |= drawn.astype(words.dtype) << np.uint64(bit)
+    columns = {name: events.column(name) for name in CARRIED if name != "ext"}
+    return Events.of_rows({**columns, "ext": words}, events.n)
 
 
 def port_scores(
@@ -55,22 +74,28 @@ def port_scores(
     return found
 
 
-def drawn_values(registers: RegisterMap, random: np.random.Generator) -> RegisterValues:
-    """Values for every register: prescales, masks, thresholds near those of the menu, rules, buffer."""
+def drawn_values(registers: RegisterMap, random: np.random.Generator, load: int = 0) -> RegisterValues:
+    """Values for every register: prescales, masks, thresholds near those of the menu, rules, buffer.
+
+    ``load``: their number in a run. Masks, prescales, vetoes, dead time, rules and buffer go through their
+    kinds with it, so that a few loads show all; one bit far up in a register must be seen to do something.
+    """
     reset, settings = registers.reset, PrescaleSettings.default(())
     wide = random.random() < WIDE  # then thresholds are anything: seeds that are always true, or never
-    vetoes = 0.3 * max(0, random.random() - 0.5)
-    shut = FIRST + int(random.integers(LENGTH - SHUT_CROSSINGS))  # where directed crossings stand
-    for algorithm in registers.menu.algorithms:
+    shut = FIRST + load % 2 * SHUT_CROSSINGS  # where directed crossings stand
+    for place, algorithm in enumerate(registers.menu.algorithms):
         index = algorithm.index
-        settings.factors[index] = random.choice(PRESCALES)
-        if random.random() < 0.1:
-            settings.factors[index] = int(100 * 2 ** (25 * random.random()))
-        settings.finor[index], settings.veto[index] = random.random() < 0.7, random.random() < vetoes
+        turn = (place + load) % (2 * len(PRESCALES))
+        if turn < len(PRESCALES):
+            settings.factors[index] = PRESCALES[turn]
+        else:  # without its highest bit it is 1
+            settings.factors[index] = 100 + (1 << 7 + (place + 3 * load) % 25)
+        settings.finor[index] = (place + load) % 4 != 0
+        settings.veto[index] = (place + load) % 16 == 5
         if random.random() < 0.05:
             start = int(random.integers(ORBIT))
             settings.closed[index, start : start + int(random.integers(1, 40))] = True
-        elif random.random() >= OPEN:
+        elif (place + load // 2) % 2:
             settings.closed[index, shut : shut + SHUT_CROSSINGS] = True
     thresholds = {}
     for one in registers.thresholds:
@@ -79,13 +104,31 @@ def drawn_values(registers: RegisterMap, random: np.random.Generator) -> Registe
             drawn = int(random.integers(one.least, one.most + 1))
             near = (one.least, one.most, drawn)[int(random.integers(3))]
         thresholds[one.condition] = min(max(near, one.least), one.most)
+    return RegisterValues(settings, thresholds, *_control(reset.rules, random, load))
+
+
+def _control(
+    usual: tuple[tuple[int, int], ...], random: np.random.Generator, load: int
+) -> tuple[tuple[tuple[int, int], ...], int, tuple[int, int], int]:
+    """Rules, dead time, buffer, orbits of a section."""
+    far = 1 << int(random.integers(6, 16))
     rules = tuple(
-        (int(n), int(random.integers(n, 60 * n))) for n in random.permutation(4) + 1 if random.random() < 0.8
+        (n, int(random.integers(n, 60 * n)) if random.random() < 0.8 else far)
+        for n in ((place + load) % 4 + 1 for place in range(4))
+        if random.random() < 0.8
     )
-    buffer = (int(random.integers(1, 9)), int(random.integers(1, 200))) if random.random() < 0.5 else (0, 0)
-    dead_time = int(random.integers(0, 12)) if random.random() < 0.5 else 0
+    dead_time = 0 if load % 2 else int(random.integers(1, 12)) if random.random() < 0.7 else far
+    buffer = (0, 0)
+    if load % 3 != 2:
+        buffer = int(random.integers(1, 9)), int(random.integers(1, 200))
+        if random.random() < 0.3:
+            power = int(random.integers(24))
+            service = 1 << min(power, int(random.integers(4, 9)))
+            buffer = (1 << power) // service + 1, service
     sections = int(random.integers(1, MOST_SECTION))
-    return RegisterValues(settings, thresholds, rules or reset.rules, dead_time, buffer, sections)
+    if load % 4 == 1:  # the next load asks for a section; without its highest bit it is one orbit
+        sections = 1 + (1 << int(random.integers(2, 32)))
+    return rules or usual, dead_time, buffer, sections
 
 
 def section_accesses(
@@ -106,17 +149,46 @@ def section_accesses(
     found = [Access(clock, address, word) for address, word in writes]
     found.append(Access(clock, registers.by_name["apply"].address, ARM))
     found += [Access(clock, register.address) for register in registers.registers]
+    found += [Access(clock, int(random.integers(1 << 18)) * 4) for _ in range(REFUSED)]
     found += [Access(clock, address) for address, _ in registers.mask_writes(values, page)[:16]]
     return found
 
 
 def walk(registers: RegisterMap, clock: int) -> list[Access]:
-    """Write every bit of every register 0 and 1 and read it back, none of it to take effect."""
-    found = [Access(clock, registers.by_name["apply"].address, 0)]
+    """Write every bit of every register 0 and 1 and read it back, none of it to take effect.
+
+    And what lies at the ends of its range and beside them, where it must be refused.
+    """
+    found = [Access(clock, registers.by_name["apply"].address, word) for word in (0, 4, 5, 6, 7, 1 << 31)]
     for register in registers.registers:
         if register.access == "rw" and register.name != "apply":
             for word in both_ways(register).words:
                 found += [Access(clock, register.address, word), Access(clock, register.address)]
+            for value in (0, register.least - 1, register.least, register.most, register.most + 1):
+                found += [Access(clock, register.address, register.word(value))]
+            found.append(Access(clock, register.address))
+    for number in registers.words:
+        for page in (0, 1):
+            for crossing in ENDS:
+                place = registers.mask_address(page, crossing, number)
+                found += [Access(clock, place, registers.present(number)), Access(clock, place)]
+    return found
+
+
+def _parts(registers: RegisterMap, clock: int, random: np.random.Generator) -> list[Access]:
+    """Writes of some bytes of a word, or beside its address, which must change nothing, each read back."""
+    found = []
+    words = [r for r in registers.registers if r.access == "rw" and r.name != "apply"]
+    for strobe, beside in PARTIAL:
+        register = words[int(random.integers(len(words)))]
+        allowed = both_ways(register).words
+        word, place = allowed[int(random.integers(len(allowed)))], register.address
+        found += [Access(clock, place + beside, word, strobe=strobe), Access(clock, place)]
+        number = registers.words[int(random.integers(len(registers.words)))]
+        for page in (0, 1):
+            place = registers.mask_address(page, int(random.integers(ORBIT)), number)
+            bits = registers.present(number)
+            found += [Access(clock, place + beside, bits, strobe=strobe), Access(clock, place)]
     return found
 
 
@@ -141,12 +213,13 @@ def eventful(
     disturbed: bool = True,
     directed: Planted | None = None,
     every: int = 1,
+    partial: bool = True,
 ) -> Scenario:
     """Orbits of ``events`` with register accesses; ``disturbed``: gaps, resets, lost orbit marks.
 
     The first orbit runs with the values after a reset; every orbit, or each of ``every`` orbits, loads new
     values, which take effect when the section ends, or the orbit if a new section is asked for. ``directed``
-    crossings stand in place of some events of each orbit.
+    crossings stand in place of some events of each orbit. ``partial``: writes of parts of words, too.
     """
     random, n = np.random.default_rng(seed), events.n
     valid, reset, start = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
@@ -160,9 +233,16 @@ def eventful(
         ]
         for at in resets:
             reset[at : at + int(random.integers(project.latency, 4 * project.latency))] = True
-        start[min(n - 1, (orbits // 2) * ORBIT + int(random.integers(1500, ORBIT)))] = True
-    accesses = _loads(project, orbits, every, resets, random)
+            start[min(n - 1, int(np.flatnonzero(reset[at:] < 1)[0]) + at + 1)] = at == resets[0]
+        for orbit in {orbits // 2, max(orbits // 2, orbits - 2), max(orbits // 2, orbits - 3)}:
+            lost = min(n - 2, orbit * ORBIT + int(random.integers(1500, ORBIT)))
+            start[lost : lost + 2] = True  # two orbits in two crossings
+    accesses = _loads(project, orbits, every, resets, random, partial)
     columns: dict[str, NDArray[Any]] = {name: np.array(events.column(name)) for name in CARRIED}
+    numbers = crossing_numbers(reset, start)
+    columns["ext"][:, numbers > ORBIT - QUIET] = 0  # no rule closes what happens where a section ends
+    ends = np.isin(numbers, (0, ORBIT - 1)) & (random.random(n) < 0.5)
+    columns["ext"][:, ends] = np.iinfo(np.uint64).max
     places, rows = _places(directed, reset, start)
     for name, column in columns.items():
         if directed is not None:
@@ -193,19 +273,26 @@ def _places(
 
 
 def _loads(
-    project: PathProject, orbits: int, every: int, resets: Sequence[int], random: np.random.Generator
+    project: PathProject,
+    orbits: int,
+    every: int,
+    resets: Sequence[int],
+    random: np.random.Generator,
+    partial: bool,
 ) -> list[Access]:
     """New values for all registers in each of ``every`` orbits; most of them ask for a new section."""
     registers, accesses, page = project.registers, list[Access](), 0
-    for load, orbit in enumerate(range(0, orbits, every)):
+    for load, orbit in enumerate(range(0, max(1, orbits - every), every)):  # the last one must end in time
         clock = orbit * ORBIT + int(random.integers(ORBIT))
         ahead = [at for at in resets if at > clock - 4 * project.latency]
         until = ahead[0] - BEFORE_RESET if ahead else NEVER
         page = 1 - page
-        values = drawn_values(registers, random)
+        values = drawn_values(registers, random, load)
         found = section_accesses(registers, values, page, clock, random)
         if load == 0:  # nothing waits for a section yet
             found = walk(registers, clock) + found
+        if partial:
+            found += _parts(registers, clock, random)
         if load % 4 != 3:
             found.append(Access(clock, registers.by_name["apply"].address, NEW_SECTION))
         accesses += [replace(access, until=until) for access in found]

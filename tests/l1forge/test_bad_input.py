@@ -191,7 +191,7 @@ def test_files_that_are_no_graphs(
         ("convert good.parquet -o out.xyz", "cannot tell what format to write (got '.xyz')"),
         ("convert good.parquet -o folder", "is a folder"),
         ("convert good.parquet -o out.txt --columns 7", "60 or 48 columns"),
-        ("convert good.parquet -o out.parquet --layout fat", "compact or dense (got 'fat')"),
+        ("convert good.parquet -o out.parquet --layout fat", "compact, packed or dense (got 'fat')"),
         ("convert good.parquet -o out.dat --to gif", "cannot tell what format to write (got 'gif')"),
         ("convert good.txt -o good.txt", "would overwrite its own input"),
         ("rates nobody", "neither a model nor a graph file"),

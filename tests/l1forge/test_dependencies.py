@@ -34,11 +34,14 @@ OURS = sys.stdlib_module_names | {"l1forge", "hgq"}
 """Not looked at: Python, ours, and what only a user's own file needs (HGQ2 layers in a Keras file)."""
 
 HEAVY_MODULES = {
+    "models/jet_sets/network.py": "torch",
+    "models/jet_sets/train.py": "torch",
     "models/muon_pt/network.py": "torch brevitas",
     "models/muon_pt/export.py": "torch",
     "models/muon_pt/fine_tune.py": "torch",
     "models/muon_pt/train.py": "torch",
     "models/vae/network.py": "torch",
+    "simulation/hardness.py": "pythia8mc",
     "testbench/drivers/cocotb_check.py": "cocotb",
     "testbench/path/cocotb_path.py": "cocotb cocotbext",
     "testbench/drivers/axi_check.py": "cocotb cocotbext",

@@ -13,7 +13,7 @@ from l1forge.models.jet_sets import circuit, constituents
 from l1forge.models.jet_sets.network import SetNetwork
 from l1forge.models.jet_sets.shapes import Shape
 from l1forge.studies.designs import FOLDED, WITHOUT_GRAPH
-from l1forge.studies.jet_sets import Design, JetSetStudy
+from l1forge.studies.jet_sets import JetSetStudy, SetDesign
 
 ROW = Row("c" * 64, "r" * 64, "Yosys 0.70", "xcup", 1000, 500, 0, 0, 10, 20, 4.16, 3.5, 10.0)
 
@@ -57,7 +57,7 @@ def test_the_float32_peer_is_the_same_network(edges: int) -> None:
 def study() -> JetSetStudy:
     pair = {"float": [0.9, 0.01], "graph": [0.89, 0.01], "difference": [-0.01, 0.002]}
     found = {"classes": dict.fromkeys("gqwzt", pair), "accuracy": {"float": 0.61, "graph": 0.6}, "jets": 7}
-    designs = [Design("tiny", 1, 13, 54.1, 20000.0), Design("tiny_folded", 4, 20, 83.2, 6000.4)]
+    designs = [SetDesign("tiny", 1, 13, 54.1, 20000.0), SetDesign("tiny_folded", 4, 20, 83.2, 6000.4)]
     return JetSetStudy(7, "a sample", {"tiny": found}, {"tiny": designs})
 
 

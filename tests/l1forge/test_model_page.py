@@ -89,6 +89,17 @@ def test_the_strongest_verification_is_first_and_damaged_lines_do_no_harm(build:
     assert "History of co-verifications" in found.markdown()
 
 
+def test_the_trend_has_a_line_for_each_part(build: Path) -> None:
+    run = {"step": "synth", "lut": 12, "ff": 3, "tool": "t", "family": "xcku"}
+    found = history(build, run, run | {"family": "xc7z", "lut": 14})
+    assert "plot-trend" not in found.html()  # every part once: no trend
+    page = history(build, run, run | {"family": "xc7z", "lut": 14}, run | {"lut": 13}).html()
+    assert '"plot-trend"' in page
+    for label in ("LUT, xcku", "FF, xcku", "LUT, xc7z"):
+        assert label in page
+    assert "12 LUT, 3 FF, None clocks (t, xcku, design None)" in found.markdown()
+
+
 def test_physics_comes_from_the_last_rate_study(build: Path) -> None:
     assert "not run yet: <code>l1forge rates tau_id</code>" in report("tau_id").html()
     file = build / "rates" / "tau_id" / "rates.json"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from l1forge.benchmarks.published import networks, tree_logic
-from l1forge.benchmarks.published.rows import Comparison
+from l1forge.benchmarks.published.rows import PublishedTable
 from l1forge.benchmarks.published.shared_trees import check_equal
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.firmware.bdt.choose import score_type
@@ -56,23 +57,28 @@ def test_the_paper_s_circuit_is_exact_and_a_fault_is_found(tmp_path: Path) -> No
     assert text.count("features_0 <") == 1
     broken = tree_logic.write(graph, paper, tmp_path / "broken")
     broken.sources[0].write_text(broken.sources[0].read_text().replace("features_1 < 9", "features_1 < 8"))
-    with pytest.raises(RuntimeError, match="mismatches"):
+    with pytest.raises(RuntimeError, match="mismatches in"):
         check_equal(broken, graph)
 
 
 def test_networks_have_the_published_sizes() -> None:
-    (spec,) = networks.JET_TAGGERS
+    spec = networks.ENCODERS[0]
     graph = networks.network(spec)
     dense = [node for node in graph.nodes if node.op == "dense"]
-    assert [node.constants["weight"].data.shape for node in dense] == [(16, 64), (64, 32), (32, 32), (32, 5)]
+    assert [node.constants["weight"].data.shape for node in dense] == [(57, 32), (32, 16), (16, 8)]
     assert all(str(node.constants["weight"].type) == "fixed<6,1>" for node in dense)
     assert networks.network(spec).to_json() == graph.to_json()
-    half = networks.network(networks.ENCODERS[0])
+    half = graph
     assert half[half.outputs[0]].type == FixedType.parse("ufixed<18,14>")
     for node in half.nodes:
         if node.op == "dense":
             assert np.count_nonzero(node.constants["weight"].data) <= 0.5 * node.constants["weight"].data.size
 
 
+def test_trained_taggers_say_their_accuracy() -> None:
+    for model in networks.TRAINED:
+        assert re.fullmatch(r"\d\d\.\d ± \d\.\d %", networks._accuracy(model))
+
+
 def test_a_table() -> None:
-    assert str(Comparison(("a", "b"), [("1", "2")])) == "| a | b |\n|---|---|\n| 1 | 2 |"
+    assert str(PublishedTable(("a", "b"), [("1", "2")])) == "| a | b |\n|---|---|\n| 1 | 2 |"

@@ -23,6 +23,8 @@ from l1forge.simulation.muons.stubs import write_stubs
 
 with warnings.catch_warnings():  # torch and Brevitas warn about each other on import
     warnings.simplefilter("ignore")
+    import torch
+
     from l1forge.models.muon_pt import fine_tune
 
 
@@ -61,6 +63,19 @@ def test_fine_tuning_from_stubs_to_graphs(tmp_path: Path, capsys: pytest.Capture
         main([*arguments, "--trained", str(tmp_path / "nothing")])
     assert end.value.code == 2
     assert "is not a trained muon network" in capsys.readouterr().err
+
+
+def test_mirrored_muons_have_the_other_charge() -> None:
+    data = fine_tune.training_set_of(generate(2000, 4, MuonSettings(pt_min=5, pt_max=50)))
+    torch.manual_seed(1)
+    found = fine_tune.mirrored(data, torch.arange(len(data)))
+    turned = found.charge != data.charge
+    assert 0.45 < float(turned.float().mean()) < 0.55
+    values = data.features[:, : len(BENDING)].float()
+    expected = torch.where(turned[:, None], -values, values)
+    assert torch.equal(found.features[:, : len(BENDING)], expected)
+    assert torch.equal(found.features[:, len(BENDING) :], data.features[:, len(BENDING) :].float())
+    assert torch.equal(found.bins, data.bins)
 
 
 def test_parts_are_disjoint_and_follow_the_seed() -> None:

@@ -31,18 +31,36 @@ MODEL = Model("NAME", Training(train, seed=5), evaluate=lambda folder, report: {
 def test_every_model_with_a_graph_declares_what_it_offers() -> None:
     assert set(available()) <= set(models())
     assert list(models()) == [
+        "calorimeter",
         "eg_iso",
         "event_bdt",
+        "jet_graph",
+        "jet_sets_16",
+        "jet_sets_32",
+        "jet_sets_8",
+        "jet_tagger",
+        "jet_tagger_binary",
+        "jet_tagger_ternary",
         "muon_patterns",
         "muon_pt",
         "muon_pt_small",
+        "muon_trees",
         "tail_pairs",
         "tau_id",
         "vae",
         "vae_dense",
     ]
-    assert {name for name in models() if hls_of(name)} == {"muon_pt", "muon_pt_small", "vae_dense"}
-    assert {name for name, model in models().items() if model.written} == {"tail_pairs", "vae"}
+    taggers = {"jet_tagger", "jet_tagger_ternary", "jet_tagger_binary"}
+    assert {name for name in models() if hls_of(name)} == {
+        "calorimeter",
+        "muon_pt",
+        "muon_pt_small",
+        "vae_dense",
+        *taggers,
+    }
+    sets = {"jet_graph", "jet_sets_8", "jet_sets_16", "jet_sets_32"}
+    assert {name for name, model in models().items() if model.rows} == taggers | sets
+    assert {name for name, model in models().items() if model.written} == {"tail_pairs", "vae", *sets}
     assert hls_of("build/some.graph.json") is None
     assert [name for name, model in models().items() if model.stage] == ["muon_pt"]
     assert models()["muon_patterns"].graph is None

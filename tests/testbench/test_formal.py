@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from l1forge.emulator.menu.compiled import CompiledMenu
 from l1forge.emulator.menu.language.load import load_menu
 from l1forge.firmware.menu import generate_menu
 from l1forge.firmware.path import generate_path
-from l1forge.studies.formal import run_formal
+from l1forge.studies.formal import control_folder, run_formal
 from l1forge.testbench.faults.netlist import read_files
 from l1forge.testbench.formal import control
 from l1forge.testbench.formal.combinations import (
@@ -185,6 +186,8 @@ def test_missing_control_is_refused(tmp_path: Path) -> None:
 
 
 def test_study(tmp_path: Path) -> None:
+    for part in control.PARTS:
+        shutil.copy(control_folder() / f"{part}.v", tmp_path)
     (tmp_path / "path_prescaler.v").write_text(PRESCALER)
     (tmp_path / "path_rules.v").write_text(RULES)
     overlap = "comb_orm{TAU28[ER2p1],TAU28[ER2p1],JET60}[ORMDR_0p5]"
@@ -195,7 +198,27 @@ def test_study(tmp_path: Path) -> None:
     finally:
         control.HISTORY = before
     assert found.passed
-    assert found.verdict == "4 of 4 proven"
+    assert found.verdict == "8 of 8 proven"
     assert len(found.left_out) == 1
     assert found.left_out[0].endswith(": overlap removal")
     assert found.to_dict()["passed"] is True
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("path_counter", "counter <= last ?", "counter <= count ?"),
+        ("path_counter", "if (last) readout <= next;", "if (last) readout <= counter;"),
+        ("path_number", "value + 32'd1", "value + 32'd3"),
+        ("path_shadow", "if (take) active", "if (write) active"),
+        ("path_time", "next >= orbits_per_section", "next > orbits_per_section"),
+        ("path_time", "if (begins) orbit", "if (new_section) orbit"),
+    ],
+)
+def test_steps_of_small_modules(tmp_path: Path, name: str, old: str, new: str) -> None:
+    text = (control_folder() / f"{name}.v").read_text()
+    assert old in text
+    for changed, verdict in ((text, PROVEN), (text.replace(old, new), DIFFERS)):
+        (tmp_path / f"{name}.v").write_text(changed)
+        netlist = control.part_netlist(name, tmp_path, tmp_path)
+        assert control.prove_part(name, netlist, tmp_path, 60).verdict == verdict

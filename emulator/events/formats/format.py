@@ -10,7 +10,7 @@ from typing import Any, Literal
 from l1forge.emulator.events.event_source import EventSource
 from l1forge.emulator.events.objects import Events
 
-Layout = Literal["compact", "dense"]
+Layout = Literal["compact", "packed", "dense"]
 """Of our parquet files: for keeping, or for speed."""
 
 

@@ -62,6 +62,7 @@ class Generator:
             if value.number not in self.output_base:  # two outputs may be one value: its rows are given once
                 self.output_base[value.number] = base
                 base += value.rows
+        self.given = {source.value.number for source in program.sources}
         self.storage: dict[int, tuple[int, bool]] = {}
         for value in program.values:
             low, high = (
@@ -92,7 +93,19 @@ class Generator:
             return len(np.unique(step.source_row)) == len(step.source_row)
         return isinstance(step, Lookup)
 
+    def _constant(self, value: Value) -> bool:
+        """Whether each row of a computed value is one number: its readers take it, nothing is stored."""
+        return (
+            value.rows > 0
+            and value.number not in self.outputs
+            and value.number not in self.given
+            and all(id(step) not in self.fused for step in self.readers[value.number])
+            and bool(np.all(value.interval.low == value.interval.high))
+        )
+
     def _stored(self, value: Value) -> bool:
+        if self._constant(value):
+            return False
         return any(id(step) not in self.fused for step in self.readers[value.number])
 
     def _allocate(self) -> tuple[dict[int, int], int]:
@@ -158,6 +171,12 @@ class Generator:
     def load_row(self, value: Value, row: int, width: int | None = None) -> tuple[Row, int]:
         """A stored row, widened to ``width`` if given."""
         stored, signed = self.storage[value.number]
+        if self._constant(value):
+            number = self.bounds(value, row)[0]
+            if width is None or width <= stored:
+                half = 1 << (stored - 1)
+                return [splat(stored, (number + half) % (2 * half) - half)] * (stored // 8), stored
+            return [splat(width, number)] * (width // 8), width
         base = self.row_address(value, row)
         vectors = []
         for k in range(stored // 8):
@@ -290,7 +309,7 @@ class Generator:
         """All steps of one tile."""
         self.inputs()
         for step in self.program.steps:
-            if id(step) in self.fused:
+            if id(step) in self.fused or self._constant(step.out):
                 continue
             if isinstance(step, OrderedDot):
                 dots.ordered(self, step)

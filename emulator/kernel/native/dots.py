@@ -1,6 +1,7 @@
-"""Sums of products: byte dot products, 16-bit dot products, or plain multiplications, chosen by the proof.
+"""Sums of products: byte additions, dot products of bytes or words, multiplications, chosen by the proof.
 
-Dot-product instructions add modulo 2^32, so that only the complete sums need to fit 32 bits.
+Dot-product instructions add modulo 2^32, so that only the complete sums need to fit 32 bits; additions of
+bytes (weights of -1, 0, +1) likewise modulo 2^8.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from l1forge.emulator.kernel.native import grouped
 from l1forge.emulator.kernel.native.grouped import Path
-from l1forge.emulator.kernel.native.rows import map_row, signed_width
+from l1forge.emulator.kernel.native.rows import map_row, signed_width, width_for
 from l1forge.emulator.kernel.native.vectors import Row, Target, splat
 from l1forge.emulator.kernel.program import Dot, OrderedDot
 
@@ -17,8 +18,29 @@ if TYPE_CHECKING:
     from l1forge.emulator.kernel.native.codegen import Generator
 
 
+SIGN_TILE = 16
+"""Sums of bytes made together: their accumulators and one input stay in the 32 vector registers."""
+MOST_SIGNS = 8_192
+"""Weights of a layer that is written out as straight code."""
+
+
+def _of_signs(step: Dot) -> bool:
+    """Whether all weights are +1 or -1, inputs are bytes and the complete sums fit a byte."""
+    if not 4 <= len(step.row) <= MOST_SIGNS or any(abs(int(w)) != 1 for w in step.weight):
+        return False
+    try:
+        widths = {
+            width_for(int(min(v.low)), int(max(v.high)))[0] for v in (step.source.interval, step.out.interval)
+        }
+    except ValueError:
+        return False
+    return widths == {8}
+
+
 def choose(step: Dot, target: Target) -> Path:
     """The cheapest exact way."""
+    if _of_signs(step):
+        return Path("int8 sums of signs", 1, 8)
     low, high = (
         (int(min(step.source.interval.low)), int(max(step.source.interval.high))) if len(step.row) else (0, 0)
     )
@@ -47,10 +69,29 @@ def choose(step: Dot, target: Target) -> Path:
 def dot(generator: Generator, step: Dot) -> None:
     """Emit all sums of ``step``."""
     path = choose(step, generator.target)
-    if path.group == 1:
+    if path.width == 8:
+        _signs(generator, step)
+    elif path.group == 1:
         _multiply(generator, step, path.width)
     else:
         grouped.sums(generator, step, path)
+
+
+def _signs(generator: Generator, step: Dot) -> None:
+    """64 events in a vector of bytes: an input is loaded once for a tile of sums and added or subtracted."""
+    writer = generator.writer
+    by_sum = [dict(terms) for terms in _terms(step)]
+    for first in range(0, step.out.rows, SIGN_TILE):
+        tile = range(first, min(first + SIGN_TILE, step.out.rows))
+        totals = {j: splat(8, (int(step.start[j]) + 128) % 256 - 128) for j in tile}
+        for i in sorted({row for j in tile for row in by_sum[j]}):
+            (vectors, _) = generator.load_row(step.source, i)
+            for j in tile:
+                if w := by_sum[j].get(i):
+                    totals[j] = writer.binary("add" if w > 0 else "sub", 8, totals[j], vectors[0])
+        for j in tile:
+            total = totals[j] if by_sum[j] else writer.binary("add", 8, totals[j], "zeroinitializer")
+            generator.produced(step.out, j, [total], 8)
 
 
 def _terms(step: Dot) -> list[list[tuple[int, int]]]:

@@ -1,35 +1,41 @@
-"""Thresholds of merged batch norms and sign activations, which hls4ml 1.3 rounds down to the input's grid.
+"""Thresholds of merged batch norms and sign activations, as the activations of the trained network compare.
 
-``x·scale + bias ≥ 0`` means ``x ≥ -bias/scale``, so that the threshold of a binary activation has to be
-rounded up: else the value just below it is taken for +1. A ternary one gets two thresholds, rounded down
-after their centre was: the C++ gives +1 above the high one and -1 from the low one down, so that the high one
-is the last value of the grid with ``x·scale + bias < level``, and the low one the last with ``≤ -level``.
+``x·scale + bias ≥ 0`` means ``x ≥ -bias/scale``. hls4ml 1.3 rounds the threshold of a binary activation down
+to the input's grid, so that the value just below it is taken for +1. It rounds both thresholds of a ternary
+one down, too, where the C++ gives +1 above the high one: a value that lies on the level exactly, which QKeras
+counts as +1, becomes 0. The high one is therefore the last value of the grid with
+``x·scale + bias < level``, the low one the last with ``≤ -level``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
-from l1forge.firmware.hls.objects import HlsModel
+from l1forge.firmware.hls.objects import HlsModel, KerasModel
 
 PREFIX = "bnbt_"
+Values = NDArray[np.float64]
 
 
-def ternary_levels(layers: Any) -> dict[str, float]:
+def ternary_levels(layers: Iterable[KerasModel]) -> dict[str, float]:
     """By name of the layer before it, the level of each ternary QKeras activation of Keras ``layers``."""
     found = {}
     for layer in layers:
         quantiser = getattr(layer, "quantizer", None)
-        if type(layer).__name__ == "QActivation" and type(quantiser).__name__ == "ternary":
+        if quantiser is not None and _is_ternary(layer, quantiser):
             level = quantiser.threshold
             before = layer.input._keras_history[0]
             found[before.name] = float(quantiser.default_threshold if level is None else level)
     return found
+
+
+def _is_ternary(layer: KerasModel, quantiser: object) -> bool:
+    return type(layer).__name__ == "QActivation" and type(quantiser).__name__ == "ternary"
 
 
 def raise_thresholds(
@@ -66,20 +72,19 @@ def raise_thresholds(
                 value=float(scale.min()),
                 remedy="turn the signs of the channel's weights and of its scale",
             )
-        steps = np.exp2(node.get_input_variable().type.precision.fractional)
+        steps = float(2.0 ** node.get_input_variable().type.precision.fractional)
 
-        def crossing(
-            level: float, scale: Any = scale, bias: Any = bias, steps: Any = steps
-        ) -> NDArray[np.float64]:
-            # what is on the grid stays where it is
-            return np.asarray(np.round((level - bias) / scale * steps, 6))
-
-        found = {"threshold": np.ceil(crossing(0.0))}
+        found = {"threshold": np.ceil(_crossing(0.0, scale, bias, steps))}
         if ternary:
             found = {
-                "threshold_hi": np.ceil(crossing(levels[name])) - 1,
-                "threshold_lo": np.floor(crossing(-levels[name])),
+                "threshold_hi": np.ceil(_crossing(levels[name], scale, bias, steps)) - 1,
+                "threshold_lo": np.floor(_crossing(-levels[name], scale, bias, steps)),
             }
         for key, values in found.items():
             weight = node.weights[key]
             weight.data = np.reshape(values / steps, np.shape(weight.data))
+
+
+def _crossing(level: float, scale: Values, bias: Values, steps: float) -> Values:
+    """Where ``x·scale + bias`` is ``level``, in steps of the grid; what is on the grid stays where it is."""
+    return np.asarray(np.round((level - bias) / scale * steps, 6))

@@ -48,11 +48,8 @@ module path_axi (
     wire unused = &{1'b0, s_axil_awprot, s_axil_arprot};
     always @(posedge clk)
         if (rst) begin
-            s_axil_bvalid <= 1'b0;
-            s_axil_bresp <= OKAY;
+            s_axil_bvalid <= 1'b0;  // responses and data mean nothing without their valid
             s_axil_rvalid <= 1'b0;
-            s_axil_rresp <= OKAY;
-            s_axil_rdata <= 32'd0;
             waits <= 1'b0;
         end else begin
             if (s_axil_bready) s_axil_bvalid <= 1'b0;

@@ -12,15 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from l1forge.benchmarks.published import networks, shared_trees, trees
-from l1forge.benchmarks.published.rows import Comparison
+from l1forge.benchmarks.published.rows import PublishedTable
 from l1forge.firmware.synth.table import refresh
 
 PAGE = Path("docs/synthesis.md")
-TABLES: dict[str, Callable[[], Comparison]] = {
+TABLES: dict[str, Callable[[], PublishedTable]] = {
     "trees": trees.comparison,
     "shared": shared_trees.comparison,
     "networks": networks.comparison,
 }
+ALL = "all"
 
 
 def markers(name: str) -> tuple[str, str]:
@@ -32,9 +33,9 @@ def markers(name: str) -> tuple[str, str]:
 def main() -> None:
     """Make the tables that are asked for, each written as soon as it is there."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", choices=[*TABLES, []], help="default: all")
-    arguments = parser.parse_args()
-    for name in arguments.tables or TABLES:
+    parser.add_argument("tables", nargs="*", choices=[*TABLES, ALL], default=ALL, help="default: all")
+    asked = parser.parse_args().tables
+    for name in TABLES if ALL in asked else asked:
         refresh(PAGE, markers(name), str(TABLES[name]()))
 
 

@@ -1,8 +1,8 @@
-"""Networks of published sizes through our flow: a jet tagger of 16-64-32-32-5, an autoencoder as AXOL1TL.
+"""Networks of published sizes through our flow: the jet taggers of 16-64-32-32-5, an encoder as AXOL1TL's.
 
-Weights are random from one seed, with the spread that training starts from, rounded to 6 bits: what a
-network of this size costs before training and pruning make it smaller. A trained ``jet_tagger`` among the
-models is a row of its own.
+The jet taggers are those of ``models/``, trained on our simulation. The encoder's weights are random from one
+seed, with the spread that training starts from, rounded to 6 bits: what a network of this size costs before
+training makes it smaller.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from l1forge.benchmarks.published.rows import Comparison, luts, number, synthesised, written
+from l1forge.benchmarks.published.rows import PublishedTable, luts, number, synthesised, written
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Constant, Graph, Node
+from l1forge.emulator.json_text import parse_json
 
 SEED, WEIGHT_BITS = 1, 6
-JETS, ANOMALY = (16, 64, 32, 32, 5), (57, 32, 16, 8)
+ANOMALY = (57, 32, 16, 8)
 ACCUM = "fixed<32,16>"
-TRAINED = "jet_tagger"
+TRAINED = {
+    "jet_tagger": "weights of 6 bits",
+    "jet_tagger_ternary": "ternary weights",
+    "jet_tagger_binary": "binary weights",
+}
 HEADINGS = ("design", "LUT", "FF", "DSP", "latency")
 PUBLISHED = {
     "jets": (
@@ -47,9 +52,6 @@ class Spec:
     squared: bool = False
 
 
-JET_TAGGERS = (
-    Spec("jets_seeded", "16-64-32-32-5, seeded weights of 6 bits, all kept", JETS, "fixed<16,6>", 1.0),
-)
 ENCODERS = (
     Spec(
         "axol1tl_half",
@@ -70,16 +72,26 @@ ENCODERS = (
 )
 
 
-def comparison() -> Comparison:
+def comparison() -> PublishedTable:
     """Published rows and ours."""
-    from l1forge.models import available, graph_path
+    from l1forge.models import graph_path
 
-    graphs = [(f"ours, {spec.title}", network(spec)) for spec in JET_TAGGERS]
-    if TRAINED in available():
-        graphs.append((f"ours, trained (`{TRAINED}`)", Graph.load(graph_path(TRAINED))))
-    rows = [*PUBLISHED["jets"], *(_row(*one) for one in graphs), *PUBLISHED["anomaly"]]
+    rows: list[tuple[str, ...]] = [*PUBLISHED["jets"]]
+    for name, weights in TRAINED.items():
+        title = f"ours, jet classifier, {weights} (`{name}`), {_accuracy(name)} on our simulation"
+        rows.append(_row(title, Graph.load(graph_path(name))))
+    rows += PUBLISHED["anomaly"]
     rows += [_row(f"ours, {spec.title}", network(spec)) for spec in ENCODERS]
-    return Comparison(HEADINGS, rows)
+    return PublishedTable(HEADINGS, rows)
+
+
+def _accuracy(model: str) -> str:
+    """Accuracy on the test part, as the record of the training has it."""
+    from l1forge.models import graph_path
+
+    record = parse_json(graph_path(model).with_name("training.json").read_text(encoding="utf-8"))
+    value, error = record["test"]["accuracy"]
+    return f"{100 * value:.1f} ± {100 * error:.1f} %"
 
 
 def _row(title: str, graph: Graph) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from l1forge.firmware.synth import Synthesis
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PublishedTable:
     """A table of the page: its headings and its rows of texts."""
 
     headings: tuple[str, ...]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l1forge.benchmarks.published import tree_logic
-from l1forge.benchmarks.published.rows import Comparison, luts, number, spent, synthesised, written
+from l1forge.benchmarks.published.rows import PublishedTable, luts, number, spent, synthesised, written
 from l1forge.emulator.folders import build_folder
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph
@@ -26,7 +26,7 @@ HEADINGS = ("task", "circuit", "LUT", "LUT per tree", "FF", "score on test data"
 
 
 @dataclass(frozen=True)
-class Task:
+class SharedTask:
     """Unsigned integer features of ``bits`` bits, shape (n, features), and labels (n,)."""
 
     name: str
@@ -39,14 +39,14 @@ class Task:
     test: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def digits() -> Task:
+def digits() -> SharedTask:
     """The 8 × 8 digits of scikit-learn (1 797 images, ten classes, pixels of 0 to 16 as 4 bits)."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     pixels = np.minimum(images, 15).astype(np.int64)
     test = np.arange(len(labels)) % 3 == 2
-    return Task(
+    return SharedTask(
         "digits",
         "digits (8 × 8 pixels)",
         4,
@@ -58,7 +58,7 @@ def digits() -> Task:
     )
 
 
-def taus() -> Task:
+def taus() -> SharedTask:
     """The committed tau candidates: 25 features, each spread over 8 bits by its range in training."""
     from l1forge.models.tau_id.features import features
     from l1forge.models.tau_id.train import DATA
@@ -72,7 +72,7 @@ def taus() -> Task:
     def spread(values: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.clip(np.rint((values - low) / step), 0, 255).astype(np.int64)
 
-    return Task(
+    return SharedTask(
         "taus",
         "taus against jets",
         8,
@@ -84,15 +84,15 @@ def taus() -> Task:
     )
 
 
-def comparison() -> Comparison:
+def comparison() -> PublishedTable:
     """Published rows, then both circuits of every shared task."""
     rows: list[tuple[str, ...]] = [*PUBLISHED]
     for task in (digits(), taus()):
         rows += _rows(task)
-    return Comparison(HEADINGS, rows)
+    return PublishedTable(HEADINGS, rows)
 
 
-def _rows(task: Task) -> list[tuple[str, ...]]:
+def _rows(task: SharedTask) -> list[tuple[str, ...]]:
     """Both circuits of one task, the ratio of their LUTs last.
 
     Raises
@@ -117,7 +117,7 @@ def _rows(task: Task) -> list[tuple[str, ...]]:
     return rows
 
 
-def trained(task: Task) -> tuple[Graph, str, str]:
+def trained(task: SharedTask) -> tuple[Graph, str, str]:
     """The graph with jointly quantised leaves; what float model and graph reach on the test data."""
     import xgboost
 

@@ -6,7 +6,7 @@ leaves of 5 bits.
 
 from __future__ import annotations
 
-from l1forge.benchmarks.published.rows import Comparison, luts, number, spent, synthesised, written
+from l1forge.benchmarks.published.rows import PublishedTable, luts, number, spent, synthesised, written
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph
 
@@ -19,7 +19,7 @@ PUBLISHED = (
 )
 
 
-def comparison() -> Comparison:
+def comparison() -> PublishedTable:
     """Published rows and ours."""
     whole, graphs = designs()
     rows = [*PUBLISHED]
@@ -35,7 +35,9 @@ def comparison() -> Comparison:
                 f"{auc:.4f}",
             )
         )
-    return Comparison(("design", "LUT", "LUT per tree", "FF", "latency", f"AUC (float: {whole:.4f})"), rows)
+    return PublishedTable(
+        ("design", "LUT", "LUT per tree", "FF", "latency", f"AUC (float: {whole:.4f})"), rows
+    )
 
 
 def designs() -> tuple[float, dict[str, tuple[Graph, float]]]:

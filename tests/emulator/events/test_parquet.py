@@ -47,13 +47,13 @@ def split(events: Events, *sizes: int) -> list[Events]:
     return [events.select(slice(a, b)) for a, b in pairwise(ends)]
 
 
-@pytest.mark.parametrize("layout", ["compact", "dense"])
+@pytest.mark.parametrize("layout", ["compact", "packed", "dense"])
 @pytest.mark.parametrize("block", [1000, 65536, 100_000])
 def test_round_trip_across_row_groups(tmp_path: Path, block: int, layout: Layout) -> None:
     events = random_events(70_000)
     path = tmp_path / "events.parquet"
     assert write_events(path, split(events, 1, 30_000, 39_999), {"seed": 7}, layout) == 70_000
-    assert pq.ParquetFile(path).metadata.row_group(0).num_rows == (65536 if layout == "compact" else 70_000)
+    assert pq.ParquetFile(path).metadata.row_group(0).num_rows == (70_000 if layout == "dense" else 65536)
     blocks = list(read_events(path, block=block))
     assert [b.n for b in blocks[:-1]] == [block] * (70_000 // block - (70_000 % block == 0))
     assert_same(Events.concatenate(blocks), events)
@@ -75,7 +75,7 @@ def test_dense_file_is_mapped_and_still_readable_when_re_encoded(tmp_path: Path)
     assert_same(Events.concatenate(list(read_events(path, block=777))), events)
 
 
-@pytest.mark.parametrize("layout", ["compact", "dense"])
+@pytest.mark.parametrize("layout", ["compact", "packed", "dense"])
 def test_only_wanted_columns(tmp_path: Path, layout: Layout) -> None:
     events = random_events(100)
     write_events(tmp_path / "e.parquet", [events], layout=layout)

@@ -27,7 +27,7 @@ def events(weights: list[float]) -> Events:
     return Events(columns, n)
 
 
-@pytest.mark.parametrize("layout", ["compact", "dense"])
+@pytest.mark.parametrize("layout", ["compact", "packed", "dense"])
 def test_weights_come_back_if_asked_for(tmp_path: Path, layout: str) -> None:
     path = tmp_path / "w.parquet"
     given = events([0.25, 0, 7e5])

@@ -82,7 +82,19 @@ def _signs(layers: Any) -> Any:
     return inputs, _dense(4, "last")(QActivation(binary(alpha=1), name="sign")(x))
 
 
-@pytest.mark.parametrize("make", [_wrapped, _scales, _asymmetric, _signs])
+def _ternary_signs(layers: Any) -> Any:
+    """Two thresholds for each sum; the level is QKeras' default, 0.33, and 0.5."""
+    from qkeras import QActivation, ternary
+
+    x = inputs = layers.Input((6,), name="x")
+    for name, level in (("first", None), ("second", 0.5)):
+        x = _dense(12, f"{name}_sums", ternary(alpha=1, threshold=0.2))(x)
+        x = layers.BatchNormalization(name=f"{name}_norm", scale=False)(x)
+        x = QActivation(ternary(alpha=1, threshold=level), name=f"{name}_signs")(x)
+    return inputs, _dense(4, "last")(x)
+
+
+@pytest.mark.parametrize("make", [_wrapped, _scales, _asymmetric, _signs, _ternary_signs])
 def test_graph_is_the_network(make: Callable[[Any], Any], tmp_path: Path) -> None:
     keras = use_legacy_keras()
     keras.utils.set_random_seed(1)
@@ -161,6 +173,35 @@ def test_what_hls4ml_would_lose_is_refused(name: str, tmp_path: Path) -> None:
         x = QActivation("quantized_tanh(4)", name="only_hls4ml")(x)
     with pytest.raises(InputError, match=message):
         convert_keras(keras.Model(inputs, x), "net", tmp_path, "fixed<9,4>")
+
+
+def test_values_on_a_ternary_threshold_are_as_in_qkeras(tmp_path: Path) -> None:
+    """hls4ml's C++ takes what lies on the level exactly for 0."""
+    keras = use_legacy_keras()
+    from qkeras import QActivation, ternary
+
+    inputs = keras.layers.Input((3,), name="x")
+    x = keras.layers.BatchNormalization(epsilon=0.0, name="norm")(inputs)
+    model = keras.Model(inputs, QActivation(ternary(alpha=1, threshold=0.5), name="signs")(x))
+    one, zero = np.ones(3), np.zeros(3)
+    model.set_weights([np.array([1, 2, 0.5]), np.array([0, 0.25, -0.125]), zero, one])
+    graph = export_graph(convert_keras(model, "net", tmp_path, "fixed<6,3>"))
+    values = np.repeat(np.arange(-32, 32)[:, None], 3, axis=1)
+    expected = model.predict(values / 8, verbose=0)
+    found = evaluate(graph, {graph.inputs[0].name: values})[graph.outputs[0]]
+    assert np.array_equal(expected, found)
+
+
+def test_a_falling_batch_norm_before_ternary_signs_is_refused(tmp_path: Path) -> None:
+    keras = use_legacy_keras()
+    from qkeras import QActivation, ternary
+
+    inputs = keras.layers.Input((3,), name="x")
+    x = keras.layers.BatchNormalization(name="norm")(inputs)
+    model = keras.Model(inputs, QActivation(ternary(alpha=1, threshold=0.5), name="signs")(x))
+    model.get_layer("norm").set_weights([-np.ones(3), np.zeros(3), np.zeros(3), np.ones(3)])
+    with pytest.raises(InputError, match="ternary activation needs positive scales"):
+        convert_keras(model, "net", tmp_path, "fixed<6,3>")
 
 
 def test_a_falling_batch_norm_before_signs_is_refused(tmp_path: Path) -> None:

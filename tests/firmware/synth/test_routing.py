@@ -11,6 +11,7 @@ from l1forge.firmware.synth.routing import calibration, routing_of
 def row(number: int, kind: str, cells: float, routed: list[float]) -> dict[str, object]:
     return {
         "number": number,
+        "circuit": str(number),
         "kind": kind,
         "cells_only_ns": cells,
         "routed_ns": routed,

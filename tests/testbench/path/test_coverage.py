@@ -41,13 +41,14 @@ def test_eight_orbits_leave_few_holes(project: PathProject, directed: Planted) -
     outcome = judged(project, scenario)
     assert (outcome.mismatches, outcome.examples) == (0, [])
     found = rows(outcome.coverage)
-    whole = (kinds.SEEDS, kinds.PHASES, kinds.COUNTS, kinds.BITS, kinds.MASKS)
+    whole = (kinds.SEEDS, kinds.COUNTS, kinds.BITS, kinds.MASKS)
     assert {kind: found[kind].holes for kind in whole} == dict.fromkeys(whole, ())
     assert found[kinds.SEEDS].goals == 20
     assert found[kinds.PHASES].goals == 1 + 3 + 2 + 337 + 10 + 617 + 100
+    assert found[kinds.PHASES].reached >= 1000
     assert found[kinds.COUNTS].goals == 9 + 13 + 13  # the small menu reads no taus
     assert found[kinds.COUNTERS].reached > 40
-    assert found[kinds.SHUT].reached >= 8
+    assert found[kinds.SHUT].reached >= 6
     assert all(
         row.goals - row.reached == len(row.holes) or row.kind == kinds.PHASES for row in found.values()
     )

@@ -228,21 +228,32 @@ def normalize_ternary_tanh(builder: Builder, call: Call) -> None:
     """+1 above the high threshold, −1 at or below the low one."""
     source, result, high_name, low_name = call.arguments
     x = builder.value(source)
-    high = _thresholds(builder, call, high_name, x.cpp, x.node.size)
-    low = _thresholds(builder, call, low_name, x.cpp, x.node.size)
+    kind = builder.declared(result).fixed
+    limits = [_limits(builder, call, name, x.cpp, x.node.size) for name in (high_name, low_name)]
+    above_high, apart = limits[0].data + 1, bool((limits[0].data >= limits[1].data).all())
+    if apart and int(above_high.max()) <= x.node.type.maximum and limits[0].type.lsb == x.node.type.lsb:
+        next_higher = builder.constant(Constant(limits[0].type, above_high))
+        above = builder.pair("greater_equal", x.node, next_higher)
+        below = builder.pair("greater_equal", builder.constant(limits[1]), x.node)
+        builder.store(result, builder.pair("subtract", above, below, kind, builder.layer))
+        return
+    high, low = (builder.constant(limit) for limit in limits)
     not_above = builder.pair("greater_equal", high, x.node)
     below = builder.pair("greater_equal", low, x.node)
     # 1 - [high >= x] - [low >= x], but an x that is above the high threshold is +1 whatever the low one is
     above = builder.pair("subtract", builder.number(1), not_above, FixedType(1, 1, False))
     minus = builder.pair("multiply", below, not_above)
-    builder.store(
-        result, builder.pair("subtract", above, minus, builder.declared(result).fixed, builder.layer)
-    )
+    builder.store(result, builder.pair("subtract", above, minus, kind, builder.layer))
 
 
-def _thresholds(builder: Builder, call: Call, name: str, kind: CppType, size: int) -> Node:
+def _limits(builder: Builder, call: Call, name: str, kind: CppType, size: int) -> Constant:
+    """The thresholds ``name``, one for each of ``size`` elements."""
     config = config_of(builder, call)
     filters = builder.source.integer(config, "n_filt", -1)
     count = size if filters in (-1, 4294967295) else filters
     weight = builder.weight(name, kind.text, config, count)
-    return builder.constant(Constant(weight.type, np.resize(weight.data, size)))
+    return Constant(weight.type, np.resize(weight.data, size))
+
+
+def _thresholds(builder: Builder, call: Call, name: str, kind: CppType, size: int) -> Node:
+    return builder.constant(_limits(builder, call, name, kind, size))
