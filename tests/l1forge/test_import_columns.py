@@ -14,10 +14,15 @@ from l1forge.emulator.events.objects import COLUMNS, Events
 from l1forge.emulator.graph.graph import Graph
 from l1forge.emulator.kernel import compile_graph
 from l1forge.emulator.rates.working_point import loss_at_rate, loss_for_search, near_threshold
+from l1forge.studies.cosim import check_project
 from l1forge.studies.own_models import inputs
 from l1forge.studies.rates_menu import menu_rates
+from l1forge.testbench.cosim import emulator_of
+from l1forge.testbench.flow import hls_implementation
+from l1forge.testbench.stimuli import random_bits
 
 XGBOOST = Path(__file__).parents[1] / "firmware" / "bdt" / "data" / "xgboost-3.2.0-binary.json"
+COLUMNS_OF_NET = ["-s", "jet.et[0]", "-s", "etm.et[0]", "--units", "physical", "--shift", "4"]
 COLUMN = "jet.et[0]*0.0625,jet.et[1]*0.0625,etm.et[0]*0.0625,eg.et[0]*0.125 offset=4"
 
 
@@ -29,7 +34,7 @@ def run(*words: object) -> int:
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two scores of two columns, on inputs in units of 32 GeV."""
+    """Two scores of two columns, on inputs in units of 16 GeV."""
     folder = tmp_path_factory.mktemp("network")
     net = nn.Sequential(nn.Linear(2, 2))
     with torch.no_grad():
@@ -37,8 +42,8 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
         net[0].bias.copy_(torch.tensor([0.0, 2.0]))
     torch.save(net.eval(), folder / "net.pt")
     options = ["-t", "fixed<12,6,RND,SAT>", "--input-shape", "2", "--name", "hard,soft", "--verify", "100"]
-    columns = ["-s", "jet.et[0]", "-s", "etm.et[0]", "--units", "physical", "--shift", "5"]
-    assert run("import-model", folder / "net.pt", *options, *columns, "-o", folder / "net.json") == 0
+    options += ["--project", folder / "hls"]
+    assert run("import-model", folder / "net.pt", *options, *COLUMNS_OF_NET, "-o", folder / "net.json") == 0
     return folder / "net.json"
 
 
@@ -46,11 +51,30 @@ def test_a_network_runs_on_events(network: Path) -> None:
     graph = Graph.load(network)
     assert graph.outputs == ["hard", "soft"]
     made = l1forge.emulate(str(network), l1forge.sample("ttbar")).scores
-    jet, etm = inputs(l1forge.sample("ttbar"), ["jet.et[0]", "etm.et[0]"]).T / 64
+    jet, etm = inputs(l1forge.sample("ttbar"), ["jet.et[0]", "etm.et[0]"]).T / 32
     jet, etm = (np.minimum(np.floor(v * 64 + 0.5) / 64, 32 - 1 / 64) for v in (jet, etm))
     lsb = graph["hard"].type.lsb
     np.testing.assert_array_equal(np.ravel(made["hard"]) * lsb, jet + 0.5 * etm)
     np.testing.assert_array_equal(np.ravel(made["soft"]) * lsb, 2 - jet + 0.25 * etm)
+
+
+def test_the_hls_project_gives_the_same_graph(network: Path, tmp_path: Path) -> None:
+    hls, output = network.parent / "hls", tmp_path / "again.json"
+    assert run("import-hls", hls, *COLUMNS_OF_NET, "--name", "hard,soft", "-o", output) == 0
+    first, again = Graph.load(network), Graph.load(output)
+    assert [node.name for node in again.nodes] == [node.name for node in first.nodes]
+    rows = random_bits(first, 300, np.random.default_rng(1))
+    np.testing.assert_array_equal(emulator_of(again)(rows), emulator_of(first)(rows))
+
+
+def test_its_compiled_project_gets_what_the_graph_makes_of_the_codes(network: Path) -> None:
+    """As ``cosim --hls`` does; without the scaling the C++ computes something else."""
+    hls, graph = network.parent / "hls", Graph.load(network)
+    check_project(hls, graph)
+    rows = random_bits(graph, 300, np.random.default_rng(2))
+    np.testing.assert_array_equal(hls_implementation(hls, graph)(rows), emulator_of(graph)(rows))
+    del graph.meta["bound_inputs"]
+    assert (hls_implementation(hls, graph)(rows) != emulator_of(graph)(rows)).any()
 
 
 def test_a_menu_takes_it(network: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from l1forge.emulator.errors import InputError
+from l1forge.firmware.hls.package.columns import exact
 from l1forge.firmware.inputs.columns import Column, parse_column, read_columns
 
 
@@ -88,3 +89,13 @@ def test_files_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             read_columns([str(tmp_path / name)])
+
+
+def test_columns_of_a_package_have_factors_and_nothing_else() -> None:
+    assert exact(read_columns(["jet.et[0]*0.5,0"])) == [Column("jet.et[0]", Fraction(1, 2)), Column("0")]
+    for text, message in (
+        ("jet.et[0]*1/3", "not a multiple of a power of two"),
+        ("jet.et[0] shift=1", "the package scales its inputs itself"),
+    ):
+        with pytest.raises(InputError, match=message):
+            exact(read_columns([text]))
