@@ -148,7 +148,7 @@ def _folded(
     """Kernel with the signs of the batch norm's scales, and the integer thresholds of the sums.
 
     ``gamma (s - mean) / sigma + beta`` crosses ``level`` at ``s = mean + (level - beta) sigma / gamma``.
-    Signs are turned where gamma is negative. A point that lies on the grid exactly is an accident of rounding;
+    Signs are turned where gamma is negative. A point exactly on the grid is an accident of rounding:
     it counts as reached.
     """
     gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in norm.get_weights())

@@ -1,6 +1,5 @@
 """The jet taggers: inputs, thresholds, exact kernels, training, and commands that make no sense."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -267,4 +266,3 @@ def test_help_has_the_options():
 
     found = CliRunner().invoke(app, ["evaluate", "jet_tagger", "--help"], env={"COLUMNS": "200"})
     assert "--data" in found.output
-    assert dataclasses.is_dataclass(SIX_BITS)
