@@ -77,7 +77,7 @@ class JetSetStudy:
             for made in designs:
                 own = [
                     made.name,
-                    f"{made.interval} clocks",
+                    "1 clock" if made.interval == 1 else f"{made.interval} clocks",
                     f"{made.latency} clocks = {made.latency_ns:.1f} ns",
                 ]
                 own.append(f"{made.generated_lut:,.0f}")
