@@ -77,7 +77,7 @@ class JetSetStudy:
             for made in designs:
                 own = [
                     made.name,
-                    f"{made.interval} clocks",
+                    "1 clock" if made.interval == 1 else f"{made.interval} clocks",
                     f"{made.latency} clocks = {made.latency_ns:.1f} ns",
                 ]
                 own.append(f"{made.generated_lut:,.0f}")
@@ -117,7 +117,7 @@ class JetSetStudy:
         axis.set_xticks(range(len(names)), names)
         axis.set(ylabel="area under the ROC curve", title="integers (points) and float (lines), test jets")
         axis.grid(axis="y", alpha=0.3)
-        axis.legend(ncols=5, fontsize=9, loc="lower right")
+        figure.legend(*axis.get_legend_handles_labels(), ncols=5, fontsize=9, loc="outside lower center")
         return figure
 
     def to_dict(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_table_and_page_have_values_with_errors_and_what_was_not_synthesised() -
     assert head[:4] == ["network", "right answers", "float", "AUC gluon"]
     assert rows[0][:4] == ["tiny", "60.0", "61.0", "89.00 ± 1.00 (-1.00 ± 0.20)"]
     page = study().page({"tiny_folded": ROW})
-    assert "| tiny | 1 clocks | 13 clocks = 54.1 ns | 20,000 | not run | - | - | - |" in page
+    assert "| tiny | 1 clock | 13 clocks = 54.1 ns | 20,000 | not run | - | - | - |" in page
     assert "| tiny_folded | 4 clocks | 20 clocks = 83.2 ns | 6,000 | 1,000 | 500 | 0 | 3.50 ns |" in page
     assert study().to_dict()["designs"]["tiny"][1]["interval"] == 4
     assert len(study().plot().axes) == 1
