@@ -94,7 +94,7 @@ def test_one_other_object_is_noticed(small: ImageRun) -> None:
     changed = {name: array.copy() for name, array in events.items()}
     changed["ett.et"][0, 6] ^= 1
     write_events(small.events, [Events(changed, events.n)])
-    with pytest.raises(InputError, match="ett.et, row 6: the simulation makes another crossing"):
+    with pytest.raises(InputError, match=r"ett\.et, row 6: the simulation makes another crossing"):
         list(small.make_chunks(1))
 
 
