@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.blocks import choose_columns, rechunk
-from l1forge.emulator.events.objects import COLUMNS, EXTRA_COLUMNS, Events
+from l1forge.emulator.events.objects import EXTRA_COLUMNS, Events, layout_of
 from l1forge.emulator.events.source import EventSource
 from l1forge.emulator.jit import compiled
 from l1forge.emulator.lhc import LHC, ORBIT, FillingScheme
@@ -73,6 +73,15 @@ def _views(pool: Events, event: int, places: NDArray[np.int64]) -> tuple[Part, .
     return tuple(parts)
 
 
+LINK = "link"
+"""Words that belong to a crossing as its objects do; external signals belong to a place in the orbit."""
+
+
+def filling_columns(source: EventSource) -> tuple[str, ...]:
+    """The columns of a source that orbits are filled with: objects and link words."""
+    return tuple(name for name in source.columns if name not in EXTRA_COLUMNS or name == LINK)
+
+
 class FilledStream:
     """Colliding crossings filled from a zero-bias sample, in its order and from its start again at its end.
 
@@ -99,9 +108,7 @@ class FilledStream:
         if source.n == 0:
             raise InputError("holds no events", file=source.path)
         self.source, self.scheme, self.seed = source, scheme, seed
-        self.columns = choose_columns(
-            columns, [c for c in source.columns if c not in EXTRA_COLUMNS], source.path
-        )
+        self.columns = choose_columns(columns, filling_columns(source), source.path)
         self.signal, self.noise = signal, noise
         self._pool = pool
 
@@ -170,7 +177,8 @@ class FilledStream:
             return Block(Events({}, 0), first, 0, origin, parts)
         columns: dict[str, NDArray[np.generic]] = {}
         for name in self.columns:
-            out = np.empty((COLUMNS[name][0], missing + stop - start), np.int16)
+            slots, dtype = layout_of(name)
+            out = np.empty((slots, missing + stop - start), dtype)
             _place(pool[name], _runs(colliding) + missing, event, out)
             if self.signal and added.signal.size:
                 out[:, missing + added.signal_at] = self.signal.events.column(name)[:, added.signal]
@@ -186,7 +194,8 @@ class FilledStream:
             return ()
         columns: dict[str, NDArray[np.generic]] = {}
         for name in self.columns:
-            out = np.zeros((COLUMNS[name][0], places.size), np.int16)
+            slots, dtype = layout_of(name)
+            out = np.zeros((slots, places.size), dtype)
             if self.signal:
                 out[:, : added.signal.size] = self.signal.events.column(name)[:, added.signal]
             if name in added.noise:

@@ -20,11 +20,11 @@ from l1forge.emulator.events.formats.ugt_vectors import (
     parse_stream,
     sniff_columns,
 )
-from l1forge.emulator.events.objects import EXTRA_COLUMNS, SAMPLE_COLUMNS, SPARE, Events
+from l1forge.emulator.events.objects import SAMPLE_COLUMNS, SPARE, Events
 from l1forge.emulator.events.source import EventSource, open_events
 from l1forge.emulator.lhc import LHC, ORBIT, FillingScheme
 from l1forge.emulator.stream.blocks import ReplayStream
-from l1forge.emulator.stream.filled import FilledStream
+from l1forge.emulator.stream.filled import FilledStream, filling_columns
 from l1forge.emulator.stream.injection import Injection, Noise
 
 STANDARD_INPUT = Path("-")
@@ -43,10 +43,10 @@ def open_source(path: Path) -> EventSource:
 
 
 def carried_columns(source: EventSource) -> tuple[str, ...]:
-    """Columns that a stream of ``source`` carries: one that fills orbits holds objects only."""
+    """Columns that a stream of ``source`` carries: one that fills orbits has objects and link words."""
     if "bx" in source.columns:
         return source.columns
-    return tuple(name for name in source.columns if name not in EXTRA_COLUMNS)
+    return filling_columns(source)
 
 
 def open_stream(

@@ -158,7 +158,7 @@ def rates(
     """
     graph, file = graph_of(model)
     name = check_score(graph, score)
-    samples_of = _samples(model, graph)
+    samples_of = _samples(graph, file)
     given = _signals(samples_of.signals if signals is None and samples_of else signals)
     for target in targets_khz:
         if not 0 < target < math.inf:
@@ -223,12 +223,12 @@ def check_score(graph: Graph, score: str | None) -> str:
     return name
 
 
-def _samples(model: str | Path | Graph, graph: Graph) -> Samples | None:
+def _samples(graph: Graph, file: Path | None) -> Samples | None:
     """The files of a shipped model that event files do not feed; None for all others."""
-    if isinstance(model, Graph) or graph.name != str(model):
-        return None
     found = models().get(graph.name)
-    return found.samples() if found is not None and found.samples is not None else None
+    if found is None or found.samples is None or found.graph is None or file is None:
+        return None
+    return found.samples() if file.samefile(found.graph) else None
 
 
 def _signals(given: Mapping[str, Source] | Sequence[str | Path] | None) -> dict[str, Source]:

@@ -164,3 +164,13 @@ def test_events_of_images_are_needed_and_found(tmp_path: Path) -> None:
     write_images(tmp_path / "b.parquet", np.zeros((9, N_REGIONS), np.uint16), {"first": 9_995})
     with pytest.raises(InputError, match="5 of 9"):
         read(tmp_path / "b.parquet", IMAGES.parent / "ttbar.parquet", cuts)
+
+
+def test_rates_of_the_score_use_the_committed_images() -> None:
+    from l1forge.studies.rates import rates
+
+    found = rates("calorimeter", targets_khz=[10.0])
+    assert (found.zero_bias_crossings, found.left_out_crossings) == (150_000, 30_000)
+    assert set(found.targets[0].efficiency) >= {"ttbar", "A4l", "vbf_htautau"}
+    assert "training" not in found.targets[0].efficiency
+    assert found.targets[0].rate_khz <= 10
