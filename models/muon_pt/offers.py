@@ -99,10 +99,20 @@ def stage(graph: Path, scores: tuple[str, ...]) -> Any:
 
 
 def inputs(name: str = "muon_pt") -> TrainedInputs:
-    """The record of muons simulated with the seed of the training, for the network ``name``."""
+    """The record of muons simulated with the seed of the training, for the network ``name``.
+
+    Of the large network: the random detectors of its last step.
+    """
     from l1forge.models.muon_pt.train import SEED, trained_inputs, training_set
 
-    return trained_inputs(name, training_set(MUONS, SEED, 1.0).features.numpy())
+    if name != "muon_pt":
+        return trained_inputs(name, training_set(MUONS, SEED, 1.0).features.numpy())
+    from l1forge.models.muon_pt.robust import FIRST_SEED, Rounds, robust_set
+    from l1forge.simulation.muons.detectors import load_randomised
+
+    plan = Rounds()
+    last = robust_set(plan.muons, SEED + FIRST_SEED + plan.rounds, 1.0, load_randomised())
+    return trained_inputs(name, last.features.numpy())
 
 
 MODEL = Model(

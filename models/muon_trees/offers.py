@@ -68,9 +68,10 @@ def inputs() -> TrainedInputs:
     from l1forge.models.muon_pt.bins import GENERATED_UP_TO, MIN_PT
     from l1forge.models.muon_pt.features import FEATURES, muon_features
     from l1forge.models.muon_trees.graph import NAME
+    from l1forge.models.muon_trees.train import Options
     from l1forge.simulation.muons import MuonSettings, generate
 
-    sample = generate(250_000, 555, MuonSettings(pt_min=MIN_PT, pt_max=GENERATED_UP_TO))
+    sample = generate(Options().calibration, 555, MuonSettings(pt_min=MIN_PT, pt_max=GENERATED_UP_TO))
     features, layers = muon_features(sample.value, sample.eta, sample.quality)
     return TrainedInputs.of(NAME, "simulated muons", FEATURES, features[layers > 0])
 
