@@ -273,7 +273,7 @@ def cosimulate_path(
             scenarios = _deep(project, outside, orbits, seed, margin)
         else:
             # a cocotb bus with pauses needs more than an orbit for all registers
-            every = 2 if name == "cocotb" else 1
+            every = 3 if name == "cocotb" else 1
             margin, scenarios = 0, iter([_scenario(project, outside, orbits, vectors, seed, every)])
         outcomes[name] = cosimulate(
             project, inside, scenarios, driver, margin=margin, seed=seed, progress=progress
@@ -359,7 +359,7 @@ def _scenario(
         seed,
         directed=planted(project),
         every=every,
-        partial=every == 1,  # cocotb's bus master would make whole words of them
+        partial=every == 1,  # cocotb's bus master makes whole words of parts
     )
 
 

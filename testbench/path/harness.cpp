@@ -84,7 +84,7 @@ int64_t path_run(void* handle, const uint32_t* words, const uint8_t* flags, int6
         top.s_axil_awaddr = top.s_axil_araddr = stalls >> 8 & 0xfffff;
         top.s_axil_wdata = stalls ^ stalls << 7;
         if (asks) {
-            top.s_axil_awaddr = top.s_axil_araddr = accesses[2 * next] >> 1 & 0xfffff;
+            (write ? top.s_axil_awaddr : top.s_axil_araddr) = accesses[2 * next] >> 1 & 0xfffff;
             top.s_axil_wdata = accesses[2 * next + 1];
             top.s_axil_wstrb = 15 ^ (accesses[2 * next] >> 24);
         }

@@ -164,7 +164,8 @@ def walk(registers: RegisterMap, clock: int) -> list[Access]:
         if register.access == "rw" and register.name != "apply":
             for word in both_ways(register).words:
                 found += [Access(clock, register.address, word), Access(clock, register.address)]
-            for value in (0, register.least - 1, register.least, register.most, register.most + 1):
+            highest = 1 << register.width - 1
+            for value in (0, register.least - 1, register.least, register.most, register.most + 1, highest):
                 found += [Access(clock, register.address, register.word(value))]
             found.append(Access(clock, register.address))
     for number in registers.words:
@@ -219,7 +220,8 @@ def eventful(
 
     The first orbit runs with the values after a reset; every orbit, or each of ``every`` orbits, loads new
     values, which take effect when the section ends, or the orbit if a new section is asked for. ``directed``
-    crossings stand in place of some events of each orbit. ``partial``: writes of parts of words, too.
+    crossings stand in place of some events of each orbit. ``partial``: also every bit
+    of every register, and parts of words, for which a slow bus has no time.
     """
     random, n = np.random.default_rng(seed), events.n
     valid, reset, start = np.ones(n, bool), np.zeros(n, bool), np.zeros(n, bool)
@@ -289,7 +291,7 @@ def _loads(
         page = 1 - page
         values = drawn_values(registers, random, load)
         found = section_accesses(registers, values, page, clock, random)
-        if load == 0:  # nothing waits for a section yet
+        if load == 0 and partial:  # nothing waits for a section yet
             found = walk(registers, clock) + found
         if partial:
             found += _parts(registers, clock, random)
