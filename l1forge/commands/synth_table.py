@@ -65,8 +65,8 @@ def synth_table(
     """Synthesise all designs and write the table, or with `--check` compare with it.
 
     A design whose Verilog, options and tool are those of the table is not run again. With MODELs the other
-    rows of the table stay. `--check` without MODELs leaves out what the table names as not run. The command writes
-    each row as soon as it is known: after an interrupt the same call continues.
+    rows of the table stay. `--check` without MODELs leaves out what the table names as not run. Every row is
+    written as soon as it is known: after an interrupt the same call continues.
 
     Examples:
 
