@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from l1forge.cli import main
+from l1forge.models.muon_patterns import TRAINED
 from l1forge.models.muon_pt.stub_measure import measure
 from l1forge.models.muon_pt.stub_tables import percent, plus_minus, remarks, tables
 from l1forge.simulation.muons import MuonSample, MuonSettings, generate
@@ -142,3 +143,16 @@ def test_stubs_unlike_the_training_are_noticed(stubs: Path, tmp_path: Path, caps
     said = capsys.readouterr().out
     assert "warning" not in said
     assert "passing 20 GeV [%] against true pT [GeV]" in said
+
+
+def test_patterns_of_a_file_are_a_row_of_their_own(muons: MuonSample, tmp_path: Path, capsys) -> None:
+    write_stubs(muons.select(slice(0, 3000)), tmp_path / "some.parquet")
+    options = ("--stubs", tmp_path / "some.parquet", "--patterns-only", "-o", tmp_path / "out")
+    assert run(*options, "--patterns", TRAINED) == 0
+    found = json.loads((tmp_path / "out/stubs.json").read_text())["algorithms"]
+    assert found["patterns filled on such stubs"]["resolution"] == found["patterns"]["resolution"]
+    capsys.readouterr()
+    assert run(*options, "--patterns", tmp_path / "none.npz") == 2
+    assert "not a pattern file" in capsys.readouterr().err
+    assert run("--patterns", TRAINED, "-o", tmp_path / "out") == 2
+    assert "--patterns: needs --stubs" in capsys.readouterr().err
