@@ -235,4 +235,5 @@ def rows_of(name: str, files: Sequence[Path] | None = None) -> NDArray[np.int64]
         return None
     import numpy as np
 
-    return np.concatenate([model.rows(file) for file in files or [None]])
+    sources: list[Path | None] = list(files) if files else [None]
+    return np.concatenate([model.rows(source) for source in sources])
