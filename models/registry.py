@@ -63,18 +63,6 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Files of a model whose inputs are no event columns: what ``l1forge rates NAME`` reads by default.
-
-    ``trained``: how many of the first rows of ``zero_bias`` trained the model.
-    """
-
-    zero_bias: Path
-    signals: tuple[Path, ...]
-    trained: int
-
-
-@dataclass(frozen=True)
 class Model:
     """One algorithm; what it does not offer is None.
 
@@ -94,8 +82,6 @@ class Model:
         graph file ``graph``. Models without one are scored from event columns.
     inputs
         The record of what it was trained on, from the committed training sample.
-    samples
-        The committed files of a model that event files do not feed.
     rows
         ``rows(file)`` are real inputs, integers of shape (n, elements), of a model that event files do not
         feed: those of its own sample (file None), or of a user's file of the same kind.
@@ -110,7 +96,6 @@ class Model:
     written: bool = False
     stage: Callable[[Path, tuple[str, ...]], Any] | None = None
     inputs: Callable[[], TrainedInputs] | None = None
-    samples: Callable[[], Samples] | None = None
     rows: Callable[[Path | None], NDArray[np.int64]] | None = None
     home: Path | None = None
 
@@ -250,4 +235,5 @@ def rows_of(name: str, files: Sequence[Path] | None = None) -> NDArray[np.int64]
         return None
     import numpy as np
 
-    return np.concatenate([model.rows(file) for file in files or (None,)])
+    sources: list[Path | None] = list(files) if files else [None]
+    return np.concatenate([model.rows(source) for source in sources])
