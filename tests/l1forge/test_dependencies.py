@@ -37,6 +37,8 @@ HEAVY_MODULES = {
     "models/muon_pt/network.py": "torch brevitas",
     "models/muon_pt/export.py": "torch",
     "models/muon_pt/fine_tune.py": "torch",
+    "models/muon_pt/lipschitz.py": "torch",
+    "models/muon_pt/robust.py": "torch",
     "models/muon_pt/train.py": "torch",
     "models/vae/network.py": "torch",
     "testbench/drivers/cocotb_check.py": "cocotb",
