@@ -105,7 +105,8 @@ def _thresholds(
     allowed: Sequence[float],
 ) -> list[Floats]:
     """For each allowed sum of weights and replica the largest score that does not pass: ``score > cut``."""
-    order = np.argsort(-values, kind="stable")
+    # as floats: the negative of an unsigned integer wraps
+    order = np.argsort(-values.astype(np.float64), kind="stable")
     cumulated = np.cumsum(weights[order])
     last = int(np.searchsorted(cumulated, 2 * max(allowed) + 30 * float(weights.max()))) + 1
     order = order[: min(last, len(order))]
@@ -131,7 +132,8 @@ class _Curve:
         weights = drawn * sample.weights
         self._totals = np.maximum(weights.sum(axis=1), 1e-300)  # a replica of few events may have none
         counted = weights * ~sample.accepted if kind == PURE else weights
-        order = np.argsort(-values, kind="stable")
+        # as floats: the negative of an unsigned integer wraps
+    order = np.argsort(-values.astype(np.float64), kind="stable")
         self._negative = -values[order].astype(np.float64)
         self._sums = np.zeros((len(weights), sample.n + 1))
         np.cumsum(counted[:, order], axis=1, out=self._sums[:, 1:])
