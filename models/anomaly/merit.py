@@ -132,8 +132,7 @@ class _Curve:
         weights = drawn * sample.weights
         self._totals = np.maximum(weights.sum(axis=1), 1e-300)  # a replica of few events may have none
         counted = weights * ~sample.accepted if kind == PURE else weights
-        # as floats: the negative of an unsigned integer wraps
-    order = np.argsort(-values.astype(np.float64), kind="stable")
+        order = np.argsort(-values.astype(np.float64), kind="stable")
         self._negative = -values[order].astype(np.float64)
         self._sums = np.zeros((len(weights), sample.n + 1))
         np.cumsum(counted[:, order], axis=1, out=self._sums[:, 1:])
