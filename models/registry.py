@@ -63,6 +63,18 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Files of a model whose inputs are no event columns: what ``l1forge rates NAME`` reads by default.
+
+    ``trained``: how many of the first rows of ``zero_bias`` trained the model.
+    """
+
+    zero_bias: Path
+    signals: tuple[Path, ...]
+    trained: int
+
+
+@dataclass(frozen=True)
 class Model:
     """One algorithm; what it does not offer is None.
 
@@ -82,6 +94,8 @@ class Model:
         graph file ``graph``. Models without one are scored from event columns.
     inputs
         The record of what it was trained on, from the committed training sample.
+    samples
+        The committed files of a model that event files do not feed.
     rows
         ``rows(file)`` are real inputs, integers of shape (n, elements), of a model that event files do not
         feed: those of its own sample (file None), or of a user's file of the same kind.
@@ -96,6 +110,7 @@ class Model:
     written: bool = False
     stage: Callable[[Path, tuple[str, ...]], Any] | None = None
     inputs: Callable[[], TrainedInputs] | None = None
+    samples: Callable[[], Samples] | None = None
     rows: Callable[[Path | None], NDArray[np.int64]] | None = None
     home: Path | None = None
 

@@ -86,6 +86,44 @@ class Circuit:
         """The sum of all elements, cast to ``kind``; ``accum`` (default: ``kind``) must hold it."""
         return self._node(name, "sum", (source,), 1, kind, accum=str(accum or kind))
 
+    def type_of(self, name: str) -> FixedType:
+        """The type of a node."""
+        return self._type(name)
+
+    def dense(
+        self, name: str, source: str, weight: Constant, bias: Constant, kind: FixedType, accum: FixedType
+    ) -> str:
+        """``source`` times ``weight`` (inputs, outputs), plus ``bias``; ``accum`` must hold it."""
+        constants = {"weight": weight, "bias": bias}
+        return self._node(name, "dense", (source,), weight.data.shape[1], kind, constants, accum=str(accum))
+
+    def relu(self, name: str, source: str, kind: FixedType) -> str:
+        """What is above zero, cast to ``kind``."""
+        return self._node(name, "relu", (source,), self.size(source), kind)
+
+    def subtract(self, name: str, left: str, right: str, kind: FixedType) -> str:
+        """``left`` - ``right``, element by element."""
+        return self._node(name, "subtract", (left, right), self.size(left), kind)
+
+    def square(self, name: str, source: str, kind: FixedType) -> str:
+        """The square of every element."""
+        return self._node(name, "square", (source,), self.size(source), kind)
+
+    def add(self, name: str, left: str, right: str, kind: FixedType) -> str:
+        """``left`` + ``right``, element by element."""
+        return self._node(name, "add", (left, right), self.size(left), kind)
+
+    def scaled(self, name: str, source: str, factor: float) -> str:
+        """``source`` (unsigned) times ``factor`` >= 0 in six significant bits, exact."""
+        one = self._type(source)
+        exponent = int(np.floor(np.log2(factor))) if factor else 0
+        scale = FixedType(6, exponent + 1, False)
+        number = min(round(factor / scale.lsb), scale.maximum)
+        kind = FixedType(one.width + scale.width, one.integer + scale.integer, False)
+        zero = Constant(unsigned(1), np.zeros(1, np.int64))
+        constants = {"scale": Constant(scale, np.array([number])), "bias": zero}
+        return self._node(name, "scale_bias", (source,), self.size(source), kind, constants)
+
     def column(self, source: str) -> str:
         """One input column, such as ``mu.pt[0]``, in the width of its field."""
         name, _, slot = source.partition("[")

@@ -18,6 +18,7 @@ from l1forge.emulator.graph.graph import Graph
 from l1forge.models.anomaly.circuit import Circuit, bits_for
 from l1forge.models.anomaly.pairs import Pair, PairTables, quantities_of
 from l1forge.models.anomaly.tails import LEVELS, magnitudes
+from l1forge.models.vae.decoder import add_error
 from l1forge.models.vae.network import LARGEST_LOG_VARIANCE, Trained
 
 NAME, SCORE, KL_SCORE = "vae", "mu2_score", "kl_score"
@@ -94,21 +95,24 @@ def build(
     kl: bool = False,
     meta: Mapping[str, Any] | None = None,
     numbers: Numbers = NUMBERS,
+    error: float | None = None,
 ) -> Graph:
-    """The graph with the output ``mu2_score``, and ``kl_score`` (twice the KL divergence) if asked for."""
+    """The graph with the output ``mu2_score``; if asked for ``kl_score``, twice the KL divergence.
+
+    ``error``: the beta of the output ``error_score``, which comes with ``kl_score`` (``models.vae.decoder``).
+    """
     kind, square = numbers.mean, numbers.square
     circuit = Circuit(quantities_of(tables.pairs))
     indices = circuit.indices(tables)
-    means = _latent(
-        circuit, indices, contributions(trained, tables, numbers=numbers), "mean", numbers.table, kind
-    )
+    parts = contributions(trained, tables, numbers=numbers)
+    means = _latent(circuit, indices, parts, "mean", numbers.table, kind)
     steps = np.arange(-(kind.maximum + 1), kind.maximum + 1)
     squares = np.minimum(np.square(steps * kind.lsb) // square.lsb, square.maximum).astype(np.int64)
     squared = circuit.table(f"{SCORE}.square", means, squares, square, offset=kind.maximum + 1)
     total = bits_for(int(squares.max()) * circuit.size(squared))
     sums = FixedType(total, total + square.integer - square.width, False)
     circuit.sum(SCORE, squared, sums)
-    if not kl:
+    if not kl and error is None:
         return Graph(NAME, circuit.nodes, [SCORE], dict(meta or {}))
     spreads = contributions(trained, tables, variance=True)
     logs = _latent(circuit, indices, spreads, "log_variance", VARIANCE_TABLE, LOG_VARIANCE)
@@ -121,8 +125,11 @@ def build(
     excess = circuit.table(f"{KL_SCORE}.excess", logs, terms, square, offset=LOG_VARIANCE.maximum + 1)
     both = circuit.join(f"{KL_SCORE}.terms", [squared, excess], square)
     most = bits_for(int(squares.max()) * circuit.size(squared) + int(terms.max()) * circuit.size(excess))
-    circuit.sum(KL_SCORE, both, FixedType(most, most + square.integer - square.width, False))
-    return Graph(NAME, circuit.nodes, [SCORE, KL_SCORE], dict(meta or {}))
+    twice = circuit.sum(KL_SCORE, both, FixedType(most, most + square.integer - square.width, False))
+    outputs = [SCORE, KL_SCORE]
+    if error is not None:
+        outputs.append(add_error(circuit, indices, means, list(parts), trained, tables, twice, error))
+    return Graph(NAME, circuit.nodes, outputs, dict(meta or {}))
 
 
 def _latent(

@@ -33,6 +33,13 @@ def train(
     kl: Annotated[
         bool, typer.Option("--kl", help="Give the graph the output kl_score, too: the whole KL divergence.")
     ] = False,
+    error: Annotated[
+        bool,
+        typer.Option(
+            "--error",
+            help="Give the graph kl_score and error_score, too: the decoder's squared error + beta * KL.",
+        ),
+    ] = False,
     signal: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +85,7 @@ def train(
         trainings,
         training.shortened(schedule) if quick else schedule,
         kl,
+        error,
         report,
         signals,
     )

@@ -68,6 +68,7 @@ def main(
     trainings: int,
     schedule: Schedule,
     kl: bool,
+    error: bool,
     report: Report,
     signals: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
@@ -86,7 +87,8 @@ def main(
         networks = list(candidates(part, tables, seeds, schedule, step))
     best = min(networks, key=lambda network: network.loss)
     settings = {"menu": cuts.menu.name, "pairs": pairs, "crossings": part.n, "counted": tables.crossings}
-    graph = circuit.build(best, tables, kl, settings | {"seed": best.seed})
+    beta = schedule.beta if error else None
+    graph = circuit.build(best, tables, kl, settings | {"seed": best.seed}, error=beta)
     result = settings | {
         "left_out": [seed.name for seed in cuts.excluded],
         "schedule": asdict(schedule),

@@ -11,6 +11,7 @@ from l1forge.cli import main
 from l1forge.emulator.errors import InputError
 from l1forge.emulator.events.source import open_events
 from l1forge.emulator.graph.graph import Graph
+from l1forge.emulator.graph.reference import evaluate
 from l1forge.emulator.kernel import compile_graph
 from l1forge.models import graph_path
 from l1forge.models.anomaly import quantities
@@ -130,3 +131,23 @@ def test_challenge_files_train(tmp_path: Path, capsys: pytest.CaptureFixture[str
         row["signal"] for row in json.loads((tmp_path / "adc" / "training.json").read_text())["signals"]
     ] == ["new"] * 4
     assert run("emulate", tmp_path / "adc" / "graph.json", tmp_path / "signal.h5") == 0
+
+
+def test_error_of_the_decoder_is_an_output_if_asked_for() -> None:
+    """Exact in kernel and reference, and in the order of the network's own loss."""
+    from l1forge.models.anomaly.crossings import Crossings
+    from l1forge.models.vae.train import features
+
+    trained, tables = weights.load(WEIGHTS)
+    graph = circuit.build(trained, tables, error=0.5)
+    assert graph.outputs == ["mu2_score", "kl_score", "error_score"]
+    block = next(iter(open_events(SAMPLE / "A4l.parquet").blocks(block_size=2000)))
+    columns = graph.inputs[0].attributes["source"]
+    rows = np.stack(list(quantities.inputs(block, columns).values()), axis=1).astype(np.int64)
+    found = compile_graph(graph).run(block)["error_score"].ravel()
+    np.testing.assert_array_equal(evaluate(graph, rows)["error_score"][:, 0], found)
+    values = quantities.values(block, quantities_of(tables.pairs))
+    x = features(Crossings(SAMPLE, values, np.zeros(block.n, bool)), tables)
+    mean, log_variance = trained.latent(x)
+    exact = trained.error(x) + (np.square(mean) + np.exp(log_variance) - 1 - log_variance).sum(1) / 4
+    assert np.corrcoef(np.argsort(np.argsort(exact)), np.argsort(np.argsort(found)))[0, 1] > 0.99
