@@ -77,7 +77,9 @@ def test_one_flipped_bit_of_the_cpp_is_found(flip: bool, monkeypatch: pytest.Mon
     monkeypatch.setattr(Compiled, "flip", flip)
     monkeypatch.setattr("l1forge.firmware.hls.written.compiled.open_compiled", Compiled)
     graph = Graph("net", nodes, ["y"])
-    crossings, mismatches, examples, coverage = _compare(graph, Path("unused"), 500, [], 1, lambda _: None)
+    crossings, mismatches, examples, coverage = _compare(
+        graph, Path("unused"), 500, [], None, 1, lambda _: None
+    )
     assert sum(crossings.values()) == 500
     assert crossings["corner"] == 50
     assert coverage.crossings == 500

@@ -14,4 +14,4 @@ def test_shipped_models_take_the_fast_path(model: str) -> None:
         assert (kernel.backend, kernel.note) == ("vector", "")
     paths = {layer.path for layer in kernel.plan}
     assert not {path for path in paths if path.startswith("reference") or path == "order-faithful"}
-    assert {layer.carrier for layer in kernel.plan} <= {"int16", "int32", "int64"}
+    assert {layer.carrier for layer in kernel.plan} <= {"int8", "int16", "int32", "int64"}
