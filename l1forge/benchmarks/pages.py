@@ -119,10 +119,11 @@ def plot(result: Result, file: Path) -> None:
     """Events per second of CPU, which a busy machine leaves alone, and four scalings."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=(1.3, 1)))
-    axis = top.subplots()
     rows = [row for row in result.rows if row.events > 1 and (row.what != "l1forge" or row.threads == 1)]
+    bars = max(3.5, 0.21 * len(rows))
+    figure = Figure(figsize=(11, bars + 3.5), layout="constrained")
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=(bars, 3.5)))
+    axis = top.subplots()
     colours = ["tab:orange" if row.what.startswith("l1forge") else "tab:gray" for row in rows]
     names = [f"{row.model}: {row.what}" for row in rows]
     axis.barh(names, [1e9 / row.cpu_ns for row in rows], color=colours)
