@@ -21,6 +21,8 @@ def keep_interrupts() -> None:
     something), so the KeyboardInterrupt would be lost and the program would run to its end.
     """
     report = sys.unraisablehook
+    if getattr(report, "keeps_interrupts", False):
+        return  # a process that calls the command line again would put one hook around another
 
     def hook(lost: sys.UnraisableHookArgs) -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
@@ -30,6 +32,7 @@ def keep_interrupts() -> None:
         timer.daemon = True
         timer.start()
 
+    hook.keeps_interrupts = True  # type: ignore[attr-defined]
     sys.unraisablehook = hook
 
 

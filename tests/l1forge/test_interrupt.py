@@ -11,6 +11,7 @@ import pytest
 
 from l1forge.emulator.graph.fixed import FixedType
 from l1forge.emulator.graph.graph import Graph, Node
+from l1forge.screen.interrupt import keep_interrupts
 
 CODE = """
 import ctypes, signal, time
@@ -84,3 +85,11 @@ def test_tools_end_with_the_command(
         _, error = process.communicate()
     assert process.returncode == code, error
     assert "Traceback" not in error
+
+
+def test_the_hook_is_set_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: None)
+    keep_interrupts()
+    first = sys.unraisablehook
+    keep_interrupts()
+    assert sys.unraisablehook is first
