@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from rich.table import Table as RichTable
@@ -13,6 +13,17 @@ from rich.table import Table as RichTable
 from l1forge.emulator.atomic import write_text
 from l1forge.models.registry import Model, models
 from l1forge.screen.console import Console
+
+
+class _Study(Protocol):
+    """What the studies of this module have in common."""
+
+    def save(self, folder: Path) -> Sequence[str]:
+        """Write everything, and return the names."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+
 
 app = typer.Typer(rich_markup_mode="markdown", no_args_is_help=True)
 
@@ -332,22 +343,19 @@ def anomaly(
     """
     from l1forge.emulator.events.check_files import check_event_files
     from l1forge.emulator.menu.language.load import DEFAULT
-    from l1forge.firmware.synth.table import halves, refresh
+    from l1forge.firmware.synth.table import refresh
     from l1forge.models.anomaly.options import named_files
     from l1forge.models.anomaly.samples import ZERO_BIAS
-    from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.studies import anomaly as studies
     from l1forge.studies import anomaly_files as files
+    from l1forge.studies.gain_tables import areas
 
     console = Console()
-    check_folders(output)
-    check_outputs(json_output, docs)
+    _check(output, json_output, docs, (files.BEGIN, files.END))
     given, hidden, graphs = (
         named_files(texts, o) for texts, o in ((signal, "--signal"), (blind, "--blind"), (model, "--model"))
     )
     check_event_files([f for f in (zero_bias, test, *given.values(), *hidden.values()) if f is not None])
-    if docs is not None:
-        halves(docs, (files.BEGIN, files.END))
     with console.status("reading") as status:
         found = studies.evaluate(
             zero_bias=zero_bias or ZERO_BIAS,
@@ -363,15 +371,13 @@ def anomaly(
         )
     for title, kind, rate in files.tables_of():
         console.print(_grid(f"{title}, in %", *files.table(found, kind, rate)))
-    console.print(_grid("area under the ROC curve, in %", *files.areas(found)))
+    console.print(_grid("area under the ROC curve, in %", *areas(found)))
     console.print(
         _grid("replicas in which it gains more than the hardest baseline, in %", *files.probabilities(found))
     )
     for name in found.left_out:
         console.print(name)
-    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
-    if json_output is not None:
-        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    _write(found, output, json_output)
     if docs is not None:
         refresh(docs, (files.BEGIN, files.END), files.page(found))
 
@@ -405,22 +411,16 @@ def jet_tagger(
 
     `l1forge evaluate jet_tagger --data jetImage_7_150p_0_10000.h5`
     """
-    from l1forge.firmware.synth.table import Table, halves, refresh
-    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.firmware.synth.table import Table, refresh
     from l1forge.studies import jets as studies
 
     console = Console()
-    check_folders(output)
-    check_outputs(json_output, docs)
-    if docs is not None:
-        halves(docs, (studies.BEGIN, studies.END))
+    _check(output, json_output, docs, (studies.BEGIN, studies.END))
     with console.status("reading") as status:
         found = studies.evaluate(data, replicas=replicas, seed=seed, say=status.update)
     console.print(_grid("jet taggers, in %", *found.table()))
     console.print(_grid("rejection at half the jets of the class", *found.rejections()))
-    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
-    if json_output is not None:
-        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    _write(found, output, json_output)
     if docs is not None:
         rows = Table.load(docs.with_name("synthesis.json")).rows
         refresh(docs, (studies.BEGIN, studies.END), found.page(rows))
@@ -455,15 +455,11 @@ def jet_sets(
 
     `l1forge evaluate jet_sets --designs --docs docs/jet_sets.md -o docs/figures`
     """
-    from l1forge.firmware.synth.table import Table, halves, refresh
-    from l1forge.screen.outputs import check_folders, check_outputs
+    from l1forge.firmware.synth.table import Table, refresh
     from l1forge.studies import jet_sets as studies
 
     console = Console()
-    check_folders(output)
-    check_outputs(json_output, docs)
-    if docs is not None:
-        halves(docs, (studies.BEGIN, studies.END))
+    _check(output, json_output, docs, (studies.BEGIN, studies.END))
     with console.status("reading") as status:
         found = studies.evaluate(data, designs=designs, say=status.update)
     console.print(_grid("networks on sets of constituents, in %", *found.table()))
@@ -471,9 +467,7 @@ def jet_sets(
     rows = Table.load(known).rows if known.exists() else {}
     if designs:
         console.print(_grid("firmware at 240 MHz", *found.resources(rows)))
-    typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
-    if json_output is not None:
-        write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
+    _write(found, output, json_output)
     if docs is not None:
         refresh(docs, (studies.BEGIN, studies.END), found.page(rows))
 
@@ -544,24 +538,21 @@ def calorimeter(
     `l1forge evaluate calorimeter --blind h_aa4b=h_aa4b.images.parquet --no-seeds`
     """
     from l1forge.emulator.menu.language.load import DEFAULT
-    from l1forge.firmware.synth.table import halves, refresh
+    from l1forge.firmware.synth.table import refresh
     from l1forge.models import GRAPH, graph_path
     from l1forge.models.anomaly.options import named_files
     from l1forge.models.calorimeter.samples import ZERO_BIAS
     from l1forge.models.calorimeter.weights import FILE
-    from l1forge.screen.outputs import check_folders, check_outputs
     from l1forge.screen.quiet import quiet_stderr
     from l1forge.studies import calorimeter as studies
     from l1forge.studies import calorimeter_files as files
+    from l1forge.studies.gain_tables import areas
 
     console = Console()
-    check_folders(output)
-    check_outputs(json_output, docs)
+    _check(output, json_output, docs, (files.BEGIN, files.END))
     given, hidden, objects = (
         named_files(texts, o) for texts, o in ((signal, "--signal"), (blind, "--blind"), (events, "--events"))
     )
-    if docs is not None:
-        halves(docs, (files.BEGIN, files.END))
     graph = graph_path("calorimeter") if trained is None else trained / GRAPH
     with console.status("reading") as status, quiet_stderr():
         found = studies.evaluate(
@@ -578,14 +569,30 @@ def calorimeter(
         )
     for title, kind, rate in files.tables_of():
         console.print(_grid(f"{title}, in %", *files.table(found, kind, rate)))
-    console.print(_grid("area under the ROC curve, in %", *files.areas(found)))
+    console.print(_grid("area under the ROC curve, in %", *areas(found)))
     for name in found.left_out:
         console.print(name)
+    _write(found, output, json_output)
+    if docs is not None:
+        refresh(docs, (files.BEGIN, files.END), files.page(found))
+
+
+def _check(output: Path, json_output: Path | None, docs: Path | None, between: tuple[str, str]) -> None:
+    """InputError if a study's results could not be written; before hours of work, not behind them."""
+    from l1forge.firmware.synth.table import halves
+    from l1forge.screen.outputs import check_folders, check_outputs
+
+    check_folders(output)
+    check_outputs(json_output, docs)
+    if docs is not None:
+        halves(docs, between)
+
+
+def _write(found: _Study, output: Path, json_output: Path | None) -> None:
+    """The files of a study, and its JSON elsewhere if asked for."""
     typer.echo(f"wrote {', '.join(found.save(output))} in {output}")
     if json_output is not None:
         write_text(json_output, json.dumps(found.to_dict(), indent=1) + "\n")
-    if docs is not None:
-        refresh(docs, (files.BEGIN, files.END), files.page(found))
 
 
 def _grid(title: str, head: list[str], rows: Sequence[Sequence[str]]) -> RichTable:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,6 @@ from l1forge.models.anomaly.merit import (
 )
 from l1forge.models.anomaly.pairs import DEFAULT_PAIRS, PAIR_LISTS, count, quantities_of
 from l1forge.models.anomaly.samples import (
-    BLIND_SIGNALS,
     TEST_SIGNALS,
     VALIDATION_SIGNALS,
     ZERO_BIAS,
@@ -46,6 +45,7 @@ from l1forge.models.anomaly.samples import (
 from l1forge.models.anomaly.tails import tail
 from l1forge.simulation import SAMPLE
 from l1forge.studies.figures import Picture
+from l1forge.studies.gains import Area, GainStudy, Spread, group_of, spreads_of
 from l1forge.studies.html import html_table
 
 FORMAT, VERSION = "l1forge-anomaly", 1
@@ -68,34 +68,14 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Area:
-    """Area under the ROC curve of a score on a signal."""
-
-    score: str
-    signal: str
-    value: float
-    error: float
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation over the trainings from ``seeds`` of one efficiency."""
-
-    signal: str
-    kind: str
-    rate_khz: float
-    mean: float
-    spread: float
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class AnomalyStudy:
+class AnomalyStudy(GainStudy):
     """Everything that was measured; efficiencies in parts of 1.
 
     ``trained``, ``judged``: zero-bias crossings; ``effective``: what the judged ones are worth. ``cut_khz``:
     rate of the cut menu. ``groups``: what each signal was used for.
     """
+
+    seed_row = SEED
 
     menu: str
     zero_bias: str
@@ -111,25 +91,6 @@ class AnomalyStudy:
     areas: tuple[Area, ...]
     spreads: tuple[Spread, ...]
     comparisons: tuple[Comparison, ...]
-
-    def of(self, score: str, signal: str, kind: str, rate_khz: float) -> Efficiency:
-        """One efficiency."""
-        return next(
-            e
-            for e in self.efficiencies
-            if (e.score, e.signal, e.kind, e.rate_khz) == (score, signal, kind, rate_khz)
-        )
-
-    @property
-    def signals(self) -> tuple[str, ...]:
-        """In the order of the tables."""
-        return tuple(self.groups)
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        """In the order of the tables, without single seeds."""
-        seen = dict.fromkeys(e.score for e in self.efficiencies)
-        return tuple(name for name in seen if not name.startswith(SEED.format("")))
 
     def plot(self) -> Picture:
         """Gain against pure rate, a panel for each signal."""
@@ -151,26 +112,7 @@ class AnomalyStudy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; of the replicas only their standard deviation."""
-        plain = {
-            key: value
-            for key, value in vars(self).items()
-            if key not in ("efficiencies", "areas", "spreads", "comparisons")
-        }
-        rows = [
-            {
-                "score": e.score,
-                "signal": e.signal,
-                "kind": e.kind,
-                "rate_khz": e.rate_khz,
-                "efficiency": e.value,
-                "error": e.error,
-            }
-            for e in self.efficiencies
-        ]
-        tables = {
-            name: [asdict(row) for row in getattr(self, name)] for name in ("areas", "spreads", "comparisons")
-        }
-        return {"format": FORMAT, "version": VERSION, **plain, "efficiencies": rows, **tables}
+        return self.document(FORMAT, VERSION)
 
 
 def evaluate(
@@ -249,7 +191,7 @@ def evaluate(
         judged.n,
         float(background.weights.sum() ** 2 / np.square(background.weights).sum()),
         float(background.weights[background.accepted].sum() / background.weights.sum() * full),
-        {name: _group(name, blind or {}) for name in files},
+        {name: group_of(name, blind or {}) for name in files},
         tuple(cuts.notes()),
         scorers.losses,
         tuple(rows),
@@ -258,19 +200,13 @@ def evaluate(
             for score in background.scores
             for name, sample in found.items()
         ),
-        tuple(_spreads(rows, tuple(scorers.losses))),
+        tuple(spreads_of(rows, SEED)),
         tuple(compare(rows, NEW, [*BASELINES, *NEW])),
     )
 
 
 def _committed() -> dict[str, Path]:
     return {name: SAMPLE / f"{name}.parquet" for name in (*VALIDATION_SIGNALS, *TEST_SIGNALS)}
-
-
-def _group(name: str, blind: Mapping[str, Path]) -> str:
-    if name in blind or name in BLIND_SIGNALS:
-        return "blind"
-    return "validation" if name in VALIDATION_SIGNALS else "test"
 
 
 class _Reader:
@@ -356,18 +292,3 @@ class _Scorers:
         mean, log_variance = network.latent(x)
         kl = (np.square(mean) + np.exp(log_variance) - 1 - log_variance).sum(1) / 2
         return {KL: kl, DECODER: network.error(x) + kl / 2}
-
-
-def _spreads(rows: Sequence[Efficiency], seeds: tuple[str, ...]) -> list[Spread]:
-    names = [SEED.format(seed) for seed in seeds]
-    groups: dict[tuple[str, str, float], list[float]] = {}
-    for row in rows:
-        if row.score in names:
-            groups.setdefault((row.signal, row.kind, row.rate_khz), []).append(row.value)
-    return [
-        Spread(
-            *key, float(np.mean(values)), float(np.std(values, ddof=min(1, len(values) - 1))),
-            tuple(map(int, seeds)),
-        )
-        for key, values in groups.items()
-    ]  # fmt: skip

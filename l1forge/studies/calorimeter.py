@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,13 @@ from l1forge.models.anomaly.merit import (
     compare,
     efficiencies,
 )
-from l1forge.models.anomaly.samples import BLIND_SIGNALS, VALIDATION_SIGNALS
 from l1forge.models.anomaly.tails import tail
 from l1forge.models.calorimeter import blind_sample, network, weights
 from l1forge.models.calorimeter.samples import ZERO_BIAS, Shown, events_of, fitted_images, read
 from l1forge.simulation.images import FOLDER, read_images
 from l1forge.simulation.sample import EVENTS
-from l1forge.studies.anomaly import Area, Spread
 from l1forge.studies.figures import Picture
+from l1forge.studies.gains import Area, GainStudy, Spread, group_of, spreads_of
 from l1forge.studies.html import html_table
 
 FORMAT, VERSION = "l1forge-calorimeter", 1
@@ -80,13 +79,16 @@ class Roc:
 
 
 @dataclass(frozen=True)
-class CalorimeterStudy:
+class CalorimeterStudy(GainStudy):
     """Everything that was measured; efficiencies in parts of 1.
 
     ``fitted``, ``judged``: zero-bias images that gave the ranks of the joint score, and that judge.
     ``cut_khz``, ``vae_khz``: rate of the cut menu, and what the VAE's seed adds to it. ``thresholds``: raw
     score of the student that takes a pure rate in kHz. ``groups``: what each signal was used for.
     """
+
+    seed_row = SEED
+    not_in_json = ("rocs",)
 
     menu: str
     zero_bias: str
@@ -103,22 +105,6 @@ class CalorimeterStudy:
     spreads: tuple[Spread, ...]
     comparisons: tuple[Comparison, ...]
     rocs: tuple[Roc, ...]
-
-    def of(self, score: str, signal: str, kind: str, rate_khz: float) -> Efficiency:
-        """One efficiency."""
-        wanted = (score, signal, kind, rate_khz)
-        return next(e for e in self.efficiencies if (e.score, e.signal, e.kind, e.rate_khz) == wanted)
-
-    @property
-    def signals(self) -> tuple[str, ...]:
-        """In the order of the tables."""
-        return tuple(self.groups)
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        """In the order of the tables, without single seeds."""
-        seen = dict.fromkeys(e.score for e in self.efficiencies)
-        return tuple(name for name in seen if not name.startswith(SEED.format("")))
 
     def plot(self) -> Picture:
         """Gain against pure rate, a panel for each signal."""
@@ -139,15 +125,7 @@ class CalorimeterStudy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; of the replicas only their standard deviation, of the ROC curves nothing."""
-        lists = ("efficiencies", "areas", "spreads", "comparisons", "rocs")
-        plain = {key: value for key, value in vars(self).items() if key not in lists}
-        rows = [
-            {"score": e.score, "signal": e.signal, "kind": e.kind, "rate_khz": e.rate_khz,
-             "efficiency": e.value, "error": e.error}
-            for e in self.efficiencies
-        ]  # fmt: skip
-        tables = {name: [asdict(row) for row in getattr(self, name)] for name in lists[1:4]}
-        return {"format": FORMAT, "version": VERSION, **plain, "efficiencies": rows, **tables}
+        return self.document(FORMAT, VERSION)
 
 
 def evaluate(
@@ -228,7 +206,7 @@ def evaluate(
         float(background.accepted.mean() * full),
         float((_beside(background, limit).accepted.mean() - background.accepted.mean()) * full),
         _thresholds(background, full),
-        {name: _group(name, blind or {}) for name in files},
+        {name: group_of(name, blind or {}) for name in files},
         {name: sample.n for name, sample in found.items()},
         tuple(cuts.notes()),
         tuple(rows),
@@ -237,7 +215,7 @@ def evaluate(
             for score in background.scores
             for name, sample in found.items()
         ),
-        tuple(_spreads(rows)),
+        tuple(spreads_of(rows, SEED)),
         tuple(compare(rows, NEW, [*BASELINES, VAE, TAILS, *NEW])),
         tuple(
             _roc(score, name, background, sample)
@@ -251,12 +229,6 @@ def evaluate(
 def committed() -> dict[str, Path]:
     """Name to committed image file of every signal."""
     return {name: FOLDER / f"{name}.parquet" for name in EVENTS if name != "zerobias"}
-
-
-def _group(name: str, blind: Mapping[str, Path]) -> str:
-    if name in blind or name in BLIND_SIGNALS:
-        return "blind"
-    return "validation" if name in VALIDATION_SIGNALS else "test"
 
 
 def _vae_threshold(menu: CompiledMenu) -> int | None:
@@ -327,7 +299,7 @@ class _Scorers:
         if self._teacher is not None:
             scores[TEACHER] = network.teacher_scores(self._teacher, shown.images).astype(np.float64)
         scores[SUM] = shown.images.sum(1, dtype=np.int64)
-        scores[LARGEST] = shown.images.max(1).astype(np.int64)  # the sort turns signs round
+        scores[LARGEST] = shown.images.max(1)
         counts = {ACTIVE: (shown.images > 0).sum(1), TOWERS: values[TOWERS], CUTS: values[CUTS]}
         for row, counted in counts.items():  # between two counts: as a prescale on the looser one would do
             scores[row] = counted + self._rng.random(shown.n)
@@ -343,20 +315,6 @@ def _thresholds(background: ScoredSample, full: float) -> dict[str, int]:
     for rate in RATES_KHZ[PURE]:
         allowed = int(rate / full * background.n)
         found[f"{rate:g}"] = int(ranked[min(allowed, len(ranked) - 1)]) + 1
-    return found
-
-
-def _spreads(rows: Sequence[Efficiency]) -> list[Spread]:
-    groups: dict[tuple[str, str, float], dict[int, float]] = {}
-    for row in rows:
-        if row.score.startswith(SEED.format("")):
-            seed = int(row.score.removeprefix(SEED.format("")))
-            groups.setdefault((row.signal, row.kind, row.rate_khz), {})[seed] = row.value
-    found = []
-    for key, by_seed in groups.items():
-        values = list(by_seed.values())
-        spread = float(np.std(values, ddof=min(1, len(values) - 1)))
-        found.append(Spread(*key, float(np.mean(values)), spread, tuple(by_seed)))
     return found
 
 
