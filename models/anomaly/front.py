@@ -72,6 +72,13 @@ def _counted(zero_bias: Path) -> _Counted:
     return _Counted(rejected, validates.select(~validates.accepted), cuts, tables, order)
 
 
+@lru_cache
+def _signal(path: Path, zero_bias: Path) -> Crossings:
+    """A signal with its columns and what the cut menu says; every trial looks at the same."""
+    columns = quantities.sources(quantities_of(PAIR_LISTS["ten"]))
+    return read(path, _counted(zero_bias).cuts, lambda events: quantities.inputs(events, columns))
+
+
 def _order(rejected: Crossings, tables: PairTables) -> tuple[Pair, ...]:
     codes = tables.codes(rejected.values)
     decades = np.stack([tables.decades[a, b][codes[a], codes[b]] for a, b in tables.pairs])
@@ -102,7 +109,6 @@ def loss(graph: Graph, data: Sequence[Path], seed: int) -> float:
         raise InputError("needs zero bias and signals", field="--validation", remedy="name a file of each")
     known = _counted(data[0])
     kernel = compile_graph(graph)
-    columns = quantities.sources(quantities_of(PAIR_LISTS["ten"]))
 
     def scores(found: Crossings) -> NDArray[np.int64]:
         x = np.stack([found.values[name] for name in graph.inputs[0].attributes["source"]])
@@ -113,6 +119,6 @@ def loss(graph: Graph, data: Sequence[Path], seed: int) -> float:
     cut = zero_bias[-allowed - 1]
     gains = []
     for path in data[1:]:
-        found = read(path, known.cuts, lambda events: quantities.inputs(events, columns))
+        found = _signal(path, data[0])
         gains.append(float(((scores(found) > cut) & ~found.accepted).mean()))
     return 1.0 - float(np.mean(gains))

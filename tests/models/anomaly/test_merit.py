@@ -91,3 +91,16 @@ def test_area_under_the_curve() -> None:
     area, error = auc(zero_bias, signal, "s")
     assert area == (2.5 / 4 + 1) / 2
     assert 0 < error < 0.5
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_unsigned_scores_are_sorted_as_signed_ones(kind: type) -> None:
+    rng = np.random.default_rng(2)
+    background, signal = rng.integers(0, 50, 5000), rng.integers(10, 60, 500)
+    rates = {PURE: (5.0,), TOTAL: (5.0, 50.0)}
+
+    def measured(as_type: type) -> list[float]:
+        zero_bias, found = sample({"s": background.astype(as_type)}), sample({"s": signal.astype(as_type)})
+        return [e.value for e in efficiencies(zero_bias, {"x": found}, rates, FULL, 20, 1)]
+
+    assert measured(kind) == measured(np.int64)
