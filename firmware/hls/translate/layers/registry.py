@@ -32,7 +32,7 @@ def translator(*functions: str, elementwise: bool = False) -> Callable[[Translat
                 raise
             except (IndexError, ValueError) as error:  # arguments that are missing, or too many of them
                 raise builder.refuse(
-                    f"the arguments are not those of nnet::{call.function}", ", ".join(call.arguments)
+                    f"the call of nnet::{call.function} cannot be read: {error}", ", ".join(call.arguments)
                 ) from error
 
         return translate
